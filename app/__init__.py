@@ -1,0 +1,1 @@
+"""Baton: the system of record for who holds a service ticket."""

@@ -1,0 +1,1 @@
+"""How we talk to PostgreSQL. Knows no table."""

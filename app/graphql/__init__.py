@@ -1,0 +1,1 @@
+"""What clients see. Thin: it translates, the layers below decide."""
