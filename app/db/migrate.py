@@ -1,0 +1,364 @@
+"""Plain SQL migrations: NNNN_name.up.sql and NNNN_name.down.sql, each run once, in order, and remembered.
+
+A file runs in one transaction together with its row in schema_migrations. A file whose first line is
+`-- migrate: no-transaction` runs outside one, as CREATE INDEX CONCURRENTLY needs: its statements are
+separated by `-- next` lines, and since it starts again from the top after a failure, each must be safe to
+run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import time
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from app.db.pool import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+Say: TypeAlias = "Callable[[str], object]"
+
+LOCK = 7_301_112_024_001  # An arbitrary number: whoever holds its advisory lock may change the schema.
+
+_FILE_NAME = re.compile(r"(?!0000)(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
+_NO_TRANSACTION = re.compile(r"-- migrate: no-transaction[ \t]*$", re.MULTILINE)
+_NOT_CODE = re.compile(
+    r"""--[^\n]* | /\*.*?\*/ | \$(\w*)\$.*?\$\1\$ | \be'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*" """
+    r"| \bbegin\s+atomic\b.*\bend\s*;",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+_OWN_TRANSACTION = re.compile(
+    r"(?:\A|;)\s*(begin|start\s+transaction|commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE
+)
+_NEW_INDEX = re.compile(
+    r'\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(?:[^\s(]+\.)?("[^"]+"|[\w$]+)', re.IGNORECASE
+)
+_HISTORY = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(), duration_seconds float8 NOT NULL)"""
+_REMEMBER = """
+INSERT INTO schema_migrations (version, name, checksum, duration_seconds) VALUES ($1, $2, $3, $4)"""
+_INVALID_INDEXES = """
+SELECT c.oid::regclass::text, c.relname
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+
+
+class MigrationError(Exception):
+    """One sentence for the person who runs the migration: which file, which line, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for others before giving up."""
+
+    turn_s: float = 60  # for another migrator to finish
+    poll_s: float = 0.25
+    # Short, because while a statement queues for a lock, all queries on that table queue behind it.
+    lock_timeout_s: float = 5
+    # Long, because a statement that says CONCURRENTLY holds up neither readers nor writers while it waits.
+    concurrently_lock_timeout_s: float = 600
+    attempts: int = 5
+    # Long enough for the queries that queued behind the last attempt to get through.
+    pause_s: float = 2
+
+
+_PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    file: str
+    text: str
+
+    @property
+    def in_transaction(self) -> bool:
+        return _NO_TRANSACTION.match(self.text) is None
+
+    @property
+    def parts(self) -> list[tuple[int, str]]:
+        """What is sent in one call each, with the offset of its first character."""
+        # The server makes one transaction of all statements in a call, and CONCURRENTLY refuses to be in one.
+        split = r"\Z" if self.in_transaction else r"^-- next[ \t]*$|\Z"
+        ends = [m.start() for m in re.finditer(split, self.text, re.MULTILINE)]
+        return [(start, self.text[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+
+    def line(self, offset: int) -> str:
+        return f"{self.file}, line {self.text.count(chr(10), 0, offset) + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    name: str
+    up: Script
+    down: Script | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.version:04}_{self.name}"
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.up.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    applied: list[Migration]
+    pending: list[Migration]
+
+
+def read(folder: Path) -> list[Migration]:
+    """Every migration of the folder by version; a file that cannot be one is refused."""
+    found: dict[tuple[int, str], dict[str, Script]] = {}
+    for path in sorted(folder.glob("*.sql")):
+        if not (match := _FILE_NAME.fullmatch(path.name)):
+            raise MigrationError(f"{path.name}: the name must be NNNN_name.up.sql or NNNN_name.down.sql.")
+        found.setdefault((int(match[1]), match[2]), {})[match[3]] = _script(path)
+    if not found:
+        raise MigrationError(f"{folder}: there is no migration in this folder.")
+    for scripts in found.values():
+        if "up" not in scripts:
+            raise MigrationError(f"{scripts['down'].file}: its up file is missing.")
+    migrations = [Migration(v, name, s["up"], s.get("down")) for (v, name), s in sorted(found.items())]
+    for one, other in pairwise(migrations):
+        if one.version == other.version:
+            raise MigrationError(f"{one.label} and {other.label} have the same number; renumber one.")
+    return migrations
+
+
+def _script(path: Path) -> Script:
+    try:
+        # Reading as text turns CRLF into LF, so that a checkout on Windows has the same checksums.
+        script = Script(path.name, path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise MigrationError(f"{path.name}: the file is not UTF-8 ({error.reason}).") from error
+    if own := _OWN_TRANSACTION.search(_code(script.text)):
+        raise MigrationError(f"{script.line(own.start(1))}: leave {own[1].upper()} to the migrator.")
+    return script
+
+
+def _code(sql: str) -> str:
+    """Blank out comments, literals and semicolons in names; every offset stays the same."""
+    return _NOT_CODE.sub(lambda m: re.sub(";" if m[0][0] == '"' else r"[^\n]", " ", m[0]), sql)
+
+
+async def status(conn: Connection, migrations: Sequence[Migration]) -> Status:
+    """Compare without writing; a history that the files do not describe is refused."""
+    rows: list[Any] = []
+    if await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        rows = await conn.fetch("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+    known = {m.version: m for m in migrations}
+    for version, name, checksum in rows:
+        if version not in known:
+            raise MigrationError(
+                f"The database has migration {version:04}_{name}, which this release does not know: "
+                "use the release that has it, to run or to migrate down."
+            )
+        if known[version].checksum != checksum:
+            raise MigrationError(
+                f"{known[version].up.file}: the file was edited after it was applied; "
+                "restore it and put the change into a new migration."
+            )
+    applied = [known.pop(version) for version, _, _ in rows]
+    pending = list(known.values())
+    if applied and pending and pending[0].version < applied[-1].version:
+        raise MigrationError(
+            f"{pending[0].up.file}: it comes before {applied[-1].label}, which is applied; renumber it."
+        )
+    return Status(applied, pending)
+
+
+def problem(found: Status) -> str | None:
+    """Why this code cannot work with a database of this status, and what to do; None when it can."""
+    if not found.pending:
+        return None
+    return f"Migration {found.pending[0].label} has not been applied: run python -m app migrate up."
+
+
+async def up(
+    conn: Connection,
+    folder: Path,
+    *,
+    to: int | None = None,
+    dry_run: bool = False,
+    patience: Patience = _PATIENCE,
+    say: Say = lambda _: None,
+) -> list[str]:
+    """Apply what is pending, up to and including `to` (None: all), and return the labels of what ran.
+
+    Needs a connection of its own, straight to the server (a pooler would lend the advisory lock to others)
+    and without a command timeout. A dry run tries the files in one transaction that is rolled back; until
+    then it holds every lock that they take.
+    """
+    migrations = _read_and_find(folder, to)
+    run = _Run(conn, patience, say, dry_run=dry_run)
+    async with run.turn():
+        pending = (await status(conn, migrations)).pending
+        return await run.all([(m, m.up) for m in pending if to is None or m.version <= to])
+
+
+async def down(
+    conn: Connection,
+    folder: Path,
+    *,
+    to: int | None = None,
+    dry_run: bool = False,
+    patience: Patience = _PATIENCE,
+    say: Say = lambda _: None,
+) -> list[str]:
+    """Undo, newest first, all that is after `to` (None: only the newest; 0: everything), as `up` does."""
+    migrations = _read_and_find(folder, to)
+    run = _Run(conn, patience, say, dry_run=dry_run)
+    async with run.turn():
+        applied = (await status(conn, migrations)).applied
+        undo = applied[-1:] if to is None else [m for m in applied if m.version > to]
+        if stuck := [m.label for m in undo if m.down is None]:
+            raise MigrationError(f"{stuck[-1]}: there is no down file, so nothing was undone.")
+        return await run.all([(m, m.down) for m in reversed(undo) if m.down])
+
+
+def _read_and_find(folder: Path, to: int | None) -> list[Migration]:
+    migrations = read(folder)
+    if to and to not in {m.version for m in migrations}:
+        raise MigrationError(f"There is no migration {to:04}; the last one is {migrations[-1].label}.")
+    return migrations
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    conn: Connection
+    patience: Patience
+    say: Say
+    dry_run: bool
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the migrators' lock."""
+        deadline = time.monotonic() + self.patience.turn_s
+        # A session that waits inside pg_advisory_lock() holds a snapshot, which another migrator's
+        # CREATE INDEX CONCURRENTLY would wait for: a deadlock. One that asks again and again does not.
+        while not await self.conn.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            if time.monotonic() > deadline:
+                raise MigrationError("Another migrator is still at work; run this again when it is done.")
+            await asyncio.sleep(self.patience.poll_s)
+        try:
+            yield
+        finally:
+            if not self.conn.is_closed():
+                await self.conn.execute("RESET lock_timeout; RESET statement_timeout")
+                await self.conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+    async def all(self, steps: list[tuple[Migration, Script]]) -> list[str]:
+        done: list[str] = []
+        async with _rolled_back(self.conn) if self.dry_run else nullcontext():
+            await self.conn.execute(_HISTORY)
+            for migration, script in steps:
+                if self.dry_run and not script.in_transaction:
+                    for _, untried in steps[len(done) :]:
+                        self.say(
+                            f"{untried.file}: not tried, because {script.file} runs outside a transaction"
+                        )
+                    break
+                await self._until_unblocked(migration, script)
+                self.say(f"{script.file}: {'tried and rolled back' if self.dry_run else 'done'}")
+                done.append(migration.label)
+        return done
+
+    async def _until_unblocked(self, migration: Migration, script: Script) -> None:
+        attempt, attempts = 1, self.patience.attempts
+        while True:
+            try:
+                return await self._attempt(migration, script)
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+                if attempt >= attempts:
+                    raise MigrationError(
+                        f"{script.file}: {_one_line(error)}, {attempt} times; pg_locks shows who holds it: "
+                        "run this again when they are done."
+                    ) from error
+                self.say(f"{script.file}: {_one_line(error)} (attempt {attempt} of {attempts})")
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+                raise MigrationError(
+                    f"{script.file}: the connection was lost; ask for the status before you run this again."
+                ) from error
+            except asyncpg.PostgresError as error:
+                raise MigrationError(f"{script.file}: {_one_line(error)}.") from error
+            attempt += 1
+            await asyncio.sleep(self.patience.pause_s)
+
+    async def _attempt(self, migration: Migration, script: Script) -> None:
+        started = time.monotonic()
+        if script.in_transaction:
+            async with self.conn.transaction():
+                await self._execute(script)
+                await self._remember(migration, script, time.monotonic() - started)
+        else:
+            await self._drop_leftovers(script)
+            await self._execute(script)
+            if invalid := [address for address, _ in await self.conn.fetch(_INVALID_INDEXES)]:
+                raise MigrationError(
+                    f"{script.file}: the index {', '.join(invalid)} is not valid; "
+                    "drop it (or wait, if somebody is building it) and run this again."
+                )
+            await self._remember(migration, script, time.monotonic() - started)
+
+    async def _drop_leftovers(self, script: Script) -> None:
+        # A failed CONCURRENTLY leaves an invalid index behind, and IF NOT EXISTS would be content with that.
+        names = {n[1:-1] if n[0] == '"' else n.lower() for n in _NEW_INDEX.findall(_code(script.text))}
+        for address, name in await self.conn.fetch(_INVALID_INDEXES):
+            if name in names:
+                await self._set_timeouts(self.patience.concurrently_lock_timeout_s)
+                await self.conn.execute(f"DROP INDEX CONCURRENTLY {address}")
+                self.say(f"{script.file}: dropped {address}, which an earlier attempt left invalid")
+
+    async def _execute(self, script: Script) -> None:
+        for offset, sql in script.parts:
+            lock_timeout_s = self.patience.lock_timeout_s
+            if not script.in_transaction and re.search(r"\bconcurrently\b", _code(sql), re.IGNORECASE):
+                lock_timeout_s = self.patience.concurrently_lock_timeout_s
+            await self._set_timeouts(lock_timeout_s)
+            try:
+                await self.conn.execute(sql)
+            except asyncpg.PostgresError as error:
+                if not error.position:
+                    raise
+                line = script.line(offset + int(error.position) - 1)
+                raise MigrationError(f"{line}: {_one_line(error)}.") from error
+
+    async def _set_timeouts(self, lock_timeout_s: float) -> None:
+        await self.conn.execute(
+            "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
+            f"{lock_timeout_s * 1000:.0f}ms",
+        )
+
+    async def _remember(self, m: Migration, script: Script, duration_s: float) -> None:
+        if script is m.up:
+            await self.conn.execute(_REMEMBER, m.version, m.name, m.checksum, duration_s)
+        else:
+            await self.conn.execute("DELETE FROM schema_migrations WHERE version = $1", m.version)
+
+
+@asynccontextmanager
+async def _rolled_back(conn: Connection) -> AsyncIterator[None]:
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        if not conn.is_closed():
+            await transaction.rollback()
+
+
+def _one_line(error: asyncpg.PostgresError) -> str:
+    return " ".join(str(error).split()).rstrip(".")

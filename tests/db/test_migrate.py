@@ -1,0 +1,479 @@
+"""Small made-up migrations, run against a real Postgres."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+import pytest
+
+from app.db import migrate
+from app.db.migrate import MigrationError, Patience
+
+QUICK = Patience(turn_s=30, poll_s=0.01, lock_timeout_s=0.05, attempts=3, pause_s=0.01)
+STUBBORN = Patience(lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, attempts=500, pause_s=0.01)
+ONE_NAME = (
+    "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_name ON boats (name);"
+)
+NOTE = "-- migrate: no-transaction\nCOMMENT ON TABLE boats IS 'They float.';"
+
+
+@pytest.fixture
+async def connect(empty_database):
+    """Call it for one more session."""
+    async with AsyncExitStack() as opened:
+
+        async def one_more(**settings):
+            conn = await asyncpg.connect(empty_database, server_settings=settings)
+            opened.push_async_callback(conn.close)
+            return conn
+
+        yield one_more
+
+
+@pytest.fixture
+async def conn(connect):
+    return await connect()
+
+
+@pytest.fixture
+async def other(connect):
+    return await connect()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three migrations, each building on the one before."""
+    write(tmp_path, "0001_boats", "CREATE TABLE boats (id int);", "DROP TABLE boats;")
+    write(tmp_path, "0002_names", "ALTER TABLE boats ADD name text;", "ALTER TABLE boats DROP COLUMN name;")
+    write(tmp_path, "0003_first_boat", "INSERT INTO boats VALUES (1, 'Ada');", "DELETE FROM boats;")
+    return tmp_path
+
+
+def write(folder, label, up, down=None):
+    (folder / f"{label}.up.sql").write_text(up, encoding="utf-8")
+    if down is not None:
+        (folder / f"{label}.down.sql").write_text(down, encoding="utf-8")
+
+
+async def history(conn):
+    return [name for (name,) in await conn.fetch("SELECT name FROM schema_migrations ORDER BY version")]
+
+
+async def tables(conn):
+    rows = await conn.fetch("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    return {name for (name,) in rows}
+
+
+async def invalid_indexes(conn):
+    rows = await conn.fetch("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+    return [name for (name,) in rows]
+
+
+async def until(conn, question, *args):
+    """Wait for the database to answer yes."""
+    async with asyncio.timeout(30):
+        while True:
+            if await conn.fetchval(question, *args):
+                return
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def blocked_until_first_retry(conn, statement):
+    """Let `conn` hold what the statement locks; yields the `say` whose first line about it ends that."""
+    retried = asyncio.Event()
+    block = conn.transaction()
+    await block.start()
+    await conn.execute(statement)
+
+    async def let_go():
+        await retried.wait()
+        await block.rollback()
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(let_go())
+        yield lambda line: retried.set() if "attempt" in line else None
+
+
+# Order, target, and back again.
+
+
+async def test_up_applies_each_file_once_in_order(conn, folder):
+    said = []
+    assert await migrate.up(conn, folder, say=said.append) == ["0001_boats", "0002_names", "0003_first_boat"]
+    assert said == ["0001_boats.up.sql: done", "0002_names.up.sql: done", "0003_first_boat.up.sql: done"]
+    assert await migrate.up(conn, folder) == []
+    assert [tuple(row) for row in await conn.fetch("SELECT id, name FROM boats")] == [(1, "Ada")]
+    assert await history(conn) == ["boats", "names", "first_boat"]
+
+
+async def test_up_stops_at_its_target(conn, folder):
+    assert await migrate.up(conn, folder, to=2) == ["0001_boats", "0002_names"]
+    assert await migrate.up(conn, folder, to=1) == []
+    assert await migrate.up(conn, folder) == ["0003_first_boat"]
+
+
+async def test_a_target_that_does_not_exist_is_refused(conn, folder):
+    for direction in (migrate.up, migrate.down):
+        with pytest.raises(MigrationError, match=r"no migration 0009; the last one is 0003_first_boat\."):
+            await direction(conn, folder, to=9)
+
+
+async def test_status_tells_applied_from_pending_and_writes_nothing(conn, folder):
+    migrations = migrate.read(folder)
+    assert (await migrate.status(conn, migrations)).applied == []
+    assert await tables(conn) == set()
+    await migrate.up(conn, folder, to=2)
+    status = await migrate.status(conn, migrations)
+    assert [m.version for m in status.applied] == [1, 2]
+    assert [m.label for m in status.pending] == ["0003_first_boat"]
+    assert "0003_first_boat" in migrate.problem(status)
+    await migrate.up(conn, folder)
+    assert migrate.problem(await migrate.status(conn, migrations)) is None
+
+
+async def test_down_goes_one_back_or_to_its_target_newest_first(conn, folder):
+    await migrate.up(conn, folder)
+    assert await migrate.down(conn, folder) == ["0003_first_boat"]
+    assert await conn.fetchval("SELECT count(*) FROM boats") == 0
+    assert await migrate.down(conn, folder, to=0) == ["0002_names", "0001_boats"]
+    assert await history(conn) == []
+    assert "boats" not in await tables(conn)
+    assert await migrate.down(conn, folder) == []
+    assert len(await migrate.up(conn, folder)) == 3
+
+
+async def test_down_undoes_nothing_when_one_down_file_is_missing(conn, folder):
+    (folder / "0002_names.down.sql").unlink()
+    await migrate.up(conn, folder)
+    with pytest.raises(MigrationError, match="0002_names: there is no down file"):
+        await migrate.down(conn, folder, to=0)
+    assert len(await history(conn)) == 3
+
+
+async def test_the_session_is_left_as_it_was(connect, folder):
+    conn = await connect(lock_timeout="7s", statement_timeout="8s")
+    write(folder, "0004_note", NOTE)
+    await migrate.up(conn, folder)
+    assert await conn.fetchval("SHOW lock_timeout") == "7s"
+    assert await conn.fetchval("SHOW statement_timeout") == "8s"
+    assert await conn.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+# A dry run.
+
+
+async def test_a_dry_run_tries_files_that_need_each_other_and_changes_nothing(conn, folder):
+    said = []
+    tried = await migrate.up(conn, folder, dry_run=True, say=said.append)
+    assert tried == ["0001_boats", "0002_names", "0003_first_boat"]
+    assert said[-1] == "0003_first_boat.up.sql: tried and rolled back"
+    assert await tables(conn) == set()
+    await migrate.up(conn, folder)
+    assert len(await migrate.down(conn, folder, to=0, dry_run=True)) == 3
+    assert len(await history(conn)) == 3
+    assert await conn.fetchval("SELECT name FROM boats") == "Ada"
+
+
+async def test_a_dry_run_finds_the_failure_and_changes_nothing(conn, folder):
+    write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Bea');\nSELECT wrong;")
+    with pytest.raises(MigrationError, match=r"0004_bad\.up\.sql, line 2"):
+        await migrate.up(conn, folder, dry_run=True)
+    assert await tables(conn) == set()
+
+
+async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
+    said = []
+    write(folder, "0002_names", "-- migrate: no-transaction\nALTER TABLE boats ADD name text;")
+    assert await migrate.up(conn, folder, dry_run=True, say=said.append) == ["0001_boats"]
+    assert said == [
+        "0001_boats.up.sql: tried and rolled back",
+        "0002_names.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
+        "0003_first_boat.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
+    ]
+    assert await tables(conn) == set()
+
+
+# Files and a history that do not fit.
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("4_short.up.sql", "the name must be"),
+        ("0000_zero.up.sql", "the name must be"),
+        ("0004_no_direction.sql", "the name must be"),
+        ("0004_only.down.sql", "its up file is missing"),
+        ("0003_twin.up.sql", "0003_first_boat and 0003_twin have the same number"),
+    ],
+)
+def test_a_file_that_cannot_be_a_migration_is_refused(folder, name, sentence):
+    (folder / name).write_text("SELECT 1;")
+    with pytest.raises(MigrationError, match=sentence):
+        migrate.read(folder)
+
+
+def test_a_folder_without_migrations_is_refused(tmp_path):
+    with pytest.raises(MigrationError, match="there is no migration in this folder"):
+        migrate.read(tmp_path / "elsewhere")
+
+
+def test_a_file_that_is_not_utf_8_is_refused(folder):
+    (folder / "0004_latin.up.sql").write_bytes("-- Müller".encode("latin-1"))
+    with pytest.raises(MigrationError, match=r"0004_latin\.up\.sql: the file is not UTF-8"):
+        migrate.read(folder)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "\n\nBEGIN;\nSELECT 1;\nCOMMIT;",
+        "SELECT 1;\n\nCommit",
+        "SELECT 'a;b';\n\nstart transaction isolation level serializable;",
+        "/* why */\n-- why\nROLLBACK TO SAVEPOINT a;",
+        "DO $$ BEGIN NULL; END $$;\n\nEND;",
+        "-- migrate: no-transaction\n\nbegin; SELECT 1; end;",
+    ],
+)
+def test_a_file_with_its_own_transaction_is_refused_by_line(folder, sql):
+    write(folder, "0004_own", sql)
+    with pytest.raises(MigrationError, match=r"0004_own\.up\.sql, line 3: leave \w+.* to the migrator\."):
+        migrate.read(folder)
+
+
+async def test_begin_and_end_that_are_not_a_transaction_are_let_through(conn, folder):
+    write(
+        folder,
+        "0004_functions",
+        """-- It's no transaction;
+        -- COMMIT;
+        /* ; COMMIT; */
+        DO $$ BEGIN PERFORM 1; END; $$;
+        CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $body$
+            BEGIN RETURN CASE WHEN true THEN 1 END; END; $body$;
+        CREATE FUNCTION two() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 2 END; END;
+        COMMENT ON TABLE boats IS 'it''s;
+            COMMIT;';
+        COMMENT ON FUNCTION one() IS E'it\\'s; COMMIT;';
+        CREATE TABLE "don't; COMMIT" (commit int, "end" int);""",
+    )
+    await migrate.up(conn, folder)
+    assert await conn.fetchval("SELECT one() + two()") == 3
+
+
+async def test_a_file_edited_after_it_was_applied_is_refused(conn, folder):
+    await migrate.up(conn, folder, to=2)
+    write(folder, "0001_boats", "CREATE TABLE boats (id bigint);")
+    for direction in (migrate.up, migrate.down):
+        with pytest.raises(
+            MigrationError, match=r"0001_boats\.up\.sql: the file was edited after it was applied"
+        ):
+            await direction(conn, folder)
+    assert len(await history(conn)) == 2
+
+
+async def test_other_line_ends_are_not_an_edit(conn, folder):
+    write(folder, "0004_note", "COMMENT ON TABLE boats\n IS 'They float.';\n")
+    await migrate.up(conn, folder)
+    (folder / "0004_note.up.sql").write_bytes(b"COMMENT ON TABLE boats\r\n IS 'They float.';\r\n")
+    assert await migrate.up(conn, folder) == []
+
+
+async def test_a_database_of_a_newer_release_is_refused(conn, folder):
+    await migrate.up(conn, folder)
+    for file in folder.glob("0003*"):
+        file.unlink()
+    for direction in (migrate.up, migrate.down):
+        with pytest.raises(
+            MigrationError, match="has migration 0003_first_boat, which this release does not know"
+        ):
+            await direction(conn, folder)
+
+
+async def test_a_file_that_comes_before_an_applied_one_is_refused(conn, folder):
+    await migrate.up(conn, folder)
+    write(folder, "0005_late", "SELECT 1;")
+    await migrate.up(conn, folder)
+    write(folder, "0004_early", "SELECT 1;")
+    with pytest.raises(MigrationError, match=r"0004_early\.up\.sql: it comes before 0005_late"):
+        await migrate.up(conn, folder)
+
+
+# Failures.
+
+
+async def test_a_file_that_fails_is_rolled_back_and_its_line_named(conn, folder):
+    write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Zoë 🚢');\n\nSELECT *\nFROM ports;\nSELECT 1;")
+    with pytest.raises(MigrationError) as error:
+        await migrate.up(conn, folder)
+    assert str(error.value) == '0004_bad.up.sql, line 4: relation "ports" does not exist.'
+    assert await history(conn) == ["boats", "names", "first_boat"]
+    assert await conn.fetchval("SELECT count(*) FROM boats") == 1
+    write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Zoë 🚢');")
+    assert await migrate.up(conn, folder) == ["0004_bad"]
+
+
+async def test_a_failure_without_a_position_names_the_file_and_the_rows(conn, folder):
+    write(folder, "0004_twins", "INSERT INTO boats VALUES (1);\nCREATE UNIQUE INDEX one_id ON boats (id);")
+    with pytest.raises(
+        MigrationError, match=r"^0004_twins\.up\.sql: could not .* DETAIL: Key \(id\)=\(1\) is dup"
+    ):
+        await migrate.up(conn, folder)
+
+
+async def test_a_file_stays_only_together_with_its_row_in_the_history(conn, folder):
+    early = "INSERT INTO schema_migrations VALUES (4, 'early', '', now(), 0);"
+    write(folder, "0004_ports", f"CREATE TABLE ports (id int); {early}")
+    with pytest.raises(MigrationError, match=r"0004_ports\.up\.sql: duplicate key"):
+        await migrate.up(conn, folder)
+    assert "ports" not in await tables(conn)
+    assert len(await history(conn)) == 3
+
+
+async def test_a_check_that_waits_for_commit_fails_the_file(conn, folder):
+    write(
+        folder,
+        "0004_late_check",
+        "ALTER TABLE boats ADD UNIQUE (id) DEFERRABLE INITIALLY DEFERRED;\nINSERT INTO boats VALUES (1);",
+    )
+    with pytest.raises(MigrationError, match=r"0004_late_check\.up\.sql: duplicate key"):
+        await migrate.up(conn, folder)
+    assert len(await history(conn)) == 3
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_lost_connection_leaves_nothing_of_the_file_and_no_lock(conn, other, folder, dry_run):
+    await migrate.up(conn, folder)
+    write(folder, "0004_gone", "DELETE FROM boats; SELECT pg_terminate_backend(pg_backend_pid());")
+    with pytest.raises(MigrationError, match=r"0004_gone\.up\.sql: the connection was lost"):
+        await migrate.up(conn, folder, dry_run=dry_run)
+    assert await other.fetchval("SELECT count(*) FROM boats") == 1
+    (folder / "0004_gone.up.sql").unlink()
+    assert await migrate.up(other, folder, patience=QUICK) == []
+
+
+async def test_a_file_without_a_transaction_starts_again_from_the_top(conn, folder):
+    text = (
+        "-- migrate: no-transaction\nCREATE TABLE IF NOT EXISTS ports (id int);\n-- next\n\nSELECT wrong;\n"
+    )
+    write(folder, "0004_ports", text)
+    with pytest.raises(
+        MigrationError, match=r'^0004_ports\.up\.sql, line 5: column "wrong" does not exist\.$'
+    ):
+        await migrate.up(conn, folder)
+    assert "ports" in await tables(conn)
+    assert len(await history(conn)) == 3
+    write(folder, "0004_ports", text.replace("wrong", "1"))
+    assert await migrate.up(conn, folder) == ["0004_ports"]
+
+
+# Other sessions.
+
+
+async def test_six_migrators_at_once_apply_each_file_once(connect, folder):
+    sessions = [await connect() for _ in range(6)]
+    got = await asyncio.gather(*(migrate.up(conn, folder, patience=QUICK) for conn in sessions))
+    assert sorted(map(len, got)) == [0, 0, 0, 0, 0, 3]
+
+
+async def test_a_migrator_whose_turn_does_not_come_gives_up(conn, other, folder):
+    await other.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
+    with pytest.raises(MigrationError, match="Another migrator is still at work"):
+        await migrate.up(conn, folder, patience=Patience(turn_s=0.02, poll_s=0.01))
+    assert await tables(conn) == set()
+
+
+async def test_a_file_that_meets_a_lock_is_tried_again_until_it_goes_away(conn, other, folder):
+    await migrate.up(conn, folder, to=1)
+    async with blocked_until_first_retry(other, "LOCK TABLE boats") as say:
+        assert len(await migrate.up(conn, folder, patience=STUBBORN, say=say)) == 2
+
+
+async def test_a_file_that_meets_a_lock_gives_up_when_it_stays(conn, other, folder):
+    said = []
+    await migrate.up(conn, folder, to=1)
+    async with other.transaction():
+        await other.execute("LOCK TABLE boats")
+        with pytest.raises(MigrationError, match=r"0002_names\.up\.sql: .*lock timeout, 3 times; pg_locks"):
+            await migrate.up(conn, folder, patience=QUICK, say=said.append)
+    assert said == [
+        f"0002_names.up.sql: canceling statement due to lock timeout (attempt {n} of 3)" for n in (1, 2)
+    ]
+    assert await history(conn) == ["boats"]
+
+
+async def test_a_transaction_that_says_concurrently_waits_no_longer_than_others(conn, other, folder):
+    write(folder, "0004_note", "SELECT 1 AS concurrently; COMMENT ON TABLE boats IS 'They float.';")
+    await migrate.up(conn, folder, to=3)
+    async with asyncio.timeout(30), other.transaction():
+        await other.execute("LOCK TABLE boats")
+        with pytest.raises(MigrationError, match="lock timeout, 3 times"):
+            await migrate.up(conn, folder, patience=QUICK)
+
+
+@pytest.mark.parametrize("first_line", ["-- in a transaction", "-- migrate: no-transaction"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_file_that_lost_a_deadlock_is_tried_again(conn, folder, first_line, dry_run):
+    # What a sequence has given out is not rolled back, so the file can count its attempts.
+    await conn.execute("CREATE SEQUENCE attempts")
+    lose_twice = "DO $$ BEGIN IF nextval('attempts') < 3 THEN RAISE deadlock_detected; END IF; END $$;"
+    write(folder, "0004_deadlock", f"{first_line}\n{lose_twice}")
+    await migrate.up(conn, folder, patience=QUICK, dry_run=dry_run)
+    skipped = dry_run and "no-transaction" in first_line
+    assert await conn.fetchval("SELECT last_value FROM attempts") == (1 if skipped else 3)
+
+
+# Indexes built while others work.
+
+
+async def test_an_index_is_built_concurrently_while_another_migrator_waits(connect, folder):
+    first, second, writer, watcher = [await connect() for _ in range(4)]
+    await migrate.up(first, folder)
+    write(folder, "0004_one_name", ONE_NAME)
+    async with asyncio.TaskGroup() as tasks, writer.transaction():
+        await writer.execute("UPDATE boats SET name = 'Eve'")
+        builds = tasks.create_task(migrate.up(first, folder, patience=QUICK))
+        await until(watcher, "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index)")
+        waits = tasks.create_task(migrate.up(second, folder, patience=QUICK))
+        asks = "SELECT query LIKE '%advisory_lock%' FROM pg_stat_activity WHERE pid = $1"
+        await until(watcher, asks, second.get_server_pid())
+    assert (builds.result(), waits.result()) == (["0004_one_name"], [])
+    assert await invalid_indexes(first) == []
+
+
+async def test_an_index_that_could_not_be_built_is_never_taken_for_one_that_was(conn, folder):
+    await migrate.up(conn, folder)
+    await conn.execute("INSERT INTO boats VALUES (2, 'Ada')")
+    write(folder, "0004_one_name", ONE_NAME)
+    for _ in range(2):
+        with pytest.raises(MigrationError, match=r"^0004_one_name\.up\.sql: could not create unique index"):
+            await migrate.up(conn, folder)
+        assert await invalid_indexes(conn) == ["one_name"]
+        assert len(await history(conn)) == 3
+    await conn.execute("DELETE FROM boats WHERE id = 2")
+    assert await migrate.up(conn, folder) == ["0004_one_name"]
+    assert await invalid_indexes(conn) == []
+    assert "one_name" in await tables(conn)
+
+
+async def test_an_index_whose_building_met_a_lock_is_built_anew(conn, other, folder):
+    await migrate.up(conn, folder)
+    write(folder, "0004_one_name", ONE_NAME)
+    async with blocked_until_first_retry(other, "UPDATE boats SET name = 'Eve'") as say:
+        assert await migrate.up(conn, folder, patience=STUBBORN, say=say) == ["0004_one_name"]
+    assert await invalid_indexes(conn) == []
+    assert "one_name" in await tables(conn)
+
+
+async def test_an_invalid_index_of_somebody_else_is_named_and_left_alone(conn, folder):
+    await migrate.up(conn, folder)
+    await conn.execute("INSERT INTO boats VALUES (2, 'Ada')")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await conn.execute('CREATE UNIQUE INDEX CONCURRENTLY "By Hand" ON boats (name)')
+    write(folder, "0004_note", NOTE)
+    with pytest.raises(
+        MigrationError, match=r'0004_note\.up\.sql: the index "By Hand" is not valid; drop it'
+    ):
+        await migrate.up(conn, folder)
+    assert await invalid_indexes(conn) == ['"By Hand"']
+    assert len(await history(conn)) == 3
