@@ -1,0 +1,115 @@
+"""What a value from outside must be like before anything is done with it."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from app.domain.errors import InvalidInput
+from app.domain.model import TOP_TIER, AssignmentId, EngineerId, PartUsed, TicketId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Check: TypeAlias = "Callable[[str, object], object]"
+"""Takes the field's name and the raw value; returns the value, or raises InvalidInput for the field."""
+
+LONG = 4000
+SHORT = 200
+MAX_HOURS = Decimal("999.99")
+MAX_MONEY = Decimal("9999999.99")
+MAX_QUANTITY = 10_000
+MAX_PARTS = 100
+MAX_RATING = 5
+MAX_INT = 2**31 - 1
+
+# The one form of RFC 9562, section 4, in either case: no braces, no urn, no missing hyphens.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def text(max_length: int, *, required: bool = False) -> Callable[[str, object], str | None]:
+    """Text without surrounding space; an empty one is None, or refused where it is required."""
+
+    def check(field: str, value: object) -> str | None:
+        stripped = _storable(field, str(value)).strip()
+        if len(stripped) > max_length:
+            raise InvalidInput(field, f"must have {max_length} characters at most, not {len(stripped)}")
+        if required and not stripped:
+            raise InvalidInput(field, "must not be empty")
+        return stripped or None
+
+    return check
+
+
+def ticket_id(field: str, value: object) -> TicketId:
+    given = _storable(field, str(value))
+    if not 1 <= len(given) <= 64:  # noqa: PLR2004 - the column's length
+        raise InvalidInput(field, "must have 1 to 64 characters")
+    return TicketId(given)
+
+
+def engineer_id(field: str, value: object) -> EngineerId:
+    return EngineerId(_uuid(field, value))
+
+
+def assignment_id(field: str, value: object) -> AssignmentId:
+    return AssignmentId(_uuid(field, value))
+
+
+def whole(lowest: int, highest: int) -> Callable[[str, object], int]:
+    def check(field: str, value: object) -> int:
+        if not isinstance(value, int) or not lowest <= value <= highest:
+            raise InvalidInput(field, f"must be {lowest} to {highest}")
+        return value
+
+    return check
+
+
+def hours(field: str, value: object) -> Decimal:
+    return _two_places(field, value, MAX_HOURS)
+
+
+def parts(field: str, value: object) -> tuple[PartUsed, ...]:
+    given: Sequence[PartUsed] = value  # type: ignore[assignment] # the API's input type says so
+    if len(given) > MAX_PARTS:
+        raise InvalidInput(field, f"must have {MAX_PARTS} parts at most")
+    return tuple(_part(f"{field}.{i}", part) for i, part in enumerate(given))
+
+
+tier = whole(1, TOP_TIER)
+sequence = whole(0, MAX_INT)
+rating = whole(1, MAX_RATING)
+_quantity = whole(1, MAX_QUANTITY)
+
+
+def _part(field: str, part: PartUsed) -> PartUsed:
+    required = text(SHORT, required=True)
+    return PartUsed(
+        part_number=str(required(f"{field}.partNumber", part.part_number)),
+        part_name=str(required(f"{field}.partName", part.part_name)),
+        quantity=_quantity(f"{field}.quantity", part.quantity),
+        cost=_two_places(f"{field}.cost", part.cost, MAX_MONEY),
+    )
+
+
+def _two_places(field: str, value: object, highest: Decimal) -> Decimal:
+    number = Decimal(str(value))
+    if not (number.is_finite() and 0 <= number <= highest and number == round(number, 2)):
+        raise InvalidInput(field, f"must be 0 to {highest} with two decimals at most")
+    return round(number, 2)
+
+
+def _uuid(field: str, value: object) -> UUID:
+    if not _UUID.fullmatch(str(value)):
+        raise InvalidInput(field, "must be a UUID such as 0190d3a4-5b6c-7d8e-9f01-23456789abcd")
+    return UUID(str(value))
+
+
+def _storable(field: str, value: str) -> str:
+    """PostgreSQL's text holds neither NUL nor half of a surrogate pair."""
+    if _UNSTORABLE.search(value):
+        raise InvalidInput(field, "must not contain NUL characters or lone surrogates")
+    return value
