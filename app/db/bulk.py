@@ -1,0 +1,15 @@
+"""Loads many rows at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from app.db.pool import Tx
+
+
+async def copy_rows(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Append `rows`, whose values are in the order of `columns`; the other columns get their defaults."""
+    await tx.copy_records_to_table(table, columns=columns, records=rows)

@@ -1,0 +1,129 @@
+"""Reads and writes of engineer_assignments; the statements are in sql/queries/assignments.sql."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+
+from app.db import sql
+from app.domain.model import Assignment, EngineerId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.db.pool import Connection, Tx
+    from app.domain.lifecycle import EventType
+    from app.domain.model import AssignmentId, AssignmentStatus, TicketId, TicketStatus
+
+from datetime import datetime
+
+AssignmentKey: TypeAlias = "tuple[datetime, AssignmentId]"
+"""Where an assignment stands among an engineer's, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a command decides on. `assignment` is the one that was named, else the current one."""
+
+    now: datetime
+    last_sequence: int
+    engineer_is_active: bool | None
+    request_hash: bytes | None
+    event_id: int | None
+    assignment: Assignment | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineerCount:
+    engineer_id: EngineerId
+    assignments: int
+
+
+_BY_IDS = sql.load("assignments", "assignments_by_ids", row=Assignment)
+_CURRENT = sql.load("assignments", "current_of_tickets", row=Assignment)
+_HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
+_NEWEST_OF_ENGINEERS = sql.load("assignments", "newest_of_engineers", row=Assignment)
+_COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=EngineerCount)
+_COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
+_SITUATION = sql.load("assignments", "situation", row=Situation)
+_SAVE = sql.load("assignments", "save_change", row=type(None))
+_AS_ANSWERED = sql.load("assignments", "assignment_as_answered", row=Assignment)
+
+
+async def by_ids(conn: Connection, assignment_ids: Sequence[AssignmentId]) -> list[Assignment]:
+    return await _BY_IDS.all(conn, assignment_ids)
+
+
+async def current_of_tickets(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Assignment]:
+    return await _CURRENT.all(conn, ticket_ids)
+
+
+async def history_of_tickets(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Assignment]:
+    """By ticket, then by sequence."""
+    return await _HISTORY.all(conn, ticket_ids)
+
+
+async def newest_of_engineers(
+    conn: Connection,
+    engineer_ids: Sequence[EngineerId],
+    statuses: Sequence[AssignmentStatus] | None,
+    after: AssignmentKey | None,
+    first: int,
+) -> list[Assignment]:
+    """The page of `first` assignments that follows `after`, of each engineer, newest first."""
+    at, assignment_id = after or (None, None)
+    return await _NEWEST_OF_ENGINEERS.all(conn, engineer_ids, statuses, at, assignment_id, first)
+
+
+async def count_of_engineers(
+    conn: Connection, engineer_ids: Sequence[EngineerId], statuses: Sequence[AssignmentStatus] | None
+) -> list[EngineerCount]:
+    return await _COUNT_OF_ENGINEERS.all(conn, engineer_ids, statuses)
+
+
+async def count_active_of_engineers(
+    conn: Connection, engineer_ids: Sequence[EngineerId]
+) -> list[EngineerCount]:
+    return await _COUNT_ACTIVE.all(conn, engineer_ids)
+
+
+async def situation(
+    tx: Tx,
+    ticket_id: TicketId | None,
+    *,
+    assignment_id: AssignmentId | None,
+    engineer_id: EngineerId | None,
+    actor: str,
+    idempotency_key: str | None,
+) -> Situation:
+    """Call it only while holding the ticket's lock."""
+    return await _SITUATION.one(tx, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
+
+
+async def save_change(
+    tx: Tx,
+    events: Sequence[tuple[EventType, Assignment]],
+    *,
+    actor: str,
+    ticket_id: TicketId,
+    ticket_status: TicketStatus | None,
+    now: datetime,
+    idempotency_key: str | None,
+    request_hash: bytes,
+) -> None:
+    """Write assignments as they are after `events`, in the order of their sequence.
+
+    None as `ticket_status` leaves the ticket as it is.
+    """
+    rows = orjson.dumps([assignment for _, assignment in events], default=str).decode()
+    types = [event for event, _ in events]
+    await _SAVE.run(
+        tx, rows, types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash
+    )  # fmt: skip
+
+
+async def as_answered(conn: Connection, event_id: int) -> Assignment:
+    """The assignment as it was right after the event."""
+    return await _AS_ANSWERED.one(conn, event_id)

@@ -1,0 +1,28 @@
+"""What loading demo data asks of the database; the statements are in sql/queries/seed.sql."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.db import sql
+
+if TYPE_CHECKING:
+    from app.db.pool import Connection, Tx
+
+_IS_EMPTY = sql.load("seed", "is_empty", row=bool)
+_CURRENT_TIME = sql.load("seed", "current_time", row=datetime)
+_ANALYZE = sql.load("seed", "analyze_tables", row=type(None))
+
+
+async def is_empty(conn: Connection) -> bool:
+    """Whether there is neither an engineer nor a ticket."""
+    return await _IS_EMPTY.one(conn)
+
+
+async def current_time(conn: Connection) -> datetime:
+    return await _CURRENT_TIME.one(conn)
+
+
+async def analyze_tables(tx: Tx) -> None:
+    await _ANALYZE.run(tx)

@@ -1,0 +1,29 @@
+"""What the database server says of itself; the statement is in sql/queries/server.sql."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.db import sql
+
+if TYPE_CHECKING:
+    from app.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    version: str
+    version_number: int
+    user: str
+    is_superuser: bool
+    now: datetime
+    extensions: tuple[str, ...]
+
+
+_ABOUT = sql.load("server", "about_server", row=Server)
+
+
+async def about(conn: Connection) -> Server:
+    return await _ABOUT.one(conn)

@@ -1,0 +1,122 @@
+"""Reads of service_tickets; the statements are in sql/queries/tickets.sql."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.db import sql
+from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
+from app.domain.model import EngineerId, Ticket, TicketPriority, TicketStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.db.pool import Connection, Tx
+    from app.domain.model import AssignmentId, TicketId
+
+TicketKey: TypeAlias = "tuple[datetime, TicketId]"
+"""Where a ticket stands among the newest first: when it was created, and its id."""
+
+_LOCK = sql.load("tickets", "lock_ticket", row=Ticket)
+_LOCK_OF_ASSIGNMENT = sql.load("tickets", "lock_ticket_of_assignment", row=Ticket)
+_BY_IDS = sql.load("tickets", "tickets_by_ids", row=Ticket)
+_NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
+_NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
+_NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
+_NEWEST_MATCHING = sql.load("tickets", "newest_tickets_matching", row=Ticket)
+_COUNT = sql.load("tickets", "count_tickets", row=int)
+
+_OPEN = tuple(status for status in TicketStatus if status not in TAKES_NO_ASSIGNMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFilter:
+    """Every part that is not None narrows the list."""
+
+    statuses: Sequence[TicketStatus] | None = None
+    priorities: Sequence[TicketPriority] | None = None
+    engineer_id: EngineerId | None = None
+    tier: int | None = None
+    unassigned: bool | None = None
+    search: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """Somebody must hold the ticket."""
+        return self.engineer_id is not None or self.tier is not None or self.unassigned is False
+
+    @property
+    def shown_statuses(self) -> Sequence[TicketStatus] | None:
+        """An ended ticket needs no engineer, so unassigned means open ones unless statuses are named."""
+        return _OPEN if self.unassigned and self.statuses is None else self.statuses
+
+    @property
+    def pattern(self) -> str | None:
+        return like(self.search)
+
+
+def like(search: str | None) -> str | None:
+    """The ILIKE pattern that finds `search` anywhere, with nothing in it special."""
+    if search is None:
+        return None
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+async def lock(tx: Tx, ticket_id: TicketId) -> Ticket | None:
+    """Hold the ticket's row until `tx` ends; None when there is no such ticket."""
+    return await _LOCK.first(tx, ticket_id)
+
+
+async def lock_of_assignment(tx: Tx, assignment_id: AssignmentId) -> Ticket | None:
+    """Hold the row of the assignment's ticket until `tx` ends; None when there is no such assignment."""
+    return await _LOCK_OF_ASSIGNMENT.first(tx, assignment_id)
+
+
+async def by_ids(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Ticket]:
+    return await _BY_IDS.all(conn, ticket_ids)
+
+
+async def newest(
+    conn: Connection, wanted: TicketFilter, *, after: TicketKey | None, first: int
+) -> list[Ticket]:
+    """The page of `first` tickets that follows `after`, newest first.
+
+    Which statement answers depends on what narrows most, so that each has its index.
+    """
+    if wanted.held and wanted.unassigned:
+        return []
+    at, ticket_id = after or (None, None)
+    statuses = wanted.shown_statuses
+    unassigned = bool(wanted.unassigned)
+    narrowing: tuple[object, ...]
+    if wanted.held:
+        query = _NEWEST_HELD
+        narrowing = (wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern)
+    elif wanted.search is not None:
+        query = _NEWEST_MATCHING
+        narrowing = (wanted.pattern, statuses, wanted.priorities, unassigned)
+    elif statuses is not None:
+        query = _NEWEST_OF_STATUSES
+        narrowing = (statuses, wanted.priorities, unassigned)
+    else:
+        query = _NEWEST
+        narrowing = (wanted.priorities,)
+    return await query.all(conn, *narrowing, at, ticket_id, first)
+
+
+async def count(conn: Connection, wanted: TicketFilter) -> int:
+    if wanted.held and wanted.unassigned:
+        return 0
+    held = None if wanted.unassigned is None else not wanted.unassigned
+    return await _COUNT.one(
+        conn,
+        wanted.engineer_id,
+        wanted.tier,
+        held,
+        wanted.shown_statuses,
+        wanted.priorities,
+        wanted.pattern,
+    )

@@ -1,0 +1,126 @@
+-- fragment: columns
+a.id, a.ticket_id, a.engineer_id, a.equipment_id, a.assignment_sequence, a.assignment_tier,
+a.assignment_tier_name, a.assignment_reason, a.assignment_type, a.status, a.assigned_by, a.assigned_at,
+a.accepted_at, a.rejected_at, a.started_at, a.completed_at, a.rejection_reason, a.escalation_reason,
+a.cancellation_reason, a.completion_status, a.time_spent_hours, a.diagnosis, a.actions_taken,
+coalesce(a.parts_used, '[]') AS parts_used, a.notes, a.customer_rating, a.customer_feedback, a.created_at,
+a.updated_at
+
+-- name: assignments_by_ids(assignment_ids)
+SELECT {columns}
+FROM engineer_assignments a
+WHERE a.id = ANY ($1::uuid[]);
+
+-- name: current_of_tickets(ticket_ids)
+-- A ticket that nobody holds yields no row.
+SELECT {columns}
+FROM engineer_assignments a
+WHERE a.ticket_id = ANY ($1::text[]) AND a.status IN ('assigned', 'accepted', 'in_progress');
+
+-- name: history_of_tickets(ticket_ids)
+SELECT {columns}
+FROM engineer_assignments a
+WHERE a.ticket_id = ANY ($1::text[])
+ORDER BY a.ticket_id, a.assignment_sequence;
+
+-- name: newest_of_engineers(engineer_ids, statuses, after_assigned_at, after_id, first)
+SELECT {columns}
+FROM unnest($1::uuid[]) AS wanted (engineer_id)
+CROSS JOIN LATERAL (
+    SELECT {columns}
+    FROM engineer_assignments a
+    WHERE a.engineer_id = wanted.engineer_id
+      AND ($2::text[] IS NULL OR a.status = ANY ($2))
+      AND (a.assigned_at, a.id) < (
+          coalesce($3::timestamptz, 'infinity'), coalesce($4::uuid, '00000000-0000-0000-0000-000000000000'))
+    ORDER BY a.assigned_at DESC, a.id DESC
+    LIMIT $5
+) AS a
+ORDER BY a.engineer_id, a.assigned_at DESC, a.id DESC;
+
+-- name: count_of_engineers(engineer_ids, statuses)
+SELECT a.engineer_id, count(*) AS assignments
+FROM engineer_assignments a
+WHERE a.engineer_id = ANY ($1::uuid[]) AND ($2::text[] IS NULL OR a.status = ANY ($2))
+GROUP BY a.engineer_id;
+
+-- name: count_active_of_engineers(engineer_ids)
+SELECT a.engineer_id, count(*) AS assignments
+FROM engineer_assignments a
+WHERE a.engineer_id = ANY ($1::uuid[]) AND a.status IN ('assigned', 'accepted', 'in_progress')
+GROUP BY a.engineer_id;
+
+-- name: situation(ticket_id, assignment_id, engineer_id, actor, idempotency_key)
+-- All that a command decides on, in one round trip. Only true while the caller holds the ticket's
+-- lock: a statement sees what was committed before it began, and this one begins after the lock.
+-- The assignment is the one that is named, else the current one.
+SELECT app_now() AS now,
+    (SELECT coalesce(max(s.assignment_sequence), 0) FROM engineer_assignments s WHERE s.ticket_id = $1)
+        AS last_sequence,
+    e.is_active AS engineer_is_active,
+    k.request_hash,
+    k.event_id,
+    {columns}
+FROM (SELECT) AS always
+LEFT JOIN engineers e ON e.id = $3
+LEFT JOIN idempotency_keys k ON k.actor = $4 AND k.key = $5
+LEFT JOIN engineer_assignments a ON a.ticket_id = $1 AND CASE
+    WHEN $2::uuid IS NULL THEN a.status IN ('assigned', 'accepted', 'in_progress')
+    ELSE a.id = $2 END;
+
+-- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash)
+-- Writes a change whole: its assignments, an event for each, the ticket, the key. The assignments are
+-- rows of the table as JSON, in the order of the sequence: the one that ends comes before the one that
+-- opens, as the index of active assignments wants.
+WITH saved AS (
+    INSERT INTO engineer_assignments AS a (
+        id, ticket_id, engineer_id, equipment_id, assignment_sequence, assignment_tier,
+        assignment_tier_name, assignment_reason, assignment_type, status, assigned_by, assigned_at,
+        accepted_at, rejected_at, started_at, completed_at, rejection_reason, escalation_reason,
+        cancellation_reason, completion_status, time_spent_hours, diagnosis, actions_taken,
+        parts_used, notes, customer_rating, customer_feedback, created_at, updated_at)
+    SELECT {columns}
+    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS a
+    ON CONFLICT (id) DO UPDATE SET
+        status = excluded.status,
+        accepted_at = excluded.accepted_at,
+        rejected_at = excluded.rejected_at,
+        started_at = excluded.started_at,
+        completed_at = excluded.completed_at,
+        rejection_reason = excluded.rejection_reason,
+        escalation_reason = excluded.escalation_reason,
+        cancellation_reason = excluded.cancellation_reason,
+        completion_status = excluded.completion_status,
+        time_spent_hours = excluded.time_spent_hours,
+        diagnosis = excluded.diagnosis,
+        actions_taken = excluded.actions_taken,
+        parts_used = excluded.parts_used,
+        notes = excluded.notes,
+        customer_rating = excluded.customer_rating,
+        customer_feedback = excluded.customer_feedback,
+        updated_at = excluded.updated_at
+    RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
+), told AS (
+    INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+    SELECT $4, s.id, ($2::text[])[row_number() OVER (ORDER BY s.assignment_sequence)], $3, $6, s.assignment
+    FROM saved s
+    ORDER BY s.assignment_sequence
+    RETURNING id
+), moved AS (
+    UPDATE service_tickets t
+    SET status = $5,
+        started_at = CASE WHEN $5 = 'in_progress' THEN coalesce(t.started_at, $6) ELSE t.started_at END,
+        resolved_at = CASE WHEN $5 = 'resolved' THEN $6 ELSE t.resolved_at END,
+        updated_at = $6
+    WHERE t.id = $4 AND $5::text IS NOT NULL
+)
+INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
+SELECT $3, $7, $8, max(told.id), $6
+FROM told
+HAVING $7::text IS NOT NULL;
+
+-- name: assignment_as_answered(event_id)
+SELECT {columns}
+FROM assignment_events e
+CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
+WHERE e.id = $1;

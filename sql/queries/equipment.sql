@@ -1,0 +1,4 @@
+-- name: equipment_by_ids(equipment_ids)
+SELECT e.id, e.name, e.serial_number, e.manufacturer, e.model, e.category
+FROM equipment e
+WHERE e.id = ANY ($1::text[]);

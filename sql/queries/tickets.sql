@@ -1,0 +1,93 @@
+-- fragment: columns
+t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
+t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at
+
+-- name: lock_ticket(ticket_id)
+-- Every command locks first, so that two commands on one ticket take turns. NO KEY: a row that
+-- refers to the ticket may still be inserted meanwhile.
+SELECT {columns}
+FROM service_tickets t
+WHERE t.id = $1
+FOR NO KEY UPDATE;
+
+-- name: lock_ticket_of_assignment(assignment_id)
+-- An assignment never changes its ticket, so the row found before the lock is still the one.
+SELECT {columns}
+FROM service_tickets t
+WHERE t.id = (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $1)
+FOR NO KEY UPDATE;
+
+-- name: tickets_by_ids(ticket_ids)
+SELECT {columns}
+FROM service_tickets t
+WHERE t.id = ANY ($1::text[]);
+
+-- name: newest_tickets(priorities, after_created_at, after_id, first)
+-- Pages are keyset pages: the row comparison walks the index from where the last page ended.
+SELECT {columns}
+FROM service_tickets t
+WHERE (t.created_at, t.id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
+  AND ($1::text[] IS NULL OR t.priority = ANY ($1))
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $4;
+
+-- name: newest_tickets_of_statuses(statuses, priorities, unassigned, after_created_at, after_id, first)
+-- One walk of the status index for each status, merged: a rare status costs no more than a common one.
+SELECT {columns}
+FROM unnest($1::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT {columns}
+    FROM service_tickets t
+    WHERE t.status = wanted.status
+      AND (t.created_at, t.id) < (coalesce($4::timestamptz, 'infinity'), coalesce($5::text, ''))
+      AND ($2::text[] IS NULL OR t.priority = ANY ($2))
+      AND (NOT $3 OR NOT EXISTS (
+          SELECT FROM engineer_assignments a
+          WHERE a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')))
+    ORDER BY t.created_at DESC, t.id DESC
+    LIMIT $6
+) AS t
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $6;
+
+-- name: newest_tickets_held(engineer_id, tier, statuses, priorities, search, after_created_at, after_id, first)
+-- Starts from the active assignments, of which there are few.
+SELECT {columns}
+FROM engineer_assignments a
+JOIN service_tickets t ON t.id = a.ticket_id
+WHERE a.status IN ('assigned', 'accepted', 'in_progress')
+  AND ($1::uuid IS NULL OR a.engineer_id = $1)
+  AND ($2::int IS NULL OR a.assignment_tier = $2)
+  AND ($3::text[] IS NULL OR t.status = ANY ($3))
+  AND ($4::text[] IS NULL OR t.priority = ANY ($4))
+  AND ($5::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $5)
+  AND (t.created_at, t.id) < (coalesce($6::timestamptz, 'infinity'), coalesce($7::text, ''))
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $8;
+
+-- name: newest_tickets_matching(search, statuses, priorities, unassigned, after_created_at, after_id, first)
+-- The expression is that of the trigram index, to the letter.
+SELECT {columns}
+FROM service_tickets t
+WHERE (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' ' || coalesce(t.issue_category, '')) ILIKE $1
+  AND ($2::text[] IS NULL OR t.status = ANY ($2))
+  AND ($3::text[] IS NULL OR t.priority = ANY ($3))
+  AND (NOT $4 OR NOT EXISTS (
+      SELECT FROM engineer_assignments a
+      WHERE a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')))
+  AND (t.created_at, t.id) < (coalesce($5::timestamptz, 'infinity'), coalesce($6::text, ''))
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $7;
+
+-- name: count_tickets(engineer_id, tier, held, statuses, priorities, search)
+SELECT count(*)
+FROM service_tickets t
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
+WHERE ($1::uuid IS NULL OR a.engineer_id = $1)
+  AND ($2::int IS NULL OR a.assignment_tier = $2)
+  AND ($3::boolean IS NULL OR $3 = (a.id IS NOT NULL))
+  AND ($4::text[] IS NULL OR t.status = ANY ($4))
+  AND ($5::text[] IS NULL OR t.priority = ANY ($5))
+  AND ($6::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $6);
