@@ -1,0 +1,142 @@
+"""A real PostgreSQL for every test: one server a session, one migrated template, databases cloned from it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from app.asgi import create_app
+from app.db import migrate, sql
+from app.db.embedded import EmbeddedPostgres
+from app.db.pool import Database, connect, open_database
+from app.domain.model import Role
+from app.web.auth import DevelopmentTokens
+from tests.make import Make
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from app.db.pool import Tx
+
+POOL_SIZE = 10
+SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of the maintenance database of a server that lives as long as the session."""
+    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    home.chmod(0o755)  # as root, the server runs as somebody else
+    try:
+        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"}) as url:
+            yield url
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@asynccontextmanager
+async def new_database(server: str, template: str = "template0") -> AsyncIterator[str]:
+    """The URL of a new database, dropped afterwards."""
+    name = f"t_{uuid4().hex}"
+    admin = await asyncpg.connect(server)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await admin.close()
+
+
+@pytest.fixture
+async def empty_database(server: str) -> AsyncIterator[str]:
+    async with new_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def template(server: str) -> AsyncIterator[str]:
+    """The name of a migrated database that nobody is connected to."""
+    async with new_database(server) as url:
+        async with connect(url) as conn:
+            await migrate.up(conn, sql.MIGRATIONS)
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+async def fresh_url(server: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    async with new_database(server, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def fresh_db(fresh_url: str) -> AsyncIterator[Database]:
+    async with open_database(fresh_url, pool_size=POOL_SIZE) as db:
+        yield db
+
+
+@pytest.fixture(scope="session")
+async def shared_url(server: str, template: str) -> AsyncIterator[str]:
+    async with new_database(server, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def _shared_db(shared_url: str) -> AsyncIterator[Database]:
+    async with open_database(shared_url, pool_size=POOL_SIZE) as db:
+        yield db
+
+
+@pytest.fixture
+async def db(_shared_db: Database) -> AsyncIterator[Database]:
+    """A migrated, empty database, emptied again afterwards."""
+    yield _shared_db
+    async with _shared_db.connection() as conn:
+        await conn.execute("TRUNCATE engineers, equipment, service_tickets CASCADE")
+
+
+@pytest.fixture
+async def tx(_shared_db: Database) -> AsyncIterator[Tx]:
+    """A transaction that is rolled back."""
+    async with _shared_db.connection() as conn:
+        transaction = conn.transaction()
+        await transaction.start()
+        yield conn
+        await transaction.rollback()
+
+
+@pytest.fixture
+def make(db: Database) -> Make:
+    return Make(db)
+
+
+@pytest.fixture
+def tokens() -> DevelopmentTokens:
+    return DevelopmentTokens(SECRET)
+
+
+@pytest.fixture
+async def client(
+    db: Database, shared_url: str, tokens: DevelopmentTokens
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole application, spoken to over HTTP as a dispatcher."""
+    app = create_app(shared_url, tokens, pool_size=POOL_SIZE)
+    token = tokens.sign(Role.DISPATCHER, None, ttl_s=600)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {token}"},
+        ) as client,
+    ):
+        yield client

@@ -1,0 +1,51 @@
+"""Factories: rows that a test needs but does not speak about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.run import run
+from app.db.pool import Database
+from app.domain.model import Actor, EngineerId, EquipmentId, Role, TicketId
+
+if TYPE_CHECKING:
+    from app.domain.model import Assignment
+
+DISPATCHER = Actor("dispatcher@test", Role.DISPATCHER)
+ADMIN = Actor("admin@test", Role.ADMIN)
+AUDITOR = Actor("auditor@test", Role.AUDITOR)
+
+
+def as_engineer(engineer_id: EngineerId) -> Actor:
+    return Actor(f"engineer:{engineer_id}", Role.ENGINEER, engineer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    db: Database
+
+    async def _insert(self, table: str, **columns: Any) -> Any:
+        names, places = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
+        async with self.db.connection() as conn:
+            statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"  # noqa: S608 - our own names
+            return await conn.fetchval(statement, *columns.values())
+
+    async def engineer(self, name: str = "Ana Lima", **columns: Any) -> EngineerId:
+        return await self._insert("engineers", name=name, **columns)
+
+    async def equipment(self, **columns: Any) -> EquipmentId:
+        return await self._insert("equipment", **{"id": uuid4().hex, "name": "MRI scanner"} | columns)
+
+    async def ticket(self, **columns: Any) -> TicketId:
+        given = {"id": f"TICKET-{uuid4().hex[:8]}", "ticket_number": f"SR-{uuid4().hex[:12]}"} | columns
+        return await self._insert("service_tickets", **given)
+
+    async def assigned(self, *, tier: int = 1, ticket: TicketId | None = None) -> Assignment:
+        """A new assignment of a new engineer, on a new ticket where none is named."""
+        wish = AssignTicket(
+            ticket_id=ticket or await self.ticket(), engineer_id=await self.engineer(), tier=tier
+        )
+        return await run(self.db, DISPATCHER, assign_ticket, wish)
