@@ -1,0 +1,72 @@
+"""The composition root: pool, schema, routes, lifespan."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.db import migrate, sql
+from app.db.pool import Database, Unavailable, open_database
+from app.graphql.view import View
+from app.web import auth, health
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+_HOME = """Baton: who holds a service ticket.
+
+GraphQL     POST /graphql
+Health      GET /livez, GET /readyz
+"""
+
+
+def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_size: int = 10) -> Starlette:
+    """The whole product as one ASGI application; its lifespan opens and closes the pool."""
+    opened: list[Database] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with open_database(database_url, pool_size=pool_size) as db:
+            opened.append(db)
+            yield
+            opened.clear()
+
+    async def why_not_ready() -> str | None:
+        if not opened:
+            return "starting or stopping"
+        return await _schema_problem(opened[0])
+
+    async def home(_: Request) -> Response:
+        return PlainTextResponse(_HOME)
+
+    signs_in = Middleware(
+        AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse_token
+    )
+    return Starlette(
+        routes=[
+            Route("/graphql", View(lambda: opened[0]), methods=["GET", "POST"], middleware=[signs_in]),
+            Route("/", home),
+            *health.routes(why_not_ready),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _schema_problem(db: Database) -> str | None:
+    """Why this code cannot work with this database; None when it can."""
+    try:
+        async with db.connection() as conn:
+            found = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+    except Unavailable:
+        return "the database does not answer"
+    except migrate.MigrationError as error:
+        return str(error)
+    return migrate.problem(found)

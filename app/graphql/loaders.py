@@ -1,0 +1,134 @@
+"""One dataloader for each edge of the graph, made anew for every operation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from aiodataloader import DataLoader
+
+from app.queries import assignments, engineers, equipment, tickets
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from app.db.pool import Connection, Database
+    from app.domain.model import (
+        Assignment,
+        AssignmentId,
+        AssignmentStatus,
+        Engineer,
+        EngineerId,
+        Equipment,
+        EquipmentId,
+        Ticket,
+        TicketId,
+    )
+    from app.queries.assignments import AssignmentKey
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_BATCH = 1000
+"""Keys in one statement."""
+
+
+class EngineerPage(NamedTuple):
+    """A page of one engineer's assignments."""
+
+    engineer_id: EngineerId
+    statuses: tuple[AssignmentStatus, ...] | None
+    after: AssignmentKey | None
+    first: int
+
+
+class EngineerTotal(NamedTuple):
+    """How many assignments one engineer has had."""
+
+    engineer_id: EngineerId
+    statuses: tuple[AssignmentStatus, ...] | None
+
+
+class Loaders:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @cached_property
+    def ticket(self) -> DataLoader[TicketId, Ticket | None]:
+        return self._at_most_one(tickets.by_ids, key=lambda ticket: ticket.id)
+
+    @cached_property
+    def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
+        return self._at_most_one(assignments.by_ids, key=lambda assignment: assignment.id)
+
+    @cached_property
+    def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
+        return self._at_most_one(engineers.by_ids, key=lambda engineer: engineer.id)
+
+    @cached_property
+    def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
+        return self._at_most_one(equipment.by_ids, key=lambda item: item.id)
+
+    @cached_property
+    def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
+        return self._at_most_one(assignments.current_of_tickets, key=lambda assignment: assignment.ticket_id)
+
+    @cached_property
+    def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
+        return self._many(assignments.history_of_tickets, key=lambda assignment: assignment.ticket_id)
+
+    @cached_property
+    def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:
+        return self._at_most_one(assignments.count_active_of_engineers, key=lambda count: count.engineer_id)
+
+    @cached_property
+    def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
+        return self._of_engineers(assignments.newest_of_engineers)
+
+    @cached_property
+    def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
+        return self._of_engineers(assignments.count_of_engineers)
+
+    def _of_engineers(self, fetch: Callable[..., Awaitable[list[Any]]]) -> DataLoader[Any, list[Any]]:
+        """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
+
+        Engineers whose arguments are equal share a statement.
+        """
+
+        async def batch(keys: list[tuple[Any, ...]]) -> list[list[Any]]:
+            engineers_of: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
+            for engineer_id, *arguments in keys:
+                engineers_of[tuple(arguments)].append(engineer_id)
+            found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+            async with self._db.connection() as conn:
+                for same, engineer_ids in engineers_of.items():
+                    for row in await fetch(conn, engineer_ids, *same):
+                        found[row.engineer_id, *same].append(row)
+            return [found[key] for key in keys]
+
+        return DataLoader(batch, max_batch_size=MAX_BATCH)
+
+    def _many(
+        self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
+    ) -> DataLoader[K, list[V]]:
+        """`fetch` takes keys and returns rows in any order of keys; a batch holds one connection."""
+
+        async def batch(keys: list[K]) -> list[list[V]]:
+            found: dict[K, list[V]] = defaultdict(list)
+            async with self._db.connection() as conn:
+                for row in await fetch(conn, keys):
+                    found[key(row)].append(row)
+            return [found[k] for k in keys]
+
+        return DataLoader(batch, max_batch_size=MAX_BATCH)
+
+    def _at_most_one(
+        self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
+    ) -> DataLoader[K, V | None]:
+        async def batch(keys: list[K]) -> list[V | None]:
+            async with self._db.connection() as conn:
+                found = {key(row): row for row in await fetch(conn, keys)}
+            return [found.get(k) for k in keys]
+
+        return DataLoader(batch, max_batch_size=MAX_BATCH)

@@ -1,0 +1,105 @@
+"""The mutation root: one line for each command.
+
+A command's file says all that is needed: its fields become the input type, its REFUSALS the result union.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, fields
+from types import ModuleType
+from typing import Annotated, Any, Union, get_type_hints
+
+import strawberry
+
+from app.commands import accept, assign, cancel, complete, escalate, rate, reassign, reject, start
+from app.commands.command import Command
+from app.commands.run import run
+from app.domain import values
+from app.domain.errors import DomainError
+from app.graphql.context import Info
+from app.graphql.hints import graphql_type
+from app.graphql.refusals import REFUSAL_TYPES
+from app.graphql.types import Assignment
+
+_KEY = "idempotency_key"
+_check_key = values.text(values.SHORT)
+
+
+def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
+    """The field that runs the module's command."""
+    command = next(c for c in vars(module).values() if isinstance(c, type) and c.__base__ is Command)
+    decide = getattr(module, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", command.__name__).lower())
+
+    async def resolve(self, info, input):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001 - annotated below
+        actor = info.context.actor
+        try:
+            key = _check_key("idempotencyKey", getattr(input, _KEY) or "")
+            wish = command(**_given(command, input))
+            return await run(info.context.db, actor, decide, wish, idempotency_key=key)
+        except DomainError as refused:
+            return refused
+        finally:
+            info.context.forget()
+
+    resolve.__annotations__ = {
+        "info": Info,
+        "input": Annotated[_input_type(command), strawberry.argument(description="What is wished for.")],
+        "return": _result_type(command, module.REFUSALS),
+    }
+    return strawberry.mutation(resolver=resolve, description=command.__doc__)
+
+
+def _input_type(command: type[Command]) -> type:
+    hints = get_type_hints(command)
+    namespace: dict[str, Any] = {"__annotations__": {}}
+    for f in fields(command):  # type: ignore[arg-type] # every command is a dataclass
+        hint, described = graphql_type(hints[f.name]), {"description": f.metadata["description"]}
+        if f.default is not MISSING:
+            hint = hint | None
+            # A null or a missing value means the default, which only needs saying where there is one.
+            described["default"] = f.default or strawberry.UNSET
+        namespace["__annotations__"][f.name] = hint
+        namespace[f.name] = strawberry.field(**described)
+    namespace["__annotations__"][_KEY] = str | None
+    namespace[_KEY] = strawberry.field(
+        description="Your own name for this wish, up to 200 characters. Sent again with the same input, it"
+        " changes nothing and answers the same; with another input it is refused.",
+        default=strawberry.UNSET,
+    )
+    return strawberry.input(
+        type(f"{command.__name__}Input", (), namespace), description=f"What {_spoken(command)} needs."
+    )
+
+
+def _result_type(command: type[Command], refusals: tuple[type[DomainError], ...]) -> Any:  # noqa: ANN401
+    members = (Assignment, *(REFUSAL_TYPES[refusal] for refusal in refusals))
+    return Annotated[
+        Union[members],  # noqa: UP007 - a union of types known at run time
+        strawberry.union(f"{command.__name__}Result", description=f"What {_spoken(command)} answers."),
+    ]
+
+
+def _given(command: type[Command], input: object) -> dict[str, object]:
+    """The values that were sent. A null means the default."""
+    sent = {f.name: getattr(input, f.name) for f in fields(command)}  # type: ignore[arg-type] # as above
+    return {
+        name: value for name, value in sent.items() if value is not None and value is not strawberry.UNSET
+    }
+
+
+def _spoken(command: type[Command]) -> str:
+    return command.__name__[0].lower() + command.__name__[1:]
+
+
+@strawberry.type(description="What people do. Each changes one ticket, whole or not at all.")
+class Mutation:
+    assign_ticket = mutation(assign)
+    escalate_ticket = mutation(escalate)
+    reassign_ticket = mutation(reassign)
+    accept_assignment = mutation(accept)
+    reject_assignment = mutation(reject)
+    start_assignment = mutation(start)
+    complete_assignment = mutation(complete)
+    cancel_assignment = mutation(cancel)
+    rate_assignment = mutation(rate)

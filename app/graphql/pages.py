@@ -1,0 +1,105 @@
+"""Relay connections with keyset cursors (GraphQL Cursor Connections Specification)."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+import strawberry
+
+from app.domain import values
+from app.domain.errors import InvalidInput
+from app.graphql.faults import BadUserInput
+
+T = TypeVar("T")
+
+MAX_PAGE = 100
+
+First = Annotated[int, strawberry.argument(description=f"How many at most, 1 to {MAX_PAGE}.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(description="The cursor after which the page begins; from the start when left out."),
+]
+
+_first = values.whole(1, MAX_PAGE)
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="More follow after endCursor.")
+    has_previous_page: bool = strawberry.field(description="The page began after a cursor.")
+    start_cursor: str | None = strawberry.field(description="The first node's cursor; null on an empty page.")
+    end_cursor: str | None = strawberry.field(
+        description="The last node's cursor: the next page's `after`; null on an empty page."
+    )
+
+
+@strawberry.type(description="A node and its place in the list.")
+class Edge(Generic[T]):
+    cursor: str = strawberry.field(description="The place, opaque; `after` takes it.")
+    node: T = strawberry.field(description="What stands there.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = strawberry.field(description="The page's nodes, each with its cursor.")
+    nodes: list[T] = strawberry.field(description="The page's nodes alone.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands in the list.")
+
+    @strawberry.field(description="How many the whole list has. Counted only when asked for: it costs.")
+    async def total_count(root: strawberry.Parent[Page[Any]]) -> int:
+        return await root.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """What a Connection is made from: `first` + 1 nodes at most; the one over says that more follow."""
+
+    found: Sequence[T]
+    first: int
+    after: str | None
+    key: Callable[[T], tuple[object, ...]]
+    count: Callable[[], Awaitable[int]]
+
+    @property
+    def nodes(self) -> Sequence[T]:
+        return self.found[: self.first]
+
+    @property
+    def edges(self) -> list[Edge[T]]:
+        return [Edge(cursor=_cursor(self.key(node)), node=node) for node in self.nodes]
+
+    @property
+    def page_info(self) -> PageInfo:
+        nodes = self.nodes
+        return PageInfo(
+            has_next_page=len(self.found) > self.first,
+            has_previous_page=self.after is not None,
+            start_cursor=_cursor(self.key(nodes[0])) if nodes else None,
+            end_cursor=_cursor(self.key(nodes[-1])) if nodes else None,
+        )
+
+
+def checked_first(first: int) -> int:
+    try:
+        return _first("first", first)
+    except InvalidInput as refused:
+        raise BadUserInput(refused) from None
+
+
+def key_after(after: str | None, *parts: Callable[[str], Any]) -> Any:  # noqa: ANN401 - a key of the list
+    """The key that a cursor stands for, each part made by its own function; None without a cursor."""
+    if after is None:
+        return None
+    try:
+        texts = orjson.loads(urlsafe_b64decode(after.encode()))
+        return tuple(make(text) for make, text in zip(parts, texts, strict=True))
+    except (ValueError, TypeError, AttributeError):
+        raise BadUserInput(InvalidInput("after", "must be a cursor of this list")) from None
+
+
+def _cursor(key: tuple[object, ...]) -> str:
+    return urlsafe_b64encode(orjson.dumps(key, default=str)).decode()

@@ -1,0 +1,36 @@
+"""The schema: roots, and what becomes of errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from app.graphql.faults import shown
+from app.graphql.mutation import Mutation
+from app.graphql.query import Query
+
+if TYPE_CHECKING:
+    from graphql import GraphQLError
+    from strawberry.types import ExecutionContext
+    from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+
+class Schema(strawberry.Schema):
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult | PreExecutionError:  # noqa: ANN401
+        result = await super().execute(*args, **kwargs)
+        result.errors = None if result.errors is None else [shown(error) for error in result.errors]
+        return result
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
+
+
+schema = Schema(query=Query, mutation=Mutation)
+
+
+def sdl() -> str:
+    """The contract with clients, as schema.graphql holds it."""
+    return schema.as_str() + "\n"

@@ -1,0 +1,236 @@
+"""The nodes clients see, each a view of one domain object.
+
+A plain field is the object's attribute of the same name; an edge goes through a loader.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry import ID, Parent
+
+from app.domain import history, model
+from app.domain.lifecycle import ACTIVE
+from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
+from app.graphql.context import Info
+from app.graphql.loaders import EngineerPage, EngineerTotal
+from app.graphql.pages import After, Connection, First, Page, checked_first, key_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T", bound=type)
+
+
+def view_of(source: type, description: str) -> Callable[[T], T]:
+    """Make a GraphQL type of a class whose instances are `source` objects."""
+
+    def make(cls: T) -> T:
+        cls.is_type_of = staticmethod(lambda found, _info: isinstance(found, source))  # type: ignore[attr-defined]
+        return strawberry.type(cls, description=description)
+
+    return make
+
+
+def said(description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
+    return strawberry.field(description=description)
+
+
+@view_of(model.PartUsed, "A spare part that went into the equipment.")
+class PartUsed:
+    part_number: str = said("The maker's number.")
+    part_name: str = said("What it is.")
+    quantity: int = said("How many.")
+    cost: Decimal = said("What one costs, two decimals.")
+
+
+@strawberry.input(description="A spare part that went into the equipment.")
+class PartUsedInput:
+    part_number: str = said("The maker's number.")
+    part_name: str = said("What it is.")
+    quantity: int = said("How many, 1 or more.")
+    cost: Decimal = said("What one costs, two decimals at most.")
+
+
+@view_of(model.Equipment, "The device that a ticket is about.")
+class Equipment:
+    id: ID = said("Its id.")
+    name: str = said("What people call it.")
+    serial_number: str | None = said("The maker's serial number.")
+    manufacturer: str | None = said("Who made it.")
+    model: str | None = said("Which model it is.")
+    category: str | None = said("What kind of device it is.")
+
+
+@view_of(model.Engineer, "Somebody who repairs equipment.")
+class Engineer:
+    id: ID = said("The engineer's id.")
+    name: str = said("The engineer's name.")
+    email: str | None = said("Where to write to.")
+    level: int = said("Skill, 1 to 3. Not the tier, which says whose people are asked.")
+    region: str | None = said("Where the engineer works.")
+    skills: list[str] = said("What the engineer is trained in.")
+    is_active: bool = said("Takes work now.")
+
+    @strawberry.field(description="How many tickets the engineer holds now.")
+    async def active_assignments(root: Parent[model.Engineer], info: Info) -> int:
+        found = await info.context.loaders.active_assignments.load(root.id)
+        return 0 if found is None else found.assignments
+
+    @strawberry.field(
+        description="What the engineer was given, newest first.",
+        graphql_type=Connection[Annotated["Assignment", strawberry.lazy("app.graphql.types")]],
+    )
+    async def assignments(
+        root: Parent[model.Engineer],
+        info: Info,
+        status: Annotated[
+            list[model.AssignmentStatus] | None, strawberry.argument(description="Only these statuses.")
+        ] = None,
+        first: First = 25,
+        after: After = None,
+    ) -> Page[model.Assignment]:
+        statuses = None if status is None else tuple(status)
+        key = key_after(after, datetime.fromisoformat, UUID)
+        loaders = info.context.loaders
+        found = await loaders.engineer_page.load(
+            EngineerPage(root.id, statuses, key, checked_first(first) + 1)
+        )
+
+        async def count() -> int:
+            total = await loaders.engineer_total.load(EngineerTotal(root.id, statuses))
+            return total[0].assignments if total else 0
+
+        return Page(found, first, after, key=lambda a: (a.assigned_at, a.id), count=count)
+
+
+@view_of(model.Assignment, "One engineer's turn on a ticket: why, when, how long, and how it ended.")
+class Assignment:
+    id: ID = said("Its id.")
+    assignment_sequence: int = said("1 for the ticket's first assignment, then 2, 3, … without a gap.")
+    assignment_tier: int = said("Whose people were asked: 1 OEM to 5 Hospital.")
+    assignment_tier_name: str = said("What the tier is called.")
+    assignment_reason: str | None = said("Why this engineer.")
+    assignment_type: model.AssignmentType = said("How it came about.")
+    status: model.AssignmentStatus = said("Where it stands.")
+    assigned_by: str | None = said("Who gave it, as their token named them.")
+    assigned_at: datetime = said("When it was given.")
+    accepted_at: datetime | None = said("When the engineer took it.")
+    rejected_at: datetime | None = said("When the engineer declined it.")
+    started_at: datetime | None = said("When the work began.")
+    completed_at: datetime | None = said("When it was completed, failed, was escalated or was cancelled.")
+    rejection_reason: str | None = said("Why the engineer declined.")
+    escalation_reason: str | None = said("Why it went to a higher tier.")
+    cancellation_reason: str | None = said("Why it was taken back or handed over.")
+    completion_status: model.CompletionStatus | None = said("How the work came out.")
+    time_spent_hours: Decimal | None = said("Hours worked, two decimals.")
+    diagnosis: str | None = said("What was wrong.")
+    actions_taken: str | None = said("What was done.")
+    parts_used: list[PartUsed] = said("The parts that were used.")
+    notes: str | None = said("Anything else worth keeping.")
+    customer_rating: int | None = said("1, the worst, to 5, the best.")
+    customer_feedback: str | None = said("The customer's words.")
+    created_at: datetime = said("When the row was made.")
+    updated_at: datetime = said("When the row last changed.")
+
+    @strawberry.field(description="It is the one that holds the ticket now.")
+    def is_current(root: Parent[model.Assignment]) -> bool:
+        return root.status in ACTIVE
+
+    @strawberry.field(
+        description="The ticket it belongs to.",
+        graphql_type=Annotated["Ticket", strawberry.lazy("app.graphql.types")],
+    )
+    async def ticket(root: Parent[model.Assignment], info: Info) -> model.Ticket | None:
+        return await info.context.loaders.ticket.load(root.ticket_id)
+
+    @strawberry.field(description="Who was given the ticket.", graphql_type=Engineer)
+    async def engineer(root: Parent[model.Assignment], info: Info) -> model.Engineer | None:
+        return await info.context.loaders.engineer.load(root.engineer_id)
+
+    @strawberry.field(description="The device it was about.", graphql_type=Equipment | None)
+    async def equipment(root: Parent[model.Assignment], info: Info) -> model.Equipment | None:
+        return await equipment_of(root, info)
+
+
+@view_of(history.EngineerTime, "One engineer's part in a ticket's hours.")
+class EngineerTime:
+    time_spent_hours: Decimal = said("Their hours, two decimals.")
+    assignments: int = said("How many times they were given the ticket.")
+
+    @strawberry.field(description="Who.", graphql_type=Engineer)
+    async def engineer(root: Parent[history.EngineerTime], info: Info) -> model.Engineer | None:
+        return await info.context.loaders.engineer.load(root.engineer_id)
+
+
+@view_of(model.Ticket, "A fault on a piece of equipment, and everybody who was asked to repair it.")
+class Ticket:
+    id: ID = said("Its id.")
+    ticket_number: str = said("The number that people use.")
+    status: model.TicketStatus = said("Where it stands.")
+    priority: model.TicketPriority = said("How urgent it is.")
+    customer_name: str | None = said("Whose equipment it is.")
+    issue_category: str | None = said("What kind of fault it is.")
+    issue_description: str | None = said("The fault in the customer's words.")
+    created_at: datetime = said("When it was reported.")
+    updated_at: datetime = said("When it last changed.")
+    started_at: datetime | None = said("When somebody first began to work on it.")
+    resolved_at: datetime | None = said("When the fault was gone.")
+    closed_at: datetime | None = said("When it was filed.")
+
+    @strawberry.field(description="The device it is about.", graphql_type=Equipment | None)
+    async def equipment(root: Parent[model.Ticket], info: Info) -> model.Equipment | None:
+        return await equipment_of(root, info)
+
+    @strawberry.field(description="Who holds it now; null when nobody does.", graphql_type=Assignment | None)
+    async def current_assignment(root: Parent[model.Ticket], info: Info) -> model.Assignment | None:
+        return await info.context.loaders.current_assignment.load(root.id)
+
+    @strawberry.field(
+        description="Everybody it was given to, by sequence, first to last.", graphql_type=list[Assignment]
+    )
+    async def assignment_history(root: Parent[model.Ticket], info: Info) -> list[model.Assignment]:
+        return await history_of(root, info)
+
+    @strawberry.field(description="How often it went to a higher tier.")
+    async def escalation_count(root: Parent[model.Ticket], info: Info) -> int:
+        return history.escalation_count(await history_of(root, info))
+
+    @strawberry.field(description="Everybody's hours together, two decimals.")
+    async def total_time_spent_hours(root: Parent[model.Ticket], info: Info) -> Decimal:
+        return history.total_hours(await history_of(root, info))
+
+    @strawberry.field(
+        description="The hours of each engineer, in the order in which they first had the ticket.",
+        graphql_type=list[EngineerTime],
+    )
+    async def time_by_engineer(root: Parent[model.Ticket], info: Info) -> list[history.EngineerTime]:
+        return history.time_by_engineer(await history_of(root, info))
+
+
+@view_of(model.Actor, "Who is signed in.")
+class Viewer:
+    subject: str = said("The name in the token.")
+    role: model.Role = said("What they may do.")
+
+    @strawberry.field(
+        description="Who they are among the engineers, where they are one.", graphql_type=Engineer | None
+    )
+    async def engineer(root: Parent[model.Actor], info: Info) -> model.Engineer | None:
+        return (
+            None if root.engineer_id is None else await info.context.loaders.engineer.load(root.engineer_id)
+        )
+
+
+async def equipment_of(about: model.Ticket | model.Assignment, info: Info) -> model.Equipment | None:
+    if about.equipment_id is None:
+        return None
+    return await info.context.loaders.equipment.load(about.equipment_id)
+
+
+async def history_of(ticket: model.Ticket, info: Info) -> list[model.Assignment]:
+    return await info.context.loaders.assignment_history.load(ticket.id)

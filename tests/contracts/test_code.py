@@ -1,0 +1,24 @@
+"""Rules that no linter knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+APP = Path(__file__).parents[2] / "app"
+SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+TABLE)\b")
+
+
+def test_sql_stands_in_sql_files_and_in_db_only():
+    found = [
+        f"{path.relative_to(APP)}:{number}"
+        for path in APP.rglob("*.py")
+        if "db" not in path.relative_to(APP).parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if SQL.search(line)
+    ]
+    assert found == []
+
+
+def test_every_module_opens_with_a_sentence():
+    assert [str(path) for path in APP.rglob("*.py") if not path.read_text().startswith(('"""', "#!"))] == []
