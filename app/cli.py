@@ -1,0 +1,187 @@
+"""The command line: parses, calls one function, and says errors in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import click
+import uvicorn
+
+from app import config, dev, doctor, seed, telemetry
+from app.asgi import create_app
+from app.db import migrate, sql
+from app.db.embedded import EmbeddedPostgresError
+from app.db.pool import Unavailable, connect, open_database
+from app.domain import values
+from app.domain.errors import InvalidInput
+from app.domain.model import Role
+from app.graphql.schema import sdl
+from app.web.auth import DevelopmentTokens
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.config import Settings
+    from app.db.pool import Connection
+
+_OUR_ERRORS = (
+    config.SettingsError,
+    EmbeddedPostgresError,
+    InvalidInput,
+    migrate.MigrationError,
+    seed.NotEmpty,
+)
+
+
+def main() -> None:
+    """Run a command; a known error is one line on stderr and exit code 1."""
+    try:
+        commands(prog_name="python -m app")
+    except _OUR_ERRORS as error:
+        sys.exit(f"Error: {error}")
+    except Unavailable as error:
+        sys.exit(f"Error: DATABASE_URL: the database does not answer ({error.__cause__ or 'timed out'}).")
+
+
+@click.group()
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Baton, the system of record for who holds a service ticket."""
+    context.obj = config.load()
+    telemetry.set_up(production=context.obj.production)
+
+
+@commands.command("dev")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--tickets", default=300, show_default=True, help="Demo tickets for an empty database.")
+@click.pass_obj
+def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
+    """Run everything on this machine: private PostgreSQL, schema, demo data, server."""
+    dev.run(settings, host, port, tickets)
+
+
+@commands.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.pass_obj
+def _serve(settings: Settings, host: str, port: int) -> None:
+    """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
+    url, tokens = settings.required_database_url, DevelopmentTokens(settings.dev_secret)
+    asyncio.run(_refuse_other_schema(url))
+    app = create_app(url, tokens, pool_size=settings.database_pool_size)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+@commands.command("seed")
+@click.option("--tickets", default=300, show_default=True, help="How many tickets.")
+@click.pass_obj
+def _seed(settings: Settings, tickets: int) -> None:
+    """Load demo data into an empty database, always the same."""
+    asyncio.run(_seed_database(settings.required_database_url, tickets))
+
+
+@commands.command("token")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--engineer", help="The engineer's id; with --role engineer.")
+@click.option("--ttl", default=3600, show_default=True, help="Seconds until it expires.")
+@click.pass_obj
+def _token(settings: Settings, role: str, engineer: str | None, ttl: int) -> None:
+    """Print a bearer token for development."""
+    engineer_id = None if engineer is None else values.engineer_id("--engineer", engineer)
+    if (role == Role.ENGINEER) != (engineer_id is not None):
+        raise click.UsageError("--engineer goes with --role engineer, and the other way round.")
+    click.echo(DevelopmentTokens(settings.dev_secret).sign(Role(role), engineer_id, ttl_s=ttl))
+
+
+@commands.command("schema")
+def _schema() -> None:
+    """Print the GraphQL schema."""
+    click.echo(sdl(), nl=False)
+
+
+@commands.command("doctor")
+@click.pass_obj
+def _doctor(settings: Settings) -> None:
+    """Check settings, database, schema, time and extensions, and say what to do."""
+    sys.exit(asyncio.run(doctor.examine(settings, say=click.echo)))
+
+
+@commands.group("migrate")
+def _migrate() -> None:
+    """Change the schema, one migrator at a time."""
+
+
+_to = click.option("--to", type=int, help="The migration to end at, such as 2.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Try it and roll it back.")
+
+
+@_migrate.command("up")
+@_to
+@_dry_run
+@click.pass_obj
+def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
+    """Apply what is pending."""
+
+    async def run() -> None:
+        async with _direct(settings) as conn:
+            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+        if not done:
+            click.echo("Nothing is pending.")
+
+    asyncio.run(run())
+
+
+@_migrate.command("down")
+@_to
+@_dry_run
+@click.pass_obj
+def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
+    """Undo the newest migration, or all that come after --to."""
+
+    async def run() -> None:
+        async with _direct(settings) as conn:
+            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+        if not done:
+            click.echo("Nothing is applied.")
+
+    asyncio.run(run())
+
+
+@_migrate.command("status")
+@click.pass_obj
+def _status(settings: Settings) -> None:
+    """Say what is applied and what is pending."""
+
+    async def run() -> None:
+        async with _direct(settings) as conn:
+            found = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+        for migration in found.applied:
+            click.echo(f"applied  {migration.label}")
+        for migration in found.pending:
+            click.echo(f"pending  {migration.label}")
+
+    asyncio.run(run())
+
+
+@asynccontextmanager
+async def _direct(settings: Settings) -> AsyncIterator[Connection]:
+    async with connect(settings.direct_url) as conn:
+        yield conn
+
+
+async def _refuse_other_schema(url: str) -> None:
+    async with connect(url) as conn:
+        problem = migrate.problem(await migrate.status(conn, migrate.read(sql.MIGRATIONS)))
+    if problem is not None:
+        raise migrate.MigrationError(problem)
+
+
+async def _seed_database(url: str, tickets: int) -> None:
+    async with open_database(url, pool_size=1) as db:
+        with click.progressbar(length=tickets, label=f"Loading {tickets} tickets") as bar:
+            counts = await seed.seed(db, tickets=tickets, progress=bar.update)
+    click.echo(f"{counts}")

@@ -1,0 +1,111 @@
+"""Settings, read once from the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(Exception):
+    """One sentence that names the setting and says what it should be."""
+
+
+def _setting(default: object, description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
+    return field(default=default, metadata={"description": description})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Each field is the environment variable of the same name in capitals."""
+
+    app_env: str = _setting("development", "`development` or `production`.")
+    database_url: str = _setting(
+        "",
+        "postgresql://user:password@host:port/database; `dev` brings a private server when unset.",
+    )
+    database_direct_url: str = _setting(
+        "", "The same without a pooler between, for migrations; DATABASE_URL when unset."
+    )
+    database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
+    auth_dev_secret: str = _setting(
+        "", "What `token` signs with and the server accepts; development only, 32 characters or more."
+    )
+    data_dir: str = _setting(
+        "",
+        "Folder of the private database of `dev`; .data, or one under /var/lib/baton for root, when unset.",
+    )
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def direct_url(self) -> str:
+        return self.database_direct_url or self.required_database_url
+
+    @property
+    def required_database_url(self) -> str:
+        if not self.database_url:
+            raise SettingsError("DATABASE_URL must be set: postgresql://user:password@host:port/database.")
+        return self.database_url
+
+    @property
+    def data_folder(self) -> Path:
+        if self.data_dir:
+            return Path(self.data_dir)
+        if os.geteuid() == 0:
+            # PostgreSQL does not run as root, and the user it runs as may not look into root's folders.
+            return Path("/var/lib/baton", hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:12])
+        return Path.cwd() / ".data"
+
+    @property
+    def dev_secret(self) -> str:
+        """AUTH_DEV_SECRET, else one that is made once and kept beside the private database."""
+        if self.production:
+            raise SettingsError("APP_ENV=production has no development sign-in.")
+        if self.auth_dev_secret:
+            return self.auth_dev_secret
+        kept = self.data_folder / "auth-dev-secret"
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(secrets.token_urlsafe(32))
+        return kept.read_text()
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingsError for the first setting that is wrong."""
+    given: dict[str, Any] = {}
+    for f in fields(Settings):
+        name = f.name.upper()
+        raw = environment.get(name, "").strip()
+        if not raw:
+            continue
+        given[f.name] = _whole(name, raw) if isinstance(f.default, int) else raw
+    settings = Settings(**given)
+    if settings.app_env not in ("development", "production"):
+        raise SettingsError(f"APP_ENV must be development or production, not {settings.app_env!r}.")
+    for name, url in (
+        ("DATABASE_URL", settings.database_url),
+        ("DATABASE_DIRECT_URL", settings.database_direct_url),
+    ):
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.production and settings.auth_dev_secret:
+        raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
+    if settings.auth_dev_secret and len(settings.auth_dev_secret) < 32:  # noqa: PLR2004 - RFC 7518, 3.2
+        raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
+    return settings
+
+
+def _whole(name: str, raw: str) -> int:
+    if not raw.isdecimal() or int(raw) < 1:
+        raise SettingsError(f"{name} must be a whole number from 1, not {raw!r}.")
+    return int(raw)

@@ -1,0 +1,62 @@
+"""Examines settings and database, and says of each problem what to do."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.db import migrate, sql
+from app.db.pool import Unavailable, connect
+from app.queries import server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from app.config import Settings
+    from app.db.pool import Connection
+
+_OLDEST_SERVER = 150000
+_MAX_CLOCK_DIFFERENCE_S = 5
+_SECRET = ("secret", "url")
+
+
+async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
+    """The number of problems, each said in one line."""
+    say("Settings")
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
+        say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
+    say("Database")
+    if not settings.database_url:
+        say("  !! DATABASE_URL is unset: serve, migrate and seed need it; dev brings its own.")
+        return 1
+    try:
+        async with connect(settings.direct_url) as conn:
+            problems = [problem async for problem in _problems(conn, say)]
+    except Unavailable as error:
+        problems = [f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."]
+    for problem in problems:
+        say(f"  !! {problem}")
+    say("All is well." if not problems else f"{len(problems)} to mend.")
+    return min(len(problems), 1)
+
+
+async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIterator[str]:
+    about = await server.about(conn)
+    say(f"  PostgreSQL {about.version}, as {about.user}")
+    if about.version_number < _OLDEST_SERVER:
+        yield f"PostgreSQL {about.version} is too old: use 15 or newer."
+    if "pg_trgm" not in about.extensions:
+        yield "The extension pg_trgm is missing: install PostgreSQL's contrib package, then migrate up."
+    if about.is_superuser:
+        yield "The role is a superuser: give the server one that only reads and writes the product's tables."
+    if abs((datetime.now(UTC) - about.now).total_seconds()) > _MAX_CLOCK_DIFFERENCE_S:
+        yield f"The clocks differ: the database says {about.now:%H:%M:%S} UTC; synchronise both."
+    try:
+        problem = migrate.problem(await migrate.status(conn, migrate.read(sql.MIGRATIONS)))
+    except migrate.MigrationError as error:
+        problem = str(error)
+    if problem is not None:
+        yield problem

@@ -1,0 +1,26 @@
+"""Logs: one line for each event, a constant name with data beside it."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+
+
+def set_up(*, production: bool) -> None:
+    """JSON lines in production, readable ones in development; of the libraries only warnings."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    last: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if production
+        else [structlog.dev.ConsoleRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
