@@ -1,0 +1,15 @@
+FROM python:3.13-slim-bookworm
+
+WORKDIR /srv
+COPY pyproject.toml README.md schema.graphql ./
+COPY app app
+COPY sql sql
+RUN pip install --no-cache-dir . \
+    && useradd --system --uid 10001 --no-create-home baton
+
+USER 10001
+ENV APP_ENV=production
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+CMD ["python", "-m", "app", "serve", "--host", "0.0.0.0", "--port", "8000"]
