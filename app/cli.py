@@ -19,6 +19,7 @@ from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Role
 from app.graphql.schema import sdl
+from app.queries import migration
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
@@ -159,12 +160,30 @@ def _status(settings: Settings) -> None:
     async def run() -> None:
         async with _direct(settings) as conn:
             found = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
-        for migration in found.applied:
-            click.echo(f"applied  {migration.label}")
-        for migration in found.pending:
-            click.echo(f"pending  {migration.label}")
+        for m in found.applied:
+            click.echo(f"applied  {m.label}")
+        for m in found.pending:
+            click.echo(f"pending  {m.label}")
+        for m in found.waiting:
+            click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
 
     asyncio.run(run())
+
+
+@_migrate.command("verify")
+@click.pass_obj
+def _verify(settings: Settings) -> None:
+    """Say what became of every old assignment; exit 1 when the counts do not add up."""
+
+    async def run() -> bool:
+        async with _direct(settings) as conn:
+            report = await migration.report(conn)
+        for line in report:
+            verdict = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
+            click.echo(f"{line.item:<70}{line.counted:>12}  {verdict}".rstrip())
+        return all(line.agrees for line in report)
+
+    sys.exit(0 if asyncio.run(run()) else 1)
 
 
 @asynccontextmanager

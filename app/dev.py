@@ -21,9 +21,7 @@ from app.web.auth import DevelopmentTokens
 if TYPE_CHECKING:
     from app.config import Settings
 
-_FIRST_QUERY = (
-    "{ tickets(first: 3) { nodes { id ticketNumber currentAssignment { engineer { name } } } } }"
-)
+_FIRST_QUERY = "{ tickets(first: 3) { nodes { id ticketNumber currentAssignment { engineer { name } } } } }"
 _TOKEN_TTL_S = int(timedelta(hours=12).total_seconds())
 
 

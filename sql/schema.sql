@@ -1,14 +1,117 @@
 -- The schema after all migrations. Made by `make fix`; compared in tests.
 
-CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+CREATE SCHEMA public;
 
-COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
+COMMENT ON SCHEMA public IS 'standard public schema';
 
 CREATE FUNCTION public.app_now() RETURNS timestamp with time zone
     LANGUAGE sql
     AS $$
     SELECT coalesce(nullif(current_setting('app.now', true), '')::timestamptz, clock_timestamp())
 $$;
+
+CREATE TABLE public.engineer_assignments (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    ticket_id character varying(64) NOT NULL,
+    engineer_id uuid NOT NULL,
+    equipment_id character varying(64),
+    assignment_sequence integer NOT NULL,
+    assignment_tier integer NOT NULL,
+    assignment_tier_name text NOT NULL,
+    assignment_reason text,
+    assignment_type text DEFAULT 'manual'::text NOT NULL,
+    status text DEFAULT 'assigned'::text NOT NULL,
+    assigned_by text,
+    assigned_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    accepted_at timestamp with time zone,
+    rejected_at timestamp with time zone,
+    started_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    rejection_reason text,
+    escalation_reason text,
+    cancellation_reason text,
+    completion_status text,
+    time_spent_hours numeric(5,2),
+    diagnosis text,
+    actions_taken text,
+    parts_used jsonb DEFAULT '[]'::jsonb NOT NULL,
+    notes text,
+    customer_rating integer,
+    customer_feedback text,
+    origin text DEFAULT 'live'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT chk_assignment_sequence CHECK ((assignment_sequence >= 1)),
+    CONSTRAINT chk_assignment_tier CHECK ((assignment_tier >= 1)),
+    CONSTRAINT chk_assignment_type CHECK ((assignment_type = ANY (ARRAY['auto'::text, 'manual'::text, 'escalation'::text, 'reassignment'::text]))),
+    CONSTRAINT chk_completion_status CHECK ((completion_status = ANY (ARRAY['success'::text, 'failed'::text, 'escalated'::text, 'parts_required'::text, 'customer_unavailable'::text]))),
+    CONSTRAINT chk_customer_rating CHECK (((customer_rating >= 1) AND (customer_rating <= 5))),
+    CONSTRAINT chk_origin CHECK ((origin = ANY (ARRAY['live'::text, 'legacy'::text, 'backfill'::text]))),
+    CONSTRAINT chk_parts_used CHECK ((jsonb_typeof(parts_used) = 'array'::text)),
+    CONSTRAINT chk_status CHECK ((status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'rejected'::text, 'escalated'::text, 'cancelled'::text]))),
+    CONSTRAINT chk_status_has_its_facts CHECK (((origin <> 'live'::text) OR
+CASE status
+    WHEN 'assigned'::text THEN (num_nonnulls(accepted_at, rejected_at, started_at, completed_at, completion_status) = 0)
+    WHEN 'accepted'::text THEN ((accepted_at IS NOT NULL) AND (num_nonnulls(rejected_at, started_at, completed_at, completion_status) = 0))
+    WHEN 'in_progress'::text THEN ((num_nonnulls(accepted_at, started_at) = 2) AND (num_nonnulls(rejected_at, completed_at, completion_status) = 0))
+    WHEN 'completed'::text THEN ((num_nonnulls(accepted_at, completed_at, time_spent_hours, completion_status) = 4) AND (completion_status = ANY (ARRAY['success'::text, 'parts_required'::text, 'customer_unavailable'::text])))
+    WHEN 'failed'::text THEN ((num_nonnulls(accepted_at, completed_at, time_spent_hours, completion_status) = 4) AND (completion_status = 'failed'::text))
+    WHEN 'escalated'::text THEN ((num_nonnulls(completed_at, escalation_reason, completion_status) = 3) AND (completion_status = 'escalated'::text))
+    WHEN 'rejected'::text THEN ((num_nonnulls(rejected_at, rejection_reason) = 2) AND (num_nonnulls(completed_at, completion_status) = 0))
+    WHEN 'cancelled'::text THEN ((num_nonnulls(completed_at, cancellation_reason) = 2) AND (completion_status IS NULL))
+    ELSE NULL::boolean
+END)),
+    CONSTRAINT chk_time_spent_hours CHECK ((time_spent_hours >= (0)::numeric))
+);
+
+COMMENT ON TABLE public.engineer_assignments IS 'Complete assignment history for service tickets.
+Tracks all engineers assigned to a ticket including escalations.
+Current assignment is the one row where status IN (assigned, accepted, in_progress).';
+
+COMMENT ON COLUMN public.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order given.';
+
+COMMENT ON COLUMN public.engineer_assignments.completed_at IS 'When it was completed, failed, was escalated or was cancelled.';
+
+COMMENT ON COLUMN public.engineer_assignments.origin IS 'live: opened by the new application. legacy: a row of the old table, or a change by the old application. backfill: made from the old columns of the ticket. Only live rows count in response times.';
+
+CREATE FUNCTION public.assignment_migration_report() RETURNS TABLE(item text, counted bigint, expected bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'baton', 'public'
+    AS $_$
+DECLARE
+    old_table regclass := coalesce(to_regclass('legacy.engineer_assignments'), to_regclass('public.engineer_assignments'));
+    accounted bigint;
+BEGIN
+    SELECT count(*) FILTER (WHERE m.outcome <> 'no_engineer') INTO accounted FROM assignment_migration m;
+    RETURN QUERY SELECT 'Tickets that named an engineer', count(*), accounted
+        FROM assignment_migration m WHERE btrim(coalesce(m.old_columns->>'assigned_engineer_id', '')) <> '';
+    RETURN QUERY SELECT '  backfilled', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'backfilled';
+    RETURN QUERY SELECT '  already there', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'already_there';
+    RETURN QUERY SELECT '  quarantined', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'quarantined';
+
+    EXECUTE format($q$
+        SELECT count(*), count(a.id), count(*) FILTER (WHERE a.id IS NULL AND EXISTS (
+            SELECT FROM assignment_migration_issues i WHERE i.assignment_id = o.id AND i.outcome = 'quarantined'))
+        FROM %s o LEFT JOIN engineer_assignments a ON a.id = o.id $q$, old_table)
+    INTO counted, expected, accounted;
+    item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
+    item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
+    item := '  quarantined'; counted := accounted; RETURN NEXT;
+
+    RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
+        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
+    RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
+        FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
+            HAVING min(a.assignment_sequence) <> 1 OR max(a.assignment_sequence) <> count(*)) AS gap;
+    RETURN QUERY SELECT 'Ended tickets that somebody holds', count(*), 0::bigint
+        FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
+        WHERE t.status IN ('resolved', 'closed', 'cancelled');
+    IF old_table = to_regclass('public.engineer_assignments') THEN
+        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
+            FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
+            WHERE baton.known_engineer(t.assigned_engineer_id::text) <> c.engineer_id;
+    END IF;
+END $_$;
 
 CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     LANGUAGE plpgsql
@@ -47,67 +150,45 @@ ALTER TABLE public.assignment_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
-CREATE TABLE public.engineer_assignments (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
+CREATE TABLE public.assignment_migration (
     ticket_id character varying(64) NOT NULL,
-    engineer_id uuid NOT NULL,
-    equipment_id character varying(64),
-    assignment_tier integer NOT NULL,
-    assignment_tier_name text NOT NULL,
-    assignment_type text DEFAULT 'auto'::text NOT NULL,
-    status text DEFAULT 'assigned'::text NOT NULL,
-    assigned_by text,
-    assigned_at timestamp with time zone DEFAULT now() NOT NULL,
-    accepted_at timestamp with time zone,
-    rejected_at timestamp with time zone,
-    started_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    diagnosis text,
-    actions_taken text,
-    parts_used jsonb,
-    customer_rating integer,
-    customer_feedback text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    assignment_sequence integer NOT NULL,
-    assignment_reason text,
-    rejection_reason text,
-    escalation_reason text,
-    cancellation_reason text,
-    completion_status text,
-    time_spent_hours numeric(5,2),
-    notes text,
-    origin text DEFAULT 'live'::text NOT NULL,
-    CONSTRAINT chk_assignment_sequence CHECK ((assignment_sequence >= 1)),
-    CONSTRAINT chk_assignment_tier CHECK ((assignment_tier >= 1)),
-    CONSTRAINT chk_assignment_type CHECK ((assignment_type = ANY (ARRAY['auto'::text, 'manual'::text, 'escalation'::text, 'reassignment'::text]))),
-    CONSTRAINT chk_completion_status CHECK ((completion_status = ANY (ARRAY['success'::text, 'failed'::text, 'escalated'::text, 'parts_required'::text, 'customer_unavailable'::text]))),
-    CONSTRAINT chk_origin CHECK ((origin = ANY (ARRAY['live'::text, 'legacy'::text, 'backfill'::text]))),
-    CONSTRAINT chk_parts_used CHECK (((origin <> 'live'::text) OR (jsonb_typeof(parts_used) = 'array'::text))),
-    CONSTRAINT chk_status CHECK ((status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'rejected'::text, 'escalated'::text, 'cancelled'::text]))),
-    CONSTRAINT chk_status_has_its_facts CHECK (((origin <> 'live'::text) OR
-CASE status
-    WHEN 'assigned'::text THEN (num_nonnulls(accepted_at, rejected_at, started_at, completed_at, completion_status) = 0)
-    WHEN 'accepted'::text THEN ((accepted_at IS NOT NULL) AND (num_nonnulls(rejected_at, started_at, completed_at, completion_status) = 0))
-    WHEN 'in_progress'::text THEN ((num_nonnulls(accepted_at, started_at) = 2) AND (num_nonnulls(rejected_at, completed_at, completion_status) = 0))
-    WHEN 'completed'::text THEN ((num_nonnulls(accepted_at, completed_at, time_spent_hours, completion_status) = 4) AND (completion_status = ANY (ARRAY['success'::text, 'parts_required'::text, 'customer_unavailable'::text])))
-    WHEN 'failed'::text THEN ((num_nonnulls(accepted_at, completed_at, time_spent_hours, completion_status) = 4) AND (completion_status = 'failed'::text))
-    WHEN 'escalated'::text THEN ((num_nonnulls(completed_at, escalation_reason, completion_status) = 3) AND (completion_status = 'escalated'::text))
-    WHEN 'rejected'::text THEN ((num_nonnulls(rejected_at, rejection_reason) = 2) AND (num_nonnulls(completed_at, completion_status) = 0))
-    WHEN 'cancelled'::text THEN ((num_nonnulls(completed_at, cancellation_reason) = 2) AND (completion_status IS NULL))
-    ELSE NULL::boolean
-END)),
-    CONSTRAINT chk_time_spent_hours CHECK ((time_spent_hours >= (0)::numeric)),
-    CONSTRAINT engineer_assignments_customer_rating_check CHECK (((customer_rating >= 1) AND (customer_rating <= 5)))
+    outcome text NOT NULL,
+    old_columns jsonb NOT NULL,
+    CONSTRAINT assignment_migration_outcome_check CHECK ((outcome = ANY (ARRAY['backfilled'::text, 'already_there'::text, 'quarantined'::text, 'no_engineer'::text])))
 );
 
-COMMENT ON TABLE public.engineer_assignments IS 'Complete assignment history for service tickets.
-Tracks all engineers assigned to a ticket including escalations.
-Current assignment is the one row where status IN (assigned, accepted, in_progress).';
+COMMENT ON TABLE public.assignment_migration IS 'Each ticket that was taken over: what its old columns said, and what became of that.';
 
-COMMENT ON COLUMN public.engineer_assignments.completed_at IS 'When it was completed, failed, was escalated or was cancelled.';
+CREATE TABLE public.assignment_migration_issues (
+    id bigint NOT NULL,
+    ticket_id text,
+    assignment_id uuid,
+    outcome text NOT NULL,
+    reason text NOT NULL,
+    raw jsonb NOT NULL,
+    found_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT assignment_migration_issues_outcome_check CHECK ((outcome = ANY (ARRAY['quarantined'::text, 'closed'::text])))
+);
 
-COMMENT ON COLUMN public.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order given.';
+COMMENT ON TABLE public.assignment_migration_issues IS 'Old values that could not become part of the history as they were: quarantined, or taken over but closed.';
+
+ALTER TABLE public.assignment_migration_issues ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.assignment_migration_issues_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.assignment_migration_state (
+    only_one boolean DEFAULT true NOT NULL,
+    reached character varying(64) DEFAULT ''::character varying NOT NULL,
+    comments jsonb NOT NULL,
+    CONSTRAINT assignment_migration_state_only_one_check CHECK (only_one)
+);
+
+COMMENT ON TABLE public.assignment_migration_state IS 'How far the backfill has come, and the comments that the old columns had.';
 
 CREATE TABLE public.engineers (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -173,10 +254,6 @@ CREATE TABLE public.service_tickets (
     issue_description text,
     priority text DEFAULT 'medium'::text NOT NULL,
     status text DEFAULT 'new'::text NOT NULL,
-    assigned_engineer_id character varying(64) DEFAULT ''::character varying,
-    assigned_engineer_name character varying(255) DEFAULT ''::character varying,
-    assignment_tier integer,
-    assignment_tier_name text,
     assigned_at timestamp with time zone,
     acknowledged_at timestamp with time zone,
     started_at timestamp with time zone,
@@ -190,16 +267,38 @@ CREATE TABLE public.service_tickets (
     CONSTRAINT service_tickets_status_check CHECK ((status = ANY (ARRAY['new'::text, 'assigned'::text, 'in_progress'::text, 'on_hold'::text, 'resolved'::text, 'closed'::text, 'cancelled'::text])))
 );
 
-COMMENT ON COLUMN public.service_tickets.assigned_engineer_id IS 'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+CREATE VIEW public.service_tickets_compat AS
+ SELECT t.id,
+    (last.engineer_id)::text AS assigned_engineer_id,
+    e.name AS assigned_engineer_name,
+    last.assignment_tier,
+    last.assignment_tier_name,
+    last.assigned_at
+   FROM ((public.service_tickets t
+     LEFT JOIN LATERAL ( SELECT a.engineer_id,
+            a.assignment_tier,
+            a.assignment_tier_name,
+            a.assigned_at,
+            a.status
+           FROM public.engineer_assignments a
+          WHERE ((a.ticket_id)::text = (t.id)::text)
+          ORDER BY a.assignment_sequence DESC
+         LIMIT 1) last ON ((last.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text, 'completed'::text]))))
+     LEFT JOIN public.engineers e ON ((e.id = last.engineer_id)));
 
-COMMENT ON COLUMN public.service_tickets.assigned_engineer_name IS 'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
-
-COMMENT ON COLUMN public.service_tickets.assignment_tier IS 'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
-
-COMMENT ON COLUMN public.service_tickets.assignment_tier_name IS 'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+COMMENT ON VIEW public.service_tickets_compat IS 'The old columns of service_tickets for readers that still want them: who holds the ticket, or who completed it.';
 
 ALTER TABLE ONLY public.assignment_events
     ADD CONSTRAINT assignment_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.assignment_migration_issues
+    ADD CONSTRAINT assignment_migration_issues_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.assignment_migration
+    ADD CONSTRAINT assignment_migration_pkey PRIMARY KEY (ticket_id);
+
+ALTER TABLE ONLY public.assignment_migration_state
+    ADD CONSTRAINT assignment_migration_state_pkey PRIMARY KEY (only_one);
 
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_pkey PRIMARY KEY (id);
@@ -226,6 +325,8 @@ ALTER TABLE ONLY public.service_tickets
     ADD CONSTRAINT service_tickets_ticket_number_key UNIQUE (ticket_number);
 
 CREATE INDEX assignment_events_ticket ON public.assignment_events USING btree (ticket_id, id);
+
+CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
 
 CREATE INDEX engineer_assignments_engineer ON public.engineer_assignments USING btree (engineer_id, assigned_at DESC, id DESC);
 

@@ -67,7 +67,7 @@ async def template(server: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     async with new_database(server) as url:
         async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS)
+            await migrate.up(conn, sql.MIGRATIONS, to=migrate.read(sql.MIGRATIONS)[-1].version)
         yield urlsplit(url).path.removeprefix("/")
 
 

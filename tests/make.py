@@ -30,7 +30,7 @@ class Make:
     async def _insert(self, table: str, **columns: Any) -> Any:
         names, places = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
         async with self.db.connection() as conn:
-            statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"  # noqa: S608 - our own names
+            statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
             return await conn.fetchval(statement, *columns.values())
 
     async def engineer(self, name: str = "Ana Lima", **columns: Any) -> EngineerId:

@@ -32,6 +32,7 @@ def dump(url: str) -> str:
             "--schema-only",
             "--no-owner",
             "--no-privileges",
+            "--schema=public",
             "--exclude-table=schema_migrations",
             url,
         ],
@@ -46,7 +47,7 @@ def dump(url: str) -> str:
 def _migrated_dump() -> str:
     async def up(url: str) -> None:
         async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS)
+            await migrate.up(conn, sql.MIGRATIONS, to=migrate.read(sql.MIGRATIONS)[-1].version)
 
     with tempfile.TemporaryDirectory(prefix="baton-schema-") as home:
         Path(home).chmod(0o755)  # as root, the server runs as somebody else

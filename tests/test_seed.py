@@ -35,7 +35,7 @@ async def content(db):
     """Every row of every table; the number of an event is the database's own."""
     shown = dict.fromkeys(TABLES, "to_jsonb(r)") | {"assignment_events": "(to_jsonb(r) - 'id')"}
     return [
-        await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1")  # noqa: S608 - our own names
+        await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1")
         for table, row in shown.items()
     ]
 
@@ -54,7 +54,7 @@ async def test_equal_arguments_load_equal_rows(seeded, fresh_db):
 async def test_counts_are_told_and_progress_is_reported(db):
     told = []
     counts = await seed(db, tickets=1_500, progress=told.append, now=NOW)
-    rows = [(await fetch(db, f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES]  # noqa: S608 - our own names
+    rows = [(await fetch(db, f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES]
     assert counts == SeedCounts(*rows)
     assert counts.tickets == 1_500
     assert counts.assignments / counts.tickets == pytest.approx(2.5, abs=0.3)

@@ -1,24 +1,22 @@
-"""Plain SQL migrations: NNNN_name.up.sql and NNNN_name.down.sql, each run once, in order, and remembered.
+"""Runs migrations: each once, in order, one migrator at a time, and remembered.
 
-A file runs in one transaction together with its row in schema_migrations. A file whose first line is
-`-- migrate: no-transaction` runs outside one, as CREATE INDEX CONCURRENTLY needs: its statements are
-separated by `-- next` lines, and since it starts again from the top after a failure, each must be safe to
-run twice.
+A file runs in one transaction together with its row in schema_migrations. One that runs outside a transaction
+starts again from the top after a failure, so each of its statements must be safe to run twice. One that is
+run on request is left out unless its number is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import time
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
+from app.db.migration_files import Migration, MigrationError, Script, code, read
 from app.db.pool import Connection
 
 if TYPE_CHECKING:
@@ -29,16 +27,6 @@ Say: TypeAlias = "Callable[[str], object]"
 
 LOCK = 7_301_112_024_001  # An arbitrary number: whoever holds its advisory lock may change the schema.
 
-_FILE_NAME = re.compile(r"(?!0000)(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
-_NO_TRANSACTION = re.compile(r"-- migrate: no-transaction[ \t]*$", re.MULTILINE)
-_NOT_CODE = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | \$(\w*)\$.*?\$\1\$ | \be'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*" """
-    r"| \bbegin\s+atomic\b.*\bend\s*;",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
-_OWN_TRANSACTION = re.compile(
-    r"(?:\A|;)\s*(begin|start\s+transaction|commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE
-)
 _NEW_INDEX = re.compile(
     r'\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(?:[^\s(]+\.)?("[^"]+"|[\w$]+)', re.IGNORECASE
 )
@@ -54,10 +42,6 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n
 WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
 
 
-class MigrationError(Exception):
-    """One sentence for the person who runs the migration: which file, which line, what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait for others before giving up."""
@@ -65,10 +49,10 @@ class Patience:
     turn_s: float = 60  # for another migrator to finish
     poll_s: float = 0.25
     # Short, because while a statement queues for a lock, all queries on that table queue behind it.
-    lock_timeout_s: float = 5
+    lock_timeout_s: float = 0.5
     # Long, because a statement that says CONCURRENTLY holds up neither readers nor writers while it waits.
     concurrently_lock_timeout_s: float = 600
-    attempts: int = 5
+    attempts: int = 30
     # Long enough for the queries that queued behind the last attempt to get through.
     pause_s: float = 2
 
@@ -77,81 +61,12 @@ _PATIENCE = Patience()
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    file: str
-    text: str
-
-    @property
-    def in_transaction(self) -> bool:
-        return _NO_TRANSACTION.match(self.text) is None
-
-    @property
-    def parts(self) -> list[tuple[int, str]]:
-        """What is sent in one call each, with the offset of its first character."""
-        # The server makes one transaction of all statements in a call, and CONCURRENTLY refuses to be in one.
-        split = r"\Z" if self.in_transaction else r"^-- next[ \t]*$|\Z"
-        ends = [m.start() for m in re.finditer(split, self.text, re.MULTILINE)]
-        return [(start, self.text[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
-
-    def line(self, offset: int) -> str:
-        return f"{self.file}, line {self.text.count(chr(10), 0, offset) + 1}"
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    version: int
-    name: str
-    up: Script
-    down: Script | None
-
-    @property
-    def label(self) -> str:
-        return f"{self.version:04}_{self.name}"
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.up.text.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
+    """`waiting` are pending, too, but only run when somebody asks for them."""
+
     applied: list[Migration]
     pending: list[Migration]
-
-
-def read(folder: Path) -> list[Migration]:
-    """Every migration of the folder by version; a file that cannot be one is refused."""
-    found: dict[tuple[int, str], dict[str, Script]] = {}
-    for path in sorted(folder.glob("*.sql")):
-        if not (match := _FILE_NAME.fullmatch(path.name)):
-            raise MigrationError(f"{path.name}: the name must be NNNN_name.up.sql or NNNN_name.down.sql.")
-        found.setdefault((int(match[1]), match[2]), {})[match[3]] = _script(path)
-    if not found:
-        raise MigrationError(f"{folder}: there is no migration in this folder.")
-    for scripts in found.values():
-        if "up" not in scripts:
-            raise MigrationError(f"{scripts['down'].file}: its up file is missing.")
-    migrations = [Migration(v, name, s["up"], s.get("down")) for (v, name), s in sorted(found.items())]
-    for one, other in pairwise(migrations):
-        if one.version == other.version:
-            raise MigrationError(f"{one.label} and {other.label} have the same number; renumber one.")
-    return migrations
-
-
-def _script(path: Path) -> Script:
-    try:
-        # Reading as text turns CRLF into LF, so that a checkout on Windows has the same checksums.
-        script = Script(path.name, path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise MigrationError(f"{path.name}: the file is not UTF-8 ({error.reason}).") from error
-    if own := _OWN_TRANSACTION.search(_code(script.text)):
-        raise MigrationError(f"{script.line(own.start(1))}: leave {own[1].upper()} to the migrator.")
-    return script
-
-
-def _code(sql: str) -> str:
-    """Blank out comments, literals and semicolons in names; every offset stays the same."""
-    return _NOT_CODE.sub(lambda m: re.sub(";" if m[0][0] == '"' else r"[^\n]", " ", m[0]), sql)
+    waiting: list[Migration]
 
 
 async def status(conn: Connection, migrations: Sequence[Migration]) -> Status:
@@ -172,12 +87,12 @@ async def status(conn: Connection, migrations: Sequence[Migration]) -> Status:
                 "restore it and put the change into a new migration."
             )
     applied = [known.pop(version) for version, _, _ in rows]
-    pending = list(known.values())
+    pending = [m for m in known.values() if not m.on_request]
     if applied and pending and pending[0].version < applied[-1].version:
         raise MigrationError(
             f"{pending[0].up.file}: it comes before {applied[-1].label}, which is applied; renumber it."
         )
-    return Status(applied, pending)
+    return Status(applied, pending, waiting=[m for m in known.values() if m.on_request])
 
 
 def problem(found: Status) -> str | None:
@@ -196,7 +111,9 @@ async def up(
     patience: Patience = _PATIENCE,
     say: Say = lambda _: None,
 ) -> list[str]:
-    """Apply what is pending, up to and including `to` (None: all), and return the labels of what ran.
+    """Apply what is pending, up to and including `to`, and return the labels of what ran.
+
+    None as `to` means all but what waits to be asked for.
 
     Needs a connection of its own, straight to the server (a pooler would lend the advisory lock to others)
     and without a command timeout. A dry run tries the files in one transaction that is rolled back; until
@@ -205,8 +122,10 @@ async def up(
     migrations = _read_and_find(folder, to)
     run = _Run(conn, patience, say, dry_run=dry_run)
     async with run.turn():
-        pending = (await status(conn, migrations)).pending
-        return await run.all([(m, m.up) for m in pending if to is None or m.version <= to])
+        found = await status(conn, migrations)
+        waiting = [] if to is None else found.waiting
+        todo = sorted(found.pending + waiting, key=lambda m: m.version)
+        return await run.all([(m, m.up) for m in todo if to is None or m.version <= to])
 
 
 async def down(
@@ -253,12 +172,19 @@ class _Run:
             if time.monotonic() > deadline:
                 raise MigrationError("Another migrator is still at work; run this again when it is done.")
             await asyncio.sleep(self.patience.poll_s)
+        self.conn.add_log_listener(self._tell)
         try:
             yield
         finally:
+            self.conn.remove_log_listener(self._tell)
             if not self.conn.is_closed():
                 await self.conn.execute("RESET lock_timeout; RESET statement_timeout")
                 await self.conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+    def _tell(self, _: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
+        """Pass on what a migration says of its progress."""
+        if message.severity == "INFO":
+            self.say(message.message)
 
     async def all(self, steps: list[tuple[Migration, Script]]) -> list[str]:
         done: list[str] = []
@@ -315,7 +241,7 @@ class _Run:
 
     async def _drop_leftovers(self, script: Script) -> None:
         # A failed CONCURRENTLY leaves an invalid index behind, and IF NOT EXISTS would be content with that.
-        names = {n[1:-1] if n[0] == '"' else n.lower() for n in _NEW_INDEX.findall(_code(script.text))}
+        names = {n[1:-1] if n[0] == '"' else n.lower() for n in _NEW_INDEX.findall(code(script.text))}
         for address, name in await self.conn.fetch(_INVALID_INDEXES):
             if name in names:
                 await self._set_timeouts(self.patience.concurrently_lock_timeout_s)
@@ -325,7 +251,7 @@ class _Run:
     async def _execute(self, script: Script) -> None:
         for offset, sql in script.parts:
             lock_timeout_s = self.patience.lock_timeout_s
-            if not script.in_transaction and re.search(r"\bconcurrently\b", _code(sql), re.IGNORECASE):
+            if not script.in_transaction and re.search(r"\bconcurrently\b", code(sql), re.IGNORECASE):
                 lock_timeout_s = self.patience.concurrently_lock_timeout_s
             await self._set_timeouts(lock_timeout_s)
             try:

@@ -3,7 +3,7 @@ a.id, a.ticket_id, a.engineer_id, a.equipment_id, a.assignment_sequence, a.assig
 a.assignment_tier_name, a.assignment_reason, a.assignment_type, a.status, a.assigned_by, a.assigned_at,
 a.accepted_at, a.rejected_at, a.started_at, a.completed_at, a.rejection_reason, a.escalation_reason,
 a.cancellation_reason, a.completion_status, a.time_spent_hours, a.diagnosis, a.actions_taken,
-coalesce(a.parts_used, '[]') AS parts_used, a.notes, a.customer_rating, a.customer_feedback, a.created_at,
+a.parts_used, a.notes, a.customer_rating, a.customer_feedback, a.created_at,
 a.updated_at
 
 -- name: assignments_by_ids(assignment_ids)
@@ -70,36 +70,47 @@ LEFT JOIN engineer_assignments a ON a.ticket_id = $1 AND CASE
 
 -- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash)
 -- Writes a change whole: its assignments, an event for each, the ticket, the key. The assignments are
--- rows of the table as JSON, in the order of the sequence: the one that ends comes before the one that
--- opens, as the index of active assignments wants.
-WITH saved AS (
+-- rows of the table as JSON. What is there already changes; the rest opens, and only when all that changes
+-- has changed: a row counts as new after every changed one was looked at. So the one that ends makes room
+-- for the one that opens, as the index of active assignments wants.
+WITH changed AS (
+    UPDATE engineer_assignments AS a
+    SET status = r.status,
+        accepted_at = r.accepted_at,
+        rejected_at = r.rejected_at,
+        started_at = r.started_at,
+        completed_at = r.completed_at,
+        rejection_reason = r.rejection_reason,
+        escalation_reason = r.escalation_reason,
+        cancellation_reason = r.cancellation_reason,
+        completion_status = r.completion_status,
+        time_spent_hours = r.time_spent_hours,
+        diagnosis = r.diagnosis,
+        actions_taken = r.actions_taken,
+        -- An ended one keeps its parts to the letter: old ones may hold more than the fields that we read.
+        parts_used = CASE WHEN a.completed_at IS NULL THEN r.parts_used ELSE a.parts_used END,
+        notes = r.notes,
+        customer_rating = r.customer_rating,
+        customer_feedback = r.customer_feedback,
+        updated_at = r.updated_at
+    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    WHERE a.id = r.id
+    RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
+), opened AS (
     INSERT INTO engineer_assignments AS a (
         id, ticket_id, engineer_id, equipment_id, assignment_sequence, assignment_tier,
         assignment_tier_name, assignment_reason, assignment_type, status, assigned_by, assigned_at,
-        accepted_at, rejected_at, started_at, completed_at, rejection_reason, escalation_reason,
-        cancellation_reason, completion_status, time_spent_hours, diagnosis, actions_taken,
-        parts_used, notes, customer_rating, customer_feedback, created_at, updated_at)
-    SELECT {columns}
-    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS a
-    ON CONFLICT (id) DO UPDATE SET
-        status = excluded.status,
-        accepted_at = excluded.accepted_at,
-        rejected_at = excluded.rejected_at,
-        started_at = excluded.started_at,
-        completed_at = excluded.completed_at,
-        rejection_reason = excluded.rejection_reason,
-        escalation_reason = excluded.escalation_reason,
-        cancellation_reason = excluded.cancellation_reason,
-        completion_status = excluded.completion_status,
-        time_spent_hours = excluded.time_spent_hours,
-        diagnosis = excluded.diagnosis,
-        actions_taken = excluded.actions_taken,
-        parts_used = excluded.parts_used,
-        notes = excluded.notes,
-        customer_rating = excluded.customer_rating,
-        customer_feedback = excluded.customer_feedback,
-        updated_at = excluded.updated_at
+        parts_used, created_at, updated_at)
+    SELECT r.id, r.ticket_id, r.engineer_id, r.equipment_id, r.assignment_sequence, r.assignment_tier,
+        r.assignment_tier_name, r.assignment_reason, r.assignment_type, r.status, r.assigned_by, r.assigned_at,
+        r.parts_used, r.created_at, r.updated_at
+    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    WHERE NOT EXISTS (SELECT FROM changed c WHERE c.id = r.id)
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
+), saved AS (
+    SELECT c.id, c.assignment_sequence, c.assignment FROM changed c
+    UNION ALL
+    SELECT o.id, o.assignment_sequence, o.assignment FROM opened o
 ), told AS (
     INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
     SELECT $4, s.id, ($2::text[])[row_number() OVER (ORDER BY s.assignment_sequence)], $3, $6, s.assignment

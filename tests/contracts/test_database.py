@@ -64,7 +64,7 @@ async def row(tx):
         names, places = ", ".join(given), ", ".join(f"${i}" for i in range(1, len(given) + 1))
         async with tx.transaction():
             return await tx.fetchval(
-                f"INSERT INTO engineer_assignments ({names}) VALUES ({places}) RETURNING id",  # noqa: S608
+                f"INSERT INTO engineer_assignments ({names}) VALUES ({places}) RETURNING id",
                 *given.values(),
             )
 
@@ -117,7 +117,7 @@ async def test_what_has_ended_does_not_change_but_for_the_customers_word(row, tx
     for change in ("status = 'assigned'", "rejection_reason = ''", "notes = 'x'", "engineer_id = DEFAULT"):
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             async with tx.transaction():
-                await tx.execute(f"UPDATE engineer_assignments SET {change} WHERE id = $1", ended)  # noqa: S608
+                await tx.execute(f"UPDATE engineer_assignments SET {change} WHERE id = $1", ended)
 
 
 async def test_time_can_be_moved_by_a_test_only_within_its_transaction(tx):

@@ -1,0 +1,31 @@
+"""What became of the old rows; the statement is in sql/queries/migration.sql."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.db import sql
+
+if TYPE_CHECKING:
+    from app.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One count; where `expected` is not None, it must be that."""
+
+    item: str
+    counted: int
+    expected: int | None
+
+    @property
+    def agrees(self) -> bool:
+        return self.expected is None or self.expected == self.counted
+
+
+_REPORT = sql.load("migration", "migration_report", row=ReportLine)
+
+
+async def report(conn: Connection) -> list[ReportLine]:
+    return await _REPORT.all(conn)

@@ -1,0 +1,11 @@
+-- migrate: no-transaction
+-- 0003 down: the indexes go; nobody waits.
+DROP INDEX CONCURRENTLY IF EXISTS engineers_by_name;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS service_tickets_search;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS service_tickets_status_newest;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS service_tickets_newest;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.engineer_assignments_ticket_as_text;

@@ -1,0 +1,16 @@
+-- migrate: no-transaction
+-- 0003 up: what the lists and the backfill look rows up by. Nobody waits while these are built.
+
+-- The backfill finds a ticket's old rows by it, whatever the type of the column.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_ticket_as_text
+    ON public.engineer_assignments ((ticket_id::text));
+-- next
+CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_newest ON service_tickets (created_at DESC, id DESC);
+-- next
+CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_status_newest
+    ON service_tickets (status, created_at DESC, id DESC);
+-- next
+CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_search ON service_tickets USING gin (
+    (ticket_number || ' ' || coalesce(customer_name, '') || ' ' || coalesce(issue_category, '')) gin_trgm_ops);
+-- next
+CREATE INDEX CONCURRENTLY IF NOT EXISTS engineers_by_name ON engineers (name, id);

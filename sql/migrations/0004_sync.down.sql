@@ -1,0 +1,41 @@
+-- 0004 down: the old tables are on their own again, and the old columns have the comments that they had.
+LOCK TABLE service_tickets, public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE;
+
+DROP TRIGGER history_follows_ticket ON service_tickets;
+DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
+DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
+DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
+
+DO $$
+DECLARE was record;
+BEGIN
+    FOR was IN SELECT c.key, c.value FROM assignment_migration_state s, jsonb_each_text(s.comments) AS c LOOP
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.key, was.value);
+    END LOOP;
+END $$;
+
+DROP TABLE assignment_migration_state;
+ALTER TABLE assignment_migration SET SCHEMA baton;
+ALTER TABLE assignment_migration_issues SET SCHEMA baton;
+
+DROP FUNCTION assignment_migration_report();
+DROP PROCEDURE baton.backfill(int, float8);
+DROP FUNCTION baton.catch_up(jsonb);
+DROP FUNCTION baton.tell_old_columns();
+DROP FUNCTION baton.follow_old_assignment();
+DROP FUNCTION baton.follow_ticket();
+DROP FUNCTION baton.follow_row(jsonb);
+DROP FUNCTION baton.agree(jsonb, boolean);
+DROP FUNCTION baton.end_turn(baton.engineer_assignments, text, timestamptz, text);
+DROP FUNCTION baton.take_over(jsonb);
+DROP FUNCTION baton.old_ids(text);
+DROP FUNCTION baton.closed(baton.engineer_assignments, jsonb);
+DROP FUNCTION baton.note(text, text, jsonb, text, uuid);
+DROP FUNCTION baton.from_old_columns(jsonb);
+DROP FUNCTION baton.taken_over(jsonb, jsonb);
+DROP FUNCTION baton.ended_at(jsonb);
+DROP FUNCTION baton.ended(text);
+DROP FUNCTION baton.tier_name(int, text);
+DROP FUNCTION baton.known_engineer(text);
+DROP FUNCTION baton.who_and_when(jsonb);
+DROP FUNCTION baton.old_columns(jsonb);

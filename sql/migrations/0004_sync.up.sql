@@ -1,0 +1,545 @@
+-- 0004 up: old and new application side by side. What the old one writes reaches the history, what the new
+-- one writes reaches the old columns, and every old row can be taken over, ticket by ticket.
+--
+-- Rows of the old tables are read as JSON. So one text reads every shape of them: a uuid or a varchar is
+-- text, a column that is not there is null.
+
+LOCK TABLE service_tickets, public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE;
+
+DO $$
+DECLARE missing text;
+BEGIN
+    SELECT string_agg(name, ', ') INTO missing
+    FROM unnest(ARRAY['id', 'status', 'created_at', 'updated_at', 'assigned_engineer_id', 'assigned_engineer_name',
+        'assignment_tier', 'assignment_tier_name', 'assigned_at']) AS name
+    WHERE NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'service_tickets'::regclass AND attname = name AND NOT attisdropped);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'service_tickets has no column %: this is none of the shapes that can be migrated', missing;
+    END IF;
+END $$;
+
+DO $$ BEGIN
+    IF to_regclass('baton.assignment_migration') IS NOT NULL THEN
+        ALTER TABLE baton.assignment_migration SET SCHEMA public;
+        ALTER TABLE baton.assignment_migration_issues SET SCHEMA public;
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS assignment_migration (
+    ticket_id varchar(64) PRIMARY KEY,
+    outcome text NOT NULL CHECK (outcome IN ('backfilled', 'already_there', 'quarantined', 'no_engineer')),
+    old_columns jsonb NOT NULL
+);
+COMMENT ON TABLE assignment_migration IS 'Each ticket that was taken over: what its old columns said, and what became of that.';
+
+CREATE TABLE IF NOT EXISTS assignment_migration_issues (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticket_id text,
+    assignment_id uuid,
+    outcome text NOT NULL CHECK (outcome IN ('quarantined', 'closed')),
+    reason text NOT NULL,
+    raw jsonb NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS assignment_migration_issues_assignment ON assignment_migration_issues (assignment_id);
+COMMENT ON TABLE assignment_migration_issues IS 'Old values that could not become part of the history as they were: quarantined, or taken over but closed.';
+
+CREATE TABLE assignment_migration_state (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    reached varchar(64) NOT NULL DEFAULT '',
+    comments jsonb NOT NULL
+);
+COMMENT ON TABLE assignment_migration_state IS 'How far the backfill has come, and the comments that the old columns had.';
+INSERT INTO assignment_migration_state (comments)
+SELECT coalesce(jsonb_object_agg(attname, col_description(attrelid, attnum)), '{}')
+FROM pg_attribute
+WHERE attrelid = 'service_tickets'::regclass
+  AND attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier', 'assignment_tier_name');
+COMMENT ON COLUMN service_tickets.assigned_engineer_id IS
+'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+COMMENT ON COLUMN service_tickets.assigned_engineer_name IS
+'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+COMMENT ON COLUMN service_tickets.assignment_tier IS
+'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+COMMENT ON COLUMN service_tickets.assignment_tier_name IS
+'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
+
+CREATE FUNCTION baton.old_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_build_object(
+        'assigned_engineer_id', ticket->'assigned_engineer_id',
+        'assigned_engineer_name', ticket->'assigned_engineer_name',
+        'assignment_tier', ticket->'assignment_tier',
+        'assignment_tier_name', ticket->'assignment_tier_name',
+        'assigned_at', ticket->'assigned_at')
+$$;
+
+CREATE FUNCTION baton.who_and_when(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT baton.old_columns(ticket) - 'assigned_engineer_name' - 'assignment_tier_name'
+$$;
+
+CREATE FUNCTION baton.known_engineer(raw text) RETURNS uuid LANGUAGE sql STABLE AS $$
+    -- Case and surrounding space do not matter. What does not look like a uuid is never cast to one.
+    SELECT e.id FROM engineers e WHERE e.id = CASE
+        WHEN lower(btrim(raw)) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN lower(btrim(raw))::uuid END
+$$;
+
+CREATE FUNCTION baton.tier_name(tier int, given text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(btrim(given), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
+        WHEN 3 THEN 'Distributor' WHEN 4 THEN 'Service provider' WHEN 5 THEN 'Hospital' ELSE 'Tier ' || tier END)
+$$;
+
+CREATE FUNCTION baton.ended(ticket_status text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT ticket_status IN ('resolved', 'closed', 'cancelled')
+$$;
+
+CREATE FUNCTION baton.ended_at(ticket jsonb) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(ticket->>'resolved_at', ticket->>'closed_at', ticket->>'updated_at', ticket->>'created_at')::timestamptz
+$$;
+
+CREATE FUNCTION baton.taken_over(raw jsonb, ticket jsonb) RETURNS baton.engineer_assignments
+LANGUAGE sql STABLE AS $$
+    -- A row of the old table in the new shape, without a sequence. A null status or engineer means that it
+    -- cannot become part of the history. What it does not know stays null: no acceptance is invented.
+    SELECT jsonb_populate_record(NULL::baton.engineer_assignments, raw || jsonb_build_object(
+        'ticket_id', ticket->'id',
+        'engineer_id', baton.known_engineer(raw->>'engineer_id'),
+        'equipment_id', (SELECT e.id FROM equipment e WHERE e.id = raw->>'equipment_id'),
+        'assignment_sequence', NULL,
+        'assignment_tier', greatest(coalesce((raw->>'assignment_tier')::int, 1), 1),
+        'assignment_tier_name', baton.tier_name(greatest(coalesce((raw->>'assignment_tier')::int, 1), 1),
+            raw->>'assignment_tier_name'),
+        'assignment_type', CASE WHEN raw->>'assignment_type' IN ('auto', 'manual') THEN raw->>'assignment_type'
+            ELSE 'manual' END,
+        'status', CASE
+            WHEN raw->>'status' IN ('en_route', 'on_site') THEN 'in_progress'
+            WHEN raw->>'status' IS NULL THEN 'assigned'
+            WHEN raw->>'status' IN ('assigned', 'accepted', 'in_progress', 'completed', 'failed', 'rejected',
+                'escalated', 'cancelled') THEN raw->>'status' END,
+        'assigned_at', coalesce(raw->>'assigned_at', raw->>'created_at', ticket->>'created_at'),
+        'started_at', coalesce(raw->>'started_at', raw->>'work_started_at'),
+        'completed_at', coalesce(raw->>'completed_at', raw->>'work_completed_at'),
+        'parts_used', CASE jsonb_typeof(raw->'parts_used') WHEN 'array' THEN raw->'parts_used'
+            WHEN 'object' THEN jsonb_build_array(raw->'parts_used') ELSE '[]' END,
+        'notes', nullif(concat_ws(E'\n', raw->>'notes',
+            'Status was ' || (CASE WHEN raw->>'status' IN ('en_route', 'on_site') THEN raw->>'status' END)), ''),
+        'customer_rating', CASE WHEN (raw->>'customer_rating')::int BETWEEN 1 AND 5 THEN raw->'customer_rating' END,
+        'origin', 'legacy',
+        'created_at', coalesce(raw->>'created_at', raw->>'assigned_at', ticket->>'created_at'),
+        'updated_at', coalesce(raw->>'updated_at', raw->>'created_at', raw->>'assigned_at', ticket->>'created_at')))
+$$;
+
+CREATE FUNCTION baton.from_old_columns(ticket jsonb) RETURNS baton.engineer_assignments
+LANGUAGE sql STABLE AS $$
+    -- What the old columns say of who holds the ticket, without a sequence. A null engineer means that they
+    -- name one whom nobody knows.
+    SELECT jsonb_populate_record(NULL::baton.engineer_assignments, jsonb_build_object(
+        'id', gen_random_uuid(),
+        'ticket_id', ticket->'id',
+        'engineer_id', baton.known_engineer(ticket->>'assigned_engineer_id'),
+        'equipment_id', (SELECT e.id FROM equipment e WHERE e.id = ticket->>'equipment_id'),
+        'assignment_tier', greatest(coalesce((ticket->>'assignment_tier')::int, 1), 1),
+        'assignment_tier_name', baton.tier_name(greatest(coalesce((ticket->>'assignment_tier')::int, 1), 1),
+            ticket->>'assignment_tier_name'),
+        'assignment_reason', 'Initial (migrated)',
+        'assignment_type', 'manual',
+        'status', s.status,
+        'assigned_by', 'system:migration',
+        'assigned_at', coalesce(ticket->>'assigned_at', ticket->>'created_at'),
+        'started_at', CASE WHEN s.status IN ('in_progress', 'completed') THEN ticket->>'started_at' END,
+        'completed_at', CASE WHEN baton.ended(ticket->>'status') THEN baton.ended_at(ticket) END,
+        'cancellation_reason', CASE WHEN s.status = 'cancelled' THEN 'The ticket was cancelled' END,
+        'parts_used', '[]'::jsonb,
+        'origin', 'backfill',
+        'created_at', ticket->'created_at',
+        'updated_at', ticket->'updated_at'))
+    FROM (SELECT CASE
+        WHEN ticket->>'status' IN ('resolved', 'closed') THEN 'completed'
+        WHEN ticket->>'status' = 'cancelled' THEN 'cancelled'
+        WHEN ticket->>'status' IN ('in_progress', 'on_hold') THEN 'in_progress'
+        ELSE 'assigned' END AS status) AS s
+$$;
+
+CREATE FUNCTION baton.note(
+    p_outcome text, p_reason text, p_raw jsonb, p_ticket text, p_assignment uuid DEFAULT NULL
+) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
+    VALUES (p_ticket, p_assignment, p_outcome, p_reason, p_raw)
+$$;
+
+-- Takes over one ticket that was not yet: its old rows, by time, then what its old columns say. The caller
+-- holds the ticket's lock. Old rows are found by an index in every plan, for the old table may be large.
+CREATE FUNCTION baton.take_over(ticket jsonb) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    this text := ticket->>'id';
+    names_engineer boolean := btrim(coalesce(ticket->>'assigned_engineer_id', '')) <> '';
+    named baton.engineer_assignments;
+    raws jsonb[];
+    raw jsonb;
+    one baton.engineer_assignments;
+    latest baton.engineer_assignments;
+    holder uuid;
+    result text;
+    n int := 0;
+BEGIN
+    IF EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = this) THEN
+        RETURN;
+    END IF;
+    named := baton.from_old_columns(ticket);
+    raws := ARRAY(
+        SELECT to_jsonb(a) FROM public.engineer_assignments a WHERE a.ticket_id::text = ANY (baton.old_ids(this)));
+
+    -- Of several active rows one stays: the newest of the engineer whom the ticket names, else the newest.
+    IF NOT baton.ended(ticket->>'status') THEN
+        SELECT r.id INTO holder
+        FROM unnest(raws) AS x (raw) CROSS JOIN LATERAL baton.taken_over(x.raw, ticket) AS r
+        WHERE r.status IN ('assigned', 'accepted', 'in_progress') AND r.engineer_id IS NOT NULL
+          AND (named.engineer_id IS NULL OR NOT names_engineer OR r.engineer_id = named.engineer_id)
+        ORDER BY r.assigned_at DESC, r.created_at DESC, r.id DESC
+        LIMIT 1;
+    END IF;
+
+    FOR raw IN
+        SELECT x.raw FROM unnest(raws) AS x (raw) CROSS JOIN LATERAL baton.taken_over(x.raw, ticket) AS r
+        ORDER BY r.assigned_at, r.created_at, r.id
+    LOOP
+        one := baton.taken_over(raw, ticket);
+        IF one.engineer_id IS NULL OR one.status IS NULL THEN
+            PERFORM baton.note('quarantined',
+                CASE WHEN one.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END, raw, this, one.id);
+            CONTINUE;
+        END IF;
+        IF one.status IN ('assigned', 'accepted', 'in_progress') AND one.id IS DISTINCT FROM holder THEN
+            PERFORM baton.note('closed',
+                CASE WHEN baton.ended(ticket->>'status') THEN 'the ticket had ended'
+                    ELSE 'another assignment held the ticket' END, raw, this, one.id);
+            one := baton.closed(one, ticket);
+        END IF;
+        n := n + 1;
+        one.assignment_sequence := n;
+        INSERT INTO baton.engineer_assignments SELECT one.*;
+        latest := one;
+    END LOOP;
+
+    IF NOT names_engineer THEN
+        result := 'no_engineer';
+    ELSIF named.engineer_id IS NULL THEN
+        result := 'quarantined';
+        PERFORM baton.note('quarantined', 'the ticket names an unknown engineer', baton.old_columns(ticket), this);
+    ELSIF holder IS NOT NULL OR (baton.ended(ticket->>'status') AND latest.engineer_id = named.engineer_id
+            AND (latest.status = named.status OR named.status = 'cancelled')) THEN
+        result := 'already_there';
+    ELSE
+        result := 'backfilled';
+        named.assignment_sequence := n + 1;
+        INSERT INTO baton.engineer_assignments SELECT named.*;
+    END IF;
+    INSERT INTO assignment_migration VALUES (this, result, baton.old_columns(ticket));
+END $$;
+
+CREATE FUNCTION baton.old_ids(ticket_id text) RETURNS text[] LANGUAGE sql STABLE AS $$
+    -- Where the old table holds a uuid, its text is in lower case whatever the case of the ticket's id.
+    SELECT CASE WHEN ticket_id = lower(ticket_id)
+            OR EXISTS (SELECT FROM service_tickets t WHERE t.id = lower(ticket_id))
+        THEN ARRAY[ticket_id] ELSE ARRAY[ticket_id, lower(ticket_id)] END
+$$;
+
+CREATE FUNCTION baton.closed(one baton.engineer_assignments, ticket jsonb) RETURNS baton.engineer_assignments
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    -- An active row that does not hold the ticket any more, ended as the ticket says.
+    IF baton.ended(ticket->>'status') THEN
+        one.completed_at := coalesce(one.completed_at, baton.ended_at(ticket));
+    ELSE
+        one.completed_at := coalesce(one.completed_at, one.updated_at);
+    END IF;
+    IF ticket->>'status' IN ('resolved', 'closed') THEN
+        one.status := 'completed';
+    ELSE
+        one.status := 'cancelled';
+        one.cancellation_reason := CASE ticket->>'status' WHEN 'cancelled' THEN 'The ticket was cancelled'
+            ELSE 'Another assignment held the ticket' END;
+    END IF;
+    RETURN one;
+END $$;
+
+-- Makes the history agree with what the old application has just written to a ticket. It asks how things
+-- are, not who wrote, so where they agree already, as after the new application's own changes, it does nothing.
+CREATE FUNCTION baton.agree(ticket jsonb, named_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    this text := ticket->>'id';
+    held baton.engineer_assignments;
+    named baton.engineer_assignments := baton.from_old_columns(ticket);
+BEGIN
+    SELECT a.* INTO held FROM baton.engineer_assignments a
+    WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
+
+    IF named_anew AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
+        IF NOT baton.ended(ticket->>'status') THEN
+            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application took the ticket back');
+        END IF;
+    ELSIF named_anew AND named.engineer_id IS NULL THEN
+        PERFORM baton.note('quarantined', 'the ticket names an unknown engineer', baton.old_columns(ticket), this);
+        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application named an unknown engineer');
+    ELSIF named_anew AND (held.engineer_id IS DISTINCT FROM named.engineer_id
+            OR (ticket->>'assignment_tier')::int <> held.assignment_tier) THEN
+        PERFORM baton.end_turn(held, CASE WHEN named.assignment_tier > held.assignment_tier THEN 'escalated'
+            ELSE 'cancelled' END, app_now(), 'The old application gave the ticket to another');
+        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO named.assignment_sequence
+        FROM baton.engineer_assignments a WHERE a.ticket_id = this;
+        named.assignment_reason := 'Assigned by the old application';
+        named.assigned_by := 'system:old-application';
+        named.assigned_at := coalesce((ticket->>'assigned_at')::timestamptz, app_now());
+        named.created_at := app_now();
+        named.updated_at := app_now();
+        named.origin := 'legacy';
+        INSERT INTO baton.engineer_assignments SELECT named.*;
+        RETURN;
+    END IF;
+
+    IF ticket->>'status' IN ('resolved', 'closed') THEN
+        PERFORM baton.end_turn(held, 'completed', baton.ended_at(ticket), NULL);
+    ELSIF ticket->>'status' = 'cancelled' THEN
+        PERFORM baton.end_turn(held, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
+    ELSIF ticket->>'status' = 'in_progress' AND held.status IN ('assigned', 'accepted') THEN
+        UPDATE baton.engineer_assignments
+        SET status = 'in_progress', started_at = coalesce((ticket->>'started_at')::timestamptz, app_now()),
+            origin = 'legacy', updated_at = app_now()
+        WHERE id = held.id;
+    END IF;
+END $$;
+
+CREATE FUNCTION baton.end_turn(held baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
+RETURNS void LANGUAGE sql AS $$
+    -- Nothing where nobody holds the ticket. What the old application did cannot have all the facts of a live row.
+    UPDATE baton.engineer_assignments
+    SET status = p_status,
+        completed_at = p_at,
+        completion_status = CASE p_status WHEN 'escalated' THEN 'escalated' END,
+        escalation_reason = CASE p_status WHEN 'escalated' THEN p_reason END,
+        cancellation_reason = CASE p_status WHEN 'cancelled' THEN p_reason END,
+        origin = 'legacy',
+        updated_at = app_now()
+    WHERE id = held.id
+$$;
+
+-- The old application writes its own engineer_assignments, too: the same row follows in the history.
+CREATE FUNCTION baton.follow_row(raw jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    ticket jsonb;
+    known baton.engineer_assignments;
+    one baton.engineer_assignments;
+    held baton.engineer_assignments;
+BEGIN
+    SELECT to_jsonb(t) INTO ticket FROM service_tickets t
+    WHERE t.id = coalesce(
+        (SELECT u.id FROM service_tickets u WHERE u.id = raw->>'ticket_id'),
+        (SELECT u.id FROM service_tickets u WHERE lower(u.id) = raw->>'ticket_id' LIMIT 1))
+    FOR NO KEY UPDATE;
+    IF ticket IS NULL THEN
+        PERFORM baton.note('quarantined', 'unknown ticket', raw, raw->>'ticket_id', (raw->>'id')::uuid);
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = ticket->>'id') THEN
+        PERFORM baton.take_over(ticket);
+        RETURN;
+    END IF;
+    one := baton.taken_over(raw, ticket);
+    SELECT a.* INTO known FROM baton.engineer_assignments a WHERE a.id = one.id;
+    IF one.engineer_id IS NULL OR one.status IS NULL THEN
+        PERFORM baton.note('quarantined',
+            CASE WHEN one.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END,
+            raw, ticket->>'id', one.id);
+    ELSIF known.id IS NULL THEN
+        IF one.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
+            one := baton.closed(one, ticket);
+        ELSIF one.status IN ('assigned', 'accepted', 'in_progress') THEN
+            SELECT a.* INTO held FROM baton.engineer_assignments a
+            WHERE a.ticket_id = one.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
+            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application gave the ticket to another');
+        END IF;
+        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO one.assignment_sequence
+        FROM baton.engineer_assignments a WHERE a.ticket_id = one.ticket_id;
+        INSERT INTO baton.engineer_assignments SELECT one.*;
+    ELSIF known.status IN ('assigned', 'accepted', 'in_progress') THEN
+        UPDATE baton.engineer_assignments
+        SET status = one.status, accepted_at = one.accepted_at, rejected_at = one.rejected_at,
+            started_at = one.started_at, completed_at = one.completed_at, diagnosis = one.diagnosis,
+            actions_taken = one.actions_taken, parts_used = one.parts_used,
+            customer_rating = one.customer_rating, customer_feedback = one.customer_feedback,
+            origin = 'legacy', updated_at = one.updated_at
+        WHERE id = one.id;
+    ELSIF (known.customer_rating, known.customer_feedback) IS DISTINCT FROM (one.customer_rating, one.customer_feedback) THEN
+        UPDATE baton.engineer_assignments
+        SET customer_rating = one.customer_rating, customer_feedback = one.customer_feedback
+        WHERE id = one.id;
+    ELSIF known.status <> one.status THEN
+        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', one.id);
+    END IF;
+END $$;
+
+CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb;
+    now_is jsonb := to_jsonb(NEW);
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM baton.take_over(now_is);
+        RETURN NULL;
+    END IF;
+    was := to_jsonb(OLD);
+    IF baton.old_columns(was) IS DISTINCT FROM baton.old_columns(now_is) OR was->>'status' <> now_is->>'status' THEN
+        -- A ticket that the backfill has not reached yet is taken over as it was, so that nothing is skipped.
+        PERFORM baton.take_over(was);
+        PERFORM baton.agree(now_is, baton.who_and_when(was) IS DISTINCT FROM baton.who_and_when(now_is)
+            OR (baton.ended(was->>'status') AND NOT baton.ended(now_is->>'status')));
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE held baton.engineer_assignments;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        SELECT a.* INTO held FROM baton.engineer_assignments a
+        WHERE a.id = OLD.id AND a.status IN ('assigned', 'accepted', 'in_progress');
+        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application deleted it');
+    ELSE
+        PERFORM baton.follow_row(to_jsonb(NEW));
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION baton.tell_old_columns() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Old columns that name the same engineer and tier already stay as they are, spelling and all.
+    UPDATE service_tickets t
+    SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
+        SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
+        FROM jsonb_populate_record(t, to_jsonb(c) || CASE
+            WHEN c.assigned_engineer_id IS NULL AND pg_typeof(t.assigned_engineer_id) <> 'uuid'::regtype
+            THEN '{"assigned_engineer_id": "", "assigned_engineer_name": ""}'::jsonb ELSE '{}' END) AS r)
+    FROM service_tickets_compat c
+    WHERE t.id = NEW.ticket_id AND c.id = t.id
+      AND (baton.known_engineer(t.assigned_engineer_id::text) IS DISTINCT FROM c.assigned_engineer_id::uuid
+        OR (c.assigned_engineer_id IS NULL AND btrim(coalesce(t.assigned_engineer_id::text, '')) <> '')
+        OR (c.assigned_engineer_id IS NOT NULL
+            AND greatest(coalesce(t.assignment_tier, 1), 1) <> c.assignment_tier));
+    RETURN NULL;
+END $$;
+
+-- What a trigger writes fires no other of these: neither direction answers the other.
+CREATE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
+CREATE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
+CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION baton.tell_old_columns();
+
+-- What the old application did while the history was kept aside.
+CREATE FUNCTION baton.catch_up(ticket jsonb) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    raw jsonb;
+    -- Asked first: the old rows that follow are no new word on who holds the ticket.
+    named_anew boolean := (
+        SELECT m.old_columns IS DISTINCT FROM baton.old_columns(ticket)
+            AND (baton.known_engineer(ticket->>'assigned_engineer_id') IS DISTINCT FROM c.assigned_engineer_id::uuid
+                OR greatest(coalesce((ticket->>'assignment_tier')::int, 1), 1) <> coalesce(c.assignment_tier, 1))
+        FROM service_tickets_compat c, assignment_migration m
+        WHERE c.id = ticket->>'id' AND m.ticket_id = c.id);
+BEGIN
+    FOR raw IN
+        SELECT to_jsonb(a)
+        FROM public.engineer_assignments a
+        LEFT JOIN baton.engineer_assignments known ON known.id = a.id
+        WHERE a.ticket_id::text = ANY (baton.old_ids(ticket->>'id'))
+          AND (known.id IS NULL OR a.updated_at > known.updated_at)
+          AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = a.id AND i.raw = to_jsonb(a))
+        ORDER BY a.assigned_at, a.id
+    LOOP
+        PERFORM baton.follow_row(raw);
+    END LOOP;
+    PERFORM baton.agree(ticket, named_anew);
+END $$;
+
+-- All tickets in batches, each committed with how far it has come, so that it goes on where it was stopped.
+-- It rests after each batch for as long as the batch took, times `rest`.
+CREATE PROCEDURE baton.backfill(batch int DEFAULT 500, rest float8 DEFAULT 0.5) LANGUAGE plpgsql AS $$
+DECLARE
+    total bigint := (SELECT count(*) FROM service_tickets);
+    done bigint := (SELECT count(*) FROM service_tickets t, assignment_migration_state s WHERE t.id <= s.reached);
+    began timestamptz;
+    tickets jsonb[];
+    ticket jsonb;
+BEGIN
+    LOOP
+        began := clock_timestamp();
+        tickets := ARRAY(
+            SELECT to_jsonb(t) FROM service_tickets t
+            WHERE t.id > (SELECT s.reached FROM assignment_migration_state s)
+            ORDER BY t.id LIMIT batch FOR NO KEY UPDATE OF t);
+        EXIT WHEN cardinality(tickets) = 0;
+        FOREACH ticket IN ARRAY tickets LOOP
+            IF EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = ticket->>'id') THEN
+                PERFORM baton.catch_up(ticket);
+            ELSE
+                PERFORM baton.take_over(ticket);
+            END IF;
+        END LOOP;
+        UPDATE assignment_migration_state SET reached = tickets[cardinality(tickets)]->>'id';
+        COMMIT;
+        done := done + cardinality(tickets);
+        RAISE INFO '% of % tickets taken over', least(done, total), total;
+        PERFORM pg_sleep(rest * extract(epoch FROM clock_timestamp() - began));
+    END LOOP;
+    INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
+    SELECT a.ticket_id::text, a.id, 'quarantined', 'unknown ticket', to_jsonb(a)
+    FROM public.engineer_assignments a
+    WHERE NOT EXISTS (SELECT FROM baton.engineer_assignments known WHERE known.id = a.id)
+      AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = a.id);
+    COMMIT;
+END $$;
+
+-- What became of the old rows. Where `expected` is not null, the count must equal it.
+CREATE FUNCTION assignment_migration_report() RETURNS TABLE (item text, counted bigint, expected bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    old_table regclass := coalesce(to_regclass('legacy.engineer_assignments'), to_regclass('public.engineer_assignments'));
+    accounted bigint;
+BEGIN
+    SELECT count(*) FILTER (WHERE m.outcome <> 'no_engineer') INTO accounted FROM assignment_migration m;
+    RETURN QUERY SELECT 'Tickets that named an engineer', count(*), accounted
+        FROM assignment_migration m WHERE btrim(coalesce(m.old_columns->>'assigned_engineer_id', '')) <> '';
+    RETURN QUERY SELECT '  backfilled', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'backfilled';
+    RETURN QUERY SELECT '  already there', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'already_there';
+    RETURN QUERY SELECT '  quarantined', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'quarantined';
+
+    EXECUTE format($q$
+        SELECT count(*), count(a.id), count(*) FILTER (WHERE a.id IS NULL AND EXISTS (
+            SELECT FROM assignment_migration_issues i WHERE i.assignment_id = o.id AND i.outcome = 'quarantined'))
+        FROM %s o LEFT JOIN engineer_assignments a ON a.id = o.id $q$, old_table)
+    INTO counted, expected, accounted;
+    item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
+    item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
+    item := '  quarantined'; counted := accounted; RETURN NEXT;
+
+    RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
+        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
+    RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
+        FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
+            HAVING min(a.assignment_sequence) <> 1 OR max(a.assignment_sequence) <> count(*)) AS gap;
+    RETURN QUERY SELECT 'Ended tickets that somebody holds', count(*), 0::bigint
+        FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
+        WHERE t.status IN ('resolved', 'closed', 'cancelled');
+    IF old_table = to_regclass('public.engineer_assignments') THEN
+        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
+            FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
+            WHERE baton.known_engineer(t.assigned_engineer_id::text) <> c.engineer_id;
+    END IF;
+END $$;
+ALTER FUNCTION assignment_migration_report() SET search_path = baton, public;

@@ -1,0 +1,5 @@
+-- migrate: no-transaction
+-- 0005 up: every ticket is taken over, in batches that commit. Stopped, it goes on where it was.
+CALL baton.backfill();
+-- next
+ANALYZE baton.engineer_assignments;

@@ -1,0 +1,68 @@
+-- migrate: no-transaction
+-- 0006 down: the old table and the old columns are back, and both applications may run again.
+-- The four columns come last in the table now; their types, defaults and values are as they were.
+
+DO $$
+DECLARE was record;
+BEGIN
+    IF to_regclass('legacy.engineer_assignments') IS NULL THEN
+        RETURN; -- done already, before an interruption
+    END IF;
+    LOCK TABLE service_tickets, public.engineer_assignments IN ACCESS EXCLUSIVE MODE;
+    ALTER TABLE public.engineer_assignments SET SCHEMA baton;
+    ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
+    FOR was IN SELECT * FROM legacy.old_definitions LOOP
+        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', was.name, was.type,
+            'DEFAULT ' || was.default_value, CASE WHEN was.not_null THEN 'NOT NULL' END);
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.name,
+            'DEPRECATED: Use engineer_assignments table. Will be removed in next release.');
+    END LOOP;
+    CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
+    CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.status IS DISTINCT FROM NEW.status)
+        EXECUTE FUNCTION baton.tell_old_columns();
+END $$;
+-- next
+CREATE OR REPLACE PROCEDURE legacy.restore_old_columns(batch int DEFAULT 500) LANGUAGE plpgsql AS $$
+DECLARE
+    reached varchar(64) := '';
+    tickets varchar(64)[];
+BEGIN
+    LOOP
+        tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch);
+        EXIT WHEN cardinality(tickets) = 0;
+        UPDATE service_tickets t
+        SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name) = (
+            SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name
+            FROM jsonb_populate_record(t, right_one.columns) AS r)
+        FROM (
+            SELECT c.id, CASE
+                WHEN (o.last_sequence, o.last_status) IS NOT DISTINCT FROM (last.assignment_sequence, last.status)
+                    AND o.id IS NOT NULL THEN to_jsonb(o)
+                ELSE jsonb_strip_nulls(to_jsonb(c)) END AS columns
+            FROM service_tickets_compat c
+            LEFT JOIN legacy.old_columns o ON o.id = c.id
+            LEFT JOIN LATERAL (
+                SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
+                WHERE a.ticket_id = c.id ORDER BY a.assignment_sequence DESC LIMIT 1
+            ) AS last ON true
+            WHERE c.id = ANY (tickets)
+        ) AS right_one
+        WHERE t.id = right_one.id;
+        COMMIT;
+        reached := tickets[cardinality(tickets)];
+    END LOOP;
+END $$;
+-- next
+CALL legacy.restore_old_columns();
+-- next
+DO $$
+BEGIN
+    LOCK TABLE service_tickets, public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE;
+    CREATE OR REPLACE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
+    CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+    DROP SCHEMA legacy CASCADE;
+END $$;

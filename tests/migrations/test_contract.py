@@ -1,0 +1,105 @@
+"""The old application is gone: one schema whatever the old one was, and still a way back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.db import migrate, sql
+from app.db.pool import connect, open_database
+from app.queries import migration
+from tests.migrations.day import a_day_of_work
+from tests.migrations.shapes import ALIKE, ANA, SHAPES, fill
+from tests.snapshots import SCHEMA_SQL, dump
+
+LAST = migrate.read(sql.MIGRATIONS)[-1].version
+CONTRACT = next(m for m in migrate.read(sql.MIGRATIONS) if m.on_request).version
+TICKETS = "SELECT to_jsonb(t)::text FROM service_tickets t ORDER BY id"
+
+
+async def rows(conn):
+    """Every ticket as JSON, whose keys have no order."""
+    return [json.loads(row[0]) for row in await conn.fetch(TICKETS)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.name)
+async def test_every_shape_ends_in_one_schema(empty_database, shape):
+    async with connect(empty_database) as conn:
+        await fill(conn, shape)
+        await migrate.up(conn, sql.MIGRATIONS, to=LAST)
+        assert [line for line in await migration.report(conn) if not line.agrees] == []
+    assert dump(empty_database) == SCHEMA_SQL.read_text(encoding="utf-8")
+
+
+async def test_it_waits_until_it_is_asked_for(empty_database):
+    async with connect(empty_database) as conn:
+        await migrate.up(conn, sql.MIGRATIONS)
+        status = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+    assert [m.version for m in status.waiting] == [CONTRACT]
+    assert migrate.problem(status) is None
+
+
+async def test_it_refuses_while_something_does_not_add_up(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS)
+        await conn.execute("DELETE FROM assignment_migration WHERE ticket_id = 'TICKET-2024-0002'")
+        with pytest.raises(migrate.MigrationError, match="Tickets not taken over: 1, not 0"):
+            await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        columns = await rows(conn)
+    assert "assigned_engineer_id" in columns[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.name)
+async def test_the_way_back_from_it_brings_every_value_back(empty_database, shape):
+    async with connect(empty_database) as conn:
+        await fill(conn, shape)
+        await migrate.up(conn, sql.MIGRATIONS)
+        before, definitions = await rows(conn), await column_definitions(conn)
+        await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1)
+        assert await rows(conn) == before
+        assert await column_definitions(conn) == definitions
+        await migrate.down(conn, sql.MIGRATIONS, to=0)
+        assert await rows(conn) == before
+
+
+async def test_what_was_done_after_it_is_in_the_old_columns_on_the_way_back(empty_database):
+    async with connect(empty_database) as conn:
+        cases = await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        async with open_database(empty_database, pool_size=2) as db:
+            expected = await a_day_of_work(db, {case.says: ticket for ticket, case in cases.items()})
+        await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1)
+        found = {
+            row["id"]: (row["assigned_engineer_id"] or None, row["assignment_tier"])
+            for row in await rows(conn)
+        }
+    assert {ticket: found[ticket] for ticket in expected} == expected
+
+
+async def test_the_old_application_is_followed_again_on_the_way_back(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1)
+        await conn.execute(
+            "UPDATE service_tickets SET assigned_engineer_id = $1, status = 'assigned'"
+            " WHERE id = 'TICKET-2024-0001'",
+            str(ANA),
+        )
+        held = await conn.fetchval(
+            "SELECT engineer_id FROM current_ticket_assignments WHERE ticket_id = 'TICKET-2024-0001'"
+        )
+    assert held == ANA
+
+
+async def column_definitions(conn):
+    found = await conn.fetch(
+        "SELECT attname, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid), attnotnull,"
+        " col_description(attrelid, attnum)"
+        " FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+        " WHERE attrelid = 'service_tickets'::regclass AND attnum > 0 AND NOT attisdropped"
+    )
+    return {row[0]: tuple(row[1:]) for row in found}

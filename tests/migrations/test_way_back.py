@@ -1,0 +1,89 @@
+"""Up, a day of work, down, and up again: the old application finds its columns right, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+
+from app.db import migrate, sql
+from app.db.pool import connect, open_database
+from app.queries import migration
+from tests.migrations.day import a_day_of_work
+from tests.migrations.shapes import ALIKE, ANA, BO, fill
+
+KEPT = ("engineer_assignments", "assignment_events", "idempotency_keys")
+
+
+async def everything(conn, schema):
+    """The history with all that people typed, the events and the keys."""
+    found = {}
+    for table in KEPT:
+        place = schema if table == "engineer_assignments" or schema == "baton_kept" else "public"
+        found[table] = await conn.fetch(f"SELECT to_jsonb(x)::text FROM {place}.{table} x ORDER BY 1")
+    return {table: [json.loads(row[0]) for row in rows] for table, rows in found.items()}
+
+
+async def test_after_a_day_of_work_the_old_columns_are_right_and_up_again_brings_all_back(empty_database):
+    async with connect(empty_database) as conn:
+        cases = await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS)
+        async with open_database(empty_database, pool_size=2) as db:
+            expected = await a_day_of_work(db, {case.says: ticket for ticket, case in cases.items()})
+        evening = await everything(conn, "baton")
+        await migrate.down(conn, sql.MIGRATIONS, to=0)
+
+        found = await conn.fetch(
+            "SELECT id, nullif(assigned_engineer_id, ''), assignment_tier, assigned_engineer_name,"
+            " assigned_at FROM service_tickets WHERE id = ANY ($1)",
+            list(expected),
+        )
+        assert {row[0]: (row[1], row[2]) for row in found} == expected
+        held = next(row for row in found if row[2] == 4)
+        assert held["assigned_engineer_name"] == "Bo Berg"
+        times = {
+            (row["ticket_id"], row["assignment_sequence"]): row["assigned_at"]
+            for row in evening["engineer_assignments"]
+        }
+        assert held["assigned_at"].isoformat() == times[held["id"], 2]
+        assert await everything(conn, "baton_kept") == evening
+
+        await migrate.up(conn, sql.MIGRATIONS)
+        assert await everything(conn, "baton") == evening
+        assert [line for line in await migration.report(conn) if not line.agrees] == []
+
+
+async def test_what_the_old_application_did_meanwhile_joins_the_history(empty_database):
+    async with connect(empty_database) as conn:
+        cases = await fill(conn, ALIKE)
+        ticket = {case.says: ticket for ticket, case in cases.items()}
+        await migrate.up(conn, sql.MIGRATIONS)
+        async with open_database(empty_database, pool_size=2) as db:
+            await a_day_of_work(db, ticket)
+        await migrate.down(conn, sql.MIGRATIONS, to=0)
+        await conn.execute(
+            "UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 5 WHERE id = $1",
+            ticket["a ticket in progress"],
+            str(ANA),
+        )
+        await conn.execute(
+            "INSERT INTO engineer_assignments (ticket_id, engineer_id, status) VALUES ($1, $2, 'rejected')",
+            ticket["nobody was ever asked"],
+            BO,
+        )
+        await migrate.up(conn, sql.MIGRATIONS)
+        history = [
+            [
+                tuple(row)
+                for row in await conn.fetch(
+                    "SELECT assignment_sequence, status, assignment_tier FROM baton.engineer_assignments"
+                    " WHERE ticket_id = $1 ORDER BY 1",
+                    ticket[says],
+                )
+            ]
+            for says in ("a ticket in progress", "nobody was ever asked")
+        ]
+        report = await migration.report(conn)
+    assert history == [
+        [(1, "escalated", 2), (2, "escalated", 4), (3, "assigned", 5)],
+        [(1, "escalated", 1), (2, "completed", 2), (3, "rejected", 1)],
+    ]
+    assert [line for line in report if not line.agrees] == []
