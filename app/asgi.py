@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db import migrate, sql
+from app.db.migration_files import MigrationError
 from app.db.pool import Database, Unavailable, open_database
 from app.graphql.view import View
 from app.web import auth, health
@@ -64,9 +65,9 @@ async def _schema_problem(db: Database) -> str | None:
     """Why this code cannot work with this database; None when it can."""
     try:
         async with db.connection() as conn:
-            found = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+            found = await migrate.status(conn, sql.MIGRATIONS)
     except Unavailable:
         return "the database does not answer"
-    except migrate.MigrationError as error:
+    except MigrationError as error:
         return str(error)
     return migrate.problem(found)

@@ -14,6 +14,7 @@ from app import config, dev, doctor, seed, telemetry
 from app.asgi import create_app
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgresError
+from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect, open_database
 from app.domain import values
 from app.domain.errors import InvalidInput
@@ -32,7 +33,7 @@ _OUR_ERRORS = (
     config.SettingsError,
     EmbeddedPostgresError,
     InvalidInput,
-    migrate.MigrationError,
+    MigrationError,
     seed.NotEmpty,
 )
 
@@ -159,7 +160,7 @@ def _status(settings: Settings) -> None:
 
     async def run() -> None:
         async with _direct(settings) as conn:
-            found = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+            found = await migrate.status(conn, sql.MIGRATIONS)
         for m in found.applied:
             click.echo(f"applied  {m.label}")
         for m in found.pending:
@@ -194,9 +195,9 @@ async def _direct(settings: Settings) -> AsyncIterator[Connection]:
 
 async def _refuse_other_schema(url: str) -> None:
     async with connect(url) as conn:
-        problem = migrate.problem(await migrate.status(conn, migrate.read(sql.MIGRATIONS)))
+        problem = migrate.problem(await migrate.status(conn, sql.MIGRATIONS))
     if problem is not None:
-        raise migrate.MigrationError(problem)
+        raise MigrationError(problem)
 
 
 async def _seed_database(url: str, tickets: int) -> None:

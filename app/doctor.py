@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from app.db import migrate, sql
+from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect
 from app.queries import server
 
@@ -55,8 +56,8 @@ async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIter
     if abs((datetime.now(UTC) - about.now).total_seconds()) > _MAX_CLOCK_DIFFERENCE_S:
         yield f"The clocks differ: the database says {about.now:%H:%M:%S} UTC; synchronise both."
     try:
-        problem = migrate.problem(await migrate.status(conn, migrate.read(sql.MIGRATIONS)))
-    except migrate.MigrationError as error:
+        problem = migrate.problem(await migrate.status(conn, sql.MIGRATIONS))
+    except MigrationError as error:
         problem = str(error)
     if problem is not None:
         yield problem

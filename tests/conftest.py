@@ -17,6 +17,7 @@ import pytest
 from app.asgi import create_app
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres
+from app.db.migration_files import read
 from app.db.pool import Database, connect, open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
@@ -67,7 +68,7 @@ async def template(server: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     async with new_database(server) as url:
         async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS, to=migrate.read(sql.MIGRATIONS)[-1].version)
+            await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
         yield urlsplit(url).path.removeprefix("/")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres, find_binaries
+from app.db.migration_files import read
 from app.db.pool import connect
 from app.graphql.schema import sdl
 
@@ -47,7 +48,7 @@ def dump(url: str) -> str:
 def _migrated_dump() -> str:
     async def up(url: str) -> None:
         async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS, to=migrate.read(sql.MIGRATIONS)[-1].version)
+            await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
 
     with tempfile.TemporaryDirectory(prefix="baton-schema-") as home:
         Path(home).chmod(0o755)  # as root, the server runs as somebody else

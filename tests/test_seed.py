@@ -34,10 +34,7 @@ async def values(db, query, *args):
 async def content(db):
     """Every row of every table; the number of an event is the database's own."""
     shown = dict.fromkeys(TABLES, "to_jsonb(r)") | {"assignment_events": "(to_jsonb(r) - 'id')"}
-    return [
-        await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1")
-        for table, row in shown.items()
-    ]
+    return [await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1") for table, row in shown.items()]
 
 
 @pytest.fixture
@@ -261,14 +258,6 @@ async def test_events_are_in_the_order_of_time_and_follow_the_table_of_moves(see
         assert (assignment in known) == (kind != "assigned")
         last_at[ticket] = at
         known.add(assignment)
-
-
-async def test_old_columns_of_the_ticket_keep_their_defaults(seeded):
-    assert await fetch(
-        seeded,
-        """SELECT DISTINCT assigned_engineer_id, assigned_engineer_name, assignment_tier,
-            assignment_tier_name, assigned_at, acknowledged_at FROM service_tickets""",
-    ) == [("", "", None, None, None, None)]
 
 
 async def test_commands_go_on_where_the_demo_data_ends(seeded):

@@ -69,8 +69,12 @@ class Status:
     waiting: list[Migration]
 
 
-async def status(conn: Connection, migrations: Sequence[Migration]) -> Status:
+async def status(conn: Connection, folder: Path) -> Status:
     """Compare without writing; a history that the files do not describe is refused."""
+    return await _compare(conn, read(folder))
+
+
+async def _compare(conn: Connection, migrations: Sequence[Migration]) -> Status:
     rows: list[Any] = []
     if await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
         rows = await conn.fetch("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
@@ -122,7 +126,7 @@ async def up(
     migrations = _read_and_find(folder, to)
     run = _Run(conn, patience, say, dry_run=dry_run)
     async with run.turn():
-        found = await status(conn, migrations)
+        found = await _compare(conn, migrations)
         waiting = [] if to is None else found.waiting
         todo = sorted(found.pending + waiting, key=lambda m: m.version)
         return await run.all([(m, m.up) for m in todo if to is None or m.version <= to])
@@ -141,7 +145,7 @@ async def down(
     migrations = _read_and_find(folder, to)
     run = _Run(conn, patience, say, dry_run=dry_run)
     async with run.turn():
-        applied = (await status(conn, migrations)).applied
+        applied = (await _compare(conn, migrations)).applied
         undo = applied[-1:] if to is None else [m for m in applied if m.version > to]
         if stuck := [m.label for m in undo if m.down is None]:
             raise MigrationError(f"{stuck[-1]}: there is no down file, so nothing was undone.")

@@ -8,6 +8,7 @@ import pytest
 
 from app.db import migrate
 from app.db.migrate import MigrationError, Patience
+from app.db.migration_files import read
 
 QUICK = Patience(turn_s=30, poll_s=0.01, lock_timeout_s=0.05, attempts=3, pause_s=0.01)
 STUBBORN = Patience(lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, attempts=500, pause_s=0.01)
@@ -120,16 +121,33 @@ async def test_a_target_that_does_not_exist_is_refused(conn, folder):
 
 
 async def test_status_tells_applied_from_pending_and_writes_nothing(conn, folder):
-    migrations = migrate.read(folder)
-    assert (await migrate.status(conn, migrations)).applied == []
+    assert (await migrate.status(conn, folder)).applied == []
     assert await tables(conn) == set()
     await migrate.up(conn, folder, to=2)
-    status = await migrate.status(conn, migrations)
+    status = await migrate.status(conn, folder)
     assert [m.version for m in status.applied] == [1, 2]
     assert [m.label for m in status.pending] == ["0003_first_boat"]
     assert "0003_first_boat" in migrate.problem(status)
     await migrate.up(conn, folder)
-    assert migrate.problem(await migrate.status(conn, migrations)) is None
+    assert migrate.problem(await migrate.status(conn, folder)) is None
+
+
+async def test_what_runs_on_request_waits_for_its_number_and_holds_up_nothing_after_it(conn, folder):
+    (folder / "0004_sink.up.sql").write_text("-- migrate: on request\nDROP TABLE boats;")
+    (folder / "0004_sink.down.sql").write_text("CREATE TABLE boats (id int);")
+    (folder / "0005_cars.up.sql").write_text("CREATE TABLE cars (id int);")
+    assert (await migrate.up(conn, folder))[-1] == "0005_cars"
+    status = await migrate.status(conn, folder)
+    assert ([m.version for m in status.waiting], migrate.problem(status)) == ([4], None)
+    assert await migrate.up(conn, folder, to=4) == ["0004_sink"]
+    assert (await migrate.status(conn, folder)).waiting == []
+
+
+async def test_a_migration_says_how_far_it_has_come(conn, folder):
+    (folder / "0004_talk.up.sql").write_text("DO $$ BEGIN RAISE INFO 'half way'; RAISE NOTICE 'x'; END $$;")
+    said = []
+    await migrate.up(conn, folder, say=said.append)
+    assert said[-2:] == ["half way", "0004_talk.up.sql: done"]
 
 
 async def test_down_goes_one_back_or_to_its_target_newest_first(conn, folder):
@@ -210,18 +228,18 @@ async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
 def test_a_file_that_cannot_be_a_migration_is_refused(folder, name, sentence):
     (folder / name).write_text("SELECT 1;")
     with pytest.raises(MigrationError, match=sentence):
-        migrate.read(folder)
+        read(folder)
 
 
 def test_a_folder_without_migrations_is_refused(tmp_path):
     with pytest.raises(MigrationError, match="there is no migration in this folder"):
-        migrate.read(tmp_path / "elsewhere")
+        read(tmp_path / "elsewhere")
 
 
 def test_a_file_that_is_not_utf_8_is_refused(folder):
     (folder / "0004_latin.up.sql").write_bytes("-- Müller".encode("latin-1"))
     with pytest.raises(MigrationError, match=r"0004_latin\.up\.sql: the file is not UTF-8"):
-        migrate.read(folder)
+        read(folder)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +256,7 @@ def test_a_file_that_is_not_utf_8_is_refused(folder):
 def test_a_file_with_its_own_transaction_is_refused_by_line(folder, sql):
     write(folder, "0004_own", sql)
     with pytest.raises(MigrationError, match=r"0004_own\.up\.sql, line 3: leave \w+.* to the migrator\."):
-        migrate.read(folder)
+        read(folder)
 
 
 async def test_begin_and_end_that_are_not_a_transaction_are_let_through(conn, folder):

@@ -7,14 +7,15 @@ import json
 import pytest
 
 from app.db import migrate, sql
+from app.db.migration_files import MigrationError, read
 from app.db.pool import connect, open_database
 from app.queries import migration
 from tests.migrations.day import a_day_of_work
 from tests.migrations.shapes import ALIKE, ANA, SHAPES, fill
 from tests.snapshots import SCHEMA_SQL, dump
 
-LAST = migrate.read(sql.MIGRATIONS)[-1].version
-CONTRACT = next(m for m in migrate.read(sql.MIGRATIONS) if m.on_request).version
+LAST = read(sql.MIGRATIONS)[-1].version
+CONTRACT = next(m for m in read(sql.MIGRATIONS) if m.on_request).version
 TICKETS = "SELECT to_jsonb(t)::text FROM service_tickets t ORDER BY id"
 
 
@@ -35,7 +36,7 @@ async def test_every_shape_ends_in_one_schema(empty_database, shape):
 async def test_it_waits_until_it_is_asked_for(empty_database):
     async with connect(empty_database) as conn:
         await migrate.up(conn, sql.MIGRATIONS)
-        status = await migrate.status(conn, migrate.read(sql.MIGRATIONS))
+        status = await migrate.status(conn, sql.MIGRATIONS)
     assert [m.version for m in status.waiting] == [CONTRACT]
     assert migrate.problem(status) is None
 
@@ -45,7 +46,7 @@ async def test_it_refuses_while_something_does_not_add_up(empty_database):
         await fill(conn, ALIKE)
         await migrate.up(conn, sql.MIGRATIONS)
         await conn.execute("DELETE FROM assignment_migration WHERE ticket_id = 'TICKET-2024-0002'")
-        with pytest.raises(migrate.MigrationError, match="Tickets not taken over: 1, not 0"):
+        with pytest.raises(MigrationError, match="Tickets not taken over: 1, not 0"):
             await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
         columns = await rows(conn)
     assert "assigned_engineer_id" in columns[0]

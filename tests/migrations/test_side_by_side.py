@@ -14,6 +14,7 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.db import migrate, sql
+from app.db.migration_files import read
 from app.db.pool import Unavailable, connect, open_database
 from app.domain.errors import DomainError
 from app.domain.model import EngineerId, TicketId
@@ -124,7 +125,7 @@ async def test_an_engineer_on_the_way_is_in_progress(empty_database):
 
 
 async def test_a_ticket_that_the_backfill_has_not_reached_loses_nothing(empty_database):
-    before_backfill = next(m.version for m in migrate.read(sql.MIGRATIONS) if m.name == "backfill") - 1
+    before_backfill = next(m.version for m in read(sql.MIGRATIONS) if m.name == "backfill") - 1
     async with connect(empty_database) as conn:
         await fill(conn, ALIKE)
         await migrate.up(conn, sql.MIGRATIONS, to=before_backfill)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from app.db import migrate, sql
 from app.db.pool import connect, open_database
@@ -43,7 +44,7 @@ async def test_after_a_day_of_work_the_old_columns_are_right_and_up_again_brings
             (row["ticket_id"], row["assignment_sequence"]): row["assigned_at"]
             for row in evening["engineer_assignments"]
         }
-        assert held["assigned_at"].isoformat() == times[held["id"], 2]
+        assert held["assigned_at"] == datetime.fromisoformat(times[held["id"], 2])
         assert await everything(conn, "baton_kept") == evening
 
         await migrate.up(conn, sql.MIGRATIONS)
