@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -47,8 +47,10 @@ class Query(Generic[R]):
     row: type[R]
     _read: Callable[[Sequence[Any]], R] = field(repr=False)
 
-    async def all(self, conn: Connection, *args: object) -> list[R]:
-        return [self._read(record) for record in await conn.fetch(self.text, *args)]
+    async def all(self, conn: Connection, *args: object, leave_out: frozenset[str] = frozenset()) -> list[R]:
+        """Every row. The columns to `leave_out` are not read: None stands in their fields."""
+        text = _without(self.text, leave_out) if leave_out else self.text
+        return [self._read(record) for record in await conn.fetch(text, *args)]
 
     async def first(self, conn: Connection, *args: object) -> R | None:
         record = await conn.fetchrow(self.text, *args)
@@ -93,6 +95,14 @@ def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
             filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
             found[name] = tuple(p.strip() for p in (params or "").split(",") if p.strip()), filled
     return found
+
+
+@lru_cache(maxsize=500)
+def _without(text: str, columns: frozenset[str]) -> str:
+    """The statement with null for these columns in its list."""
+    listed, rest = text.split("\nFROM ", 1)
+    nulls = re.sub(r"\b\w+\.(\w+)", lambda c: f"NULL AS {c[1]}" if c[1] in columns else c[0], listed)
+    return f"{nulls}\nFROM {rest}"
 
 
 def _reader(row: type[Any]) -> Callable[[Sequence[Any]], Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import strawberry
+from graphql import DocumentNode, FieldNode, Visitor, visit
+from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
 from app.domain.model import Actor
@@ -16,9 +18,14 @@ from app.graphql.loaders import Loaders
 class Context:
     db: Database
     signed_in: Actor | None
+    _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 
-    def __post_init__(self) -> None:
+    def begin(self, document: DocumentNode) -> None:
+        """Know which fields are asked for before anything is read."""
+        names = _FieldNames()
+        visit(document, names)
+        self._asked = frozenset(names.found)
         self.forget()
 
     @property
@@ -30,7 +37,18 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
-        self.loaders = Loaders(self.db)
+        self.loaders = Loaders(self.db, self._asked)
+
+
+class _FieldNames(Visitor):
+    """The names of all fields of a document, fragments included: snake case, as the domain spells them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        self.found.add(to_snake_case(node.name.value))
 
 
 Info = strawberry.Info[Context, None]

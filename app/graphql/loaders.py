@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aiodataloader import DataLoader
@@ -51,8 +51,14 @@ class EngineerTotal(NamedTuple):
 
 
 class Loaders:
-    def __init__(self, db: Database) -> None:
+    """`asked` are the names of all fields of the operation, as the domain spells them.
+
+    Columns that none of them needs are left out of histories: decoding is most of what a history costs.
+    """
+
+    def __init__(self, db: Database, asked: frozenset[str]) -> None:
         self._db = db
+        self._leave_out = assignments.MAY_BE_LEFT_OUT - asked
 
     @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
@@ -72,11 +78,17 @@ class Loaders:
 
     @cached_property
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
-        return self._at_most_one(assignments.current_of_tickets, key=lambda assignment: assignment.ticket_id)
+        return self._at_most_one(
+            partial(assignments.current_of_tickets, leave_out=self._leave_out),
+            key=lambda assignment: assignment.ticket_id,
+        )
 
     @cached_property
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
-        return self._many(assignments.history_of_tickets, key=lambda assignment: assignment.ticket_id)
+        return self._many(
+            partial(assignments.history_of_tickets, leave_out=self._leave_out),
+            key=lambda assignment: assignment.ticket_id,
+        )
 
     @cached_property
     def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:

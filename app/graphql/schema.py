@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import strawberry
+from strawberry.extensions import SchemaExtension
 
 from app.graphql.faults import shown
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from graphql import GraphQLError
     from strawberry.types import ExecutionContext
     from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -28,7 +31,15 @@ class Schema(strawberry.Schema):
         """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
 
 
-schema = Schema(query=Query, mutation=Mutation)
+class _Begin(SchemaExtension):
+    def on_execute(self) -> Iterator[None]:
+        document = self.execution_context.graphql_document
+        if document is not None:
+            self.execution_context.context.begin(document)
+        yield
+
+
+schema = Schema(query=Query, mutation=Mutation, extensions=[_Begin])
 
 
 def sdl() -> str:

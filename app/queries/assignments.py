@@ -41,6 +41,29 @@ class EngineerCount:
     assignments: int
 
 
+MAY_BE_LEFT_OUT = frozenset(
+    {
+        "assignment_reason",
+        "accepted_at",
+        "rejected_at",
+        "started_at",
+        "completed_at",
+        "rejection_reason",
+        "escalation_reason",
+        "cancellation_reason",
+        "completion_status",
+        "diagnosis",
+        "actions_taken",
+        "parts_used",
+        "notes",
+        "customer_rating",
+        "customer_feedback",
+        "created_at",
+        "updated_at",
+    }
+)
+"""Columns from which nothing is made but the field of the same name."""
+
 _BY_IDS = sql.load("assignments", "assignments_by_ids", row=Assignment)
 _CURRENT = sql.load("assignments", "current_of_tickets", row=Assignment)
 _HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
@@ -56,13 +79,17 @@ async def by_ids(conn: Connection, assignment_ids: Sequence[AssignmentId]) -> li
     return await _BY_IDS.all(conn, assignment_ids)
 
 
-async def current_of_tickets(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Assignment]:
-    return await _CURRENT.all(conn, ticket_ids)
+async def current_of_tickets(
+    conn: Connection, ticket_ids: Sequence[TicketId], *, leave_out: frozenset[str] = frozenset()
+) -> list[Assignment]:
+    return await _CURRENT.all(conn, ticket_ids, leave_out=leave_out)
 
 
-async def history_of_tickets(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Assignment]:
+async def history_of_tickets(
+    conn: Connection, ticket_ids: Sequence[TicketId], *, leave_out: frozenset[str] = frozenset()
+) -> list[Assignment]:
     """By ticket, then by sequence."""
-    return await _HISTORY.all(conn, ticket_ids)
+    return await _HISTORY.all(conn, ticket_ids, leave_out=leave_out)
 
 
 async def newest_of_engineers(
