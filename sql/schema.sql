@@ -79,7 +79,9 @@ CREATE FUNCTION public.assignment_migration_report() RETURNS TABLE(item text, co
     SET search_path TO 'baton', 'public'
     AS $_$
 DECLARE
-    old_table regclass := coalesce(to_regclass('legacy.engineer_assignments'), to_regclass('public.engineer_assignments'));
+    -- After the contract the old table lies in schema legacy, if it was kept, and nothing follows the tickets.
+    side_by_side boolean := to_regclass('baton.engineer_assignments') IS NOT NULL;
+    old_table regclass := to_regclass(CASE WHEN side_by_side THEN 'public' ELSE 'legacy' END || '.engineer_assignments');
     accounted bigint;
 BEGIN
     SELECT count(*) FILTER (WHERE m.outcome <> 'no_engineer') INTO accounted FROM assignment_migration m;
@@ -89,24 +91,26 @@ BEGIN
     RETURN QUERY SELECT '  already there', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'already_there';
     RETURN QUERY SELECT '  quarantined', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'quarantined';
 
-    EXECUTE format($q$
-        SELECT count(*), count(a.id), count(*) FILTER (WHERE a.id IS NULL AND EXISTS (
-            SELECT FROM assignment_migration_issues i WHERE i.assignment_id = o.id AND i.outcome = 'quarantined'))
-        FROM %s o LEFT JOIN engineer_assignments a ON a.id = o.id $q$, old_table)
-    INTO counted, expected, accounted;
-    item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
-    item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
-    item := '  quarantined'; counted := accounted; RETURN NEXT;
+    IF old_table IS NOT NULL THEN
+        EXECUTE format($q$
+            SELECT count(*), count(a.id), count(*) FILTER (WHERE a.id IS NULL AND EXISTS (
+                SELECT FROM assignment_migration_issues i WHERE i.assignment_id = o.id AND i.outcome = 'quarantined'))
+            FROM %s o LEFT JOIN engineer_assignments a ON a.id = o.id $q$, old_table)
+        INTO counted, expected, accounted;
+        item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
+        item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
+        item := '  quarantined'; counted := accounted; RETURN NEXT;
+    END IF;
 
-    RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
-        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
     RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
         FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
             HAVING min(a.assignment_sequence) <> 1 OR max(a.assignment_sequence) <> count(*)) AS gap;
     RETURN QUERY SELECT 'Ended tickets that somebody holds', count(*), 0::bigint
         FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
         WHERE t.status IN ('resolved', 'closed', 'cancelled');
-    IF old_table = to_regclass('public.engineer_assignments') THEN
+    IF side_by_side THEN
+        RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
+            WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
         RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
             WHERE baton.known_engineer(t.assigned_engineer_id::text) <> c.engineer_id;

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 
 from app.asgi import create_app
-from app.db import migrate, sql
-from app.db.embedded import EmbeddedPostgres
-from app.db.migration_files import read
-from app.db.pool import Database, connect, open_database
+from app.db.pool import Database, open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
+from tests.databases import migrate_whole, new_database, new_server
 from tests.make import Make
 
 if TYPE_CHECKING:
@@ -34,27 +26,8 @@ SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tes
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URL of the maintenance database of a server that lives as long as the session."""
-    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    home.chmod(0o755)  # as root, the server runs as somebody else
-    try:
-        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"}) as url:
-            yield url
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@asynccontextmanager
-async def new_database(server: str, template: str = "template0") -> AsyncIterator[str]:
-    """The URL of a new database, dropped afterwards."""
-    name = f"t_{uuid4().hex}"
-    admin = await asyncpg.connect(server)
-    try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-    finally:
-        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await admin.close()
+    with new_server() as url:
+        yield url
 
 
 @pytest.fixture
@@ -67,8 +40,7 @@ async def empty_database(server: str) -> AsyncIterator[str]:
 async def template(server: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     async with new_database(server) as url:
-        async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+        await migrate_whole(url)
         yield urlsplit(url).path.removeprefix("/")
 
 

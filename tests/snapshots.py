@@ -8,14 +8,11 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
-from app.db import migrate, sql
-from app.db.embedded import EmbeddedPostgres, find_binaries
-from app.db.migration_files import read
-from app.db.pool import connect
+from app.db.embedded import find_binaries
 from app.graphql.schema import sdl
+from tests.databases import migrate_whole, new_server
 
 ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
@@ -46,15 +43,9 @@ def dump(url: str) -> str:
 
 
 def _migrated_dump() -> str:
-    async def up(url: str) -> None:
-        async with connect(url) as conn:
-            await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
-
-    with tempfile.TemporaryDirectory(prefix="baton-schema-") as home:
-        Path(home).chmod(0o755)  # as root, the server runs as somebody else
-        with EmbeddedPostgres(Path(home), durable=False) as url:
-            asyncio.run(up(url))
-            return dump(url)
+    with new_server() as url:
+        asyncio.run(migrate_whole(url))
+        return dump(url)
 
 
 if __name__ == "__main__":

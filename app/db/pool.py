@@ -38,7 +38,17 @@ _TAKE_TURNS_AGAIN = (
     # A migration changed a table between two uses of a prepared statement.
     asyncpg.InvalidCachedStatementError,
 )
-_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+# Whatever the reason why there is no connection, the request is not to blame for it.
+_NOT_CONNECTED = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
 
 T = TypeVar("T")
 
@@ -55,12 +65,17 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         try:
-            async with self.pool.acquire(timeout=self.acquire_timeout_s) as conn:
-                yield conn
-        except (*_AWAY, TimeoutError) as error:
+            conn = await self.pool.acquire(timeout=self.acquire_timeout_s)
+        except _NOT_CONNECTED as error:
+            raise Unavailable from error
+        try:
+            yield conn
+        except _LOST as error:
             if isinstance(error, ValueError):
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
+        finally:
+            await self.pool.release(conn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -99,7 +114,7 @@ async def open_database(url: str, *, pool_size: int) -> AsyncIterator[Database]:
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=pool_size, timeout=5, command_timeout=20, server_settings=_SESSION
         )
-    except (*_AWAY, TimeoutError) as error:
+    except _NOT_CONNECTED as error:
         raise Unavailable from error
     try:
         yield Database(pool)
@@ -112,7 +127,7 @@ async def connect(url: str) -> AsyncIterator[Connection]:
     """One connection of its own without time limits, for migrations."""
     try:
         conn = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "baton"})
-    except (*_AWAY, TimeoutError) as error:
+    except _NOT_CONNECTED as error:
         raise Unavailable from error
     try:
         yield conn

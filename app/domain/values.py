@@ -99,7 +99,7 @@ def _two_places(field: str, value: object, highest: Decimal) -> Decimal:
     number = Decimal(str(value))
     if not (number.is_finite() and 0 <= number <= highest and number == round(number, 2)):
         raise InvalidInput(field, f"must be 0 to {highest} with two decimals at most")
-    return round(number, 2)
+    return abs(round(number, 2))  # -0 is 0
 
 
 def _uuid(field: str, value: object) -> UUID:

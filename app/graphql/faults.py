@@ -33,8 +33,13 @@ class BadUserInput(GraphQLError):
         super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
 
 
-def shown(error: GraphQLError) -> GraphQLError:
-    """The error as a client may see it. Faults are masked, and logged once with the id that is shown."""
+def shown(errors: list[GraphQLError]) -> list[GraphQLError]:
+    """The errors as a client may see them. A fault is masked, and logged once with the id that is shown."""
+    ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
+    return [_shown(error, ids) for error in errors]
+
+
+def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
@@ -42,8 +47,11 @@ def shown(error: GraphQLError) -> GraphQLError:
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
         # One of ours, or of the GraphQL language itself: syntax, validation, variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
-    error_id = uuid4().hex
-    log.error("fault", error_id=error_id, path=error.path, exc_info=cause or error)
+    fault = cause or error
+    if id(fault) not in ids:
+        ids[id(fault)] = uuid4().hex
+        log.error("fault", error_id=ids[id(fault)], path=error.path, exc_info=fault)
+    error_id = ids[id(fault)]
     return _with_code(
         error, "INTERNAL", f"Something went wrong on our side; error {error_id}.", errorId=error_id
     )

@@ -19,7 +19,7 @@ from app.domain import values
 from app.domain.errors import DomainError
 from app.graphql.context import Info
 from app.graphql.hints import graphql_type
-from app.graphql.refusals import REFUSAL_TYPES
+from app.graphql.refusals import REFUSAL_TYPES, as_data
 from app.graphql.types import Assignment
 
 _KEY = "idempotency_key"
@@ -38,7 +38,7 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
             wish = command(**_given(command, input))
             return await run(info.context.db, actor, decide, wish, idempotency_key=key)
         except DomainError as refused:
-            return refused
+            return as_data(refused)
         finally:
             info.context.forget()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -17,8 +18,12 @@ from app.graphql.faults import BadUserInput
 T = TypeVar("T")
 
 MAX_PAGE = 100
+DEFAULT_PAGE = 25
 
-First = Annotated[int, strawberry.argument(description=f"How many at most, 1 to {MAX_PAGE}.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(description=f"1 to {MAX_PAGE}; {DEFAULT_PAGE} when left out."),
+]
 After = Annotated[
     str | None,
     strawberry.argument(description="The cursor after which the page begins; from the start when left out."),
@@ -83,9 +88,9 @@ class Page(Generic[T]):
         )
 
 
-def checked_first(first: int) -> int:
+def checked_first(first: int | None) -> int:
     try:
-        return _first("first", first)
+        return _first("first", DEFAULT_PAGE if first is None else first)
     except InvalidInput as refused:
         raise BadUserInput(refused) from None
 
@@ -96,9 +101,20 @@ def key_after(after: str | None, *parts: Callable[[str], Any]) -> Any:  # noqa: 
         return None
     try:
         texts = orjson.loads(urlsafe_b64decode(after.encode()))
-        return tuple(make(text) for make, text in zip(parts, texts, strict=True))
-    except (ValueError, TypeError, AttributeError):
+        return tuple(make(_storable(text)) for make, text in zip(parts, texts, strict=True))
+    except (ValueError, TypeError, OverflowError):
         raise BadUserInput(InvalidInput("after", "must be a cursor of this list")) from None
+
+
+def moment(text: str) -> datetime:
+    """In UTC, as PostgreSQL is sent it. Raises OverflowError for one beyond what a datetime holds."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _storable(text: object) -> str:
+    if not isinstance(text, str) or "\0" in text:
+        raise ValueError
+    return text
 
 
 def _cursor(key: tuple[object, ...]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from app.domain import model, values
 from app.domain.errors import InvalidInput
 from app.graphql.context import Info
 from app.graphql.faults import BadUserInput
-from app.graphql.pages import After, Connection, First, Page, checked_first, key_after
+from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
 from app.graphql.types import Assignment, Engineer, Ticket, Viewer, said
 from app.queries import engineers, tickets
 
@@ -64,21 +63,21 @@ class Query:
         self,
         info: Info,
         filter: Annotated[TicketFilter | None, strawberry.argument(description="Which tickets.")] = None,
-        first: First = 25,
+        first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Ticket]:
         signed_in(info)
         db, wanted = info.context.db, tickets.TicketFilter() if filter is None else filter.checked()
-        key = key_after(after, datetime.fromisoformat, str)
-        more = checked_first(first) + 1
+        key = key_after(after, moment, str)
+        size = checked_first(first)
         async with db.connection() as conn:
-            found = await tickets.newest(conn, wanted, after=key, first=more)
+            found = await tickets.newest(conn, wanted, after=key, first=size + 1)
 
         async def count() -> int:
             async with db.connection() as conn:
                 return await tickets.count(conn, wanted)
 
-        return Page(found, first, after, key=lambda t: (t.created_at, t.id), count=count)
+        return Page(found, size, after, key=lambda t: (t.created_at, t.id), count=count)
 
     @strawberry.field(
         description="One assignment; null when there is none with this id.", graphql_type=Assignment | None
@@ -100,20 +99,20 @@ class Query:
 
     @strawberry.field(description="Engineers by name.", graphql_type=Connection[Engineer])
     async def engineers(
-        self, info: Info, search: Search = None, first: First = 25, after: After = None
+        self, info: Info, search: Search = None, first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[model.Engineer]:
         signed_in(info)
         db, wanted = info.context.db, optional(_search, "search", search)
         key = key_after(after, str, UUID)
-        more = checked_first(first) + 1
+        size = checked_first(first)
         async with db.connection() as conn:
-            found = await engineers.by_name(conn, wanted, after=key, first=more)
+            found = await engineers.by_name(conn, wanted, after=key, first=size + 1)
 
         async def count() -> int:
             async with db.connection() as conn:
                 return await engineers.count(conn, wanted)
 
-        return Page(found, first, after, key=lambda e: (e.name, e.id), count=count)
+        return Page(found, size, after, key=lambda e: (e.name, e.id), count=count)
 
     @strawberry.field(description="Who is signed in.", graphql_type=Viewer)
     async def viewer(self, info: Info) -> model.Actor:

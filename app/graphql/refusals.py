@@ -9,7 +9,6 @@ import strawberry
 
 from app.domain.errors import DomainError, RefusalCode
 from app.graphql.hints import graphql_type
-from app.graphql.types import view_of
 
 
 @strawberry.interface(description="Why a mutation changed nothing, and what to do next.")
@@ -24,10 +23,15 @@ def _type_of(error: type[DomainError]) -> type:
     for f in fields(error):
         namespace["__annotations__"][f.name] = graphql_type(hints[f.name])
         namespace[f.name] = strawberry.field(description=f.metadata["description"])
-    cls = type(error.__name__, (Refusal,), namespace)
-    return view_of(error, description=error.__doc__ or "")(cls)
+    return strawberry.type(type(error.__name__, (Refusal,), namespace), description=error.__doc__)
 
 
 REFUSAL_TYPES: dict[type[DomainError], type] = {
     error: _type_of(error) for error in DomainError.__subclasses__()
 }
+
+
+def as_data(refused: DomainError) -> Any:  # noqa: ANN401 - one of REFUSAL_TYPES
+    """The refusal as an object that is no exception: GraphQL would raise one that is returned."""
+    given = {f.name: getattr(refused, f.name) for f in fields(refused)}
+    return REFUSAL_TYPES[type(refused)](message=refused.message, code=refused.code, **given)

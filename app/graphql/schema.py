@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Schema(strawberry.Schema):
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult | PreExecutionError:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
-        result.errors = None if result.errors is None else [shown(error) for error in result.errors]
+        result.errors = None if result.errors is None else shown(result.errors)
         return result
 
     def process_errors(

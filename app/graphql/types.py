@@ -18,7 +18,7 @@ from app.domain.lifecycle import ACTIVE
 from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
 from app.graphql.context import Info
 from app.graphql.loaders import EngineerPage, EngineerTotal
-from app.graphql.pages import After, Connection, First, Page, checked_first, key_after
+from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,21 +91,20 @@ class Engineer:
         status: Annotated[
             list[model.AssignmentStatus] | None, strawberry.argument(description="Only these statuses.")
         ] = None,
-        first: First = 25,
+        first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Assignment]:
         statuses = None if status is None else tuple(status)
-        key = key_after(after, datetime.fromisoformat, UUID)
+        key = key_after(after, moment, UUID)
         loaders = info.context.loaders
-        found = await loaders.engineer_page.load(
-            EngineerPage(root.id, statuses, key, checked_first(first) + 1)
-        )
+        size = checked_first(first)
+        found = await loaders.engineer_page.load(EngineerPage(root.id, statuses, key, size + 1))
 
         async def count() -> int:
             total = await loaders.engineer_total.load(EngineerTotal(root.id, statuses))
             return total[0].assignments if total else 0
 
-        return Page(found, first, after, key=lambda a: (a.assigned_at, a.id), count=count)
+        return Page(found, size, after, key=lambda a: (a.assigned_at, a.id), count=count)
 
 
 @view_of(model.Assignment, "One engineer's turn on a ticket: why, when, how long, and how it ended.")

@@ -26,6 +26,7 @@ _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
 _NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
 _NEWEST_MATCHING = sql.load("tickets", "newest_tickets_matching", row=Ticket)
+_COUNT_HELD = sql.load("tickets", "count_tickets_held", row=int)
 _COUNT = sql.load("tickets", "count_tickets", row=int)
 
 _OPEN = tuple(status for status in TicketStatus if status not in TAKES_NO_ASSIGNMENT)
@@ -50,7 +51,9 @@ class TicketFilter:
     @property
     def shown_statuses(self) -> Sequence[TicketStatus] | None:
         """An ended ticket needs no engineer, so unassigned means open ones unless statuses are named."""
-        return _OPEN if self.unassigned and self.statuses is None else self.statuses
+        if self.statuses is None:
+            return _OPEN if self.unassigned else None
+        return tuple(dict.fromkeys(self.statuses))  # each is walked once, also where it is named twice
 
     @property
     def pattern(self) -> str | None:
@@ -110,13 +113,9 @@ async def newest(
 async def count(conn: Connection, wanted: TicketFilter) -> int:
     if wanted.held and wanted.unassigned:
         return 0
-    held = None if wanted.unassigned is None else not wanted.unassigned
-    return await _COUNT.one(
-        conn,
-        wanted.engineer_id,
-        wanted.tier,
-        held,
-        wanted.shown_statuses,
-        wanted.priorities,
-        wanted.pattern,
-    )
+    statuses = wanted.shown_statuses
+    if wanted.held:
+        return await _COUNT_HELD.one(
+            conn, wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern
+        )
+    return await _COUNT.one(conn, statuses, wanted.priorities, wanted.pattern, bool(wanted.unassigned))

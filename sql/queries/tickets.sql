@@ -51,14 +51,19 @@ ORDER BY t.created_at DESC, t.id DESC
 LIMIT $6;
 
 -- name: newest_tickets_held(engineer_id, tier, statuses, priorities, search, after_created_at, after_id, first)
--- Starts from the active assignments, of which there are few.
+-- Starts from the active assignments, of which there are few; MATERIALIZED keeps it so, also in a plan
+-- that is kept for all values, which would otherwise read every ticket.
+WITH held AS MATERIALIZED (
+    SELECT a.ticket_id
+    FROM engineer_assignments a
+    WHERE a.status IN ('assigned', 'accepted', 'in_progress')
+      AND ($1::uuid IS NULL OR a.engineer_id = $1)
+      AND ($2::int IS NULL OR a.assignment_tier = $2)
+)
 SELECT {columns}
-FROM engineer_assignments a
-JOIN service_tickets t ON t.id = a.ticket_id
-WHERE a.status IN ('assigned', 'accepted', 'in_progress')
-  AND ($1::uuid IS NULL OR a.engineer_id = $1)
-  AND ($2::int IS NULL OR a.assignment_tier = $2)
-  AND ($3::text[] IS NULL OR t.status = ANY ($3))
+FROM held h
+JOIN service_tickets t ON t.id = h.ticket_id
+WHERE ($3::text[] IS NULL OR t.status = ANY ($3))
   AND ($4::text[] IS NULL OR t.priority = ANY ($4))
   AND ($5::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
       || coalesce(t.issue_category, '')) ILIKE $5)
@@ -80,14 +85,29 @@ WHERE (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' ' || coalesc
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $7;
 
--- name: count_tickets(engineer_id, tier, held, statuses, priorities, search)
+-- name: count_tickets_held(engineer_id, tier, statuses, priorities, search)
+WITH held AS MATERIALIZED (
+    SELECT a.ticket_id
+    FROM engineer_assignments a
+    WHERE a.status IN ('assigned', 'accepted', 'in_progress')
+      AND ($1::uuid IS NULL OR a.engineer_id = $1)
+      AND ($2::int IS NULL OR a.assignment_tier = $2)
+)
+SELECT count(*)
+FROM held h
+JOIN service_tickets t ON t.id = h.ticket_id
+WHERE ($3::text[] IS NULL OR t.status = ANY ($3))
+  AND ($4::text[] IS NULL OR t.priority = ANY ($4))
+  AND ($5::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $5);
+
+-- name: count_tickets(statuses, priorities, search, unassigned)
 SELECT count(*)
 FROM service_tickets t
-LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
-WHERE ($1::uuid IS NULL OR a.engineer_id = $1)
-  AND ($2::int IS NULL OR a.assignment_tier = $2)
-  AND ($3::boolean IS NULL OR $3 = (a.id IS NOT NULL))
-  AND ($4::text[] IS NULL OR t.status = ANY ($4))
-  AND ($5::text[] IS NULL OR t.priority = ANY ($5))
-  AND ($6::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
-      || coalesce(t.issue_category, '')) ILIKE $6);
+WHERE ($1::text[] IS NULL OR t.status = ANY ($1))
+  AND ($2::text[] IS NULL OR t.priority = ANY ($2))
+  AND ($3::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $3)
+  AND (NOT $4 OR NOT EXISTS (
+      SELECT FROM engineer_assignments a
+      WHERE a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')));

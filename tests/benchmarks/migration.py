@@ -5,13 +5,18 @@ python -m tests.benchmarks.migration [--tickets 1000000] [--assignments 2500000]
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
 import random
+import shutil
+import sys
+import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-from uuid import UUID
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 
@@ -19,75 +24,81 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
+from app.db.embedded import EmbeddedPostgres
+from app.db.pool import connect, open_database
 from app.domain.errors import DomainError
-from app.queries import assignments
-from app.queries import tickets as ticket_queries
+from app.queries import assignments, migration, tickets
 from tests.make import DISPATCHER
 from tests.migrations.shapes import ALIKE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from uuid import UUID
 
     from app.db.pool import Connection, Database
 
 SERVER = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
-ENGINEERS, EQUIPMENT = 200, 2000
+SOME_TICKETS = "SELECT id FROM service_tickets ORDER BY random() LIMIT 20000"
 CONTRACT = next(m.version for m in migrate.read(sql.MIGRATIONS) if m.on_request)
 
-# The ids that old databases have: a number, a KSUID, a UUID. The two kinds of random ones mix.
-TICKET_ID = """
-CASE {n} % 3 WHEN 0 THEN 'TICKET-2024-' || lpad({n}::text, 7, '0')
-    WHEN 1 THEN '2Y' || substr(translate(encode(sha256({n}::text::bytea), 'base64'), '+/', 'xy'), 1, 25)
-    ELSE md5({n}::text)::uuid::text END"""
-ENGINEER_ID = "('aaaaaaaa-0000-4000-8000-' || lpad((1 + {n} % $1)::text, 12, '0'))"
-FILL = {
-    "engineers": f"""
-        INSERT INTO engineers (id, name)
-        SELECT {ENGINEER_ID.format(n="n")}::uuid, 'Engineer ' || n FROM generate_series(0, $1::int - 1) AS n""",
-    "equipment": "INSERT INTO equipment (id, name) SELECT 'EQ-' || n, 'MRI' FROM generate_series(1, $1::int) AS n",
-    "service_tickets": f"""
-        INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, issue_category,
-            issue_description, status, assigned_engineer_id, assigned_engineer_name, assignment_tier,
-            assignment_tier_name, assigned_at, resolved_at, created_at, updated_at)
-        SELECT {TICKET_ID.format(n="n")}, 'SR-' || n, 'EQ-' || 1 + n % $2, 'Customer ' || n % 5000, 'Category ' || n % 20,
-            repeat('It does not cool. ', 1 + n % 8),
-            (ARRAY['new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'closed', 'cancelled'])[1 + n / 2 % 8],
-            CASE WHEN n % 2 = 0 THEN CASE n / 2 % 25 WHEN 0 THEN 'ENG-001' WHEN 1 THEN gen_random_uuid()::text
-                WHEN 2 THEN upper(engineer) WHEN 3 THEN engineer || ' ' ELSE engineer END ELSE '' END,
-            CASE WHEN n % 2 = 0 THEN 'Engineer ' || n % $1 ELSE '' END, CASE WHEN n % 2 = 0 THEN 1 + n / 2 % 3 END,
-            NULL, at + interval '1 hour', CASE WHEN n / 2 % 8 > 3 THEN at + interval '9 days' END, at, at + interval '9 days'
-        FROM generate_series(1, $3::int) AS n, LATERAL (SELECT {ENGINEER_ID.format(n="n")} AS engineer,
-            timestamptz '2020-01-01Z' + n * interval '1 minute' AS at) AS of_ticket""",
-    # Most tickets have a few, some have none, and now and then two of a ticket's rows are active.
-    "engineer_assignments": f"""
-        INSERT INTO engineer_assignments (ticket_id, engineer_id, equipment_id, assignment_tier, status, assigned_by,
-            assigned_at, accepted_at, completed_at, diagnosis, actions_taken, parts_used, customer_rating, created_at, updated_at)
-        SELECT {TICKET_ID.format(n="n")}, CASE WHEN a % 500 = 0 THEN gen_random_uuid() ELSE {ENGINEER_ID.format(n="(n + turn)")}::uuid END,
-            'EQ-' || 1 + n % $2, 1 + turn % 3,
-            CASE WHEN a % 700 = 0 THEN 'done' WHEN dice < 0.08 THEN 'assigned' WHEN dice < 0.15 THEN 'in_progress'
-                WHEN dice < 0.7 THEN 'completed' WHEN dice < 0.85 THEN 'rejected' ELSE 'cancelled' END,
-            'dispatcher', at, at + interval '1 hour', CASE WHEN dice >= 0.15 THEN at + interval '1 day' END,
-            'A cold head that is worn', 'Replaced it', '[{{"part_number": "7", "quantity": 1}}]',
-            CASE WHEN a % 3 = 0 THEN 1 + a % 5 END, at, at + interval '1 day'
-        FROM generate_series(1, $4::int) AS a,
-            LATERAL (SELECT 1 + floor(random() * $3::int + 0 * a)::int AS n, a % 3 AS turn, random() AS dice) AS chance,
-            LATERAL (SELECT timestamptz '2020-01-01Z' + n * interval '1 minute' + turn * interval '2 days' AS at) AS of_row""",
-}  # fmt: skip
+FILL = """
+-- The ids that old databases have: a number, a KSUID, a UUID. The old application looks rows up by ticket.
+CREATE FUNCTION pg_temp.ticket(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE n % 3 WHEN 0 THEN 'TICKET-2024-' || lpad(n::text, 7, '0')
+        WHEN 1 THEN '2Y' || substr(translate(encode(sha256(n::text::bytea), 'base64'), '+/', 'xy'), 1, 25)
+        ELSE md5(n::text)::uuid::text END $$;
+CREATE FUNCTION pg_temp.engineer(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'aaaaaaaa-0000-4000-8000-' || lpad((n % {engineers})::text, 12, '0') $$;
+CREATE FUNCTION pg_temp.opened(n int) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT timestamptz '2020-01-01Z' + n * interval '1 minute' $$;
+CREATE INDEX ON engineer_assignments (ticket_id);
+SELECT setseed(0.5);
+SET session_replication_role = replica; -- The rows are right, so the foreign keys need not look at each.
+
+INSERT INTO engineers (id, name)
+SELECT pg_temp.engineer(n)::uuid, 'Engineer ' || n FROM generate_series(1, {engineers}) AS n;
+
+INSERT INTO equipment (id, name) SELECT 'EQ-' || n, 'MRI' FROM generate_series(0, 999) AS n;
+
+INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, issue_category, issue_description,
+    status, assigned_engineer_id, assigned_engineer_name, assignment_tier, assigned_at, resolved_at, created_at,
+    updated_at)
+SELECT pg_temp.ticket(n), 'SR-' || n, 'EQ-' || n % 1000, 'Customer ' || n % 5000, 'Category ' || n % 20,
+    repeat('It does not cool. ', 1 + n % 8),
+    (ARRAY['new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'closed', 'cancelled'])[1 + n / 2 % 8],
+    CASE WHEN n % 2 = 1 THEN '' ELSE CASE n / 2 % 25
+        WHEN 0 THEN 'ENG-001' WHEN 1 THEN gen_random_uuid()::text WHEN 2 THEN upper(pg_temp.engineer(n))
+        WHEN 3 THEN pg_temp.engineer(n) || ' ' ELSE pg_temp.engineer(n) END END,
+    CASE WHEN n % 2 = 1 THEN '' ELSE 'Engineer ' || n % {engineers} END,
+    CASE WHEN n % 2 = 0 THEN 1 + n / 2 % 3 END, pg_temp.opened(n) + interval '1 hour',
+    CASE WHEN n / 2 % 8 > 3 THEN pg_temp.opened(n) + interval '9 days' END, pg_temp.opened(n), pg_temp.opened(n)
+FROM generate_series(1, {tickets}) AS n;
+
+-- Most tickets have a few, some have none, and of some two are active.
+INSERT INTO engineer_assignments (ticket_id, engineer_id, equipment_id, assignment_tier, status, assigned_by,
+    assigned_at, accepted_at, completed_at, diagnosis, actions_taken, parts_used, customer_rating, created_at,
+    updated_at)
+SELECT pg_temp.ticket(n),
+    CASE WHEN a % 500 = 0 THEN gen_random_uuid() ELSE pg_temp.engineer(n + a % 3)::uuid END,
+    'EQ-' || n % 1000, 1 + a % 3,
+    CASE WHEN a % 700 = 0 THEN 'done' WHEN dice < 0.08 THEN 'assigned' WHEN dice < 0.15 THEN 'in_progress'
+        WHEN dice < 0.7 THEN 'completed' WHEN dice < 0.85 THEN 'rejected' ELSE 'cancelled' END,
+    'dispatcher', at, at + interval '1 hour', CASE WHEN dice >= 0.15 THEN at + interval '1 day' END,
+    'A cold head that is worn', 'Replaced it', '[{{"part_number": "7", "quantity": 1}}]',
+    CASE WHEN a % 3 = 0 THEN 1 + a % 5 END, at, at + interval '1 day'
+FROM (SELECT a, 1 + floor(random() * {tickets})::int AS n, random() AS dice
+    FROM generate_series(1, {assignments}) AS a) AS chance,
+    LATERAL (SELECT pg_temp.opened(n) + a % 3 * interval '2 days' AS at) AS of_row;
+
+RESET session_replication_role;
+ANALYZE;
+"""
 
 
 async def fill(conn: Connection, *, tickets: int, assignments: int) -> None:
-    """Old tables as years of use leave them, the same every time."""
+    """Old tables as years of use leave them."""
     await conn.execute(ALIKE.ddl)
-    await conn.execute("CREATE INDEX ON engineer_assignments (ticket_id); SELECT setseed(0.5)")
-    # The rows are right, so the foreign keys need not look at each.
-    await conn.execute("SET session_replication_role = replica")
-    sizes = [ENGINEERS, EQUIPMENT, tickets, assignments]
-    await conn.execute(FILL["engineers"], ENGINEERS)
-    await conn.execute(FILL["equipment"], EQUIPMENT)
-    await conn.execute(FILL["service_tickets"], *sizes[:3])
-    await conn.execute(FILL["engineer_assignments"], *sizes)
-    await conn.execute("RESET session_replication_role")
-    await conn.execute("VACUUM ANALYZE")
+    await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=200))
 
 
 class Application(Protocol):
@@ -157,7 +168,7 @@ class NewApplication:
 
     async def read_ticket(self, ticket: str, _: random.Random) -> None:
         async with self.db.connection() as conn:
-            await ticket_queries.by_ids(conn, [ticket])
+            await tickets.by_ids(conn, [ticket])
 
     async def read_history(self, ticket: str, _: random.Random) -> None:
         async with self.db.connection() as conn:
@@ -175,6 +186,24 @@ class NewApplication:
                 await run(self.db, DISPATCHER, assign_ticket, wish)
 
 
+@asynccontextmanager
+async def old_application(url: str) -> AsyncIterator[tuple[OldApplication, list[str]]]:
+    """It, and the tickets that it works on."""
+    async with asyncpg.create_pool(url, min_size=8, max_size=8) as pool:
+        engineers = [row[0] for row in await pool.fetch("SELECT id FROM engineers")]
+        yield OldApplication(pool, engineers), [row[0] for row in await pool.fetch(SOME_TICKETS)]
+
+
+@asynccontextmanager
+async def new_application(url: str) -> AsyncIterator[tuple[NewApplication, list[str]]]:
+    """The same of the new one."""
+    async with open_database(url, pool_size=8) as db:
+        async with db.connection() as conn:
+            engineers = [row[0] for row in await conn.fetch("SELECT id FROM engineers")]
+            ids = [row[0] for row in await conn.fetch(SOME_TICKETS)]
+        yield NewApplication(db, engineers), ids
+
+
 @dataclass
 class Probe:
     """An application at work, each worker on a schedule of its own that waits for nobody.
@@ -184,7 +213,7 @@ class Probe:
 
     application: Application
     tickets: Sequence[str]
-    every_s: float
+    every_s: float = 0.1
     workers: int = 4
     """That many only read, and that many only write, each other tickets."""
     waits: list[tuple[float, str, float]] = field(default_factory=list)
@@ -229,39 +258,162 @@ class Probe:
 
 @dataclass
 class Course:
-    """What happened, step by step, and one line of a table for each."""
+    """The steps of one stretch during which the same application works: a line of the table for each."""
 
-    probe: Probe | None = None
+    rows: dict[str, int]
+    """How many a step goes through, where that makes sense."""
+    steps: list[tuple[str, float, float, int]] = field(default_factory=list)
     retries: int = 0
     _began: float = field(default_factory=time.monotonic)
 
-    def begin(self, probe: Probe | None = None) -> None:
-        self.probe, self._began, self.retries = probe, time.monotonic(), 0
-
     def hear(self, message: str) -> None:
-        """Of each file of a migration that ends; to be passed as its `say`."""
+        """To be passed to a migration as its `say`."""
         if message.endswith(": done"):
             self.end(message.removesuffix(": done"))
         elif "(attempt" in message:
             self.retries += 1
+            say(message)
 
-    def end(self, step: str, rows: int | None = None) -> None:
+    def end(self, step: str) -> None:
         now = time.monotonic()
-        took = now - self._began
-        cells = [f"{step:<34}", f"{took:>8.1f}", f"{rows / took:>8.0f}" if rows else " " * 8]
-        for kind in ("read", "write"):
-            waits = self.probe.waits if self.probe else []
-            found = sorted(wait for due, k, wait in waits if k == kind and self._began <= due < now)
-            cells += (
-                [f"{1000 * wait:>8.1f}" for wait in (found[-1], found[int(len(found) * 0.99)])]
-                if found
-                else [" " * 8] * 2
-            )
-        print(*cells, f"{self.retries:>7}", sep="  ", flush=True)
-        self.begin(self.probe)
+        self.steps.append((step, self._began, now, self.retries))
+        say(f"{step}: {now - self._began:.1f} s")
+        self._began, self.retries = now, 0
+
+    def lines(self, waits: Sequence[tuple[float, str, float]]) -> list[str]:
+        lines = []
+        for step, began, ended, retries in self.steps:
+            took = ended - began
+            cells = [
+                step,
+                f"{took:.1f}",
+                f"{self.rows[step] / took:.0f}" if step in self.rows else "",
+                f"{retries}",
+            ]
+            for kind in ("read", "write"):
+                found = sorted(1000 * s for due, k, s in waits if k == kind and began <= due < ended)
+                cells += [f"{found[-1]:.0f}", f"{found[int(len(found) * 0.99)]:.1f}"] if found else ["", ""]
+            lines.append(_line(cells))
+        return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    first, *others = cells
+    return f"{first:<36}" + "".join(f"{cell:>12}" for cell in others)
 
 
 HEAD = (
-    f"{'':<34}  {'':>8}  {'':>8}  {'reads, ms':>18}  {'writes, ms':>18}  {'':>7}\n"
-    f"{'step':<34}  {'seconds':>8}  {'rows/s':>8}  {'worst':>8}  {'p99':>8}  {'worst':>8}  {'p99':>8}  {'retries':>7}"
+    _line(["step", "seconds", "rows/s", "retries", "read worst", "read p99", "write worst", "write p99"])
+    + "   (worst and p99 in ms)"
 )
+
+
+@dataclass
+class Bench:
+    url: str
+    tickets: int
+    assignments: int
+    table: list[str] = field(default_factory=lambda: [HEAD])
+    notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    async def go(self) -> None:
+        async with connect(self.url) as conn:
+            began = time.monotonic()
+            await fill(conn, tickets=self.tickets, assignments=self.assignments)
+            say(f"{self.tickets} tickets, {self.assignments} assignments: {time.monotonic() - began:.0f} s")
+            async with self.course(old_application) as course:
+                await asyncio.sleep(5)
+                course.end("(the application alone)")
+                async with self.memory(conn):
+                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
+                await self.verify(conn, course)
+            async with self.course(new_application) as course:
+                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, say=course.hear)
+                await self.verify(conn, course)
+                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, say=course.hear)
+            async with self.course(old_application) as course:
+                await migrate.down(conn, sql.MIGRATIONS, to=0, say=course.hear)
+                # Once more, for now there is a history, which the way back has kept.
+                async with self.memory(conn):
+                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
+                await self.verify(conn, course)
+
+    @asynccontextmanager
+    async def course(self, application: Callable[[str], Any]) -> AsyncIterator[Course]:
+        rows = dict.fromkeys(("0005_backfill.up.sql", "0006_contract.down.sql"), self.tickets)
+        course = Course(rows)
+        async with application(self.url) as (works, ids):
+            probe = Probe(works, ids)
+            try:
+                async with probe.at_work():
+                    yield course
+            finally:
+                self.table += course.lines(probe.waits)
+                self.notes.append(f"{len(probe.waits)} operations of the application, {probe.deadlocks} deadlocks")
+                self.failures += probe.failures
+
+    @asynccontextmanager
+    async def memory(self, conn: Connection) -> AsyncIterator[None]:
+        """Note how much the migration takes, here and in its server process."""
+        pids = {"this process": os.getpid(), "its server process": conn.get_server_pid()}
+        seen = {name: [own_memory_mib(pid)] for name, pid in pids.items()}
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(1)
+                for name, pid in pids.items():
+                    seen[name].append(own_memory_mib(pid))
+
+        watching = asyncio.create_task(watch())
+        yield
+        watching.cancel()
+        told = (
+            f"{name} {mib[0]:.0f} before, {max(mib):.0f} at most, {mib[-1]:.0f} after"
+            for name, mib in seen.items()
+        )
+        self.notes.append(f"memory of migrate up, MiB: {'; '.join(told)}")
+
+    async def verify(self, conn: Connection, course: Course) -> None:
+        report = await migration.report(conn)
+        course.end("verify")
+        self.notes += ["verify:", *(f"  {line.item:<70}{line.counted:>10}" for line in report)]
+        self.failures += [
+            f"{line.item}: {line.counted}, not {line.expected}" for line in report if not line.agrees
+        ]
+
+
+def own_memory_mib(pid: int) -> float:
+    """Resident, without what is shared with other processes; NaN where the system does not say."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tickets", type=int, default=1_000_000)
+    parser.add_argument("--assignments", type=int, default=2_500_000)
+    asked = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="baton-bench-"))
+    home.chmod(0o755)  # as root, the server runs as somebody else
+    try:
+        with EmbeddedPostgres(home, settings=SERVER) as url:
+            bench = Bench(url, asked.tickets, asked.assignments)
+            asyncio.run(bench.go())
+    except migrate.MigrationError as error:
+        bench.failures.append(str(error))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    print(*bench.table, "", *bench.notes, *(f"FAILED {text}" for text in bench.failures), sep="\n")  # noqa: T201
+    sys.exit(1 if bench.failures else 0)
+
+
+if __name__ == "__main__":
+    main()

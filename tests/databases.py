@@ -1,0 +1,52 @@
+"""Servers and databases that live as long as somebody looks at them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+
+from app.db import migrate, sql
+from app.db.embedded import EmbeddedPostgres
+from app.db.migration_files import read
+from app.db.pool import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@contextmanager
+def new_server() -> Iterator[str]:
+    """The URL of the maintenance database of a server of its own, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    home.chmod(0o755)  # as root, the server runs as somebody else
+    try:
+        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"}) as url:
+            yield url
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@asynccontextmanager
+async def new_database(server: str, template: str = "template0") -> AsyncIterator[str]:
+    """The URL of a new database, dropped afterwards."""
+    name = f"t_{uuid4().hex}"
+    admin = await asyncpg.connect(server)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await admin.close()
+
+
+async def migrate_whole(url: str) -> None:
+    """Every migration, those that wait to be asked for among them."""
+    async with connect(url) as conn:
+        await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)

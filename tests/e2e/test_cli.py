@@ -1,0 +1,179 @@
+"""The command line: what each command says, and that a mistake is one sentence and exit code 1."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app import config
+from app.db import sql
+from app.db.pool import connect
+
+CHECKOUT = Path(__file__).parents[2]
+OURS = ("APP_ENV", "AUTH_DEV_SECRET", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOL_SIZE", "DATA_DIR")
+LABELS = sorted(file.name.removesuffix(".up.sql") for file in sql.MIGRATIONS.glob("*.up.sql"))
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, **settings: str) -> Said:
+    """`python -m app` with these settings and no others."""
+    environment = {name: value for name, value in os.environ.items() if name not in OURS} | settings
+    command = [sys.executable, "-m", "app", *arguments]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def is_one_sentence(said: Said, *words: str) -> None:
+    assert said.code == 1, said
+    assert said.err.startswith("Error: ")
+    assert said.err.count("\n") == 1, said.err
+    for word in words:
+        assert word in said.err
+
+
+def test_the_schema_on_file_is_the_schema_of_the_code():
+    on_file = CHECKOUT / "schema.graphql"
+    if not on_file.is_file():
+        pytest.skip("schema.graphql is not there yet")
+    assert run("schema") == Said(0, on_file.read_text(), "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"APP_ENV": "staging"}, ["APP_ENV", "'staging'"]),
+        ({"DATABASE_POOL_SIZE": "many"}, ["DATABASE_POOL_SIZE", "'many'"]),
+        ({"DATABASE_POOL_SIZE": "0"}, ["DATABASE_POOL_SIZE", "'0'"]),
+        ({"DATABASE_URL": "mysql://x"}, ["DATABASE_URL", "postgresql://"]),
+        ({"DATABASE_DIRECT_URL": "x"}, ["DATABASE_DIRECT_URL", "postgresql://"]),
+        ({"AUTH_DEV_SECRET": "short"}, ["AUTH_DEV_SECRET", "32"]),
+        ({"APP_ENV": "production", "AUTH_DEV_SECRET": "x" * 32}, ["AUTH_DEV_SECRET", "production"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_named(settings, words):
+    with pytest.raises(config.SettingsError) as refused:
+        config.load(settings)
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "words"),
+    [
+        ("doctor", {"APP_ENV": "staging"}, ["APP_ENV"]),
+        ("token --role admin", {"APP_ENV": "production"}, ["production"]),
+        ("token --role engineer --engineer ENG-1", {}, ["--engineer", "UUID"]),
+        ("serve", {}, ["DATABASE_URL"]),
+        ("migrate status", {}, ["DATABASE_URL"]),
+        ("migrate up", {"DATABASE_URL": NOWHERE}, ["DATABASE_URL", "does not answer"]),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_sentence_that_names_it(command, settings, words):
+    is_one_sentence(run(*command.split(), **settings), *words)
+
+
+def test_a_database_of_another_name_is_one_sentence(server):
+    url = server.replace("/postgres?", "/nothing_here?")
+    is_one_sentence(run("migrate", "status", DATABASE_URL=url), "DATABASE_URL", "nothing_here")
+
+
+@pytest.mark.parametrize("command", ["token --role chief", "token --role engineer"])
+def test_a_command_that_lacks_something_says_how_it_is_used(command):
+    said = run(*command.split())
+    assert said.code == 2
+    assert "Usage: python -m app" in said.err
+
+
+def test_a_secret_is_made_once_and_kept_to_oneself(tmp_path):
+    for _ in range(2):
+        assert run("token", "--role", "auditor", DATA_DIR=str(tmp_path)).out.count(".") == 2
+    [kept] = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert len(kept.read_text()) >= 32
+
+
+def test_migrations_go_up_and_down_and_a_dry_run_changes_nothing(empty_database):
+    def migrate(*arguments: str) -> str:
+        said = run("migrate", *arguments, DATABASE_URL=empty_database)
+        assert (said.code, said.err) == (0, "")
+        return said.out
+
+    def states() -> list[str]:
+        return [line.split()[0] for line in migrate("status").splitlines()]
+
+    *all_but_last, contract = LABELS
+    untouched = ["pending"] * len(all_but_last) + ["waiting"]
+    done = ["applied"] * len(all_but_last) + ["waiting"]
+    assert "rolled back" in migrate("up", "--dry-run")
+    assert states() == untouched
+    assert migrate("up").count("done") == len(all_but_last)
+    assert migrate("up") == "Nothing is pending.\n"
+    assert migrate("verify").splitlines()[0].split()[-2:] == ["0", "ok"]
+    assert "rolled back" in migrate("down", "--dry-run")
+    assert states() == done
+    assert contract in migrate("up", "--to", str(len(LABELS)))
+    assert migrate("down", "--to", "0").count("done") == len(LABELS)
+    assert states() == untouched
+
+
+async def test_verify_fails_where_the_counts_do_not_add_up(empty_database):
+    run("migrate", "up", DATABASE_URL=empty_database)
+    async with connect(empty_database) as conn:
+        await conn.execute("SET session_replication_role = replica")  # past the triggers
+        await conn.execute("INSERT INTO service_tickets (id, ticket_number) VALUES ('T', 'T')")
+    said = run("migrate", "verify", DATABASE_URL=empty_database)
+    assert said.code == 1
+    assert "Tickets not taken over" in said.out
+    assert "must be 0" in said.out
+
+
+def test_the_server_refuses_a_database_that_is_not_migrated(empty_database, tmp_path):
+    said = run("serve", "--port", "0", DATABASE_URL=empty_database, DATA_DIR=str(tmp_path))
+    is_one_sentence(said, "migrate up")
+
+
+def test_demo_data_goes_into_an_empty_database_only(fresh_url):
+    said = run("seed", "--tickets", "5", DATABASE_URL=fresh_url)
+    assert said.code == 0, said.err
+    is_one_sentence(run("seed", "--tickets", "5", DATABASE_URL=fresh_url), "empty")
+
+
+def test_the_doctor_says_what_is_missing():
+    said = run("doctor")
+    assert said.code == 1
+    assert "!! DATABASE_URL is unset" in said.out
+
+
+def test_the_doctor_tells_no_secret(fresh_url):
+    url = fresh_url.replace("postgres@", "postgres:hush@")
+    said = run("doctor", DATABASE_URL=url, AUTH_DEV_SECRET="hush" * 8)
+    assert "AUTH_DEV_SECRET = (set)" in said.out
+    assert "hush" not in said.out + said.err
+
+
+def test_the_doctor_finds_what_is_wrong_with_a_database(fresh_url, empty_database):
+    said = run("doctor", DATABASE_URL=fresh_url)
+    assert "PostgreSQL" in said.out
+    assert [line for line in said.out.splitlines() if "!!" in line] == [
+        "  !! The role is a superuser: give the server one that only reads and writes the product's tables."
+    ]
+    said = run("doctor", DATABASE_URL=empty_database)
+    assert said.code == 1
+    assert "migrate up" in said.out
+    assert "does not answer" in run("doctor", DATABASE_URL=NOWHERE).out

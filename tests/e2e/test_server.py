@@ -1,0 +1,333 @@
+"""The real thing, started as people start it, and a ticket's whole way through it as clients speak."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from gql import Client, gql
+from gql.transport.httpx import HTTPXTransport
+from graphql import (
+    FieldNode,
+    NameNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Ask = Callable[..., Any]
+
+CHECKOUT = Path(__file__).parents[2]
+OURS = ("APP_ENV", "AUTH_DEV_SECRET", "DATABASE_URL", "DATABASE_DIRECT_URL")
+PATIENCE_S = 20
+
+
+@dataclass
+class Running:
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, *options: str) -> str:
+        command = [sys.executable, "-m", "app", "token", *options]
+        return subprocess.check_output(command, cwd=CHECKOUT, env=environment(self.home), text=True).strip()
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in OURS} | {"DATA_DIR": str(home)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Running]:
+    port = free_port()
+    command = [sys.executable, "-m", "app", "dev", "--port", str(port), "--tickets", "40"]
+    with (home / "output").open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, env=environment(home), stdout=output, stderr=subprocess.STDOUT
+        )
+    running = Running(home, port, process)
+
+    def ready() -> bool:
+        assert process.poll() is None, (home / "output").read_text()
+        try:
+            return httpx.get(f"{running.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        until(ready, "the server is not ready")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="baton-e2e-"))
+    folder.chmod(0o755)  # as root, the database runs as somebody else
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def running(home: Path) -> Iterator[Running]:
+    with started(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def dispatcher(running: Running) -> str:
+    return running.token("--role", "dispatcher")
+
+
+# Clients
+
+
+def curl(running: Running, token: str) -> Ask:
+    def ask(query: str, **variables: Any) -> Any:
+        answer = httpx.post(
+            f"{running.url}/graphql",
+            json={"query": query, "variables": variables},
+            headers={"Authorization": f"Bearer {token}"},
+        ).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    return ask
+
+
+def gql_client(running: Running, token: str) -> Ask:
+    transport = HTTPXTransport(f"{running.url}/graphql", headers={"Authorization": f"Bearer {token}"})
+    client = Client(transport=transport, fetch_schema_from_transport=True)
+
+    def ask(query: str, **variables: Any) -> Any:
+        request = gql(query)
+        request.variable_values = variables
+        return client.execute(request)
+
+    return ask
+
+
+def apollo_client(running: Running, token: str) -> Ask:
+    """It names the operation, asks for every __typename and prefers the newer media type."""
+
+    def ask(query: str, **variables: Any) -> Any:
+        document = visit(parse(query), WithTypenames())
+        response = httpx.post(
+            f"{running.url}/graphql",
+            json={
+                "operationName": document.definitions[0].name.value,
+                "variables": variables,
+                "extensions": {"clientLibrary": {"name": "@apollo/client", "version": "4.0.0"}},
+                "query": print_ast(document),
+            },
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/graphql-response+json,application/json;q=0.9",
+            },
+        )
+        assert response.headers["Content-Type"].startswith("application/")
+        assert response.status_code == 200
+        answer = response.json()
+        assert "errors" not in answer, answer
+        return without_typenames(answer["data"])
+
+    return ask
+
+
+class WithTypenames(Visitor):
+    def leave_selection_set(self, node: Any, _key: Any, parent: Any, *_: Any) -> Any:
+        if isinstance(parent, OperationDefinitionNode):
+            return None
+        typename = FieldNode(name=NameNode(value="__typename"))
+        return SelectionSetNode(selections=(*node.selections, typename))
+
+
+def without_typenames(data: Any) -> Any:
+    if isinstance(data, list):
+        return [without_typenames(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    return {name: without_typenames(value) for name, value in data.items() if name != "__typename"}
+
+
+# The main job
+
+
+FIND = """query Find {
+    tickets(first: 1, filter: { unassigned: true }) { nodes { id assignmentHistory { id } } }
+    engineers(first: 100) { nodes { id isActive } }
+}"""
+ASSIGN = """mutation Assign($input: AssignTicketInput!) {
+    assignTicket(input: $input) {
+        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
+}"""
+ESCALATE = """mutation Escalate($input: EscalateTicketInput!) {
+    escalateTicket(input: $input) {
+        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
+}"""
+ACCEPT = """mutation Accept($id: ID!) {
+    acceptAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
+}"""
+START = """mutation Start($id: ID!) {
+    startAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
+}"""
+COMPLETE = """mutation Complete($input: CompleteAssignmentInput!) {
+    completeAssignment(input: $input) {
+        ... on Assignment { status ticket { status } } ... on Refusal { message } }
+}"""
+RATE = """mutation Rate($id: ID!) {
+    rateAssignment(input: { assignmentId: $id, rating: 5, feedback: "Quick" }) {
+        ... on Assignment { customerRating } ... on Refusal { message } }
+}"""
+HISTORY = """query History($id: ID!) {
+    ticket(id: $id) {
+        status currentAssignment { id } escalationCount
+        assignmentHistory {
+            assignmentSequence assignmentTier status completionStatus escalationReason timeSpentHours
+            assignedBy customerRating engineer { id } partsUsed { partName cost } }
+    }
+}"""
+
+
+@pytest.mark.parametrize("client", [curl, gql_client, apollo_client])
+def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client):
+    dispatch = client(running, dispatcher)
+    found = dispatch(FIND)
+    [ticket] = found["tickets"]["nodes"]
+    before = len(ticket["assignmentHistory"])
+    engineers = [e["id"] for e in found["engineers"]["nodes"] if e["isActive"]][:3]
+
+    first = dispatch(ASSIGN, input={"ticketId": ticket["id"], "engineerId": engineers[0]})["assignTicket"]
+    assert first | {"id": ""} == {"id": "", "assignmentSequence": before + 1, "assignmentTier": 1}
+    for tier in (2, 3):
+        wish = {
+            "ticketId": ticket["id"],
+            "nextEngineerId": engineers[tier - 1],
+            "reason": f"needs tier {tier}",
+        }
+        last = dispatch(ESCALATE, input=wish)["escalateTicket"]
+        assert (last["assignmentSequence"], last["assignmentTier"]) == (before + tier, tier)
+
+    work = client(running, running.token("--role", "engineer", "--engineer", engineers[2]))
+    done = {
+        "assignmentId": last["id"],
+        "completionStatus": "SUCCESS",
+        "timeSpentHours": "2.5",
+        "partsUsed": [{"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "19.9"}],
+    }
+    assert work(ACCEPT, id=first["id"])["acceptAssignment"] == {
+        "message": f"There is no assignment {first['id']}."
+    }
+    assert work(ACCEPT, id=last["id"])["acceptAssignment"] == {"status": "ACCEPTED"}
+    assert work(START, id=last["id"])["startAssignment"] == {"status": "IN_PROGRESS"}
+    assert work(COMPLETE, input=done)["completeAssignment"] == {
+        "status": "COMPLETED",
+        "ticket": {"status": "RESOLVED"},
+    }
+    assert dispatch(RATE, id=last["id"])["rateAssignment"] == {"customerRating": 5}
+
+    after = dispatch(HISTORY, id=ticket["id"])["ticket"]
+    assert (after["status"], after["currentAssignment"]) == ("RESOLVED", None)
+    assert after["escalationCount"] >= 2
+    told = {
+        "assignedBy": "dispatcher@development",
+        "customerRating": None,
+        "timeSpentHours": None,
+        "partsUsed": [],
+    }
+    up = {"status": "ESCALATED", "completionStatus": "ESCALATED"}
+    assert after["assignmentHistory"][before:] == [
+        told
+        | up
+        | {
+            "assignmentSequence": before + tier,
+            "assignmentTier": tier,
+            "escalationReason": f"needs tier {tier + 1}",
+            "engineer": {"id": engineers[tier - 1]},
+        }
+        for tier in (1, 2)
+    ] + [
+        told
+        | {
+            "assignmentSequence": before + 3,
+            "assignmentTier": 3,
+            "status": "COMPLETED",
+            "completionStatus": "SUCCESS",
+            "escalationReason": None,
+            "timeSpentHours": "2.50",
+            "customerRating": 5,
+            "engineer": {"id": engineers[2]},
+            "partsUsed": [{"partName": "Coil", "cost": "19.90"}],
+        }
+    ]
+
+
+def test_it_tells_what_it_is_and_that_it_is_well(running):
+    with httpx.Client(base_url=running.url) as client:
+        assert client.get("/livez").text == "ok\n"
+        assert client.get("/readyz").json() == {"ready": True, "reason": None}
+        assert "/graphql" in client.get("/").text
+        assert client.get("/nothing").status_code == 404
+
+
+def test_it_says_how_to_ask_and_what_it_says_works(running):
+    output = (running.home / "output").read_text()
+    command = output[output.index("curl") : output.index("Ctrl-C")]
+    answer = subprocess.check_output(["/bin/sh", "-c", command], text=True)
+    assert '"ticketNumber"' in answer
+    assert '"errors"' not in answer
+
+
+def processes_of(home: Path) -> list[str]:
+    listed = subprocess.check_output(["/bin/ps", "axww", "-o", "pid,args"], text=True).splitlines()
+    return [line for line in listed if str(home) in line]
+
+
+# Last, because it stops the server that the others use.
+def test_it_stops_whole_and_goes_on_where_it_was(running, dispatcher):
+    query = "query All { tickets(first: 100) { totalCount nodes { id status assignmentHistory { id } } } }"
+    before = curl(running, dispatcher)(query)
+    assert before["tickets"]["totalCount"] == 40
+    assert processes_of(running.home)
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(PATIENCE_S)
+    until(lambda: not processes_of(running.home), "processes are left")
+    with started(running.home) as again:
+        assert curl(again, dispatcher)(query) == before

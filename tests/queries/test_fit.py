@@ -1,0 +1,77 @@
+"""Every named statement is used, prepares against the migrated schema, and yields what its row type says."""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from importlib import import_module
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import pytest
+
+import app.queries
+from app.db import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+for module in pkgutil.iter_modules(app.queries.__path__):
+    import_module(f"app.queries.{module.name}")
+
+PYTHON_OF = {
+    "bool": bool,
+    "bytea": bytes,
+    "int4": int,
+    "int8": int,
+    "jsonb": tuple,
+    "numeric": Decimal,
+    "text": str,
+    "text[]": tuple,
+    "timestamptz": datetime,
+    "uuid": UUID,
+    "varchar": str,
+}
+
+
+def plain(hint: Any) -> Any:
+    """The type that a column must have: no None, no NewType, an enum as its text, a tuple as a tuple."""
+    if get_origin(hint) in (Union, UnionType):  # a NewType or None is a Union
+        (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
+    hint = get_origin(hint) or getattr(hint, "__supertype__", hint)
+    return str if issubclass(hint, StrEnum) else hint
+
+
+def declared(row: type) -> Iterator[tuple[str, Any]]:
+    """The columns that `row` is read from, by position; a last field that is a row itself brings its own."""
+    hints = get_type_hints(row)
+    for f in fields(row):
+        hint = plain(hints[f.name])
+        if is_dataclass(hint):
+            assert f is fields(row)[-1], f"{row.__name__}.{f.name} must be the last field"
+            yield from declared(hint)
+        else:
+            yield f.name, hint
+
+
+def test_every_statement_is_used_once():
+    files = [file.stem for file in sql.QUERIES.glob("*.sql")]
+    written = [f"{file}.{name}" for file in files for name in sql.statements(file)]
+    assert sorted(query.name for query in sql.LOADED) == sorted(written)
+
+
+@pytest.mark.parametrize("query", sql.LOADED, ids=lambda query: query.name)
+async def test_a_statement_prepares_and_its_columns_are_its_row(tx, query):
+    statement = await tx.prepare(query.text)
+    assert len(statement.get_parameters()) == len(query.params)
+    columns = [(column.name, PYTHON_OF[column.type.name]) for column in statement.get_attributes()]
+    if query.row is NoneType:
+        assert columns == []
+    elif is_dataclass(query.row):
+        assert columns == list(declared(query.row))
+    else:
+        assert [kind for _, kind in columns] == [plain(query.row)]

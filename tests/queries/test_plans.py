@@ -1,0 +1,231 @@
+"""Every read finds its rows through the index that was made for it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+import app.queries.assignments
+import app.queries.engineers
+import app.queries.equipment
+import app.queries.tickets  # noqa: F401 - they load the statements
+from app.db import sql
+from app.db.pool import connect, open_database
+from tests.databases import migrate_whole, new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from app.db.pool import Connection
+
+TEXT = {query.name: query.text for query in sql.LOADED}
+BIG = {"service_tickets", "engineer_assignments", "assignment_events", "idempotency_keys"}
+
+# Three turns on each of 20,000 tickets; every tenth ticket is held, and one of a hundred is new.
+ROWS = """
+INSERT INTO engineers (id, name, home_region)
+SELECT md5('engineer' || n)::uuid, 'Engineer ' || n, 'Region ' || n % 100 FROM generate_series(0, 1999) n;
+
+INSERT INTO equipment (id, name) SELECT 'EQ-' || n, 'MRI scanner' FROM generate_series(0, 4999) n;
+
+INSERT INTO service_tickets
+    (id, ticket_number, equipment_id, customer_name, issue_category, status, priority, created_at)
+SELECT 'T-' || n, 'SR-' || n, 'EQ-' || n % 5000, 'Hospital ' || n % 500, 'Category ' || n % 12,
+    CASE WHEN n % 10 = 0 THEN 'assigned' WHEN n % 100 = 1 THEN 'new' ELSE 'closed' END,
+    (ARRAY['critical', 'high', 'medium', 'low'])[1 + n % 4],
+    '2026-01-01Z'::timestamptz + n * interval '1 minute'
+FROM generate_series(0, 19999) n;
+
+INSERT INTO engineer_assignments
+    (id, ticket_id, engineer_id, assignment_sequence, assignment_tier, assignment_tier_name,
+     assignment_type, status, assigned_at, origin)
+SELECT md5('assignment' || n || '.' || s)::uuid, 'T-' || n, md5('engineer' || (n + s) % 2000)::uuid, s,
+    1 + n / 10 % 5, 'Tier', 'manual', CASE WHEN s = 3 AND n % 10 = 0 THEN 'assigned' ELSE 'escalated' END,
+    '2026-01-01Z'::timestamptz + n * interval '1 minute' + s * interval '1 hour', 'legacy'
+FROM generate_series(0, 19999) n, generate_series(1, 3) s;
+
+INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+SELECT a.ticket_id, a.id, 'assigned', 'dispatcher', a.assigned_at, '{}' FROM engineer_assignments a;
+
+INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
+SELECT e.actor, 'key ' || e.id, '', e.id, e.occurred_at FROM assignment_events e;
+"""
+
+
+def engineers(count: int) -> list[UUID]:
+    return [UUID(md5(f"engineer{n}".encode()).hexdigest()) for n in range(3, 3 + count)]  # noqa: S324
+
+
+ASSIGNMENTS = [UUID(md5(f"assignment{n}.1".encode()).hexdigest()) for n in range(100)]  # noqa: S324
+[ASSIGNMENT, *_] = ASSIGNMENTS
+[ENGINEER] = engineers(1)
+TICKETS = [f"T-{n}" for n in range(5000, 5100)]
+OPEN = ["new", "assigned", "in_progress", "on_hold"]
+AFTER = (datetime(2026, 1, 10, tzinfo=UTC), "T-9")
+FIRST_PAGE, NEXT_PAGE = (None, None, 26), (*AFTER, 26)
+
+Case = tuple[str, tuple[Any, ...], set[str]]
+CASES: list[Case] = [
+    ("assignments.assignments_by_ids", (ASSIGNMENTS,), {"engineer_assignments_pkey"}),
+    ("assignments.current_of_tickets", (TICKETS,), {"engineer_assignments_one_active"}),
+    ("assignments.history_of_tickets", (TICKETS,), {"engineer_assignments_sequence_once"}),
+    (
+        "assignments.newest_of_engineers",
+        (engineers(25), None, *FIRST_PAGE),
+        {"engineer_assignments_engineer"},
+    ),
+    (
+        "assignments.newest_of_engineers",
+        (engineers(25), ["escalated"], AFTER[0], ASSIGNMENT, 26),
+        {"engineer_assignments_engineer"},
+    ),
+    ("assignments.count_of_engineers", (engineers(25), ["escalated"]), {"engineer_assignments_engineer"}),
+    ("assignments.count_active_of_engineers", (engineers(100),), {"engineer_assignments_engineer_active"}),
+    (
+        "assignments.situation",
+        ("T-20", None, ENGINEER, "dispatcher", "key 7"),
+        {
+            "engineer_assignments_sequence_once",
+            "engineer_assignments_one_active",
+            "engineers_pkey",
+            "idempotency_keys_pkey",
+        },
+    ),
+    (
+        "assignments.situation",
+        ("T-20", ASSIGNMENT, None, "dispatcher", None),
+        {"engineer_assignments_sequence_once", "engineer_assignments_pkey"},
+    ),
+    ("assignments.assignment_as_answered", (5,), {"assignment_events_pkey"}),
+    ("engineers.engineers_by_ids", (engineers(25),), {"engineers_pkey"}),
+    ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
+    ("engineers.engineers_by_name", (None, "Engineer 2", ENGINEER, 26), {"engineers_by_name"}),
+    ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(50)],), {"equipment_pkey"}),
+    ("tickets.lock_ticket", ("T-7",), {"service_tickets_pkey"}),
+    (
+        "tickets.lock_ticket_of_assignment",
+        (ASSIGNMENT,),
+        {"engineer_assignments_pkey", "service_tickets_pkey"},
+    ),
+    ("tickets.tickets_by_ids", (TICKETS,), {"service_tickets_pkey"}),
+    ("tickets.newest_tickets", (None, *FIRST_PAGE), {"service_tickets_newest"}),
+    ("tickets.newest_tickets", (["critical"], *NEXT_PAGE), {"service_tickets_newest"}),
+    (
+        "tickets.newest_tickets_of_statuses",
+        (["new"], ["high"], False, *NEXT_PAGE),
+        {"service_tickets_status_newest"},
+    ),
+    (
+        "tickets.newest_tickets_of_statuses",
+        (OPEN, None, True, *FIRST_PAGE),
+        {"service_tickets_status_newest", "engineer_assignments_one_active"},
+    ),
+    (
+        "tickets.newest_tickets_held",
+        (ENGINEER, None, None, None, None, *FIRST_PAGE),
+        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
+    ),
+    (
+        "tickets.newest_tickets_held",
+        (ENGINEER, 2, ["assigned"], ["low"], "%hospital%", *NEXT_PAGE),
+        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
+    ),
+    (
+        "tickets.newest_tickets_held",
+        (None, 3, OPEN, ["critical"], None, *NEXT_PAGE),
+        {"engineer_assignments_tier_active"},
+    ),
+    (
+        "tickets.newest_tickets_held",
+        (None, None, None, None, "%hospital 320%", *FIRST_PAGE),
+        {"engineer_assignments_one_active"},
+    ),
+    (
+        "tickets.newest_tickets_matching",
+        ("%SR-12345%", None, None, False, *FIRST_PAGE),
+        {"service_tickets_search"},
+    ),
+    (
+        "tickets.newest_tickets_matching",
+        ("%hospital 321%", OPEN, ["high"], True, *NEXT_PAGE),
+        {"service_tickets_search", "engineer_assignments_one_active"},
+    ),
+    (
+        "tickets.count_tickets_held",
+        (ENGINEER, None, None, None, None),
+        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
+    ),
+    (
+        "tickets.count_tickets_held",
+        (None, 3, ["assigned"], ["low"], None),
+        {"engineer_assignments_tier_active"},
+    ),
+    (
+        "tickets.count_tickets",
+        (["new"], None, None, True),
+        {"service_tickets_status_newest", "engineer_assignments_one_active"},
+    ),
+    ("tickets.count_tickets", (None, None, "%hospital 321%", False), {"service_tickets_search"}),
+]
+CHOICES = {"tickets.newest_tickets_matching", "tickets.count_tickets"}
+"""What narrows most differs from call to call, so only a plan made for the values can be right."""
+
+
+@pytest.fixture(scope="module")
+async def full(server: str) -> AsyncIterator[Connection]:
+    async with new_database(server) as url:
+        await migrate_whole(url)
+        async with connect(url) as conn:
+            await conn.execute(ROWS)
+            await conn.execute("VACUUM ANALYZE")
+        async with open_database(url, pool_size=1) as db, db.connection() as conn:
+            yield conn
+
+
+def parts(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from parts(part)
+
+
+def indexes(explained: str) -> set[str]:
+    """The indexes that the plan uses; fails where it reads a big table from end to end."""
+    [found] = json.loads(explained)
+    plan = list(parts(found["Plan"]))
+    read_whole = {part["Relation Name"] for part in plan if part["Node Type"] == "Seq Scan"} & BIG
+    assert not read_whole, json.dumps(found, indent=1)
+    return {part["Index Name"] for part in plan if "Index Name" in part}
+
+
+@pytest.mark.parametrize(("statement", "arguments", "intended"), CASES)
+async def test_a_read_walks_its_index(full, statement, arguments, intended):
+    explained = await full.fetchval(f"EXPLAIN (FORMAT JSON) {TEXT[statement]}", *arguments)
+    assert indexes(explained) >= intended, explained
+
+
+@pytest.mark.parametrize("statement", sorted({statement for statement, *_ in CASES} - CHOICES))
+async def test_a_plan_that_is_kept_for_all_values_walks_the_same_index(full, statement):
+    intended = [names for name, _, names in CASES if name == statement]
+    prepared = await full.prepare(TEXT[statement])
+    types = ", ".join(parameter.name for parameter in prepared.get_parameters())
+    nulls = ", ".join("NULL" for _ in prepared.get_parameters())
+    async with full.transaction():
+        await full.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await full.execute(f"PREPARE kept ({types}) AS {TEXT[statement]}")
+        explained = await full.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE kept ({nulls})")
+        await full.execute("DEALLOCATE kept")
+    assert indexes(explained) >= set.intersection(*intended), explained
+
+
+@pytest.mark.parametrize(("statement", "arguments"), [case[:2] for case in CASES if case[0] in CHOICES])
+async def test_the_server_goes_on_planning_where_the_values_decide(full, statement, arguments):
+    prepared = await full.prepare(TEXT[statement])
+    for _ in range(10):
+        await prepared.fetch(*arguments)
+    kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
+    assert await full.fetchval(kept, TEXT[statement]) == 0
