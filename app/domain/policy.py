@@ -1,31 +1,66 @@
-"""Who may do what: the one table of role x action."""
+"""Who may do what, and who may read what: the one table."""
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from app.domain.lifecycle import Action
-from app.domain.model import Role
+from app.domain.model import Actor, EngineerId, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Reading(StrEnum):
+    """What can be read; a root of the API's queries each."""
+
+    TICKET = "ticket"
+    TICKETS = "tickets"
+    ASSIGNMENT = "assignment"
+    ENGINEER = "engineer"
+    ENGINEERS = "engineers"
+    VIEWER = "viewer"
 
 
 class Reach(Enum):
-    """Whose assignments a role may do an action to."""
+    """Whose assignments a role may do an action to, or read.
+
+    An engineer's own tickets are those that the engineer holds or has held, with all of their history:
+    who comes next must know what was tried.
+    """
 
     NONE = "none"
     OWN = "own"
     ALL = "all"
 
 
-_NOTHING = dict.fromkeys(Action, Reach.NONE)
-_EVERYTHING = dict.fromkeys(Action, Reach.ALL)
+_CHANGE_NOTHING = dict.fromkeys(Action, Reach.NONE)
+_CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
 _OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
+_READ_ALL = dict.fromkeys(Reading, Reach.ALL)
+_READ_OWN = dict.fromkeys(Reading, Reach.OWN)
 
-MAY = MappingProxyType(
+MAY: Mapping[Role, Mapping[Action | Reading, Reach]] = MappingProxyType(
     {
-        Role.ADMIN: _EVERYTHING,
-        Role.DISPATCHER: _EVERYTHING,
-        Role.ENGINEER: _NOTHING | _OWN_WORK,
-        Role.AUDITOR: _NOTHING,
+        Role.ADMIN: _CHANGE_ALL | _READ_ALL,
+        Role.DISPATCHER: _CHANGE_ALL | _READ_ALL,
+        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN,
+        Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL,
     }
 )
+
+
+def only_of(actor: Actor, reading: Reading) -> EngineerId | None:
+    """The engineer to whose own the actor's reading is confined; None when the actor reads all.
+
+    An engineer whose token names none reads what belongs to nobody: nothing.
+    """
+    if MAY[actor.role][reading] is Reach.ALL:
+        return None
+    return actor.engineer_id or NOBODY
+
+
+NOBODY = EngineerId(UUID(int=0))

@@ -10,6 +10,7 @@ from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
 from app.domain.model import Actor
+from app.domain.policy import Reading, only_of
 from app.graphql.faults import Unauthenticated
 from app.graphql.loaders import Loaders
 
@@ -37,7 +38,8 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
-        self.loaders = Loaders(self.db, self._asked)
+        confined = None if self.signed_in is None else only_of(self.signed_in, Reading.TICKET)
+        self.loaders = Loaders(self.db, self._asked, confined)
 
 
 class _FieldNames(Visitor):

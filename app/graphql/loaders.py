@@ -54,19 +54,23 @@ class Loaders:
     """`asked` are the names of all fields of the operation, as the domain spells them.
 
     Columns that none of them needs are left out of histories: decoding is most of what a history costs.
+    `only_of` is the engineer to whose own the reader is confined.
     """
 
-    def __init__(self, db: Database, asked: frozenset[str]) -> None:
+    def __init__(self, db: Database, asked: frozenset[str], only_of: EngineerId | None) -> None:
         self._db = db
+        self._only_of = only_of
         self._leave_out = assignments.MAY_BE_LEFT_OUT - asked
 
     @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
-        return self._at_most_one(tickets.by_ids, key=lambda ticket: ticket.id)
+        return self._at_most_one(partial(tickets.by_ids, only_of=self._only_of), key=lambda ticket: ticket.id)
 
     @cached_property
     def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
-        return self._at_most_one(assignments.by_ids, key=lambda assignment: assignment.id)
+        return self._at_most_one(
+            partial(assignments.by_ids, only_of=self._only_of), key=lambda assignment: assignment.id
+        )
 
     @cached_property
     def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
@@ -96,11 +100,11 @@ class Loaders:
 
     @cached_property
     def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
-        return self._of_engineers(assignments.newest_of_engineers)
+        return self._of_engineers(partial(assignments.newest_of_engineers, only_of=self._only_of))
 
     @cached_property
     def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
-        return self._of_engineers(assignments.count_of_engineers)
+        return self._of_engineers(partial(assignments.count_of_engineers, only_of=self._only_of))
 
     def _of_engineers(self, fetch: Callable[..., Awaitable[list[Any]]]) -> DataLoader[Any, list[Any]]:
         """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.

@@ -11,6 +11,7 @@ from strawberry import ID
 
 from app.domain import model, values
 from app.domain.errors import InvalidInput
+from app.domain.policy import Reading, only_of
 from app.graphql.context import Info
 from app.graphql.faults import BadUserInput
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
@@ -50,7 +51,8 @@ class TicketFilter:
 @strawberry.type(description="What can be read.")
 class Query:
     @strawberry.field(
-        description="One ticket; null when there is none with this id.", graphql_type=Ticket | None
+        description="One ticket; null when there is none with this id, or it is not yours.",
+        graphql_type=Ticket | None,
     )
     async def ticket(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The ticket's id.")]
@@ -66,21 +68,22 @@ class Query:
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Ticket]:
-        signed_in(info)
+        only = only_of(signed_in(info), Reading.TICKETS)
         db, wanted = info.context.db, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
         async with db.connection() as conn:
-            found = await tickets.newest(conn, wanted, after=key, first=size + 1)
+            found = await tickets.newest(conn, wanted, after=key, first=size + 1, only_of=only)
 
         async def count() -> int:
             async with db.connection() as conn:
-                return await tickets.count(conn, wanted)
+                return await tickets.count(conn, wanted, only_of=only)
 
         return Page(found, size, after, key=lambda t: (t.created_at, t.id), count=count)
 
     @strawberry.field(
-        description="One assignment; null when there is none with this id.", graphql_type=Assignment | None
+        description="One assignment; null when there is none with this id, or its ticket is not yours.",
+        graphql_type=Assignment | None,
     )
     async def assignment(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The assignment's id.")]
@@ -89,26 +92,37 @@ class Query:
         return await info.context.loaders.assignment.load(argument(values.assignment_id, "id", id))
 
     @strawberry.field(
-        description="One engineer; null when there is none with this id.", graphql_type=Engineer | None
+        description="One engineer; null when there is none with this id, or an engineer asks for another.",
+        graphql_type=Engineer | None,
     )
     async def engineer(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The engineer's id.")]
     ) -> model.Engineer | None:
-        signed_in(info)
-        return await info.context.loaders.engineer.load(argument(values.engineer_id, "id", id))
+        only = only_of(signed_in(info), Reading.ENGINEER)
+        engineer_id = argument(values.engineer_id, "id", id)
+        if only not in (None, engineer_id):
+            return None
+        return await info.context.loaders.engineer.load(engineer_id)
 
-    @strawberry.field(description="Engineers by name.", graphql_type=Connection[Engineer])
+    @strawberry.field(
+        description="Engineers by name; an engineer sees only oneself.", graphql_type=Connection[Engineer]
+    )
     async def engineers(
         self, info: Info, search: Search = None, first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[model.Engineer]:
-        signed_in(info)
+        only = only_of(signed_in(info), Reading.ENGINEERS)
         db, wanted = info.context.db, optional(_search, "search", search)
         key = key_after(after, str, UUID)
         size = checked_first(first)
         async with db.connection() as conn:
-            found = await engineers.by_name(conn, wanted, after=key, first=size + 1)
+            if only is None:
+                found = await engineers.by_name(conn, wanted, after=key, first=size + 1)
+            else:
+                found = [] if key else await engineers.by_ids(conn, [only])
 
         async def count() -> int:
+            if only is not None:
+                return len(found)
             async with db.connection() as conn:
                 return await engineers.count(conn, wanted)
 

@@ -75,8 +75,11 @@ _SAVE = sql.load("assignments", "save_change", row=type(None))
 _AS_ANSWERED = sql.load("assignments", "assignment_as_answered", row=Assignment)
 
 
-async def by_ids(conn: Connection, assignment_ids: Sequence[AssignmentId]) -> list[Assignment]:
-    return await _BY_IDS.all(conn, assignment_ids)
+async def by_ids(
+    conn: Connection, assignment_ids: Sequence[AssignmentId], *, only_of: EngineerId | None = None
+) -> list[Assignment]:
+    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out."""
+    return await _BY_IDS.all(conn, assignment_ids, only_of)
 
 
 async def current_of_tickets(
@@ -98,16 +101,22 @@ async def newest_of_engineers(
     statuses: Sequence[AssignmentStatus] | None,
     after: AssignmentKey | None,
     first: int,
+    *,
+    only_of: EngineerId | None = None,
 ) -> list[Assignment]:
     """The page of `first` assignments that follows `after`, of each engineer, newest first."""
     at, assignment_id = after or (None, None)
-    return await _NEWEST_OF_ENGINEERS.all(conn, engineer_ids, statuses, at, assignment_id, first)
+    return await _NEWEST_OF_ENGINEERS.all(conn, engineer_ids, only_of, statuses, at, assignment_id, first)
 
 
 async def count_of_engineers(
-    conn: Connection, engineer_ids: Sequence[EngineerId], statuses: Sequence[AssignmentStatus] | None
+    conn: Connection,
+    engineer_ids: Sequence[EngineerId],
+    statuses: Sequence[AssignmentStatus] | None,
+    *,
+    only_of: EngineerId | None = None,
 ) -> list[EngineerCount]:
-    return await _COUNT_OF_ENGINEERS.all(conn, engineer_ids, statuses)
+    return await _COUNT_OF_ENGINEERS.all(conn, engineer_ids, only_of, statuses)
 
 
 async def count_active_of_engineers(

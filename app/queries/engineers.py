@@ -27,7 +27,11 @@ async def by_ids(conn: Connection, engineer_ids: Sequence[EngineerId]) -> list[E
 
 
 async def by_name(
-    conn: Connection, search: str | None, *, after: EngineerKey | None, first: int
+    conn: Connection,
+    search: str | None,
+    *,
+    after: EngineerKey | None,
+    first: int,
 ) -> list[Engineer]:
     """The page of `first` engineers that follows `after`, whose name or region contains `search`."""
     name, engineer_id = after or (None, None)

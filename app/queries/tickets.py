@@ -27,6 +27,8 @@ _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Tick
 _NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
 _NEWEST_MATCHING = sql.load("tickets", "newest_tickets_matching", row=Ticket)
 _COUNT_HELD = sql.load("tickets", "count_tickets_held", row=int)
+_NEWEST_OF_ENGINEER = sql.load("tickets", "newest_tickets_of_engineer", row=Ticket)
+_COUNT_OF_ENGINEER = sql.load("tickets", "count_tickets_of_engineer", row=int)
 _COUNT = sql.load("tickets", "count_tickets", row=int)
 
 _OPEN = tuple(status for status in TicketStatus if status not in TAKES_NO_ASSIGNMENT)
@@ -56,6 +58,12 @@ class TicketFilter:
         return tuple(dict.fromkeys(self.statuses))  # each is walked once, also where it is named twice
 
     @property
+    def as_columns(self) -> tuple[object, ...]:
+        """Engineer, tier, held, statuses, priorities, search: what a statement of all parts takes."""
+        held = None if self.unassigned is None else not self.unassigned
+        return self.engineer_id, self.tier, held, self.shown_statuses, self.priorities, self.pattern
+
+    @property
     def pattern(self) -> str | None:
         return like(self.search)
 
@@ -78,12 +86,20 @@ async def lock_of_assignment(tx: Tx, assignment_id: AssignmentId) -> Ticket | No
     return await _LOCK_OF_ASSIGNMENT.first(tx, assignment_id)
 
 
-async def by_ids(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[Ticket]:
-    return await _BY_IDS.all(conn, ticket_ids)
+async def by_ids(
+    conn: Connection, ticket_ids: Sequence[TicketId], *, only_of: EngineerId | None = None
+) -> list[Ticket]:
+    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out."""
+    return await _BY_IDS.all(conn, ticket_ids, only_of)
 
 
 async def newest(
-    conn: Connection, wanted: TicketFilter, *, after: TicketKey | None, first: int
+    conn: Connection,
+    wanted: TicketFilter,
+    *,
+    after: TicketKey | None,
+    first: int,
+    only_of: EngineerId | None = None,
 ) -> list[Ticket]:
     """The page of `first` tickets that follows `after`, newest first.
 
@@ -95,7 +111,10 @@ async def newest(
     statuses = wanted.shown_statuses
     unassigned = bool(wanted.unassigned)
     narrowing: tuple[object, ...]
-    if wanted.held:
+    if only_of is not None:
+        query = _NEWEST_OF_ENGINEER
+        narrowing = (only_of, *wanted.as_columns)
+    elif wanted.held:
         query = _NEWEST_HELD
         narrowing = (wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern)
     elif wanted.search is not None:
@@ -110,9 +129,11 @@ async def newest(
     return await query.all(conn, *narrowing, at, ticket_id, first)
 
 
-async def count(conn: Connection, wanted: TicketFilter) -> int:
+async def count(conn: Connection, wanted: TicketFilter, *, only_of: EngineerId | None = None) -> int:
     if wanted.held and wanted.unassigned:
         return 0
+    if only_of is not None:
+        return await _COUNT_OF_ENGINEER.one(conn, only_of, *wanted.as_columns)
     statuses = wanted.shown_statuses
     if wanted.held:
         return await _COUNT_HELD.one(

@@ -6,10 +6,12 @@ a.cancellation_reason, a.completion_status, a.time_spent_hours, a.diagnosis, a.a
 a.parts_used, a.notes, a.customer_rating, a.customer_feedback, a.created_at,
 a.updated_at
 
--- name: assignments_by_ids(assignment_ids)
+-- name: assignments_by_ids(assignment_ids, only_of)
 SELECT {columns}
 FROM engineer_assignments a
-WHERE a.id = ANY ($1::uuid[]);
+WHERE a.id = ANY ($1::uuid[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = a.ticket_id AND own.engineer_id = $2));
 
 -- name: current_of_tickets(ticket_ids)
 -- A ticket that nobody holds yields no row.
@@ -23,25 +25,30 @@ FROM engineer_assignments a
 WHERE a.ticket_id = ANY ($1::text[])
 ORDER BY a.ticket_id, a.assignment_sequence;
 
--- name: newest_of_engineers(engineer_ids, statuses, after_assigned_at, after_id, first)
+-- name: newest_of_engineers(engineer_ids, only_of, statuses, after_assigned_at, after_id, first)
 SELECT {columns}
 FROM unnest($1::uuid[]) AS wanted (engineer_id)
 CROSS JOIN LATERAL (
     SELECT {columns}
     FROM engineer_assignments a
     WHERE a.engineer_id = wanted.engineer_id
-      AND ($2::text[] IS NULL OR a.status = ANY ($2))
+      AND ($2::uuid IS NULL OR EXISTS (
+          SELECT FROM engineer_assignments own WHERE own.ticket_id = a.ticket_id AND own.engineer_id = $2))
+      AND ($3::text[] IS NULL OR a.status = ANY ($3))
       AND (a.assigned_at, a.id) < (
-          coalesce($3::timestamptz, 'infinity'), coalesce($4::uuid, '00000000-0000-0000-0000-000000000000'))
+          coalesce($4::timestamptz, 'infinity'), coalesce($5::uuid, '00000000-0000-0000-0000-000000000000'))
     ORDER BY a.assigned_at DESC, a.id DESC
-    LIMIT $5
+    LIMIT $6
 ) AS a
 ORDER BY a.engineer_id, a.assigned_at DESC, a.id DESC;
 
--- name: count_of_engineers(engineer_ids, statuses)
+-- name: count_of_engineers(engineer_ids, only_of, statuses)
 SELECT a.engineer_id, count(*) AS assignments
 FROM engineer_assignments a
-WHERE a.engineer_id = ANY ($1::uuid[]) AND ($2::text[] IS NULL OR a.status = ANY ($2))
+WHERE a.engineer_id = ANY ($1::uuid[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = a.ticket_id AND own.engineer_id = $2))
+  AND ($3::text[] IS NULL OR a.status = ANY ($3))
 GROUP BY a.engineer_id;
 
 -- name: count_active_of_engineers(engineer_ids)

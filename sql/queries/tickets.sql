@@ -17,10 +17,12 @@ FROM service_tickets t
 WHERE t.id = (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $1)
 FOR NO KEY UPDATE;
 
--- name: tickets_by_ids(ticket_ids)
+-- name: tickets_by_ids(ticket_ids, only_of)
 SELECT {columns}
 FROM service_tickets t
-WHERE t.id = ANY ($1::text[]);
+WHERE t.id = ANY ($1::text[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2));
 
 -- name: newest_tickets(priorities, after_created_at, after_id, first)
 -- Pages are keyset pages: the row comparison walks the index from where the last page ended.
@@ -84,6 +86,36 @@ WHERE (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' ' || coalesc
   AND (t.created_at, t.id) < (coalesce($5::timestamptz, 'infinity'), coalesce($6::text, ''))
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $7;
+
+-- name: newest_tickets_of_engineer(only_of, engineer_id, tier, held, statuses, priorities, search, after_created_at, after_id, first)
+-- What one engineer may see, which is little: all that narrows it further comes after.
+SELECT {columns}
+FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
+JOIN service_tickets t ON t.id = own.ticket_id
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
+WHERE ($2::uuid IS NULL OR a.engineer_id = $2)
+  AND ($3::int IS NULL OR a.assignment_tier = $3)
+  AND ($4::boolean IS NULL OR $4 = (a.id IS NOT NULL))
+  AND ($5::text[] IS NULL OR t.status = ANY ($5))
+  AND ($6::text[] IS NULL OR t.priority = ANY ($6))
+  AND ($7::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $7)
+  AND (t.created_at, t.id) < (coalesce($8::timestamptz, 'infinity'), coalesce($9::text, ''))
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $10;
+
+-- name: count_tickets_of_engineer(only_of, engineer_id, tier, held, statuses, priorities, search)
+SELECT count(*)
+FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
+JOIN service_tickets t ON t.id = own.ticket_id
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
+WHERE ($2::uuid IS NULL OR a.engineer_id = $2)
+  AND ($3::int IS NULL OR a.assignment_tier = $3)
+  AND ($4::boolean IS NULL OR $4 = (a.id IS NOT NULL))
+  AND ($5::text[] IS NULL OR t.status = ANY ($5))
+  AND ($6::text[] IS NULL OR t.priority = ANY ($6))
+  AND ($7::text IS NULL OR (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' '
+      || coalesce(t.issue_category, '')) ILIKE $7);
 
 -- name: count_tickets_held(engineer_id, tier, statuses, priorities, search)
 WITH held AS MATERIALIZED (

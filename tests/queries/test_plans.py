@@ -71,20 +71,25 @@ FIRST_PAGE, NEXT_PAGE = (None, None, 26), (*AFTER, 26)
 
 Case = tuple[str, tuple[Any, ...], set[str]]
 CASES: list[Case] = [
-    ("assignments.assignments_by_ids", (ASSIGNMENTS,), {"engineer_assignments_pkey"}),
+    ("assignments.assignments_by_ids", (ASSIGNMENTS, None), {"engineer_assignments_pkey"}),
+    ("assignments.assignments_by_ids", (ASSIGNMENTS, ENGINEER), {"engineer_assignments_pkey"}),
     ("assignments.current_of_tickets", (TICKETS,), {"engineer_assignments_one_active"}),
     ("assignments.history_of_tickets", (TICKETS,), {"engineer_assignments_sequence_once"}),
     (
         "assignments.newest_of_engineers",
-        (engineers(25), None, *FIRST_PAGE),
+        (engineers(25), None, None, *FIRST_PAGE),
         {"engineer_assignments_engineer"},
     ),
     (
         "assignments.newest_of_engineers",
-        (engineers(25), ["escalated"], AFTER[0], ASSIGNMENT, 26),
+        (engineers(25), ENGINEER, ["escalated"], AFTER[0], ASSIGNMENT, 26),
         {"engineer_assignments_engineer"},
     ),
-    ("assignments.count_of_engineers", (engineers(25), ["escalated"]), {"engineer_assignments_engineer"}),
+    (
+        "assignments.count_of_engineers",
+        (engineers(25), None, ["escalated"]),
+        {"engineer_assignments_engineer"},
+    ),
     ("assignments.count_active_of_engineers", (engineers(100),), {"engineer_assignments_engineer_active"}),
     (
         "assignments.situation",
@@ -112,7 +117,18 @@ CASES: list[Case] = [
         (ASSIGNMENT,),
         {"engineer_assignments_pkey", "service_tickets_pkey"},
     ),
-    ("tickets.tickets_by_ids", (TICKETS,), {"service_tickets_pkey"}),
+    ("tickets.tickets_by_ids", (TICKETS, None), {"service_tickets_pkey"}),
+    ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {"service_tickets_pkey"}),
+    (
+        "tickets.newest_tickets_of_engineer",
+        (ENGINEER, None, None, None, None, None, None, *FIRST_PAGE),
+        {"engineer_assignments_engineer", "service_tickets_pkey"},
+    ),
+    (
+        "tickets.count_tickets_of_engineer",
+        (ENGINEER, None, None, None, None, None, None),
+        {"engineer_assignments_engineer", "service_tickets_pkey"},
+    ),
     ("tickets.newest_tickets", (None, *FIRST_PAGE), {"service_tickets_newest"}),
     ("tickets.newest_tickets", (["critical"], *NEXT_PAGE), {"service_tickets_newest"}),
     (
