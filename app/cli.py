@@ -12,7 +12,7 @@ import uvicorn
 
 from app import config, dev, doctor, seed, telemetry
 from app.asgi import create_app
-from app.db import migrate, sql
+from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect, open_database
@@ -167,6 +167,19 @@ def _status(settings: Settings) -> None:
             click.echo(f"pending  {m.label}")
         for m in found.waiting:
             click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
+
+    asyncio.run(run())
+
+
+@_migrate.command("grant")
+@click.argument("role")
+@click.pass_obj
+def _grant(settings: Settings, role: str) -> None:
+    """Give the server's role what it needs, and no more."""
+
+    async def run() -> None:
+        async with _direct(settings) as conn:
+            await grants.grant(conn, role)
 
     asyncio.run(run())
 

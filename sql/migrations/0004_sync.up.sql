@@ -379,7 +379,9 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The triggers work with their owner's rights: neither application need have any on the other's tables.
+CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     was jsonb;
     now_is jsonb := to_jsonb(NEW);
@@ -398,7 +400,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE held baton.engineer_assignments;
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -411,7 +414,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION baton.tell_old_columns() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION baton.tell_old_columns() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     -- Old columns that name the same engineer and tier already stay as they are, spelling and all.
     UPDATE service_tickets t

@@ -14,6 +14,7 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.db import migrate, sql
+from app.db.grants import grant
 from app.db.migration_files import read
 from app.db.pool import Unavailable, connect, open_database
 from app.domain.errors import DomainError
@@ -195,3 +196,37 @@ async def test_both_at_once_under_load_lose_nothing_and_agree_in_the_end(empty_d
     assert {made.id for made in acknowledged} <= kept
     assert [line for line in report if not line.agrees] == []
     assert differ == []
+
+
+async def test_neither_application_needs_rights_on_the_others_tables(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS)
+        old, new = f"old_{uuid4().hex}", f"new_{uuid4().hex}"
+        await conn.execute(f"CREATE ROLE {old}; CREATE ROLE {new}")
+        await conn.execute(
+            f"GRANT SELECT, INSERT, UPDATE ON service_tickets, public.engineer_assignments TO {old}"
+        )
+        await grant(conn, new)
+        try:
+            await conn.execute(f"SET ROLE {old}")
+            await conn.execute(
+                "UPDATE service_tickets SET assigned_engineer_id = $1, status = 'assigned'"
+                " WHERE id = 'TICKET-2024-0001'",
+                str(ANA),
+            )
+            await conn.execute(f"SET ROLE {new}; SET search_path = baton, public")
+            async with conn.transaction():
+                await conn.execute(
+                    "UPDATE engineer_assignments SET status = 'accepted', accepted_at = now()"
+                    " WHERE ticket_id = 'TICKET-2024-0001'"
+                )
+                await conn.execute(
+                    "UPDATE service_tickets SET status = 'in_progress' WHERE id = 'TICKET-2024-0001'"
+                )
+            await conn.execute("RESET ROLE; RESET search_path")
+            found = await history(conn, "TICKET-2024-0001")
+        finally:
+            await conn.execute("RESET ROLE; RESET search_path")
+            await conn.execute(f"DROP OWNED BY {old}, {new}; DROP ROLE {old}; DROP ROLE {new}")
+    assert found == [("in_progress", ANA, 2)]

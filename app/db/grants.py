@@ -1,0 +1,21 @@
+"""Gives the server's role what it needs, and no more; the statements are in sql/grants.sql."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.db import sql
+
+if TYPE_CHECKING:
+    from app.db.pool import Connection
+
+
+async def grant(conn: Connection, role: str) -> None:
+    """The role must exist. Until the old application is gone, the history lies in schema baton."""
+    name = await conn.fetchval("SELECT quote_ident($1)", role)
+    statements = (sql.ROOT / "grants.sql").read_text(encoding="utf-8").replace("%I", name)
+    async with conn.transaction():
+        if await conn.fetchval("SELECT to_regclass('baton.engineer_assignments') IS NOT NULL"):
+            await conn.execute("SET LOCAL search_path = baton, public")
+            await conn.execute(f"GRANT USAGE ON SCHEMA baton TO {name}")
+        await conn.execute(statements)
