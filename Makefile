@@ -21,8 +21,8 @@ check: .venv/check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate: no-transaction' sql/migrations/*.sql)
-	$(SQUAWK) $$(grep -l 'migrate: no-transaction' sql/migrations/*.sql)
+	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate:.*no-transaction' sql/migrations/*.sql)
+	$(SQUAWK) $$(grep -l 'migrate:.*no-transaction' sql/migrations/*.sql)
 
 fix: .venv/check .venv/test
 	$(BIN)/ruff format $(SOURCES)

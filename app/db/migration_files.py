@@ -1,7 +1,8 @@
 """The files of sql/migrations: NNNN_name.up.sql and NNNN_name.down.sql.
 
 A first line may say how a file is run. `-- migrate: no-transaction`: outside a transaction, its statements
-separated by `-- next` lines. `-- migrate: on request`: only when somebody asks for its number.
+separated by `-- next` lines. `-- migrate: on request`: only when somebody asks for its number. Both: with a
+comma between.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_NAME = re.compile(r"(?!0000)(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
-_NO_TRANSACTION = re.compile(r"-- migrate: no-transaction[ \t]*$", re.MULTILINE)
-_ON_REQUEST = re.compile(r"-- migrate: on request[ \t]*$", re.MULTILINE)
+_HOW = re.compile(r"-- migrate: ([\w ,-]+)$", re.MULTILINE)
+_WAYS = {"no-transaction", "on request"}
 _NOT_CODE = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | \$(\w*)\$.*?\$\1\$ | \be'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*" """
     r"| \bbegin\s+atomic\b.*\bend\s*;",
@@ -38,8 +39,14 @@ class Script:
     text: str
 
     @property
+    def how(self) -> set[str]:
+        """What the first line says of how the file is run."""
+        said = _HOW.match(self.text)
+        return set() if said is None else {way.strip() for way in said[1].split(",")}
+
+    @property
     def in_transaction(self) -> bool:
-        return _NO_TRANSACTION.match(self.text) is None
+        return "no-transaction" not in self.how
 
     @property
     def code(self) -> str:
@@ -71,7 +78,7 @@ class Migration:
     @property
     def on_request(self) -> bool:
         """What it undoes cannot simply be made again: a person decides when."""
-        return _ON_REQUEST.match(self.up.text) is not None
+        return "on request" in self.up.how
 
     @property
     def checksum(self) -> str:
@@ -103,6 +110,8 @@ def _script(path: Path) -> Script:
         script = Script(path.name, path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MigrationError(f"{path.name}: the file is not UTF-8 ({error.reason}).") from error
+    if unknown := script.how - _WAYS:
+        raise MigrationError(f"{script.line(0)}: {', '.join(unknown)} is no way to run a migration.")
     if own := _OWN_TRANSACTION.search(script.code):
         raise MigrationError(f"{script.line(own.start(1))}: leave {own[1].upper()} to the migrator.")
     return script

@@ -1,4 +1,4 @@
--- migrate: on request
+-- migrate: on request, no-transaction
 -- 0006 up: the old application is gone. The history takes the old table's place, and the old columns go.
 --
 -- What the way back needs stays in the schemas legacy and baton. When you will never go back:
@@ -10,43 +10,52 @@
 DO $$
 DECLARE wrong text;
 BEGIN
+    IF to_regclass('baton.engineer_assignments') IS NULL THEN
+        RETURN; -- done already, before an interruption
+    END IF;
     SELECT string_agg(format('%s: %s, not %s', item, counted, expected), '; ') INTO wrong
     FROM assignment_migration_report() WHERE counted <> expected;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'python -m app migrate verify finds: %', wrong;
     END IF;
+
+    -- Copied before any lock, so that the lock is short. The new application may change a ticket meanwhile; then
+    -- its last assignment is another than here, and the way back asks the history instead.
+    DROP SCHEMA IF EXISTS legacy CASCADE;
+    CREATE SCHEMA legacy;
+    CREATE TABLE legacy.old_columns AS
+    SELECT t.id, t.assigned_engineer_id, t.assigned_engineer_name, t.assignment_tier, t.assignment_tier_name,
+        last.assignment_sequence AS last_sequence, last.status AS last_status
+    FROM service_tickets t
+    LEFT JOIN LATERAL (
+        SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
+        WHERE a.ticket_id = t.id ORDER BY a.assignment_sequence DESC LIMIT 1
+    ) AS last ON true;
+    ALTER TABLE legacy.old_columns ADD PRIMARY KEY (id);
+    CREATE TABLE legacy.old_definitions AS
+    SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+        pg_get_expr(d.adbin, d.adrelid) AS default_value, a.attnotnull AS not_null
+    FROM pg_attribute a
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = 'service_tickets'::regclass
+      AND a.attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier', 'assignment_tier_name');
 END $$;
-
-CREATE SCHEMA legacy;
--- Taken before the lock. The new application may change a ticket meanwhile; then its last assignment is
--- another than here, and the way back asks the history instead.
-CREATE TABLE legacy.old_columns AS
-SELECT t.id, t.assigned_engineer_id, t.assigned_engineer_name, t.assignment_tier, t.assignment_tier_name,
-    last.assignment_sequence AS last_sequence, last.status AS last_status
-FROM service_tickets t
-LEFT JOIN LATERAL (
-    SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
-    WHERE a.ticket_id = t.id ORDER BY a.assignment_sequence DESC LIMIT 1
-) AS last ON true;
-ALTER TABLE legacy.old_columns ADD PRIMARY KEY (id);
-CREATE TABLE legacy.old_definitions AS
-SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, pg_get_expr(d.adbin, d.adrelid) AS default_value,
-    a.attnotnull AS not_null
-FROM pg_attribute a
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = 'service_tickets'::regclass
-  AND a.attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier', 'assignment_tier_name');
-
--- From here on it takes an instant.
-LOCK TABLE service_tickets, public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE;
-DROP TRIGGER history_follows_ticket ON service_tickets;
-DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
-DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
-DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
-ALTER TABLE public.engineer_assignments SET SCHEMA legacy;
-ALTER TABLE baton.engineer_assignments SET SCHEMA public;
-ALTER TABLE service_tickets
-    DROP COLUMN assigned_engineer_id,
-    DROP COLUMN assigned_engineer_name,
-    DROP COLUMN assignment_tier,
-    DROP COLUMN assignment_tier_name;
+-- next
+DO $$
+BEGIN
+    IF to_regclass('baton.engineer_assignments') IS NULL THEN
+        RETURN;
+    END IF;
+    LOCK TABLE service_tickets, public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE;
+    DROP TRIGGER history_follows_ticket ON service_tickets;
+    DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
+    DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
+    DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
+    ALTER TABLE public.engineer_assignments SET SCHEMA legacy;
+    ALTER TABLE baton.engineer_assignments SET SCHEMA public;
+    ALTER TABLE service_tickets
+        DROP COLUMN assigned_engineer_id,
+        DROP COLUMN assigned_engineer_name,
+        DROP COLUMN assignment_tier,
+        DROP COLUMN assignment_tier_name;
+END $$;

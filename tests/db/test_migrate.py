@@ -143,6 +143,12 @@ async def test_what_runs_on_request_waits_for_its_number_and_holds_up_nothing_af
     assert (await migrate.status(conn, folder)).waiting == []
 
 
+async def test_a_way_to_run_that_does_not_exist_is_refused(conn, folder):
+    (folder / "0004_soon.up.sql").write_text("-- migrate: on request, soon\nSELECT 1;")
+    with pytest.raises(MigrationError, match="line 1: soon is no way"):
+        await migrate.up(conn, folder)
+
+
 async def test_a_migration_says_how_far_it_has_come(conn, folder):
     (folder / "0004_talk.up.sql").write_text("DO $$ BEGIN RAISE INFO 'half way'; RAISE NOTICE 'x'; END $$;")
     said = []

@@ -45,7 +45,7 @@ def after_columns(text: str) -> str:
     return text.partition("\nFROM ")[2]
 
 
-NAME_OF = {after_columns(query.text): query.name for query in sql.LOADED}
+NAME_OF = {after_columns(query.text): query.name for query in sql.LOADED if after_columns(query.text)}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOTHING = str(UUID(int=0))
 
