@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := app tests
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
 
-.PHONY: run test check fix clean
+.PHONY: run test check fix bench clean
 
 run: .venv/run
 	@$(BIN)/python -m app dev
@@ -28,6 +28,9 @@ fix: .venv/check .venv/test
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/python -m tests.snapshots
+
+bench: .venv/test
+	$(BIN)/python -m tests.benchmarks.migration
 
 clean:
 	rm -rf .venv

@@ -287,7 +287,7 @@ CREATE VIEW public.service_tickets_compat AS
             a.status
            FROM public.engineer_assignments a
           WHERE ((a.ticket_id)::text = (t.id)::text)
-          ORDER BY a.assignment_sequence DESC
+          ORDER BY (a.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text])) DESC, a.assignment_sequence DESC
          LIMIT 1) last ON ((last.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text, 'completed'::text]))))
      LEFT JOIN public.engineers e ON ((e.id = last.engineer_id)));
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -165,6 +165,8 @@ class _Run:
     patience: Patience
     say: Say
     dry_run: bool
+    progress: list[str] = field(default_factory=list)
+    """What the script has said since it was last tried."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -177,17 +179,24 @@ class _Run:
                 raise MigrationError("Another migrator is still at work; run this again when it is done.")
             await asyncio.sleep(self.patience.poll_s)
         self.conn.add_log_listener(self._tell)
+        # An automatic vacuum gives way to who has waited this long, which must be before lock_timeout. Only a
+        # superuser may say so; others have to wait until the vacuum is done.
+        with suppress(asyncpg.InsufficientPrivilegeError):
+            await self.conn.execute("SET deadlock_timeout = '100ms'")
         try:
             yield
         finally:
             self.conn.remove_log_listener(self._tell)
             if not self.conn.is_closed():
                 await self.conn.execute("RESET lock_timeout; RESET statement_timeout")
+                with suppress(asyncpg.InsufficientPrivilegeError):
+                    await self.conn.execute("RESET deadlock_timeout")
                 await self.conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
     def _tell(self, _: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
         """Pass on what a migration says of its progress."""
         if message.severity == "INFO":
+            self.progress[:] = [message.message]
             self.say(message.message)
 
     async def all(self, steps: list[tuple[Migration, Script]]) -> list[str]:
@@ -224,7 +233,9 @@ class _Run:
                 ) from error
             except asyncpg.PostgresError as error:
                 raise MigrationError(f"{script.file}: {_one_line(error)}.") from error
-            attempt += 1
+            # One that has come further was not in vain, however often it has to be tried.
+            attempt = 1 if self.progress else attempt + 1
+            self.progress.clear()
             await asyncio.sleep(self.patience.pause_s)
 
     async def _attempt(self, migration: Migration, script: Script) -> None:

@@ -3,7 +3,9 @@
 
 -- A way back takes away what its way there has made.
 -- squawk-ignore-file ban-drop-view, ban-drop-constraint, ban-set-schema, renaming-object
-LOCK TABLE service_tickets, engineers, equipment IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
+-- The others are not waited for while the first is held; the migrator tries again.
+LOCK TABLE engineers, equipment IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DROP VIEW service_tickets_compat;
 DROP VIEW current_ticket_assignments;

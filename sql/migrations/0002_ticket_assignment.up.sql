@@ -6,7 +6,9 @@
 -- one's place.
 
 -- All that the foreign keys need, at once and only for this moment.
-LOCK TABLE service_tickets, engineers, equipment IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
+-- The others are not waited for while the first is held; the migrator tries again.
+LOCK TABLE engineers, equipment IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 -- A history that an earlier way back has kept comes into use again.
@@ -171,7 +173,8 @@ LEFT JOIN LATERAL (
     SELECT a.engineer_id, a.assignment_tier, a.assignment_tier_name, a.assigned_at, a.status
     FROM baton.engineer_assignments a
     WHERE a.ticket_id = t.id
-    ORDER BY a.assignment_sequence DESC
+    -- The old table may have rows that ended and are newer than the one that holds the ticket.
+    ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
     LIMIT 1
 ) AS last ON last.status IN ('assigned', 'accepted', 'in_progress', 'completed')
 LEFT JOIN engineers e ON e.id = last.engineer_id;

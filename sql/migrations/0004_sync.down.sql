@@ -2,7 +2,9 @@
 
 -- A way back takes away what its way there has made.
 -- squawk-ignore-file ban-drop-table, ban-drop-function, ban-set-schema
-LOCK TABLE service_tickets, public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
+-- The other is not waited for while the first is held; the migrator tries again.
+LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DROP TRIGGER history_follows_ticket ON service_tickets;
 DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
@@ -30,7 +32,7 @@ DROP FUNCTION baton.follow_ticket();
 DROP FUNCTION baton.follow_row(jsonb);
 DROP FUNCTION baton.agree(jsonb, boolean);
 DROP FUNCTION baton.end_turn(baton.engineer_assignments, text, timestamptz, text);
-DROP FUNCTION baton.take_over(jsonb);
+DROP FUNCTION baton.take_over(jsonb[]);
 DROP FUNCTION baton.old_ids(text);
 DROP FUNCTION baton.closed(baton.engineer_assignments, jsonb);
 DROP FUNCTION baton.note(text, text, jsonb, text, uuid);
@@ -40,5 +42,6 @@ DROP FUNCTION baton.ended_at(jsonb);
 DROP FUNCTION baton.ended(text);
 DROP FUNCTION baton.tier_name(int, text);
 DROP FUNCTION baton.known_engineer(text);
+DROP FUNCTION baton.as_uuid(text);
 DROP FUNCTION baton.who_and_when(jsonb);
 DROP FUNCTION baton.old_columns(jsonb);

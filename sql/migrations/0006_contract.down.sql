@@ -8,7 +8,9 @@ BEGIN
     IF to_regclass('legacy.engineer_assignments') IS NULL THEN
         RETURN; -- done already, before an interruption
     END IF;
-    LOCK TABLE service_tickets, public.engineer_assignments IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
+    -- The others are not waited for while the first is held; the migrator tries again.
+    LOCK TABLE public.engineer_assignments, legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
     ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
     FOR was IN SELECT * FROM legacy.old_definitions LOOP
@@ -45,7 +47,9 @@ BEGIN
             LEFT JOIN legacy.old_columns o ON o.id = c.id
             LEFT JOIN LATERAL (
                 SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
-                WHERE a.ticket_id = c.id ORDER BY a.assignment_sequence DESC LIMIT 1
+                WHERE a.ticket_id = c.id
+                ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
+                LIMIT 1
             ) AS last ON true
             WHERE c.id = ANY (tickets)
         ) AS right_one
@@ -59,7 +63,8 @@ CALL legacy.restore_old_columns();
 -- next
 DO $$
 BEGIN
-    LOCK TABLE service_tickets, public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
     CREATE OR REPLACE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments

@@ -29,7 +29,9 @@ BEGIN
     FROM service_tickets t
     LEFT JOIN LATERAL (
         SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
-        WHERE a.ticket_id = t.id ORDER BY a.assignment_sequence DESC LIMIT 1
+        WHERE a.ticket_id = t.id
+        ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
+        LIMIT 1
     ) AS last ON true;
     ALTER TABLE legacy.old_columns ADD PRIMARY KEY (id);
     CREATE TABLE legacy.old_definitions AS
@@ -46,7 +48,9 @@ BEGIN
     IF to_regclass('baton.engineer_assignments') IS NULL THEN
         RETURN;
     END IF;
-    LOCK TABLE service_tickets, public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
+    -- The others are not waited for while the first is held; the migrator tries again.
+    LOCK TABLE public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     DROP TRIGGER history_follows_ticket ON service_tickets;
     DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
     DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;

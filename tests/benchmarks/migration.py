@@ -13,6 +13,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +34,7 @@ from tests.make import DISPATCHER
 from tests.migrations.shapes import ALIKE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
     from app.db.pool import Connection, Database
@@ -60,18 +62,20 @@ SELECT pg_temp.engineer(n)::uuid, 'Engineer ' || n FROM generate_series(1, {engi
 
 INSERT INTO equipment (id, name) SELECT 'EQ-' || n, 'MRI' FROM generate_series(0, 999) AS n;
 
-INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, issue_category, issue_description,
-    status, assigned_engineer_id, assigned_engineer_name, assignment_tier, assigned_at, resolved_at, created_at,
-    updated_at)
+INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, issue_category,
+    issue_description, status, assigned_engineer_id, assigned_engineer_name, assignment_tier, assigned_at,
+    resolved_at, created_at, updated_at)
 SELECT pg_temp.ticket(n), 'SR-' || n, 'EQ-' || n % 1000, 'Customer ' || n % 5000, 'Category ' || n % 20,
     repeat('It does not cool. ', 1 + n % 8),
-    (ARRAY['new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'closed', 'cancelled'])[1 + n / 2 % 8],
+    (ARRAY['new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'closed', 'cancelled'])
+        [1 + n / 2 % 8],
     CASE WHEN n % 2 = 1 THEN '' ELSE CASE n / 2 % 25
         WHEN 0 THEN 'ENG-001' WHEN 1 THEN gen_random_uuid()::text WHEN 2 THEN upper(pg_temp.engineer(n))
         WHEN 3 THEN pg_temp.engineer(n) || ' ' ELSE pg_temp.engineer(n) END END,
     CASE WHEN n % 2 = 1 THEN '' ELSE 'Engineer ' || n % {engineers} END,
     CASE WHEN n % 2 = 0 THEN 1 + n / 2 % 3 END, pg_temp.opened(n) + interval '1 hour',
-    CASE WHEN n / 2 % 8 > 3 THEN pg_temp.opened(n) + interval '9 days' END, pg_temp.opened(n), pg_temp.opened(n)
+    CASE WHEN n / 2 % 8 > 3 THEN pg_temp.opened(n) + interval '9 days' END, pg_temp.opened(n),
+    pg_temp.opened(n)
 FROM generate_series(1, {tickets}) AS n;
 
 -- Most tickets have a few, some have none, and of some two are active.
@@ -134,7 +138,8 @@ class OldApplication:
         engineer, tier = dice.choice(self.engineers), dice.randint(1, 5)
         await self.pool.execute(
             "UPDATE service_tickets SET assigned_engineer_id = $2, assigned_engineer_name = 'typed',"
-            " assignment_tier = $3, assigned_at = now(), status = 'assigned', updated_at = now() WHERE id = $1",
+            " assignment_tier = $3, assigned_at = now(), status = 'assigned', updated_at = now()"
+            " WHERE id = $1",
             ticket,
             dice.choice([str(engineer), str(engineer).upper(), f"{engineer} "]),
             tier,
@@ -151,7 +156,8 @@ class OldApplication:
             )
         else:
             await self.pool.execute(
-                "UPDATE engineer_assignments SET customer_rating = $2, updated_at = now() WHERE ticket_id = $1",
+                "UPDATE engineer_assignments SET customer_rating = $2, updated_at = now()"
+                " WHERE ticket_id = $1",
                 ticket,
                 dice.randint(1, 5),
             )
@@ -313,7 +319,6 @@ class Bench:
     url: str
     tickets: int
     assignments: int
-    table: list[str] = field(default_factory=lambda: [HEAD])
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -349,8 +354,9 @@ class Bench:
                 async with probe.at_work():
                     yield course
             finally:
-                self.table += course.lines(probe.waits)
-                self.notes.append(f"{len(probe.waits)} operations of the application, {probe.deadlocks} deadlocks")
+                print(HEAD, *course.lines(probe.waits), "", sep="\n", flush=True)  # noqa: T201
+                worked = f"{len(probe.waits)} operations, {probe.deadlocks} deadlocks"
+                self.notes.append(f"{application.__name__}: {worked}")
                 self.failures += probe.failures
 
     @asynccontextmanager
@@ -411,8 +417,9 @@ def main() -> None:
         bench.failures.append(str(error))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(*bench.table, "", *bench.notes, *(f"FAILED {text}" for text in bench.failures), sep="\n")  # noqa: T201
-    sys.exit(1 if bench.failures else 0)
+    failures = [f"FAILED {times} times: {text}" for text, times in Counter(bench.failures).items()]
+    print(*bench.notes, *failures, sep="\n")  # noqa: T201
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":
