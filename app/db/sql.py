@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -146,6 +146,6 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - hint
 
 
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - as above
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):  # of a NewType and None, Python 3.11 makes the latter
         (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
     return hint

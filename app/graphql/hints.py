@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import strawberry
 
@@ -21,7 +21,7 @@ _AS = {
 
 def graphql_type(hint: Any) -> Any:  # noqa: ANN401 - hints have no common type
     """The GraphQL type of a domain annotation: ids are ID, tuples lists; enums and plain types stay."""
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         (inner,) = (arg for arg in get_args(hint) if arg is not NoneType)
         return graphql_type(inner) | None
     if get_origin(hint) is tuple:
