@@ -118,15 +118,20 @@ async def test_who_gives_up_waiting_does_not_stop_the_fetch_for_others(issuer, k
     assert issuer.asked == 1
 
 
-async def test_a_provider_that_does_not_answer_in_time_is_given_up(issuer, keys, monkeypatch):
+async def test_a_provider_that_does_not_answer_in_time_is_given_up_and_not_asked_beside(
+    issuer, keys, clock, monkeypatch
+):
     monkeypatch.setattr(jwks, "_PATIENCE_S", 0.05)
     issuer.hold()
-    with pytest.raises(KeysUnavailable):
-        await keys.find(RSA.id)
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            await keys.find(RSA.id)
+        clock.now_s += COOLDOWN_S
     renewal = keys._renewal
     issuer.answers.set()
     await asyncio.wait({renewal})
     await keys.find(RSA.id)
+    assert issuer.asked == 1
 
 
 async def test_the_event_loop_turns_while_the_provider_is_slow(issuer, keys):
