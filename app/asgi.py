@@ -16,17 +16,33 @@ from app.db.migration_files import MigrationError
 from app.db.pool import Database, Unavailable, open_database
 from app.graphql.view import View
 from app.web import auth, health
+from app.web.claims import Reading
+from app.web.jwks import Keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
 
+    from app.config import Settings
+
 _HOME = """Baton: who holds a service ticket.
 
 GraphQL     POST /graphql
 Health      GET /livez, GET /readyz
 """
+
+
+def authenticator_of(settings: Settings) -> auth.Authenticator:
+    """The identity provider's tokens where there is one, else development tokens. Raises SettingsError."""
+    if not settings.has_identity_provider:
+        return auth.DevelopmentTokens(settings.dev_secret)
+    return auth.ProviderTokens(
+        keys=Keys(settings.auth_jwks_url),
+        issuer=settings.auth_issuer,
+        audience=settings.auth_audience,
+        reading=Reading(settings.auth_role_claim, settings.role_map, settings.auth_engineer_claim),
+    )
 
 
 def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_size: int = 10) -> Starlette:
@@ -49,7 +65,7 @@ def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_siz
         return PlainTextResponse(_HOME)
 
     signs_in = Middleware(
-        AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse_token
+        AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
     return Starlette(
         routes=[

@@ -11,7 +11,7 @@ import click
 import uvicorn
 
 from app import config, dev, doctor, seed, telemetry
-from app.asgi import create_app
+from app.asgi import authenticator_of, create_app
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError
@@ -72,9 +72,9 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 @click.pass_obj
 def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
-    url, tokens = settings.required_database_url, DevelopmentTokens(settings.dev_secret)
+    url, authenticator = settings.required_database_url, authenticator_of(settings)
     asyncio.run(_refuse_other_schema(url))
-    app = create_app(url, tokens, pool_size=settings.database_pool_size)
+    app = create_app(url, authenticator, pool_size=settings.database_pool_size)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import secrets
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from app.domain.model import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +40,23 @@ class Settings:
     database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
     auth_dev_secret: str = _setting(
         "", "What `token` signs with and the server accepts; development only, 32 characters or more."
+    )
+    auth_jwks_url: str = _setting(
+        "",
+        "Where the identity provider lists its signing keys; https, except in development on this machine.",
+    )
+    auth_issuer: str = _setting("", "The identity provider: `iss` of its tokens, letter for letter.")
+    auth_audience: str = _setting("", "This API, as the identity provider knows it; in `aud` of every token.")
+    auth_role_claim: str = _setting(
+        "roles", "The claim with a person's role or list of roles; dots lead inward: realm_access.roles."
+    )
+    auth_role_map: str = _setting(
+        "",
+        "Provider's role=our role, with commas between; when unset, the provider says "
+        "admin, dispatcher, engineer, auditor.",
+    )
+    auth_engineer_claim: str = _setting(
+        "engineer_id", "The claim with an engineer's id, a UUID of the engineers table; dots lead inward."
     )
     data_dir: str = _setting(
         "",
@@ -66,10 +87,38 @@ class Settings:
         return Path.cwd() / ".data"
 
     @property
+    def has_identity_provider(self) -> bool:
+        """False means development tokens. Raises SettingsError where a setting of the provider is missing."""
+        needed = ("auth_jwks_url", "auth_issuer", "auth_audience")
+        missing = [name.upper() for name in needed if not getattr(self, name)]
+        if missing and (self.production or len(missing) < len(needed)):
+            why = "when APP_ENV=production" if self.production else "when another of the identity provider is"
+            raise SettingsError(f"{', '.join(missing)} must be set {why}; see docs/sign-in.md.")
+        return not missing
+
+    @property
+    def role_map(self) -> dict[str, Role]:
+        """Our roles by the provider's names. Raises SettingsError."""
+        if not self.auth_role_map:
+            return {role.value: role for role in Role}
+        pairs = [pair.rpartition("=") for pair in self.auth_role_map.split(",")]
+        named = {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
+        if "" in named or not set(named.values()) <= set(Role):
+            raise SettingsError(
+                "AUTH_ROLE_MAP must be such as baton-dispatch=dispatcher,baton-field=engineer; "
+                f"our roles are {', '.join(Role)}."
+            )
+        return {theirs: Role(ours) for theirs, ours in named.items()}
+
+    @property
     def dev_secret(self) -> str:
         """AUTH_DEV_SECRET, else one that is made once and kept beside the private database."""
         if self.production:
             raise SettingsError("APP_ENV=production has no development sign-in.")
+        if self.has_identity_provider:
+            raise SettingsError(
+                "AUTH_JWKS_URL must not be set for development tokens: they would be refused."
+            )
         if self.auth_dev_secret:
             return self.auth_dev_secret
         kept = self.data_folder / "auth-dev-secret"
@@ -100,9 +149,35 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(f"{name} must begin with postgresql://.")
     if settings.production and settings.auth_dev_secret:
         raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
+    if settings.auth_jwks_url and settings.auth_dev_secret:
+        raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
     if settings.auth_dev_secret and len(settings.auth_dev_secret) < 32:  # noqa: PLR2004 - RFC 7518, 3.2
         raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
+    if settings.auth_jwks_url and not _may_bring_keys(settings.auth_jwks_url, production=settings.production):
+        raise SettingsError(
+            "AUTH_JWKS_URL must begin with https://; in development, http://localhost does as well."
+        )
+    _ = settings.role_map  # raises now rather than at the first token
     return settings
+
+
+def _may_bring_keys(url: str, *, production: bool) -> bool:
+    """Who can change the keys on their way signs in as anybody."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and not production and _is_this_machine(host))
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _whole(name: str, raw: str) -> int:

@@ -27,10 +27,10 @@ _TOKEN_TTL_S = int(timedelta(hours=12).total_seconds())
 
 def run(settings: Settings, host: str, port: int, tickets: int) -> None:
     """Serve until interrupted; a private PostgreSQL lives exactly as long, its data longer."""
+    tokens = DevelopmentTokens(settings.dev_secret)
     with ExitStack() as until_stopped:
         url = settings.database_url or until_stopped.enter_context(EmbeddedPostgres(settings.data_folder))
         asyncio.run(_prepare(url, tickets))
-        tokens = DevelopmentTokens(settings.dev_secret)
         _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
         app = create_app(url, tokens, pool_size=settings.database_pool_size)
         uvicorn.run(app, host=host, port=port, log_level="warning")

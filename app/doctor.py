@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect
 from app.queries import server
+from app.web import jwks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,19 +32,41 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
         value = getattr(settings, f.name)
         shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
         say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
-    say("Database")
+    count = 0
+    for title, found in (("Sign-in", _of_sign_in(settings, say)), ("Database", _of_database(settings, say))):
+        say(title)
+        async for problem in found:
+            say(f"  !! {problem}")
+            count += 1
+    say("All is well." if not count else f"{count} to mend.")
+    return min(count, 1)
+
+
+async def _of_sign_in(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    try:
+        if not settings.has_identity_provider:
+            say("  Development tokens, from: python -m app token")
+            return
+        keys = await asyncio.to_thread(jwks.fetch, settings.auth_jwks_url)
+    except SettingsError as error:
+        yield str(error)
+    except jwks.KeysUnavailable as error:
+        yield f"The identity provider gives no keys ({error}): check AUTH_JWKS_URL and the way there."
+    else:
+        listed = ", ".join(f"{key_id} ({key.algorithm_name})" for key_id, key in sorted(keys.items()))
+        say(f"  {settings.auth_issuer} signs with {listed}")
+
+
+async def _of_database(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     if not settings.database_url:
-        say("  !! DATABASE_URL is unset: serve, migrate and seed need it; dev brings its own.")
-        return 1
+        yield "DATABASE_URL is unset: serve, migrate and seed need it; dev brings its own."
+        return
     try:
         async with connect(settings.direct_url) as conn:
-            problems = [problem async for problem in _problems(conn, say)]
+            async for problem in _problems(conn, say):
+                yield problem
     except Unavailable as error:
-        problems = [f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."]
-    for problem in problems:
-        say(f"  !! {problem}")
-    say("All is well." if not problems else f"{len(problems)} to mend.")
-    return min(len(problems), 1)
+        yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
 
 
 async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,18 @@ import pytest
 from app import config
 from app.db import sql
 from app.db.pool import connect
+from app.domain.model import Role
 
 CHECKOUT = Path(__file__).parents[2]
-OURS = ("APP_ENV", "AUTH_DEV_SECRET", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOL_SIZE", "DATA_DIR")
+OURS = {f.name.upper() for f in fields(config.Settings)}
 LABELS = sorted(file.name.removesuffix(".up.sql") for file in sql.MIGRATIONS.glob("*.up.sql"))
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+PROVIDER = {
+    "AUTH_JWKS_URL": "https://127.0.0.1:9/keys",
+    "AUTH_ISSUER": "https://idp.example",
+    "AUTH_AUDIENCE": "https://baton.example/api",
+}
+PRODUCTION = {"APP_ENV": "production", "DATABASE_URL": NOWHERE}
 
 
 @dataclass
@@ -62,6 +69,16 @@ def test_the_schema_on_file_is_the_schema_of_the_code():
         ({"DATABASE_DIRECT_URL": "x"}, ["DATABASE_DIRECT_URL", "postgresql://"]),
         ({"AUTH_DEV_SECRET": "short"}, ["AUTH_DEV_SECRET", "32"]),
         ({"APP_ENV": "production", "AUTH_DEV_SECRET": "x" * 32}, ["AUTH_DEV_SECRET", "production"]),
+        ({"AUTH_DEV_SECRET": "x" * 32, **PROVIDER}, ["AUTH_DEV_SECRET", "AUTH_JWKS_URL"]),
+        ({"AUTH_JWKS_URL": "https://"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"AUTH_JWKS_URL": "file:///etc/passwd"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"AUTH_JWKS_URL": "https://[::1"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"AUTH_JWKS_URL": "http://idp.example/keys"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"AUTH_JWKS_URL": "http://localhost.evil.example/keys"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"APP_ENV": "production", "AUTH_JWKS_URL": "http://localhost/keys"}, ["AUTH_JWKS_URL", "https://"]),
+        ({"AUTH_ROLE_MAP": "dispatcher"}, ["AUTH_ROLE_MAP", "dispatch=dispatcher", "auditor"]),
+        ({"AUTH_ROLE_MAP": "a=chief"}, ["AUTH_ROLE_MAP"]),
+        ({"AUTH_ROLE_MAP": "a=admin,,b=auditor"}, ["AUTH_ROLE_MAP"]),
     ],
     ids=str,
 )
@@ -72,13 +89,36 @@ def test_a_wrong_setting_is_named(settings, words):
         assert word in str(refused.value)
 
 
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080"])
+def test_development_may_ask_a_provider_on_this_machine(host):
+    assert config.load({"AUTH_JWKS_URL": f"http://{host}/keys"}).auth_jwks_url
+
+
+def test_the_providers_roles_become_ours():
+    assert config.load({}).role_map == {role.value: role for role in Role}
+    told = config.load({"AUTH_ROLE_MAP": " baton-dispatch = dispatcher, a=b=admin"})
+    assert told.role_map == {"baton-dispatch": Role.DISPATCHER, "a=b": Role.ADMIN}
+
+
 @pytest.mark.parametrize(
     ("command", "settings", "words"),
     [
         ("doctor", {"APP_ENV": "staging"}, ["APP_ENV"]),
         ("token --role admin", {"APP_ENV": "production"}, ["production"]),
         ("token --role engineer --engineer ENG-1", {}, ["--engineer", "UUID"]),
+        ("token --role admin", {"APP_ENV": "production", **PROVIDER}, ["production"]),
+        ("token --role admin", PROVIDER, ["AUTH_JWKS_URL"]),
+        ("dev", {"APP_ENV": "production"}, ["production"]),
+        ("dev", PROVIDER, ["AUTH_JWKS_URL"]),
         ("serve", {}, ["DATABASE_URL"]),
+        ("serve", PRODUCTION, ["AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE must be set"]),
+        ("serve", PRODUCTION | PROVIDER | {"AUTH_ISSUER": ""}, ["Error: AUTH_ISSUER must be set"]),
+        ("serve", PRODUCTION | PROVIDER | {"AUTH_DEV_SECRET": "x" * 32}, ["AUTH_DEV_SECRET", "production"]),
+        (
+            "serve",
+            {"DATABASE_URL": NOWHERE, "AUTH_AUDIENCE": "a"},
+            ["AUTH_JWKS_URL, AUTH_ISSUER must be set"],
+        ),
         ("migrate status", {}, ["DATABASE_URL"]),
         ("migrate up", {"DATABASE_URL": NOWHERE}, ["DATABASE_URL", "does not answer"]),
     ],

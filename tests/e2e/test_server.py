@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,15 @@ from graphql import (
     visit,
 )
 
+from app.config import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Ask = Callable[..., Any]
 
 CHECKOUT = Path(__file__).parents[2]
-OURS = ("APP_ENV", "AUTH_DEV_SECRET", "DATABASE_URL", "DATABASE_DIRECT_URL")
+OURS = {f.name.upper() for f in fields(Settings)}
 PATIENCE_S = 20
 
 

@@ -1,0 +1,61 @@
+"""What the documents say of the settings is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app import config
+from app.asgi import authenticator_of
+from app.web.auth import ProviderTokens
+from app.web.claims import is_access_token
+
+SIGN_IN = (Path(__file__).parents[2] / "docs/sign-in.md").read_text(encoding="utf-8")
+SETTINGS = {f.name.upper(): f.default for f in fields(config.Settings)}
+NOT_OURS = {"SSL_CERT_FILE"}
+# What each provider would put into the token of an engineer who may also audit.
+TOKENS = {
+    "Keycloak": (
+        {"typ": "JWT"},
+        {
+            "typ": "Bearer",
+            "realm_access": {"roles": ["offline_access", "baton-audit", "baton-engineer"]},
+            "engineer_id": "0190d3a4-5b6c-7d8e-9f01-23456789abcd",
+        },
+    ),
+    "Auth0": (
+        {"typ": "at+jwt"},
+        {
+            "https://baton.example.com/roles": ["auditor", "engineer"],
+            "https://baton.example.com/engineer_id": "0190d3a4-5b6c-7d8e-9f01-23456789abcd",
+        },
+    ),
+}
+
+
+def test_settings_of_sign_in_are_told_and_no_others():
+    told = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", SIGN_IN)) - NOT_OURS
+    assert told - SETTINGS.keys() == set()
+    assert {name for name in SETTINGS if name.startswith("AUTH_")} - told == set()
+
+
+def test_defaults_are_told():
+    told = re.findall(r"^\| `(\w+)` \|.*\| `(.+)` \|$", SIGN_IN, re.MULTILINE)
+    assert dict(told) == {"AUTH_ROLE_CLAIM": "roles", "AUTH_ENGINEER_CLAIM": "engineer_id"}
+    assert {name: SETTINGS[name] for name, _ in told} == dict(told)
+
+
+@pytest.mark.parametrize("provider", TOKENS)
+def test_the_settings_of_each_provider_read_its_tokens(provider):
+    chapter = SIGN_IN.split(f"## {provider}\n")[1].split("\n## ")[0]
+    told = dict(re.findall(r"^(\w+)=(.+)$", chapter, re.MULTILINE))
+    assert told.keys() <= SETTINGS.keys()
+    authenticator = authenticator_of(config.load(told))
+    assert isinstance(authenticator, ProviderTokens)
+    header, claims = TOKENS[provider]
+    assert is_access_token(header, claims)
+    actor = authenticator.reading.actor({"sub": "s"} | claims)
+    assert (actor.role, str(actor.engineer_id)) == ("engineer", "0190d3a4-5b6c-7d8e-9f01-23456789abcd")
