@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect
+from app.graphql.limits import Limits
 from app.queries import server
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
         value = getattr(settings, f.name)
         shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
         say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
+    say("Limits")
+    for f in fields(Limits):
+        say(f"  {f.name} = {f.default}\n      {f.metadata['description']}")
     say("Database")
     if not settings.database_url:
         say("  !! DATABASE_URL is unset: serve, migrate and seed need it; dev brings its own.")
