@@ -22,6 +22,7 @@ class Limits:
     aliases: int = _limit(30, "Fields under another name, fragments written out.")
     fields: int = _limit(500, "Fields, fragments written out.")
     directives: int = _limit(20, "Directives, fragments written out.")
+    comparisons: int = _limit(20_000, "Comparisons of fields with the same name, to see that they agree.")
     roots: int = _limit(20, "Fields of a query at its root.")
     mutations: int = _limit(10, "Fields of a mutation at its root.")
     cost: int = _limit(20_000, "Points that one operation may cost.")
@@ -31,7 +32,7 @@ class Limits:
     refill_per_s: int = _limit(10_000, "Points that come back to a subject in a second.")
     subjects: int = _limit(10_000, "Subjects remembered; the one who came least recently starts full again.")
     errors: int = _limit(5, "Errors shown in one answer.")
-    read_timeout_s: float = _limit(10.0, "Seconds that a query may take; mutations are never cut short.")
+    read_timeout_s: float = _limit(10.0, "Seconds that a query may run; mutations are never cut short.")
 
     def __post_init__(self) -> None:
         if self.bucket < self.cost:

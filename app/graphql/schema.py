@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
-from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -31,10 +31,10 @@ class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
     def __init__(self, limits: Limits, *, production: bool) -> None:
-        super().__init__(query=Query, mutation=Mutation, extensions=[_Begin])
+        super().__init__(query=Query, mutation=Mutation, extensions=[_Steps])
         self._limits = limits
         self._production = production
-        self._guard = Guard(self._schema, limits)
+        self.guard = Guard(self._schema, limits, production=production)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
@@ -46,12 +46,10 @@ class Schema(strawberry.Schema):
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
         try:
-            self._guard.admit(context)
+            self.guard.admit(context)
         except GraphQLError as refused:
             context.pre_execution_errors = [refused]
             return PreExecutionError(data=None, errors=[refused])
-        if self._production:
-            context.validation_rules += (NoSchemaIntrospectionCustomRule,)
         return await super()._prepare_operation_async(context, extensions_runner)
 
     async def _execute_operation(
@@ -74,7 +72,14 @@ class Schema(strawberry.Schema):
         """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
 
 
-class _Begin(SchemaExtension):
+class _Steps(SchemaExtension):
+    def on_validate(self) -> Iterator[None]:
+        operation = self.execution_context
+        schema, document = operation.schema, operation.graphql_document
+        if isinstance(schema, Schema) and document is not None:
+            operation.pre_execution_errors = schema.guard.validate(document)
+        yield
+
     def on_execute(self) -> Iterator[None]:
         document = self.execution_context.graphql_document
         if document is not None:
