@@ -45,7 +45,7 @@ def after_columns(text: str) -> str:
     return text.partition("\nFROM ")[2]
 
 
-NAME_OF = {after_columns(query.text): query.name for query in sql.LOADED}
+NAME_OF = {after_columns(query.text): query.name for query in sql.LOADED if after_columns(query.text)}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOTHING = str(UUID(int=0))
 
@@ -114,10 +114,10 @@ async def test_every_field_of_every_root_answers(ask, make, db):
     await run(db, DISPATCHER, rate_assignment, RateAssignment(assignment_id=rated.id, rating=5))
     arguments = {
         "ticket": f'(id: "{held.ticket_id}")',
-        "tickets": "(filter: {})",
+        "tickets": "(filter: {}, first: 2)",
         "assignment": f'(id: "{held.id}")',
         "engineer": f'(id: "{held.engineer_id}")',
-        "engineers": "",
+        "engineers": "(first: 2)",
         "viewer": "",
     }
     roots = schema._schema.query_type.fields
