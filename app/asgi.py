@@ -14,6 +14,8 @@ from starlette.routing import Route
 from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.db.pool import Database, Unavailable, open_database
+from app.graphql.limits import Limits
+from app.graphql.schema import build_schema
 from app.graphql.view import View
 from app.web import auth, health
 from app.web.claims import Reading
@@ -45,9 +47,17 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
-def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_size: int = 10) -> Starlette:
+def create_app(
+    database_url: str,
+    authenticator: auth.Authenticator,
+    *,
+    pool_size: int = 10,
+    limits: Limits | None = None,
+    production: bool = False,
+) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes the pool."""
     opened: list[Database] = []
+    view = View(build_schema(limits or Limits(), production=production), lambda: opened[0])
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -69,7 +79,7 @@ def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_siz
     )
     return Starlette(
         routes=[
-            Route("/graphql", View(lambda: opened[0]), methods=["GET", "POST"], middleware=[signs_in]),
+            Route("/graphql", view, methods=["GET", "POST"], middleware=[signs_in]),
             Route("/", home),
             *health.routes(why_not_ready),
         ],

@@ -74,7 +74,9 @@ def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
     url, authenticator = settings.required_database_url, authenticator_of(settings)
     asyncio.run(_refuse_other_schema(url))
-    app = create_app(url, authenticator, pool_size=settings.database_pool_size)
+    app = create_app(
+        url, authenticator, pool_size=settings.database_pool_size, production=settings.production
+    )
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

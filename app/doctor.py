@@ -11,6 +11,7 @@ from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.db.pool import Unavailable, connect
+from app.graphql.limits import Limits
 from app.queries import server
 from app.web import jwks
 
@@ -32,6 +33,9 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
         value = getattr(settings, f.name)
         shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
         say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
+    say("Limits")
+    for f in fields(Limits):
+        say(f"  {f.name} = {f.default}\n      {f.metadata['description']}")
     count = 0
     for title, found in (("Sign-in", _of_sign_in(settings, say)), ("Database", _of_database(settings, say))):
         say(title)

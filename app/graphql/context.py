@@ -19,6 +19,8 @@ from app.graphql.loaders import Loaders
 class Context:
     db: Database
     signed_in: Actor | None
+    address: str
+    """Of the client, as the server sees it."""
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 
@@ -35,6 +37,11 @@ class Context:
         if self.signed_in is None:
             raise Unauthenticated
         return self.signed_in
+
+    @property
+    def subject(self) -> str:
+        """Who pays for the operation. Those who have not signed in share with others at their address."""
+        return f"address {self.address}" if self.signed_in is None else f"subject {self.signed_in.subject}"
 
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""

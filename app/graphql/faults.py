@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from app.domain.errors import InvalidInput
 
 log = structlog.get_logger()
+
+_LARGEST_INT = 2**31 - 1
 
 
 class Unauthenticated(GraphQLError):
@@ -33,10 +36,54 @@ class BadUserInput(GraphQLError):
         super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
 
 
-def shown(errors: list[GraphQLError]) -> list[GraphQLError]:
-    """The errors as a client may see them. A fault is masked, and logged once with the id that is shown."""
+class TooLarge(GraphQLError):
+    """The operation asks for more than one of the limits allows."""
+
+    def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
+        extensions: dict[str, object] = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
+        # Spread over and over, few fragments stand for more fields than a number on the wire can tell.
+        if counted is not None and counted <= _LARGEST_INT:
+            extensions["counted"] = counted
+        super().__init__(
+            f"The operation is too large: {limit} may be {maximum} at most.", extensions=extensions
+        )
+
+
+class RateLimited(GraphQLError):
+    """The subject has spent its points."""
+
+    def __init__(self, wait_s: float) -> None:
+        seconds = math.ceil(wait_s)
+        super().__init__(
+            f"Too much in a short time; try again in {seconds} s.",
+            extensions={"code": "RATE_LIMITED", "retryAfterSeconds": seconds},
+        )
+
+
+class TimedOut(GraphQLError):
+    """A query took longer than it may."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(
+            f"The query was not done within {after_s:g} s; ask for less.", extensions={"code": "TIMEOUT"}
+        )
+
+
+def shown(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
+    """The errors as a client may see them, `most` of them; the last tells how many there were.
+
+    A fault is masked, and logged once with the id that is shown. Where it may not `suggest`, an error names
+    nothing of the schema but what the client wrote.
+    """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
-    return [_shown(error, ids) for error in errors]
+    told = [_shown(error, ids) for error in errors]
+    if not suggest:
+        for error in told:
+            error.message = error.message.partition(" Did you mean ")[0]
+    if len(told) > most:
+        told = told[:most]
+        told[-1].extensions = {**(told[-1].extensions or {}), "errorCount": len(errors)}
+    return told
 
 
 def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:

@@ -1,29 +1,70 @@
-"""The schema: roots, and what becomes of errors."""
+"""The schema: roots, limits, and what becomes of errors."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import strawberry
+from graphql import ExecutionResult as GraphQLResult
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
-from app.graphql.faults import shown
+from app.graphql.faults import TimedOut, shown
+from app.graphql.guard import Guard
+from app.graphql.limits import Limits
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from graphql import GraphQLError
+    from strawberry.extensions.runner import SchemaExtensionsRunner
+    from strawberry.schema._graphql_core import ResultType
     from strawberry.types import ExecutionContext
-    from strawberry.types.execution import ExecutionResult, PreExecutionError
+    from strawberry.types.execution import ExecutionResult
 
 
 class Schema(strawberry.Schema):
-    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult | PreExecutionError:  # noqa: ANN401
+    """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
+
+    def __init__(self, limits: Limits, *, production: bool) -> None:
+        super().__init__(query=Query, mutation=Mutation, extensions=[_Steps])
+        self._limits = limits
+        self._production = production
+        self.guard = Guard(self._schema, limits, production=production)
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
-        result.errors = None if result.errors is None else shown(result.errors)
+        if result.errors is not None:
+            result.errors = shown(result.errors, most=self._limits.errors, suggest=not self._production)
         return result
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        try:
+            self.guard.admit(context)
+        except GraphQLError as refused:
+            context.pre_execution_errors = [refused]
+            return PreExecutionError(data=None, errors=[refused])
+        return await super()._prepare_operation_async(context, extensions_runner)
+
+    async def _execute_operation(
+        self,
+        execution_context: ExecutionContext,
+        *args: Any,  # noqa: ANN401
+    ) -> ResultType:
+        if execution_context.operation_type is not OperationType.QUERY:
+            # A mutation that is cut short may have happened or not, and nobody could tell.
+            return await super()._execute_operation(execution_context, *args)
+        try:
+            async with asyncio.timeout(self._limits.read_timeout_s):
+                return await super()._execute_operation(execution_context, *args)
+        except TimeoutError:
+            return GraphQLResult(data=None, errors=[TimedOut(self._limits.read_timeout_s)])
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -31,7 +72,14 @@ class Schema(strawberry.Schema):
         """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
 
 
-class _Begin(SchemaExtension):
+class _Steps(SchemaExtension):
+    def on_validate(self) -> Iterator[None]:
+        operation = self.execution_context
+        schema, document = operation.schema, operation.graphql_document
+        if isinstance(schema, Schema) and document is not None:
+            operation.pre_execution_errors = schema.guard.validate(document)
+        yield
+
     def on_execute(self) -> Iterator[None]:
         document = self.execution_context.graphql_document
         if document is not None:
@@ -39,7 +87,12 @@ class _Begin(SchemaExtension):
         yield
 
 
-schema = Schema(query=Query, mutation=Mutation, extensions=[_Begin])
+def build_schema(limits: Limits, *, production: bool) -> Schema:
+    """With a memory of its own of what each subject has spent. In production it does not tell of itself."""
+    return Schema(limits, production=production)
+
+
+schema = build_schema(Limits(), production=False)
 
 
 def sdl() -> str:

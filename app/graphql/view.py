@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse
 from strawberry.asgi import GraphQL
 
 from app.graphql.context import Context
-from app.graphql.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +20,13 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from app.db.pool import Database
+    from app.graphql.schema import Schema
 
 
 class View(GraphQL[Context, None]):
     """`database` is asked for each request: the pool opens after the routes are made."""
 
-    def __init__(self, database: Callable[[], Database]) -> None:
+    def __init__(self, schema: Schema, database: Callable[[], Database]) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._database = database
 
@@ -39,7 +39,8 @@ class View(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
-        return Context(self._database(), getattr(request.user, "actor", None))
+        address = "" if request.client is None else request.client.host
+        return Context(self._database(), getattr(request.user, "actor", None), address)
 
     def parse_json(self, data: str | bytes) -> Any:  # noqa: ANN401 - any JSON
         parsed = super().parse_json(data)

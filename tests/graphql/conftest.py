@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from app.asgi import create_app
+from app.domain.model import Role
+from app.graphql.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +37,19 @@ class Api:
 @pytest.fixture
 def ask(client: httpx.AsyncClient) -> Api:
     return Api(client)
+
+
+@pytest.fixture
+async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+    """Starts an application with limits of its own, spoken to as a dispatcher."""
+    async with AsyncExitStack() as until_done:
+
+        async def start(*, production: bool = False, **limits: Any) -> Api:
+            app = create_app(shared_url, tokens, pool_size=4, limits=Limits(**limits), production=production)
+            await until_done.enter_async_context(app.router.lifespan_context(app))
+            headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
+            transport = httpx.ASGITransport(app)
+            client = httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+            return Api(await until_done.enter_async_context(client))
+
+        yield start

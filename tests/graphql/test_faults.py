@@ -130,7 +130,7 @@ async def test_service_comes_back_with_the_database(fresh, fresh_url, server):
         assert error["extensions"]["code"] == "UNAVAILABLE"
         await conn.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     response = await fresh.post("/graphql", json={"query": "{ tickets { nodes { id } } }"})
-    assert response.json() == {"data": {"tickets": {"nodes": []}}}
+    assert response.json()["data"] == {"tickets": {"nodes": []}}
 
 
 async def test_an_application_without_a_database_does_not_start(server, tokens):

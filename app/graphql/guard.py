@@ -1,0 +1,142 @@
+"""Lets an operation through to execution, or says which limit it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from app.graphql.buckets import Buckets
+from app.graphql.faults import RateLimited, TooLarge
+from app.graphql.measure import Ruler, Shapes, Size, pages_of
+
+if TYPE_CHECKING:
+    from strawberry.types import ExecutionContext
+
+    from app.graphql.limits import Limits
+
+
+class Guard:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, production: bool) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._production = production
+        self._rules = [
+            *(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule),
+            bounded_overlaps(limits.comparisons),
+            MaybeNullValidationRule,
+            OneOfInputValidationRule,
+            *([NoSchemaIntrospectionCustomRule] if production else []),
+        ]
+        self._shapes = Shapes(schema)
+        self._buckets = Buckets(limits)
+
+    def admit(self, operation: ExecutionContext) -> None:
+        """Parse, measure and charge the operation, before anything slower. Raises GraphQLError."""
+        if not operation.query:
+            return
+        document = self._parse(operation.query)
+        cost = self._measure(document, operation)
+        operation.graphql_document = document
+        self._charge(operation, cost)
+
+    def validate(self, document: DocumentNode) -> list[GraphQLError]:
+        """What is wrong with the document: no more than is shown, and one to tell that there is more."""
+        errors = validate(
+            self._schema,
+            document,
+            self._rules,
+            max_errors=self._limits.errors + 1,
+            hide_suggestions=self._production,
+        )
+        # That it stopped there is no news, unless it has nothing else to say.
+        return [error for error in errors if not isinstance(error, ValidationAbortedError)] or errors
+
+    def _parse(self, text: str) -> DocumentNode:
+        limits = self._limits
+        if len(text) > limits.characters:
+            raise TooLarge("characters", limits.characters, len(text))
+        try:
+            return parse(text, max_tokens=limits.tokens)
+        except GraphQLSyntaxError as error:
+            # The parser tells its limit from other errors by the message only.
+            if error.message.endswith(f"more than {limits.tokens} tokens. Parsing aborted."):
+                raise TooLarge("tokens", limits.tokens) from None
+            raise
+
+    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> int:
+        """What the operation that will run costs."""
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        name = operation.operation_name
+        runs = next((o for o in operations if not name or (o.name and o.name.value == name)), None)
+        pages = pages_of(runs, operation.variables or {}) if runs else {}
+        ruler = Ruler(document, self._shapes, pages, assumed_list=self._limits.assumed_list)
+        whole = Size()
+        cost = 0
+        for node in operations:
+            try:
+                size = ruler.operation(node)
+            except RecursionError:
+                raise TooLarge("depth", self._limits.depth) from None
+            self._check("mutations" if node.operation is OperationType.MUTATION else "roots", size.width)
+            whole.add(size)
+            if node is runs:
+                cost = size.cost
+        # Those that will not run are validated, too.
+        self._check("depth", whole.depth)
+        self._check("aliases", whole.aliases)
+        self._check("directives", whole.directives)
+        self._check("fields", whole.fields)
+        self._check("cost", cost)
+        return cost
+
+    def _check(self, limit: str, counted: int) -> None:
+        maximum = getattr(self._limits, limit)
+        if counted > maximum:
+            raise TooLarge(limit, maximum, counted)
+
+    def _charge(self, operation: ExecutionContext, cost: int) -> None:
+        account = self._buckets.spend(operation.context.subject, cost)
+        operation.extensions_results["cost"] = {
+            "requested": cost,
+            "remaining": int(account.remaining),
+            "capacity": self._limits.bucket,
+            "refillPerSecond": self._limits.refill_per_s,
+        }
+        if account.wait_s:
+            raise RateLimited(account.wait_s)
+
+
+def bounded_overlaps(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
+    """The rule that compares fields of the same name pair by pair, with an end to its patience."""
+
+    class BoundedOverlaps(OverlappingFieldsCanBeMergedRule):
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = most
+
+        def enter_selection_set(self, *args: Any) -> None:  # noqa: ANN401 - of a visitor
+            try:
+                super().enter_selection_set(*args)
+            except ValidationAbortedError:
+                if self.rule_context.remaining_complexity_budget < 0:
+                    self.report_error(TooLarge("comparisons", most))
+                raise
+
+    return BoundedOverlaps
