@@ -15,10 +15,10 @@ from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.db.pool import Database, Unavailable, open_database
 from app.graphql.view import View
-from app.web import auth, health
+from app.web import auth, edge, health
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.requests import Request
 
@@ -29,7 +29,14 @@ Health      GET /livez, GET /readyz
 """
 
 
-def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_size: int = 10) -> Starlette:
+def create_app(
+    database_url: str,
+    authenticator: auth.Authenticator,
+    *,
+    pool_size: int = 10,
+    allowed_hosts: Sequence[str] = ("*",),
+    cors_origins: Sequence[str] = (),
+) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes the pool."""
     opened: list[Database] = []
 
@@ -51,12 +58,15 @@ def create_app(database_url: str, authenticator: auth.Authenticator, *, pool_siz
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse_token
     )
+    doors = edge.doors(allowed_hosts, cors_origins)
     return Starlette(
         routes=[
-            Route("/graphql", View(lambda: opened[0]), methods=["GET", "POST"], middleware=[signs_in]),
-            Route("/", home),
+            Route("/graphql", View(lambda: opened[0]), middleware=[*doors, signs_in]),
+            Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
+        middleware=[Middleware(edge.SafeHeaders)],
+        exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )
 

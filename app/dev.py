@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
 from app import seed
 from app.asgi import create_app
@@ -16,6 +15,7 @@ from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres
 from app.db.pool import connect, open_database
 from app.domain.model import Role
+from app.web import server
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
@@ -32,8 +32,14 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
         asyncio.run(_prepare(url, tickets))
         tokens = DevelopmentTokens(settings.dev_secret)
         _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
-        app = create_app(url, tokens, pool_size=settings.database_pool_size)
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        app = create_app(
+            url,
+            tokens,
+            pool_size=settings.database_pool_size,
+            allowed_hosts=settings.served_hosts,
+            cors_origins=settings.cors_origins,
+        )
+        server.run(app, host, port)
 
 
 async def _prepare(url: str, tickets: int) -> None:

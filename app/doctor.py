@@ -27,8 +27,7 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
     say("Settings")
     for f in fields(settings):
         value = getattr(settings, f.name)
-        shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
-        say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
+        say(f"  {f.name.upper()} = {_shown(f.name, value)}\n      {f.metadata['description']}")
     say("Database")
     if not settings.database_url:
         say("  !! DATABASE_URL is unset: serve, migrate and seed need it; dev brings its own.")
@@ -42,6 +41,14 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
         say(f"  !! {problem}")
     say("All is well." if not problems else f"{len(problems)} to mend.")
     return min(len(problems), 1)
+
+
+def _shown(name: str, value: object) -> object:
+    if value in ("", ()):
+        return "(unset)"
+    if name.endswith(_SECRET):
+        return "(set)"
+    return ",".join(value) if isinstance(value, tuple) else value
 
 
 async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIterator[str]:

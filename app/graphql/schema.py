@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import strawberry
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 
 from app.graphql.faults import shown
@@ -14,7 +15,6 @@ from app.graphql.query import Query
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from graphql import GraphQLError
     from strawberry.types import ExecutionContext
     from strawberry.types.execution import ExecutionResult, PreExecutionError
 
@@ -31,6 +31,24 @@ class Schema(strawberry.Schema):
         """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
 
 
+class _OneOperation(SchemaExtension):
+    """Refuses to guess: without a name, a document has one operation."""
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        # Once asked by its public name, Strawberry has already chosen the first.
+        unnamed = context._provided_operation_name is None  # noqa: SLF001
+        if unnamed and context.graphql_document is not None and _operations(context.graphql_document) > 1:
+            context.pre_execution_errors = [
+                GraphQLError("The document has several operations; say which by operationName.")
+            ]
+        yield
+
+
+def _operations(document: DocumentNode) -> int:
+    return sum(isinstance(definition, OperationDefinitionNode) for definition in document.definitions)
+
+
 class _Begin(SchemaExtension):
     def on_execute(self) -> Iterator[None]:
         document = self.execution_context.graphql_document
@@ -39,7 +57,7 @@ class _Begin(SchemaExtension):
         yield
 
 
-schema = Schema(query=Query, mutation=Mutation, extensions=[_Begin])
+schema = Schema(query=Query, mutation=Mutation, extensions=[_OneOperation, _Begin])
 
 
 def sdl() -> str:
