@@ -24,7 +24,9 @@ def _last_answer(status: str, code: str, message: str) -> bytes:
 
 
 _TOO_LATE = _last_answer("408 Request Timeout", "REQUEST_TIMEOUT", "The request took too long.")
-_TOO_LARGE = _last_answer("431 Request Header Fields Too Large", "HEADERS_TOO_LARGE", "The headers are too large.")
+_TOO_LARGE = _last_answer(
+    "431 Request Header Fields Too Large", "HEADERS_TOO_LARGE", "The headers are too large."
+)
 _NOT_HTTP = _last_answer("400 Bad Request", "BAD_USER_INPUT", "The request is not HTTP/1.1.")
 
 
@@ -76,7 +78,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts != 1 and self.parser.get_http_version() == "1.1":
+        if hosts != 1 and self.parser.get_http_version() != "1.0":
             raise MalformedHost
         super().on_headers_complete()
 
