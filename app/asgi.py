@@ -17,12 +17,12 @@ from app.db.pool import Database, Unavailable, open_database
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.view import View
-from app.web import auth, health
+from app.web import auth, edge, health
 from app.web.claims import Reading
 from app.web.jwks import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.requests import Request
 
@@ -54,6 +54,8 @@ def create_app(
     pool_size: int = 10,
     limits: Limits | None = None,
     production: bool = False,
+    allowed_hosts: Sequence[str] = ("*",),
+    cors_origins: Sequence[str] = (),
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes the pool."""
     opened: list[Database] = []
@@ -77,12 +79,15 @@ def create_app(
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
+    doors = edge.doors(allowed_hosts, cors_origins)
     return Starlette(
         routes=[
-            Route("/graphql", view, methods=["GET", "POST"], middleware=[signs_in]),
-            Route("/", home),
+            Route("/graphql", view, middleware=[*doors, signs_in]),
+            Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
+        middleware=[Middleware(edge.SafeHeaders)],
+        exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
 from app import config, dev, doctor, seed, telemetry
 from app.asgi import authenticator_of, create_app
@@ -21,6 +20,7 @@ from app.domain.errors import InvalidInput
 from app.domain.model import Role
 from app.graphql.schema import sdl
 from app.queries import migration
+from app.web import server
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
@@ -73,11 +73,17 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
     url, authenticator = settings.required_database_url, authenticator_of(settings)
+    hosts = settings.served_hosts
     asyncio.run(_refuse_other_schema(url))
     app = create_app(
-        url, authenticator, pool_size=settings.database_pool_size, production=settings.production
+        url,
+        authenticator,
+        pool_size=settings.database_pool_size,
+        production=settings.production,
+        allowed_hosts=hosts,
+        cors_origins=settings.cors_origins,
     )
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    server.run(app, host, port)
 
 
 @commands.command("seed")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,12 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
+# In lower case and without a path, as browsers say it.
+_ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
+
+
 class SettingsError(Exception):
     """One sentence that names the setting and says what it should be."""
 
 
 def _setting(default: object, description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
     return field(default=default, metadata={"description": description})
+
+
+def _settings(form: re.Pattern[str], description: str) -> Any:  # noqa: ANN401 - a tuple of strings
+    """Entries between commas, none when unset."""
+    return field(default=(), metadata={"description": description, "form": form})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,15 @@ class Settings:
     auth_engineer_claim: str = _setting(
         "engineer_id", "The claim with an engineer's id, a UUID of the engineers table; dots lead inward."
     )
+    allowed_hosts: tuple[str, ...] = _settings(
+        _HOST,
+        "Names that clients call the server by, such as `tickets.example.com,*.example.net`; "
+        "any when unset, but production must set it.",
+    )
+    cors_origins: tuple[str, ...] = _settings(
+        _ORIGIN,
+        "Other sites whose pages may call the API, such as `https://desk.example.com`; none when unset.",
+    )
     data_dir: str = _setting(
         "",
         "Folder of the private database of `dev`; .data, or one under /var/lib/baton for root, when unset.",
@@ -76,6 +96,14 @@ class Settings:
         if not self.database_url:
             raise SettingsError("DATABASE_URL must be set: postgresql://user:password@host:port/database.")
         return self.database_url
+
+    @property
+    def served_hosts(self) -> tuple[str, ...]:
+        if self.production and not self.allowed_hosts:
+            raise SettingsError(
+                "ALLOWED_HOSTS must be set when APP_ENV=production, such as tickets.example.com."
+            )
+        return self.allowed_hosts or ("*",)
 
     @property
     def data_folder(self) -> Path:
@@ -137,7 +165,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         raw = environment.get(name, "").strip()
         if not raw:
             continue
-        given[f.name] = _whole(name, raw) if isinstance(f.default, int) else raw
+        given[f.name] = _parsed(f, raw)
     settings = Settings(**given)
     if settings.app_env not in ("development", "production"):
         raise SettingsError(f"APP_ENV must be development or production, not {settings.app_env!r}.")
@@ -178,6 +206,21 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _parsed(setting: Field[Any], raw: str) -> object:
+    if "form" in setting.metadata:
+        return _entries(setting.name.upper(), raw, setting.metadata["form"])
+    return _whole(setting.name.upper(), raw) if isinstance(setting.default, int) else raw
+
+
+def _entries(name: str, raw: str, form: re.Pattern[str]) -> tuple[str, ...]:
+    entries = tuple(entry.strip() for entry in raw.split(","))
+    for entry in entries:
+        if not form.fullmatch(entry):
+            example = "tickets.example.com" if form is _HOST else "https://desk.example.com"
+            raise SettingsError(f"{name} must hold entries such as {example}, not {entry!r}.")
+    return entries
 
 
 def _whole(name: str, raw: str) -> int:

@@ -8,14 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
 from app import seed
 from app.asgi import create_app
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres
+from app.db.migration_files import read
 from app.db.pool import connect, open_database
 from app.domain.model import Role
+from app.web import server
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
@@ -30,16 +31,24 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
     tokens = DevelopmentTokens(settings.dev_secret)
     with ExitStack() as until_stopped:
         url = settings.database_url or until_stopped.enter_context(EmbeddedPostgres(settings.data_folder))
-        asyncio.run(_prepare(url, tickets))
+        # A private database has no old application, so nothing need wait until that is gone.
+        to = None if settings.database_url else read(sql.MIGRATIONS)[-1].version
+        asyncio.run(_prepare(url, to, tickets))
         _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
-        app = create_app(url, tokens, pool_size=settings.database_pool_size)
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        app = create_app(
+            url,
+            tokens,
+            pool_size=settings.database_pool_size,
+            allowed_hosts=settings.served_hosts,
+            cors_origins=settings.cors_origins,
+        )
+        server.run(app, host, port)
 
 
-async def _prepare(url: str, tickets: int) -> None:
+async def _prepare(url: str, to: int | None, tickets: int) -> None:
     """Bring the schema up to date, and load demo data where there is none."""
     async with connect(url) as conn:
-        await migrate.up(conn, sql.MIGRATIONS, say=click.echo)
+        await migrate.up(conn, sql.MIGRATIONS, to=to, say=click.echo)
     async with open_database(url, pool_size=1) as db:
         if await seed.is_empty(db):
             with click.progressbar(length=tickets, label=f"Loading {tickets} demo tickets") as bar:

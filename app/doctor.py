@@ -31,8 +31,7 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
     say("Settings")
     for f in fields(settings):
         value = getattr(settings, f.name)
-        shown = "(set)" if value and f.name.endswith(_SECRET) else value if value != "" else "(unset)"
-        say(f"  {f.name.upper()} = {shown}\n      {f.metadata['description']}")
+        say(f"  {f.name.upper()} = {_shown(f.name, value)}\n      {f.metadata['description']}")
     say("Limits")
     for f in fields(Limits):
         say(f"  {f.name} = {f.default}\n      {f.metadata['description']}")
@@ -71,6 +70,14 @@ async def _of_database(settings: Settings, say: Callable[[str], object]) -> Asyn
                 yield problem
     except Unavailable as error:
         yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+
+
+def _shown(name: str, value: object) -> object:
+    if value in ("", ()):
+        return "(unset)"
+    if name.endswith(_SECRET):
+        return "(set)"
+    return ",".join(value) if isinstance(value, tuple) else value
 
 
 async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIterator[str]:

@@ -94,6 +94,9 @@ def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
         # One of ours, or of the GraphQL language itself: syntax, validation, variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
+    if error.path is None and error.nodes:
+        # Before anything of ours ran: graphql-core could not read a value, as an integer of 5000 digits.
+        return _with_code(error, "BAD_USER_INPUT", "A value of the request cannot be read.")
     fault = cause or error
     if id(fault) not in ids:
         ids[id(fault)] = uuid4().hex

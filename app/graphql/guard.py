@@ -84,6 +84,8 @@ class Guard:
         """What the operation that will run costs."""
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         name = operation.operation_name
+        if name is None and len(operations) > 1:
+            raise GraphQLError("The document has several operations; say which by operationName.")
         runs = next((o for o in operations if not name or (o.name and o.name.value == name)), None)
         pages = pages_of(runs, operation.variables or {}) if runs else {}
         ruler = Ruler(document, self._shapes, pages, assumed_list=self._limits.assumed_list)

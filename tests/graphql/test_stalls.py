@@ -75,8 +75,8 @@ ATTACKS = {
     ),
     "900 unknown fragments": (tickets(" ".join(f"...F{i}" for i in range(900))), "BAD_USER_INPUT"),
     "comments": ("#\n" * 1990 + "{ viewer { role } }", None),
-    "megabytes of comments": ("#\n" * 1_000_000 + "{ viewer { role } }", "characters"),
-    "megabytes of text": ('{ ticket(id: """' + "x\n" * 1_000_000 + '""") { id } }', "characters"),
+    "megabytes of comments": ("#\n" * 1_000_000 + "{ viewer { role } }", "CONTENT_TOO_LARGE"),
+    "megabytes of text": ('{ ticket(id: """' + "x\n" * 1_000_000 + '""") { id } }', "CONTENT_TOO_LARGE"),
     "brackets": ("{ ticket(id: " + "[" * 900 + "]" * 900 + ") { id } }", "BAD_USER_INPUT"),
 }
 """Each with the limit that refuses it, or the code; None where it is answered."""
