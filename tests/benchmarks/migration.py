@@ -350,9 +350,7 @@ class Bench:
                     yield course
             finally:
                 self.table += course.lines(probe.waits)
-                self.notes.append(
-                    f"{len(probe.waits)} operations of the application, {probe.deadlocks} deadlocks"
-                )
+                self.notes.append(f"{len(probe.waits)} operations of the application, {probe.deadlocks} deadlocks")
                 self.failures += probe.failures
 
     @asynccontextmanager
