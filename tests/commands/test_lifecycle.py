@@ -21,11 +21,27 @@ from app.commands.reject import RejectAssignment
 from app.commands.start import StartAssignment
 from app.db.pool import open_database
 from app.domain.errors import DomainError, InvalidInput
-from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
+from app.domain.lifecycle import TAKES_NO_ASSIGNMENT, Action
 from app.domain.model import TOP_TIER, AssignmentStatus, CompletionStatus, TicketStatus
 from tests.commands.world import NOTHING, World, outcome
 from tests.make import Make, as_engineer
 
+S = AssignmentStatus
+ALLOWED_FROM = {
+    Action.ACCEPT: {S.ASSIGNED},
+    Action.REJECT: {S.ASSIGNED, S.ACCEPTED},
+    Action.START: {S.ASSIGNED, S.ACCEPTED},
+    Action.COMPLETE: {S.ACCEPTED, S.IN_PROGRESS},
+    Action.CANCEL: {S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS},
+    Action.RATE: {S.COMPLETED, S.FAILED, S.ESCALATED},
+}
+ACTIVE = {S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS}
+AFTER_COMPLETE = {
+    CompletionStatus.SUCCESS: (S.COMPLETED, TicketStatus.RESOLVED),
+    CompletionStatus.PARTS_REQUIRED: (S.COMPLETED, TicketStatus.ON_HOLD),
+    CompletionStatus.CUSTOMER_UNAVAILABLE: (S.COMPLETED, TicketStatus.ON_HOLD),
+    CompletionStatus.FAILED: (S.FAILED, TicketStatus.NEW),
+}
 ENGINEERS = 4
 engineers = st.integers(0, ENGINEERS - 1)
 chances = st.floats(0, 1, exclude_max=True)

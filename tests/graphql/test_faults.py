@@ -83,13 +83,14 @@ async def test_a_mutation_that_fails_inside_changes_nothing(fresh, fresh_url, fr
 
 async def test_a_fault_that_many_fields_share_is_one_fault(fresh, fresh_url, fresh_db):
     make = Make(fresh_db)
-    for _ in range(5):
+    for _ in range(7):
         await make.assigned()
     async with connect(fresh_url) as conn:
         await conn.execute("ALTER TABLE engineers RENAME skills TO talents")
     with capture_logs() as logs:
         found = await errors(fresh, "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
     assert len(found) == 5
+    assert found[-1]["extensions"]["errorCount"] == 7
     is_masked(found, logs, "skills")
 
 
