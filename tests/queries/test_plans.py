@@ -107,10 +107,11 @@ CASES: list[Case] = [
         {"engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     ("assignments.assignment_as_answered", (5,), {"assignment_events_pkey"}),
-    ("engineers.engineers_by_ids", (engineers(25),), {"engineers_pkey"}),
+    # Few of few: for more, PostgreSQL 15 rightly reads a table of this size whole.
+    ("engineers.engineers_by_ids", (engineers(3),), {"engineers_pkey"}),
     ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
     ("engineers.engineers_by_name", (None, "Engineer 2", ENGINEER, 26), {"engineers_by_name"}),
-    ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(50)],), {"equipment_pkey"}),
+    ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(3)],), {"equipment_pkey"}),
     ("tickets.lock_ticket", ("T-7",), {"service_tickets_pkey"}),
     (
         "tickets.lock_ticket_of_assignment",
