@@ -36,13 +36,24 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
     for f in fields(Limits):
         say(f"  {f.name} = {f.default}\n      {f.metadata['description']}")
     count = 0
-    for title, found in (("Sign-in", _of_sign_in(settings, say)), ("Database", _of_database(settings, say))):
+    for title, found in (
+        ("Clients", _of_clients(settings, say)),
+        ("Sign-in", _of_sign_in(settings, say)),
+        ("Database", _of_database(settings, say)),
+    ):
         say(title)
         async for problem in found:
             say(f"  !! {problem}")
             count += 1
     say("All is well." if not count else f"{count} to mend.")
     return min(count, 1)
+
+
+async def _of_clients(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    try:
+        say(f"  They call this server {', '.join(settings.served_hosts)}")
+    except SettingsError as error:
+        yield str(error)
 
 
 async def _of_sign_in(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:

@@ -31,9 +31,9 @@ _STREAMED = (
     "A subscription needs a stream: ask over WebSocket (graphql-transport-ws) "
     "or with Accept: text/event-stream (SSE)."
 )
-# Of a request whose execution never began; every other code is the client's mistake. A draft of the protocol
+# Of an answer without data; every other code is the client's mistake. A draft of the protocol
 # says 422 for some of those, but its audit and other servers say 400.
-_STATUS = {"INTERNAL": 500, "UNAVAILABLE": 503}
+_STATUS = {"RATE_LIMITED": 429, "INTERNAL": 500, "UNAVAILABLE": 503, "TIMEOUT": 504}
 _CLIENTS_MISTAKE = 400
 
 
@@ -77,12 +77,11 @@ class View:
     async def _execute(self, request: Request) -> dict[str, Any]:
         """Raises NotServed and ClientDisconnect."""
         asked = await read(request, self._max_body_bytes)
-        address = "" if request.client is None else request.client.host
         try:
             result = await self._schema.execute(
                 asked.query,
                 variable_values=asked.variables,
-                context_value=Context(self._database(), getattr(request.user, "actor", None), address),
+                context_value=self._context(request),
                 operation_name=asked.operation_name,
                 allowed_operation_types=_ALLOWED[request.method],
                 operation_extensions=asked.extensions,
@@ -95,9 +94,13 @@ class View:
             raise NotServed(405, "METHOD_NOT_ALLOWED", "A mutation is asked by POST.", Allow="POST") from None
         return _body(result)
 
+    def _context(self, request: Request) -> Context:
+        address = "" if request.client is None else request.client.host
+        return Context(self._database(), getattr(request.user, "actor", None), address)
+
 
 def _body(result: ExecutionResult) -> dict[str, Any]:
-    """Without `data` when execution never began: then no error has a path."""
+    """Without `data` when execution never began, or was given up: then no error has a path."""
     body: dict[str, Any] = {}
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]

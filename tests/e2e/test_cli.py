@@ -119,6 +119,7 @@ def test_the_providers_roles_become_ours():
             {"DATABASE_URL": NOWHERE, "AUTH_AUDIENCE": "a"},
             ["AUTH_JWKS_URL, AUTH_ISSUER must be set"],
         ),
+        ("serve", PRODUCTION | PROVIDER, ["ALLOWED_HOSTS must be set"]),
         ("migrate status", {}, ["DATABASE_URL"]),
         ("migrate up", {"DATABASE_URL": NOWHERE}, ["DATABASE_URL", "does not answer"]),
     ],

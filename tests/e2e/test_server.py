@@ -317,6 +317,15 @@ def test_it_says_how_to_ask_and_what_it_says_works(running):
     assert '"errors"' not in answer
 
 
+def test_it_reads_http_strictly_and_does_not_tell_what_it_is_made_of(running):
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"BAD_USER_INPUT"' in answer
+    assert "Server" not in httpx.get(f"{running.url}/livez").headers
+
+
 def processes_of(home: Path) -> list[str]:
     listed = subprocess.check_output(["/bin/ps", "axww", "-o", "pid,args"], text=True).splitlines()
     return [line for line in listed if str(home) in line]

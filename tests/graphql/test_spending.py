@@ -60,6 +60,8 @@ async def test_a_subject_that_has_spent_its_points_waits_and_others_do_not(serve
         "capacity": 1000,
         "refillPerSecond": 1,
     }
+    newer = {"Accept": "application/graphql-response+json"}
+    assert (await api.client.post("/graphql", json={"query": DEAR}, headers=newer)).status_code == 429
     assert "errors" not in await api.answer("{ viewer { role } }")
     api.client.headers["Authorization"] = f"Bearer {tokens.sign(Role.AUDITOR, None, ttl_s=60)}"
     assert "errors" not in await api.answer(DEAR)
@@ -111,6 +113,8 @@ async def test_a_read_that_takes_too_long_is_cut_short(serve, make, shared_url, 
         for _ in range(5):  # more than there are connections: each comes back
             [error] = (await api.answer(query))["errors"]
             assert error["extensions"]["code"] == "TIMEOUT"
+        newer = {"Accept": "application/graphql-response+json"}
+        assert (await api.client.post("/graphql", json={"query": query}, headers=newer)).status_code == 504
     assert (await api(query))["tickets"]["nodes"]
 
 
