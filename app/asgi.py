@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db import migrate, sql
-from app.db.migration_files import MigrationError
+from app.db.migration_files import read
 from app.db.pool import Database, Unavailable, open_database
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from app.config import Settings
+    from app.db.migration_files import Migration
 
 _HOME = """Baton: who holds a service ticket.
 
@@ -59,6 +60,8 @@ def create_app(
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes the pool."""
     opened: list[Database] = []
+    # Read once: the files are large, and probes ask every few seconds.
+    migrations = read(sql.MIGRATIONS)
     view = View(build_schema(limits or Limits(), production=production), lambda: opened[0])
 
     @asynccontextmanager
@@ -71,7 +74,7 @@ def create_app(
     async def why_not_ready() -> str | None:
         if not opened:
             return "starting or stopping"
-        return await _schema_problem(opened[0])
+        return await _schema_problem(opened[0], migrations)
 
     async def home(_: Request) -> Response:
         return PlainTextResponse(_HOME)
@@ -92,13 +95,10 @@ def create_app(
     )
 
 
-async def _schema_problem(db: Database) -> str | None:
+async def _schema_problem(db: Database, migrations: Sequence[Migration]) -> str | None:
     """Why this code cannot work with this database; None when it can."""
     try:
         async with db.connection() as conn:
-            found = await migrate.status(conn, sql.MIGRATIONS)
+            return await migrate.problem(conn, migrations)
     except Unavailable:
         return "the database does not answer"
-    except MigrationError as error:
-        return str(error)
-    return migrate.problem(found)

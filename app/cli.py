@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,7 @@ from app import config, dev, doctor, seed, telemetry
 from app.asgi import authenticator_of, create_app
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
-from app.db.migration_files import MigrationError
+from app.db.migration_files import MigrationError, read
 from app.db.pool import Unavailable, connect, open_database
 from app.domain import values
 from app.domain.errors import InvalidInput
@@ -24,10 +23,7 @@ from app.web import server
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from app.config import Settings
-    from app.db.pool import Connection
 
 _OUR_ERRORS = (
     config.SettingsError,
@@ -137,7 +133,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Apply what is pending."""
 
     async def run() -> None:
-        async with _direct(settings) as conn:
+        async with connect(settings.direct_url) as conn:
             done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
         if not done:
             click.echo("Nothing is pending.")
@@ -153,7 +149,7 @@ def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Undo the newest migration, or all that come after --to."""
 
     async def run() -> None:
-        async with _direct(settings) as conn:
+        async with connect(settings.direct_url) as conn:
             done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
         if not done:
             click.echo("Nothing is applied.")
@@ -167,7 +163,7 @@ def _status(settings: Settings) -> None:
     """Say what is applied and what is pending."""
 
     async def run() -> None:
-        async with _direct(settings) as conn:
+        async with connect(settings.direct_url) as conn:
             found = await migrate.status(conn, sql.MIGRATIONS)
         for m in found.applied:
             click.echo(f"applied  {m.label}")
@@ -186,7 +182,7 @@ def _grant(settings: Settings, role: str) -> None:
     """Give the server's role what it needs, and no more."""
 
     async def run() -> None:
-        async with _direct(settings) as conn:
+        async with connect(settings.direct_url) as conn:
             await grants.grant(conn, role)
 
     asyncio.run(run())
@@ -198,7 +194,7 @@ def _verify(settings: Settings) -> None:
     """Say what became of every old assignment; exit 1 when the counts do not add up."""
 
     async def run() -> bool:
-        async with _direct(settings) as conn:
+        async with connect(settings.direct_url) as conn:
             report = await migration.report(conn)
         for line in report:
             verdict = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
@@ -208,15 +204,9 @@ def _verify(settings: Settings) -> None:
     sys.exit(0 if asyncio.run(run()) else 1)
 
 
-@asynccontextmanager
-async def _direct(settings: Settings) -> AsyncIterator[Connection]:
-    async with connect(settings.direct_url) as conn:
-        yield conn
-
-
 async def _refuse_other_schema(url: str) -> None:
     async with connect(url) as conn:
-        problem = migrate.problem(await migrate.status(conn, sql.MIGRATIONS))
+        problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.config import SettingsError
 from app.db import migrate, sql
-from app.db.migration_files import MigrationError
+from app.db.migration_files import read
 from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
 from app.queries import server
@@ -102,9 +102,6 @@ async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIter
         yield "The role is a superuser: give the server one that only reads and writes the product's tables."
     if abs((datetime.now(UTC) - about.now).total_seconds()) > _MAX_CLOCK_DIFFERENCE_S:
         yield f"The clocks differ: the database says {about.now:%H:%M:%S} UTC; synchronise both."
-    try:
-        problem = migrate.problem(await migrate.status(conn, sql.MIGRATIONS))
-    except MigrationError as error:
-        problem = str(error)
+    problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         yield problem

@@ -68,6 +68,13 @@ class Status:
     pending: list[Migration]
     waiting: list[Migration]
 
+    @property
+    def problem(self) -> str | None:
+        """Why this code cannot work with such a database, and what to do; None when it can."""
+        if not self.pending:
+            return None
+        return f"Migration {self.pending[0].label} has not been applied: run python -m app migrate up."
+
 
 async def status(conn: Connection, folder: Path) -> Status:
     """Compare without writing; a history that the files do not describe is refused."""
@@ -99,11 +106,12 @@ async def _compare(conn: Connection, migrations: Sequence[Migration]) -> Status:
     return Status(applied, pending, waiting=[m for m in known.values() if m.on_request])
 
 
-def problem(found: Status) -> str | None:
-    """Why this code cannot work with a database of this status, and what to do; None when it can."""
-    if not found.pending:
-        return None
-    return f"Migration {found.pending[0].label} has not been applied: run python -m app migrate up."
+async def problem(conn: Connection, migrations: Sequence[Migration]) -> str | None:
+    """Why this code cannot work with this database, and what to do; None when it can."""
+    try:
+        return (await _compare(conn, migrations)).problem
+    except MigrationError as error:
+        return str(error)
 
 
 async def up(

@@ -9,7 +9,6 @@ from app.domain.model import AssignmentStatus, CompletionStatus, TicketStatus
 
 ACTIVE = frozenset({AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS})
 """The only definition of active. SQL says the same list, always positively."""
-ENDED = frozenset(AssignmentStatus) - ACTIVE
 
 TAKES_NO_ASSIGNMENT = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, TicketStatus.CANCELLED})
 

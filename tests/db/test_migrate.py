@@ -127,9 +127,9 @@ async def test_status_tells_applied_from_pending_and_writes_nothing(conn, folder
     status = await migrate.status(conn, folder)
     assert [m.version for m in status.applied] == [1, 2]
     assert [m.label for m in status.pending] == ["0003_first_boat"]
-    assert "0003_first_boat" in migrate.problem(status)
+    assert "0003_first_boat" in status.problem
     await migrate.up(conn, folder)
-    assert migrate.problem(await migrate.status(conn, folder)) is None
+    assert await migrate.problem(conn, read(folder)) is None
 
 
 async def test_what_runs_on_request_waits_for_its_number_and_holds_up_nothing_after_it(conn, folder):
@@ -138,7 +138,7 @@ async def test_what_runs_on_request_waits_for_its_number_and_holds_up_nothing_af
     (folder / "0005_cars.up.sql").write_text("CREATE TABLE cars (id int);")
     assert (await migrate.up(conn, folder))[-1] == "0005_cars"
     status = await migrate.status(conn, folder)
-    assert ([m.version for m in status.waiting], migrate.problem(status)) == ([4], None)
+    assert ([m.version for m in status.waiting], status.problem) == ([4], None)
     assert await migrate.up(conn, folder, to=4) == ["0004_sink"]
     assert (await migrate.status(conn, folder)).waiting == []
 

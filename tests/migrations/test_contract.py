@@ -38,7 +38,7 @@ async def test_it_waits_until_it_is_asked_for(empty_database):
         await migrate.up(conn, sql.MIGRATIONS)
         status = await migrate.status(conn, sql.MIGRATIONS)
     assert [m.version for m in status.waiting] == [CONTRACT]
-    assert migrate.problem(status) is None
+    assert status.problem is None
 
 
 async def test_it_refuses_while_something_does_not_add_up(empty_database):
