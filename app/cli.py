@@ -74,6 +74,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
     app = create_app(
         url,
         authenticator,
+        direct_url=settings.direct_url,
         pool_size=settings.database_pool_size,
         production=settings.production,
         allowed_hosts=hosts,
