@@ -98,9 +98,11 @@ class Feed:
             try:
                 async with listening(self._url, CHANNEL, self._look.set) as conn:
                     await self._follow_table(conn)
-            except Unavailable:
-                log.warning("feed_lost_its_connection")
-                await asyncio.sleep(LOOK_EVERY_S)
+            except Unavailable as lost:
+                log.warning("feed_lost_its_connection", cause=repr(lost.__cause__))
+            except Exception:
+                log.exception("fault")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def follow(
         self, db: Database, wanted: Wanted, since: Cursor | None = None
