@@ -17,6 +17,7 @@ from app.db.migration_files import read
 from app.db.pool import Database, Unavailable, open_database
 from app.feed import Feed
 from app.graphql.context import Context
+from app.graphql.fan_out import Shared
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.socket import Socket
@@ -74,11 +75,12 @@ def create_app(
     limits = limits or Limits()
     schema = build_schema(limits, production=production)
     streams = Streams(limits.streams)
+    shared = Shared()
     feed = Feed(direct_url or database_url)
 
     def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
         address = "" if connection.client is None else connection.client.host
-        return Context(opened[0], feed, None if verified is None else verified.actor, address)
+        return Context(opened[0], feed, shared, None if verified is None else verified.actor, address)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -50,3 +51,9 @@ async def migrate_whole(url: str) -> None:
     """Every migration, those that wait to be asked for among them."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

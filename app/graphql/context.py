@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,9 +12,10 @@ from starlette.requests import HTTPConnection
 from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
-from app.domain.model import Actor
+from app.domain.model import Actor, EngineerId
 from app.domain.policy import Reading, only_of
 from app.feed import Feed
+from app.graphql.fan_out import Shared
 from app.graphql.faults import Unauthenticated
 from app.graphql.loaders import Loaders
 from app.web.auth import Verified
@@ -27,9 +28,12 @@ NewContext: TypeAlias = "Callable[[HTTPConnection, Verified | None], Context]"
 class Context:
     db: Database
     feed: Feed
+    shared: Shared
     signed_in: Actor | None
     address: str
     """Of the client, as the server sees it."""
+    words: tuple[Hashable, ...] = ()
+    """Of a subscription: text, name and variables. Who says the same is told the same."""
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 
@@ -52,10 +56,14 @@ class Context:
         """Who pays for the operation. Those who have not signed in share with others at their address."""
         return f"address {self.address}" if self.signed_in is None else f"subject {self.signed_in.subject}"
 
+    @property
+    def confined_to(self) -> EngineerId | None:
+        """The engineer to whose own tickets the reader is confined; None for one who reads all."""
+        return None if self.signed_in is None else only_of(self.signed_in, Reading.TICKET)
+
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
-        confined = None if self.signed_in is None else only_of(self.signed_in, Reading.TICKET)
-        self.loaders = Loaders(self.db, self._asked, confined)
+        self.loaders = Loaders(self.db, self._asked, self.confined_to)
 
 
 class _FieldNames(Visitor):

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLError
@@ -13,6 +14,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.graphql.fan_out import SharingExecutor
 from app.graphql.faults import TimedOut, shown
 from app.graphql.guard import Guard
 from app.graphql.limits import Limits
@@ -33,7 +35,13 @@ class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
     def __init__(self, limits: Limits, *, production: bool) -> None:
-        super().__init__(query=Query, mutation=Mutation, subscription=Subscription, extensions=[_Steps])
+        super().__init__(
+            query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
+            extensions=[_Steps],
+            execution_context_class=SharingExecutor,
+        )
         self._limits = limits
         self._production = production
         self.guard = Guard(self._schema, limits, production=production)
@@ -43,8 +51,10 @@ class Schema(strawberry.Schema):
         self._show(result)
         return result
 
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
-        return self._shown(await super().stream(*args, **kwargs))
+    async def stream(self, query: str | None, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # type: ignore[override] # noqa: ANN401 - the rest by name
+        variables = orjson.dumps(kwargs["variable_values"], option=orjson.OPT_SORT_KEYS)
+        kwargs["context_value"].words = (query, kwargs["operation_name"], variables)
+        return self._shown(await super().stream(query, **kwargs))
 
     async def _shown(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[ExecutionResult, None]:
         async with aclosing(results):

@@ -31,6 +31,7 @@ from graphql import (
 )
 
 from app.config import Settings
+from tests.databases import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,12 +60,6 @@ class Running:
 
 def environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in OURS} | {"DATA_DIR": str(home)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import app.queries.assignments
 import app.queries.engineers
 import app.queries.equipment
+import app.queries.events
 import app.queries.tickets  # noqa: F401 - they load the statements
 from app.db import sql
 from app.db.pool import connect, open_database
@@ -107,6 +108,17 @@ CASES: list[Case] = [
         {"engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     ("assignments.assignment_as_answered", (5,), {"assignment_events_pkey"}),
+    (
+        "assignments.events_within",
+        ([7, 9, 50_000], [7, 9, 2**63 - 1], None, None, None, 500),
+        {"assignment_events_pkey", "engineer_assignments_sequence_once"},
+    ),
+    (
+        "assignments.events_within",
+        ([59_000], [59_900], None, ENGINEER, None, 500),
+        {"assignment_events_pkey"},
+    ),
+    ("assignments.newest_event", (), {"assignment_events_pkey"}),
     # Few of few: for more, PostgreSQL 15 rightly reads a table of this size whole.
     ("engineers.engineers_by_ids", (engineers(3),), {"engineers_pkey"}),
     ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
@@ -229,12 +241,12 @@ async def test_a_read_walks_its_index(full, statement, arguments, intended):
 async def test_a_plan_that_is_kept_for_all_values_walks_the_same_index(full, statement):
     intended = [names for name, _, names in CASES if name == statement]
     prepared = await full.prepare(TEXT[statement])
-    types = ", ".join(parameter.name for parameter in prepared.get_parameters())
-    nulls = ", ".join("NULL" for _ in prepared.get_parameters())
+    parameters = [parameter.name for parameter in prepared.get_parameters()]
+    types, nulls = (f"({', '.join(of)})" if of else "" for of in (parameters, ["NULL"] * len(parameters)))
     async with full.transaction():
         await full.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await full.execute(f"PREPARE kept ({types}) AS {TEXT[statement]}")
-        explained = await full.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE kept ({nulls})")
+        await full.execute(f"PREPARE kept {types} AS {TEXT[statement]}")
+        explained = await full.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE kept {nulls}")
         await full.execute("DEALLOCATE kept")
     assert indexes(explained) >= set.intersection(*intended), explained
 

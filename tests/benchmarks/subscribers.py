@@ -1,0 +1,174 @@
+"""Lets many subscribers follow while dispatchers work, and says when each heard of each change.
+
+python -m tests.benchmarks.subscribers [--subscribers 1000] [--changes 200] [--per-second 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+import orjson
+from websockets.asyncio.client import connect
+
+from app.db.pool import open_database
+from app.domain.model import Role
+from app.graphql.socket import PROTOCOL
+from app.web.auth import DevelopmentTokens
+from tests.databases import free_port, migrate_whole, new_database, new_server
+from tests.make import Make
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECRET = "a secret of thirty-two characters"  # noqa: S105 - of this benchmark only
+FOLLOW = """subscription { assignmentEvents { cursor type
+    ticket { id status currentAssignment { id status engineer { name } } } assignment { id } } }"""
+ASSIGN = (
+    "mutation($i: AssignTicketInput!) { assignTicket(input: $i) { __typename ... on Assignment { id } } }"
+)
+
+
+@dataclass
+class Subscriber:
+    heard: dict[str, float] = field(default_factory=dict)
+    repeated: int = 0
+
+    async def follow(self, url: str, token: str, ready: asyncio.Semaphore) -> None:
+        async with connect(url, subprotocols=[PROTOCOL], proxy=None, compression=None) as socket:
+            await socket.send(
+                orjson.dumps({"type": "connection_init", "payload": {"Authorization": token}}).decode()
+            )
+            await socket.recv()
+            message = {"id": "1", "type": "subscribe", "payload": {"query": FOLLOW}}
+            await socket.send(orjson.dumps(message).decode())
+            ready.release()
+            async for text in socket:
+                payload = orjson.loads(text)["payload"]
+                assignment_id = payload["data"]["assignmentEvents"]["assignment"]["id"]
+                self.repeated += assignment_id in self.heard
+                self.heard[assignment_id] = time.perf_counter()
+
+
+async def main(options: argparse.Namespace) -> None:
+    tokens = DevelopmentTokens(SECRET)
+    with new_server() as server:
+        async with new_database(server) as database:
+            await migrate_whole(database)
+            async with open_database(database, pool_size=2) as db:
+                make = Make(db)
+                engineer = await make.engineer()
+                tickets = [await make.ticket() for _ in range(options.changes)]
+            port = free_port()
+            env = os.environ | {"DATABASE_URL": database, "AUTH_DEV_SECRET": SECRET, "APP_ENV": "development"}
+            process = subprocess.Popen([sys.executable, "-m", "app", "serve", "--port", str(port)], env=env)  # noqa: ASYNC220
+            try:
+                await answering(port)
+                await measure(options, port, tokens, process.pid, str(engineer), tickets)
+            finally:
+                process.terminate()
+                process.wait()
+
+
+async def answering(port: int) -> None:
+    async with httpx.AsyncClient() as client:
+        while True:
+            try:
+                await client.get(f"http://127.0.0.1:{port}/livez")
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+async def measure(
+    options: argparse.Namespace,
+    port: int,
+    tokens: DevelopmentTokens,
+    pid: int,
+    engineer: str,
+    tickets: Sequence[str],
+) -> None:
+    empty = memory_mb(pid)
+    ready = asyncio.Semaphore(0)
+    subscribers = [Subscriber() for _ in range(options.subscribers)]
+    following = [
+        asyncio.create_task(subscriber.follow(f"ws://127.0.0.1:{port}/graphql", token_of(tokens, i), ready))
+        for i, subscriber in enumerate(subscribers)
+    ]
+    for _ in subscribers:
+        await ready.acquire()
+    await asyncio.sleep(1)
+    before, cpu = memory_mb(pid), cpu_s(pid)
+    committed: dict[str, float] = {}
+    headers = {"Authorization": token_of(tokens, 0)}
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
+
+        async def change(ticket: str) -> None:
+            given = {"i": {"ticketId": ticket, "engineerId": engineer}}
+            response = await client.post(
+                f"http://127.0.0.1:{port}/graphql", json={"query": ASSIGN, "variables": given}
+            )
+            committed[response.json()["data"]["assignTicket"]["id"]] = time.perf_counter()
+
+        changing = []
+        for ticket in tickets:
+            changing.append(asyncio.create_task(change(ticket)))
+            await asyncio.sleep(1 / options.per_second)
+        await asyncio.gather(*changing)
+    deadline = time.perf_counter() + 60
+    while time.perf_counter() < deadline and any(len(s.heard) < len(committed) for s in subscribers):
+        await asyncio.sleep(0.1)
+    waits = sorted(s.heard[a] - at for s in subscribers for a, at in committed.items() if a in s.heard)
+    told = sum(len(s.heard) for s in subscribers)
+    print(f"subscribers {len(subscribers)}, changes {len(committed)}, {options.per_second} a second")
+    print(f"told {told} of {len(subscribers) * len(committed)}, twice {sum(s.repeated for s in subscribers)}")
+    print(f"ms after the answer to who changed it: {quantiles(waits)}")
+    print(f"CPU of the server for each thing told: {(cpu_s(pid) - cpu) / max(told, 1) * 1e6:.0f} us")
+    print(
+        f"memory of the server: {empty:.0f} MB alone, {before:.0f} MB with all, {memory_mb(pid):.0f} MB after"
+    )
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+
+
+def token_of(tokens: DevelopmentTokens, subscriber: int) -> str:
+    """Fifty share a subject, as many as one may have."""
+    engineer = UUID(int=subscriber // 40)
+    return f"Bearer {tokens.sign(Role.AUDITOR if subscriber else Role.DISPATCHER, engineer, ttl_s=3600)}"
+
+
+def quantiles(waits: Sequence[float]) -> str:
+    cuts = statistics.quantiles(waits, n=100)
+    return f"p50 {cuts[49] * 1000:.0f}, p99 {cuts[98] * 1000:.0f}, worst {waits[-1] * 1000:.0f}"
+
+
+def memory_mb(pid: int) -> float:
+    return (
+        int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 1e6
+    )
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subscribers", type=int, default=1000)
+    parser.add_argument("--changes", type=int, default=200)
+    parser.add_argument("--per-second", type=float, default=20)
+    asyncio.run(main(parser.parse_args()))
