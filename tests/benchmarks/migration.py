@@ -354,7 +354,7 @@ class Bench:
                 async with probe.at_work():
                     yield course
             finally:
-                print(HEAD, *course.lines(probe.waits), "", sep="\n", flush=True)  # noqa: T201
+                print(HEAD, *course.lines(probe.waits), "", sep="\n", flush=True)
                 worked = f"{len(probe.waits)} operations, {probe.deadlocks} deadlocks"
                 self.notes.append(f"{application.__name__}: {worked}")
                 self.failures += probe.failures
@@ -399,7 +399,7 @@ def own_memory_mib(pid: int) -> float:
 
 
 def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    print(message, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -418,7 +418,7 @@ def main() -> None:
     finally:
         shutil.rmtree(home, ignore_errors=True)
     failures = [f"FAILED {times} times: {text}" for text, times in Counter(bench.failures).items()]
-    print(*bench.notes, *failures, sep="\n")  # noqa: T201
+    print(*bench.notes, *failures, sep="\n")
     sys.exit(1 if failures else 0)
 
 

@@ -72,7 +72,7 @@ async def main(options: argparse.Namespace) -> None:
                 tickets = [await make.ticket() for _ in range(options.changes)]
             port = free_port()
             env = os.environ | {"DATABASE_URL": database, "AUTH_DEV_SECRET": SECRET, "APP_ENV": "development"}
-            process = subprocess.Popen([sys.executable, "-m", "app", "serve", "--port", str(port)], env=env)  # noqa: ASYNC220
+            process = subprocess.Popen([sys.executable, "-m", "app", "serve", "--port", str(port)], env=env)
             try:
                 await answering(port)
                 await measure(options, port, tokens, process.pid, str(engineer), tickets)

@@ -6,14 +6,17 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import graphql
 import pytest
 
 from app import config
 from app.asgi import authenticator_of
+from app.graphql.schema import sdl
 from app.web.auth import ProviderTokens
 from app.web.claims import is_access_token
 
-SIGN_IN = (Path(__file__).parents[2] / "docs/sign-in.md").read_text(encoding="utf-8")
+SIGN_IN_PAGE = Path(__file__).parents[2] / "docs/sign-in.md"
+SIGN_IN = SIGN_IN_PAGE.read_text(encoding="utf-8")
 SETTINGS = {f.name.upper(): f.default for f in fields(config.Settings)}
 NOT_OURS = {"SSL_CERT_FILE"}
 # What each provider would put into the token of an engineer who may also audit.
@@ -59,3 +62,17 @@ def test_the_settings_of_each_provider_read_its_tokens(provider):
     assert is_access_token(header, claims)
     actor = authenticator.reading.actor({"sub": "s"} | claims)
     assert (actor.role, str(actor.engineer_id)) == ("engineer", "0190d3a4-5b6c-7d8e-9f01-23456789abcd")
+
+
+OPERATIONS = [
+    pytest.param(text, id=f"{page.name} {number}")
+    for page in sorted(SIGN_IN_PAGE.parent.rglob("*.md"))
+    for number, text in enumerate(
+        re.findall(r"```graphql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize("text", OPERATIONS)
+def test_an_operation_in_the_docs_is_valid(text):
+    assert graphql.validate(graphql.build_schema(sdl()), graphql.parse(text)) == []

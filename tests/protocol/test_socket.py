@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
+from app.domain.model import Role
 from app.graphql import socket as socket_module
 from app.graphql.limits import Limits
 from app.web.auth import DevelopmentTokens
@@ -396,3 +399,28 @@ async def test_limits_hold_here_too(talk):
     await talk.say(subscribe("1", "{ a: __typename " * 11 + "}" * 11))
     answer = await talk.hear()
     assert answer["payload"][0]["extensions"]["code"] == "QUERY_TOO_LARGE"
+
+
+async def test_an_event_is_read_once_for_all_who_ask_in_the_same_words(monkeypatch, serve, db, make):
+    held = await make.assigned()
+    sent: list[str] = []
+
+    async def watch(conn: Any) -> None:
+        conn.add_query_logger(lambda logged: sent.append(logged.query))
+
+    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
+    served = await serve()
+    engineer = DevelopmentTokens(SECRET).sign(Role.ENGINEER, held.engineer_id, ttl_s=60)
+    async with AsyncExitStack() as until_done:
+        talks = [await until_done.enter_async_context(talking(served.port)) for _ in range(10)]
+        talks.append(await until_done.enter_async_context(talking(served.port, signed_in=False)))
+        await talks[-1].sign_in({"Authorization": f"Bearer {engineer}"})
+        for talk in talks:
+            await talk.say(subscribe("1", FOLLOW))
+            assert await talk.is_well()
+        sent.clear()
+        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
+        heard = [(await talk.hear())["payload"]["data"]["assignmentEvents"] for talk in talks]
+    assert {event["type"] for event in heard} == {"accepted"}
+    # Once for those who see all, and once for the engineer.
+    assert len([query for query in sent if "FROM service_tickets" in query]) == 2
