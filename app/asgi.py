@@ -11,6 +11,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app import worker
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, Unavailable, open_database
@@ -66,7 +67,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_database(database_url, pool_size=pool_size) as db:
+        async with open_database(database_url, pool_size=pool_size) as db, worker.at_work(db):
             opened.append(db)
             yield
             opened.clear()

@@ -343,6 +343,8 @@ CREATE INDEX engineer_assignments_tier_active ON public.engineer_assignments USI
 
 CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
+CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
 
 CREATE INDEX service_tickets_search ON public.service_tickets USING gin (((((((ticket_number)::text || ' '::text) || COALESCE(customer_name, ''::text)) || ' '::text) || COALESCE(issue_category, ''::text))) public.gin_trgm_ops);

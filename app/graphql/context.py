@@ -21,6 +21,8 @@ class Context:
     signed_in: Actor | None
     address: str
     """Of the client, as the server sees it."""
+    idempotency_key: str | None = None
+    """Of the header, for the one mutation that the request then has."""
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 

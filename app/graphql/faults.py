@@ -36,6 +36,16 @@ class BadUserInput(GraphQLError):
         super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
 
 
+class KeyOfMany(GraphQLError):
+    """A header cannot say to which of several mutations it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Idempotency-Key is for one mutation; give each of several its idempotencyKey.",
+            extensions={"code": "BAD_USER_INPUT"},
+        )
+
+
 class TooLarge(GraphQLError):
     """The operation asks for more than one of the limits allows."""
 

@@ -96,7 +96,12 @@ class View:
 
     def _context(self, request: Request) -> Context:
         address = "" if request.client is None else request.client.host
-        return Context(self._database(), getattr(request.user, "actor", None), address)
+        return Context(
+            self._database(),
+            getattr(request.user, "actor", None),
+            address,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
 
 
 def _body(result: ExecutionResult) -> dict[str, Any]:

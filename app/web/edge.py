@@ -52,7 +52,7 @@ def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Mid
         CORSMiddleware,
         allow_origins=cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization"],
+        allow_headers=["Authorization", "Idempotency-Key"],
     )
     return [hosts, origins]
 
