@@ -20,6 +20,7 @@ from app.domain.errors import (
     IdempotencyKeyReused,
     StaleSequence,
     TicketNotFound,
+    TransitionNotAllowed,
 )
 from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
@@ -85,7 +86,12 @@ async def _run_locked(
     _refuse_others_work(locked, command)
     if command.seen_sequence not in (None, seen.last_sequence):
         raise StaleSequence(seen.last_sequence, seen.assignment)
-    change = decide(command, locked)
+    try:
+        change = decide(command, locked)
+    except TransitionNotAllowed as refused:
+        # What has ended does not say who holds the ticket now, and only who is refused wants to know.
+        refused.current_assignment = next(iter(await assignments.current_of_tickets(tx, [ticket.id])), None)
+        raise
     await assignments.save_change(
         tx,
         change.events,
