@@ -14,7 +14,7 @@ from starlette.routing import Route
 from app import worker
 from app.db import migrate, sql
 from app.db.migration_files import read
-from app.db.pool import Database, Unavailable, open_database
+from app.db.pool import Database, TimeLimits, Unavailable, open_database
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.view import View
@@ -49,11 +49,21 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
+def time_limits_of(settings: Settings) -> TimeLimits:
+    return TimeLimits(
+        connect_s=settings.database_connect_timeout_s,
+        acquire_s=settings.database_acquire_timeout_s,
+        lock_s=settings.database_lock_timeout_s,
+        statement_s=settings.database_statement_timeout_s,
+    )
+
+
 def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
     pool_size: int = 10,
+    time_limits: TimeLimits | None = None,
     limits: Limits | None = None,
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
@@ -67,7 +77,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_database(database_url, pool_size=pool_size) as db, worker.at_work(db):
+        async with (
+            open_database(database_url, pool_size=pool_size, limits=time_limits or TimeLimits()) as db,
+            worker.at_work(db),
+        ):
             opened.append(db)
             yield
             opened.clear()

@@ -53,7 +53,11 @@ async def run(
         return await _run_locked(tx, actor, decide, command, idempotency_key)
 
     # A twin of this request on another ticket may take the key first; the second try finds it taken.
-    return await db.in_transaction(work, retry_on=("idempotency_keys_pkey",))
+    return await db.in_transaction(
+        work,
+        retry_on=("idempotency_keys_pkey",),
+        turn=command.named_assignment or command.named_ticket,
+    )
 
 
 async def _run_locked(

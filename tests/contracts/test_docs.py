@@ -13,7 +13,9 @@ from app.asgi import authenticator_of
 from app.web.auth import ProviderTokens
 from app.web.claims import is_access_token
 
-SIGN_IN = (Path(__file__).parents[2] / "docs/sign-in.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+SIGN_IN = (DOCS / "sign-in.md").read_text(encoding="utf-8")
+RELIABILITY = (DOCS / "reliability.md").read_text(encoding="utf-8")
 SETTINGS = {f.name.upper(): f.default for f in fields(config.Settings)}
 NOT_OURS = {"SSL_CERT_FILE"}
 # What each provider would put into the token of an engineer who may also audit.
@@ -46,6 +48,13 @@ def test_defaults_are_told():
     told = re.findall(r"^\| `(\w+)` \|.*\| `(.+)` \|$", SIGN_IN, re.MULTILINE)
     assert dict(told) == {"AUTH_ROLE_CLAIM": "roles", "AUTH_ENGINEER_CLAIM": "engineer_id"}
     assert {name: SETTINGS[name] for name, _ in told} == dict(told)
+
+
+def test_time_limits_of_the_database_are_told():
+    told = re.findall(r"^\| `(DATABASE_\w+)` \| `(\d+)` \|", RELIABILITY, re.MULTILINE)
+    assert {name: int(default) for name, default in told} == {
+        name: default for name, default in SETTINGS.items() if name.endswith("_TIMEOUT_S")
+    }
 
 
 @pytest.mark.parametrize("provider", TOKENS)
