@@ -21,6 +21,7 @@ from app.graphql.view import View
 from app.web import auth, edge, health
 from app.web.claims import Reading
 from app.web.jwks import Keys
+from app.web.request_id import RequestId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -103,7 +104,7 @@ def create_app(
             Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
-        middleware=[Middleware(edge.SafeHeaders)],
+        middleware=[Middleware(RequestId), Middleware(edge.SafeHeaders)],
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )

@@ -22,6 +22,7 @@ from app.domain.errors import (
     TicketNotFound,
     TransitionNotAllowed,
 )
+from app.domain.model import UNKNOWN_ORIGIN, Origin
 from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
 
@@ -41,6 +42,7 @@ async def run(
     command: C,
     *,
     idempotency_key: str | None = None,
+    origin: Origin = UNKNOWN_ORIGIN,
 ) -> Assignment:
     """Do what `decide` decides; a repeat under the same key changes nothing and answers the same.
 
@@ -50,7 +52,7 @@ async def run(
         raise Forbidden(command.action)
 
     async def work(tx: Tx) -> Assignment:
-        return await _run_locked(tx, actor, decide, command, idempotency_key)
+        return await run_in(tx, actor, decide, command, idempotency_key=idempotency_key, origin=origin)
 
     # A twin of this request on another ticket may take the key first; the second try finds it taken.
     return await db.in_transaction(
@@ -60,13 +62,16 @@ async def run(
     )
 
 
-async def _run_locked(
+async def run_in(
     tx: Tx,
     actor: Actor,
     decide: Callable[[C, LockedTicket], Change],
     command: C,
-    idempotency_key: str | None,
+    *,
+    idempotency_key: str | None = None,
+    origin: Origin = UNKNOWN_ORIGIN,
 ) -> Assignment:
+    """As `run`, within a transaction of the caller."""
     ticket = await _lock(tx, command)
     seen = await assignments.situation(
         tx,
@@ -100,6 +105,8 @@ async def _run_locked(
         tx,
         change.events,
         actor=actor.subject,
+        origin=origin,
+        details=change.details,
         ticket_id=ticket.id,
         ticket_status=change.ticket_status,
         now=seen.now,

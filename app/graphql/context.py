@@ -9,7 +9,7 @@ from graphql import DocumentNode, FieldNode, Visitor, visit
 from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
-from app.domain.model import Actor
+from app.domain.model import UNKNOWN_ORIGIN, Actor, Origin
 from app.domain.policy import Reading, only_of
 from app.graphql.faults import Unauthenticated
 from app.graphql.loaders import Loaders
@@ -23,6 +23,7 @@ class Context:
     """Of the client, as the server sees it."""
     idempotency_key: str | None = None
     """Of the header, for the one mutation that the request then has."""
+    origin: Origin = UNKNOWN_ORIGIN
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_type_hints
 
 import strawberry
 
-from app.commands import accept, assign, cancel, complete, escalate, rate, reassign, reject, start
+from app.commands import accept, assign, cancel, complete, correct, escalate, rate, reassign, reject, start
 from app.commands.command import Command
 from app.commands.run import run
 from app.domain import values
@@ -36,7 +36,9 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
         try:
             key = _key(input, info.context.idempotency_key)
             wish = command(**_given(command, input))
-            return await run(info.context.db, actor, decide, wish, idempotency_key=key)
+            return await run(
+                info.context.db, actor, decide, wish, idempotency_key=key, origin=info.context.origin
+            )
         except DomainError as refused:
             return as_data(refused)
         finally:
@@ -114,3 +116,4 @@ class Mutation:
     complete_assignment = mutation(complete)
     cancel_assignment = mutation(cancel)
     rate_assignment = mutation(rate)
+    correct_time_spent = mutation(correct)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from app.domain.model import Origin
 from app.graphql import media_types
 from app.graphql.context import Context
 from app.graphql.request import MAX_BODY_BYTES, NotServed, read
@@ -96,11 +97,13 @@ class View:
 
     def _context(self, request: Request) -> Context:
         address = "" if request.client is None else request.client.host
+        verified = getattr(request.user, "verified", None)
         return Context(
             self._database(),
-            getattr(request.user, "actor", None),
+            verified and verified.actor,
             address,
             idempotency_key=request.headers.get("idempotency-key"),
+            origin=Origin(request.state.request_id, verified and verified.token_id),
         )
 
 
