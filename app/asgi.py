@@ -12,9 +12,11 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from app import worker
 from app.db import migrate, sql
 from app.db.migration_files import read
-from app.db.pool import Database, Unavailable, open_database
+from app.db.pool import Database, TimeLimits, Unavailable, open_database
+from app.domain.model import Origin
 from app.feed import Feed
 from app.graphql.context import Context
 from app.graphql.fan_out import Shared
@@ -23,7 +25,7 @@ from app.graphql.schema import build_schema
 from app.graphql.socket import Socket
 from app.graphql.streams import Streams
 from app.graphql.view import View
-from app.web import auth, edge, health
+from app.web import auth, edge, health, request_id
 from app.web.claims import Reading
 from app.web.jwks import Keys
 
@@ -54,12 +56,22 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
+def time_limits_of(settings: Settings) -> TimeLimits:
+    return TimeLimits(
+        connect_s=settings.database_connect_timeout_s,
+        acquire_s=settings.database_acquire_timeout_s,
+        lock_s=settings.database_lock_timeout_s,
+        statement_s=settings.database_statement_timeout_s,
+    )
+
+
 def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
     direct_url: str | None = None,
     pool_size: int = 10,
+    time_limits: TimeLimits | None = None,
     limits: Limits | None = None,
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
@@ -79,13 +91,29 @@ def create_app(
     feed = Feed(direct_url or database_url)
 
     def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
-        address = "" if connection.client is None else connection.client.host
-        return Context(opened[0], feed, shared, None if verified is None else verified.actor, address)
+        return Context(
+            opened[0],
+            feed,
+            shared,
+            signed_in=None if verified is None else verified.actor,
+            address="" if connection.client is None else connection.client.host,
+            # What a socket said when it opened is of no one mutation.
+            idempotency_key=connection.headers.get("idempotency-key")
+            if connection.scope["type"] == "http"
+            else None,
+            origin=Origin(request_id.of(connection), None if verified is None else verified.token_id),
+        )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
-            open_database(database_url, pool_size=pool_size, changed=feed.changed) as db,
+            open_database(
+                database_url,
+                pool_size=pool_size,
+                limits=time_limits or TimeLimits(),
+                changed=feed.changed,
+            ) as db,
+            worker.at_work(db),
             asyncio.TaskGroup() as background,
         ):
             opened.append(db)
@@ -114,7 +142,7 @@ def create_app(
             Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
-        middleware=[Middleware(edge.SafeHeaders)],
+        middleware=[Middleware(request_id.RequestId), Middleware(edge.SafeHeaders)],
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )

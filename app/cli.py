@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import config, dev, doctor, seed, telemetry
-from app.asgi import authenticator_of, create_app
+from app.asgi import authenticator_of, create_app, time_limits_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
@@ -76,6 +76,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
         authenticator,
         direct_url=settings.direct_url,
         pool_size=settings.database_pool_size,
+        time_limits=time_limits_of(settings),
         production=settings.production,
         allowed_hosts=hosts,
         cors_origins=settings.cors_origins,

@@ -49,6 +49,14 @@ class Settings:
         "", "The same without a pooler between, for migrations; DATABASE_URL when unset."
     )
     database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
+    database_connect_timeout_s: int = _setting(3, "Seconds until a new connection is given up.")
+    database_acquire_timeout_s: int = _setting(
+        2, "Seconds that a request waits for a free connection before it is told UNAVAILABLE."
+    )
+    database_lock_timeout_s: int = _setting(
+        5, "Seconds that a change waits for another change of the same ticket."
+    )
+    database_statement_timeout_s: int = _setting(10, "Seconds that one statement may take.")
     auth_dev_secret: str = _setting(
         "", "What `token` signs with and the server accepts; development only, 32 characters or more."
     )

@@ -121,11 +121,24 @@ END $_$;
 CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE last public.assignment_events;
 BEGIN
     -- The customer's word may come later; how the assignment went may not change any more.
     NEW.customer_rating := OLD.customer_rating;
     NEW.customer_feedback := OLD.customer_feedback;
     NEW.updated_at := OLD.updated_at;
+    -- Its hours may, when the newest event of the assignment says exactly this: from what, and to what.
+    IF NEW.time_spent_hours IS DISTINCT FROM OLD.time_spent_hours THEN
+        SELECT e.* INTO last FROM public.assignment_events e
+        WHERE e.ticket_id = OLD.ticket_id AND e.assignment_id = OLD.id
+        ORDER BY e.id DESC LIMIT 1;
+        IF last.type = 'hours_corrected'
+            AND (last.details->>'time_spent_hours_before')::numeric IS NOT DISTINCT FROM OLD.time_spent_hours
+            AND (last.assignment->>'time_spent_hours')::numeric IS NOT DISTINCT FROM NEW.time_spent_hours
+        THEN
+            NEW.time_spent_hours := OLD.time_spent_hours;
+        END IF;
+    END IF;
     IF NEW IS DISTINCT FROM OLD THEN
         RAISE EXCEPTION 'assignment % has ended as % and does not change', OLD.id, OLD.status
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'ended_assignment_is_kept';
@@ -141,10 +154,15 @@ CREATE TABLE public.assignment_events (
     actor text NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
     assignment jsonb NOT NULL,
-    CONSTRAINT assignment_events_type_check CHECK ((type = ANY (ARRAY['assigned'::text, 'accepted'::text, 'rejected'::text, 'started'::text, 'completed'::text, 'failed'::text, 'escalated'::text, 'reassigned'::text, 'cancelled'::text, 'rated'::text])))
+    request_id text,
+    token_id text,
+    details jsonb,
+    CONSTRAINT assignment_events_type_check CHECK ((type = ANY (ARRAY['assigned'::text, 'accepted'::text, 'rejected'::text, 'started'::text, 'completed'::text, 'failed'::text, 'escalated'::text, 'reassigned'::text, 'cancelled'::text, 'rated'::text, 'hours_corrected'::text, 'overdue'::text])))
 );
 
 COMMENT ON TABLE public.assignment_events IS 'What happened to which assignment, who did it, and the row as it was afterwards. Append only.';
+
+COMMENT ON COLUMN public.assignment_events.details IS 'What the row does not say: of a correction, the hours before it and the reason.';
 
 ALTER TABLE public.assignment_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_events_id_seq
@@ -342,6 +360,8 @@ CREATE UNIQUE INDEX engineer_assignments_one_active ON public.engineer_assignmen
 CREATE INDEX engineer_assignments_tier_active ON public.engineer_assignments USING btree (assignment_tier, ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
 
 CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
+
+CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def new_server() -> Iterator[str]:
+def new_server(**settings: str) -> Iterator[str]:
     """The URL of the maintenance database of a server of its own, gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="baton-test-"))
     home.chmod(0o755)  # as root, the server runs as somebody else
     try:
-        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"}) as url:
+        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"} | settings) as url:
             yield url
     finally:
         shutil.rmtree(home, ignore_errors=True)

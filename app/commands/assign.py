@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.commands.command import ALWAYS, Command, command, given
+from app.commands.command import ALWAYS, EXPECTED_SEQUENCE, Command, command, given
 from app.commands.locked_ticket import Change, LockedTicket
 from app.domain import values
 from app.domain.errors import (
@@ -43,11 +43,7 @@ class AssignTicket(Command):
     type: AssignmentType = given(
         "AUTO when a rule chose, MANUAL when a person did.", default=AssignmentType.MANUAL
     )
-    expected_sequence: int | None = given(
-        "The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on.",
-        values.sequence,
-        default=None,
-    )
+    expected_sequence: int | None = given(*EXPECTED_SEQUENCE, default=None)
 
 
 def assign_ticket(wish: AssignTicket, locked: LockedTicket) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
+from app.domain import values
 from app.domain.errors import Forbidden, IdempotencyKeyReused, InvalidInput
 from app.domain.lifecycle import Action  # noqa: TC001 - the API reads a command's annotations at run time
 
@@ -16,6 +17,12 @@ T = TypeVar("T")
 
 ALWAYS = (Forbidden, InvalidInput, IdempotencyKeyReused)
 """The refusals that every command can give."""
+
+EXPECTED_SEQUENCE = (
+    "The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on.",
+    values.sequence,
+)
+"""What a command's `expected_sequence` is given by."""
 
 
 def given(description: str, check: Check | None = None, *, default: Any = MISSING) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import ALWAYS, Command, command, given
+from app.commands.command import ALWAYS, EXPECTED_SEQUENCE, Command, command, given
 from app.commands.locked_ticket import Change, LockedTicket
 from app.domain import values
 from app.domain.errors import (
@@ -57,11 +57,7 @@ class EscalateTicket(Command):
     next_tier_name: str | None = given(
         "Another name for the tier, where yours differs.", values.text(values.SHORT), default=None
     )
-    expected_sequence: int | None = given(
-        "The highest sequence of the ticket that you have seen. Refused when there is a newer one.",
-        values.sequence,
-        default=None,
-    )
+    expected_sequence: int | None = given(*EXPECTED_SEQUENCE, default=None)
 
 
 def escalate_ticket(wish: EscalateTicket, locked: LockedTicket) -> Change:

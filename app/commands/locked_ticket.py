@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
 class Change:
     """What a command decided: assignments as they are after it, by sequence, each with its event.
 
-    None as `ticket_status` leaves the ticket as it is.
+    None as `ticket_status` leaves the ticket as it is. `details` is what the events say besides.
     """
 
     events: tuple[tuple[EventType, Assignment], ...]
     ticket_status: TicketStatus | None
+    details: Mapping[str, object] | None = None
 
     @property
     def answer(self) -> Assignment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import ALWAYS, Command, command, given
+from app.commands.command import ALWAYS, EXPECTED_SEQUENCE, Command, command, given
 from app.commands.locked_ticket import Change, LockedTicket
 from app.domain import values
 from app.domain.errors import (
@@ -41,11 +41,7 @@ class ReassignTicket(Command):
     reason: str = given(
         "Why it is handed over; both assignments keep it.", values.text(values.LONG, required=True)
     )
-    expected_sequence: int | None = given(
-        "The highest sequence of the ticket that you have seen. Refused when there is a newer one.",
-        values.sequence,
-        default=None,
-    )
+    expected_sequence: int | None = given(*EXPECTED_SEQUENCE, default=None)
 
 
 def reassign_ticket(wish: ReassignTicket, locked: LockedTicket) -> Change:

@@ -5,9 +5,11 @@ Five round trips for every mutation: BEGIN, the lock, the situation, the change,
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
+
+import orjson
 
 from app.commands.command import Command
 from app.commands.locked_ticket import Change, LockedTicket
@@ -18,7 +20,9 @@ from app.domain.errors import (
     IdempotencyKeyReused,
     StaleSequence,
     TicketNotFound,
+    TransitionNotAllowed,
 )
+from app.domain.model import UNKNOWN_ORIGIN, Origin
 from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
 
@@ -38,6 +42,7 @@ async def run(
     command: C,
     *,
     idempotency_key: str | None = None,
+    origin: Origin = UNKNOWN_ORIGIN,
 ) -> Assignment:
     """Do what `decide` decides; a repeat under the same key changes nothing and answers the same.
 
@@ -47,19 +52,26 @@ async def run(
         raise Forbidden(command.action)
 
     async def work(tx: Tx) -> Assignment:
-        return await _run_locked(tx, actor, decide, command, idempotency_key)
+        return await run_in(tx, actor, decide, command, idempotency_key=idempotency_key, origin=origin)
 
     # A twin of this request on another ticket may take the key first; the second try finds it taken.
-    return await db.in_transaction(work, retry_on=("idempotency_keys_pkey",))
+    return await db.in_transaction(
+        work,
+        retry_on=("idempotency_keys_pkey",),
+        turn=command.named_assignment or command.named_ticket,
+    )
 
 
-async def _run_locked(
+async def run_in(
     tx: Tx,
     actor: Actor,
     decide: Callable[[C, LockedTicket], Change],
     command: C,
-    idempotency_key: str | None,
+    *,
+    idempotency_key: str | None = None,
+    origin: Origin = UNKNOWN_ORIGIN,
 ) -> Assignment:
+    """As `run`, within a transaction of the caller."""
     ticket = await _lock(tx, command)
     seen = await assignments.situation(
         tx,
@@ -83,11 +95,18 @@ async def _run_locked(
     _refuse_others_work(locked, command)
     if command.seen_sequence not in (None, seen.last_sequence):
         raise StaleSequence(seen.last_sequence, seen.assignment)
-    change = decide(command, locked)
+    try:
+        change = decide(command, locked)
+    except TransitionNotAllowed as refused:
+        # What has ended does not say who holds the ticket now, and only who is refused wants to know.
+        refused.current_assignment = next(iter(await assignments.current_of_tickets(tx, [ticket.id])), None)
+        raise
     await assignments.save_change(
         tx,
         change.events,
         actor=actor.subject,
+        origin=origin,
+        details=change.details,
         ticket_id=ticket.id,
         ticket_status=change.ticket_status,
         now=seen.now,
@@ -120,5 +139,15 @@ def _refuse_others_work(locked: LockedTicket, command: Command) -> None:
 
 
 def _hash(command: Command) -> bytes:
-    """The same for the same wish, whatever process it reaches."""
-    return sha256(repr((type(command).__name__, astuple(command))).encode()).digest()  # type: ignore[call-overload]
+    """The same for the same wish, whatever process or release it reaches.
+
+    A field that says what it would say by itself is left out, so that a field that a later release adds
+    changes no hash. Values are compared as checked: 1.5 hours are 1.50.
+    """
+    given = {
+        f.name: getattr(command, f.name)
+        for f in fields(command)  # type: ignore[arg-type] # every command is a dataclass
+        if getattr(command, f.name) != f.default
+    }
+    wish = [type(command).__name__, given]
+    return sha256(orjson.dumps(wish, default=str, option=orjson.OPT_SORT_KEYS)).digest()

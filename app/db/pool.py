@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 import asyncpg
 
@@ -29,9 +30,12 @@ _SESSION = {
     # Measured on our statements: both cost more than they give on reads this short.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
-    "lock_timeout": "5s",
-    "statement_timeout": "15s",
-    "idle_in_transaction_session_timeout": "10s",
+    # A server of ours that is frozen or cut off lets go of its ticket before the others give up.
+    "idle_in_transaction_session_timeout": "4s",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30s",
 }
 _TAKE_TURNS_AGAIN = (
     asyncpg.SerializationError,
@@ -39,17 +43,33 @@ _TAKE_TURNS_AGAIN = (
     # A migration changed a table between two uses of a prepared statement.
     asyncpg.InvalidCachedStatementError,
 )
-# Whatever the reason why there is no connection, the request is not to blame for it.
-_NOT_CONNECTED = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
-_LOST = (
+_DROPPED = (
     OSError,
-    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""The connection is gone, and with it what was not committed. TimeoutError is an OSError, too."""
+_LOST = (
+    *_DROPPED,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # A standby, or a server that was told to take no writes.
+    asyncpg.ReadOnlySQLTransactionError,
 )
+# Whatever the reason why there is no connection, the request is not to blame for it.
+_NOT_CONNECTED = (*_DROPPED, asyncpg.PostgresError)
+_ROLLED_BACK = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+"""Of all that can come back for a COMMIT, what says for sure that nothing happened."""
+_ANSWER_ON_ITS_WAY_S = 2
 
 T = TypeVar("T")
 
@@ -58,17 +78,48 @@ class Unavailable(Exception):
     """The database did not answer in time, or not at all. Nothing is known to be wrong with the request."""
 
 
-@dataclass(frozen=True, slots=True)
+class OutcomeUnknown(Unavailable):
+    """COMMIT was sent, and nothing says whether it happened. Only who can tell a repeat may try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """How long each step may take."""
+
+    connect_s: float = 3
+    acquire_s: float = 2
+    """Waiting for a free connection of the pool."""
+    lock_s: float = 5
+    statement_s: float = 10
+
+    @property
+    def session(self) -> dict[str, str]:
+        """As the database keeps them."""
+        return _SESSION | {
+            "lock_timeout": f"{self.lock_s * 1000:.0f}ms",
+            "statement_timeout": f"{self.statement_s * 1000:.0f}ms",
+        }
+
+
+_DEFAULT_LIMITS = TimeLimits()
+
+
+@dataclass(slots=True, eq=False)
 class Database:
     pool: asyncpg.Pool[Any]
-    acquire_timeout_s: float = 5
+    limits: TimeLimits = _DEFAULT_LIMITS
     changed: Callable[[], object] = lambda: None
     """Called when a transaction that may have changed something was committed."""
+    _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+    _turns: WeakValueDictionary[Hashable, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False
+    )
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
+        """Raises Unavailable, also where the block meets a fault of the database."""
         try:
-            conn = await self.pool.acquire(timeout=self.acquire_timeout_s)
+            conn = await self.pool.acquire(timeout=self.limits.acquire_s)
         except _NOT_CONNECTED as error:
             raise Unavailable from error
         try:
@@ -78,62 +129,169 @@ class Database:
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
         finally:
-            await self.pool.release(conn)
+            # The answer is there; a connection that cannot be given back has been dropped by the pool.
+            with suppress(*_LOST):
+                await self.pool.release(conn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
-        """Commit when the block ends, roll back when it raises."""
-        async with self.connection() as conn, conn.transaction():
-            yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
+        """Commit when the block ends, roll back when it raises. Raises Unavailable."""
+        async with self.connection() as conn:
+            transaction = conn.transaction()
+            await transaction.start()
+            try:
+                yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
+            except _DROPPED:
+                # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
+                with suppress(asyncpg.InterfaceError):
+                    conn.terminate()
+                raise
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await _commit(conn, transaction)
 
     async def in_transaction(
-        self, work: Callable[[Tx], Awaitable[T]], *, retry_on: Collection[str] = ()
+        self,
+        work: Callable[[Tx], Awaitable[T]],
+        *,
+        retry_on: Collection[str] = (),
+        turn: Hashable | None = None,
     ) -> T:
-        """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival was in the way.
+        """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival or a fault was in the way.
 
-        `retry_on` names unique constraints that only a rival's insert can violate.
+        It is done to its end, though the caller be cancelled meanwhile. `retry_on` names unique constraints
+        that only a rival's insert can violate. Of works with the same `turn`, the later wait for the first
+        without a connection, so that a ticket that everybody wants leaves connections for the others.
+
+        Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with self.transaction() as tx:
-                    answer = await work(tx)
-                self.changed()
-                return answer  # noqa: TRY300 - an else would be further from its try than readers look
-            except asyncpg.UniqueViolationError as error:
-                if error.constraint_name not in retry_on or attempt == ATTEMPTS:
-                    raise
-            except _TAKE_TURNS_AGAIN as error:
-                if attempt == ATTEMPTS:
+        task = asyncio.create_task(self._attempts(work, retry_on, turn))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def finish(self) -> None:
+        """Wait for every transaction that has begun, also those whose callers have left."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever still waits is told; asyncio need not say that nobody was
+
+    async def _attempts(
+        self, work: Callable[[Tx], Awaitable[T]], retry_on: Collection[str], turn: Hashable | None
+    ) -> T:
+        async with self._taking_turns(turn):
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    async with self.transaction() as tx:
+                        answer = await work(tx)
+                    self.changed()
+                    return answer  # noqa: TRY300 - an else would be further from its try than readers look
+                except asyncpg.UniqueViolationError as error:
+                    if error.constraint_name not in retry_on or attempt == ATTEMPTS:
+                        raise
+                except _TAKE_TURNS_AGAIN as error:
+                    if attempt == ATTEMPTS:
+                        raise Unavailable from error
+                except asyncpg.LockNotAvailableError as error:
                     raise Unavailable from error
-            except asyncpg.LockNotAvailableError as error:
-                raise Unavailable from error
-            # Rivals that met once should not meet again at the same moment.
-            await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
+                except Unavailable as error:
+                    if attempt == ATTEMPTS or not _may_be_tried_again(error):
+                        raise
+                # Rivals that met once should not meet again at the same moment.
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
         raise AssertionError
+
+    @asynccontextmanager
+    async def _taking_turns(self, turn: Hashable | None) -> AsyncIterator[None]:
+        lock = asyncio.Lock() if turn is None else self._turns.setdefault(turn, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self.limits.lock_s):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise Unavailable from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _may_be_tried_again(error: Unavailable) -> bool:
+    """Not what is unknown, and not what took its time already."""
+    cause = error.__cause__
+    return (
+        not isinstance(error, OutcomeUnknown)
+        and isinstance(cause, _DROPPED)
+        and not isinstance(cause, TimeoutError)
+    )
+
+
+async def _commit(conn: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Raises OutcomeUnknown unless the server says that it happened, or for sure that it did not."""
+    warnings: list[str] = []
+
+    def listen(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
+        if message.severity_en == "WARNING":
+            warnings.append(message.message)
+
+    # A server that gives up waiting for its standby says COMMIT, and warns that it may be lost yet.
+    conn.add_log_listener(listen)
+    try:
+        await transaction.commit()
+    except _ROLLED_BACK:
+        raise
+    except Exception as error:
+        raise OutcomeUnknown from error
+    finally:
+        with suppress(asyncpg.InterfaceError):
+            conn.remove_log_listener(listen)
+    if warnings:
+        raise OutcomeUnknown from asyncpg.PostgresWarning(warnings[0])
 
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, pool_size: int, changed: Callable[[], object] = lambda: None
+    url: str,
+    *,
+    pool_size: int,
+    limits: TimeLimits = _DEFAULT_LIMITS,
+    changed: Callable[[], object] = lambda: None,
 ) -> AsyncIterator[Database]:
     """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start."""
     try:
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=pool_size, timeout=5, command_timeout=20, server_settings=_SESSION
+            url,
+            min_size=1,
+            max_size=pool_size,
+            timeout=limits.connect_s,
+            # The server's own limit comes first, as long as there is a server to keep it.
+            command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
+            server_settings=limits.session,
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error
+    db = Database(pool, limits, changed)
     try:
-        yield Database(pool, changed=changed)
+        yield db
     finally:
-        await pool.close()
+        await db.finish()
+        # A reader that hangs must not keep the process from ending.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits.acquire_s):
+                await pool.close()
 
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Connection]:
     """One connection of its own without time limits, for migrations."""
     try:
-        conn = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "baton"})
+        conn = await asyncpg.connect(
+            url, timeout=_DEFAULT_LIMITS.connect_s, server_settings={"application_name": "baton"}
+        )
     except _NOT_CONNECTED as error:
         raise Unavailable from error
     try:

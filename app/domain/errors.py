@@ -7,7 +7,7 @@ and its place in the REFUSALS of the commands that give it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -33,8 +33,8 @@ class RefusalCode(StrEnum):
     INVALID_INPUT = "INVALID_INPUT"
 
 
-def _says(description: str) -> Any:  # noqa: ANN401 - a dataclass field takes the type of its annotation
-    return field(metadata={"description": description})
+def _says(description: str, default: object = MISSING) -> Any:  # noqa: ANN401 - takes the type of its annotation
+    return field(default=default, metadata={"description": description})
 
 
 @dataclass(eq=False)
@@ -104,6 +104,7 @@ class TransitionNotAllowed(DomainError):
 
     assignment: Assignment = _says("The assignment as it is now.")
     action: Action = _says("What was asked for.")
+    current_assignment: Assignment | None = _says("Who holds the ticket now; null when nobody does.", None)
     template = "An assignment that is {assignment.status} cannot {action}."
 
 

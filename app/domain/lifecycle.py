@@ -10,6 +10,8 @@ from app.domain.model import AssignmentStatus, CompletionStatus, TicketStatus
 ACTIVE = frozenset({AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS})
 """The only definition of active. SQL says the same list, always positively."""
 
+ENDED = frozenset(AssignmentStatus) - ACTIVE
+
 TAKES_NO_ASSIGNMENT = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, TicketStatus.CANCELLED})
 
 
@@ -25,6 +27,7 @@ class Action(StrEnum):
     REASSIGN = "reassign"
     CANCEL = "cancel"
     RATE = "rate"
+    CORRECT = "correct"
 
 
 ALLOWED_FROM = MappingProxyType(
@@ -40,6 +43,8 @@ ALLOWED_FROM = MappingProxyType(
         Action.RATE: frozenset(
             {AssignmentStatus.COMPLETED, AssignmentStatus.FAILED, AssignmentStatus.ESCALATED}
         ),
+        # Who was called off may have worked before.
+        Action.CORRECT: ENDED,
     }
 )
 
@@ -67,3 +72,5 @@ class EventType(StrEnum):
     REASSIGNED = "reassigned"
     CANCELLED = "cancelled"
     RATED = "rated"
+    HOURS_CORRECTED = "hours_corrected"
+    OVERDUE = "overdue"

@@ -80,6 +80,17 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """By which request and which token a change came, for who looks into it later."""
+
+    request_id: str | None = None
+    token_id: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Engineer:
     id: EngineerId
     name: str

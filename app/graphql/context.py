@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
-from app.domain.model import Actor, EngineerId
+from app.domain.model import UNKNOWN_ORIGIN, Actor, EngineerId, Origin
 from app.domain.policy import Reading, only_of
 from app.feed import Feed
 from app.graphql.fan_out import Shared
@@ -32,6 +32,9 @@ class Context:
     signed_in: Actor | None
     address: str
     """Of the client, as the server sees it."""
+    idempotency_key: str | None = None
+    """Of the header, for the one mutation that the request then has."""
+    origin: Origin = UNKNOWN_ORIGIN
     words: tuple[Hashable, ...] = ()
     """Of a subscription: text, name and variables. Who says the same is told the same."""
     _asked: frozenset[str] = frozenset()

@@ -98,6 +98,7 @@ _describe(
     REASSIGN="Hand the ticket to a colleague.",
     CANCEL="Take the ticket back.",
     RATE="Keep the customer's rating.",
+    CORRECT="Set its hours right.",
 )
 _describe(
     RefusalCode,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError
 
-from app.db.pool import Unavailable
+from app.db.pool import OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     from app.domain.errors import InvalidInput
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _LARGEST_INT = 2**31 - 1
+RETRY_AFTER_S = 1
+_UNAVAILABLE = {
+    Unavailable: "The service cannot reach its database; try again shortly.",
+    OutcomeUnknown: "The database did not say whether the change was made; send it again shortly with the"
+    " same idempotencyKey, or look first if it had none.",
+}
 
 
 class Unauthenticated(GraphQLError):
@@ -34,6 +40,16 @@ class BadUserInput(GraphQLError):
 
     def __init__(self, refused: InvalidInput) -> None:
         super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
+
+
+class KeyOfMany(GraphQLError):
+    """A header cannot say to which of several mutations it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Idempotency-Key is for one mutation; give each of several its idempotencyKey.",
+            extensions={"code": "BAD_USER_INPUT"},
+        )
 
 
 class TooLarge(GraphQLError):
@@ -90,7 +106,7 @@ def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
-        return _with_code(error, "UNAVAILABLE", "The service cannot reach its database; try again shortly.")
+        return _with_code(error, "UNAVAILABLE", _UNAVAILABLE[type(cause)], retryAfterSeconds=RETRY_AFTER_S)
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
         # One of ours, or of the GraphQL language itself: syntax, validation, variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
@@ -107,7 +123,7 @@ def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     )
 
 
-def _with_code(error: GraphQLError, code: str, message: str, **more: str) -> GraphQLError:
+def _with_code(error: GraphQLError, code: str, message: str, **more: object) -> GraphQLError:
     extensions = {**(error.extensions or {}), "code": code, **more}
     return GraphQLError(
         message,

@@ -23,7 +23,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.graphql.buckets import Buckets
-from app.graphql.faults import RateLimited, TooLarge
+from app.graphql.faults import KeyOfMany, RateLimited, TooLarge
 from app.graphql.measure import Ruler, Shapes, Size, pages_of
 
 if TYPE_CHECKING:
@@ -100,6 +100,12 @@ class Guard:
             whole.add(size)
             if node is runs:
                 cost = size.cost
+                if (
+                    size.width > 1
+                    and operation.context.idempotency_key
+                    and node.operation is OperationType.MUTATION
+                ):
+                    raise KeyOfMany
         # Those that will not run are validated, too.
         self._check("depth", whole.depth)
         self._check("aliases", whole.aliases)

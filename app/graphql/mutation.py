@@ -12,18 +12,18 @@ from typing import Annotated, Any, Union, get_type_hints
 
 import strawberry
 
-from app.commands import accept, assign, cancel, complete, escalate, rate, reassign, reject, start
+from app.commands import accept, assign, cancel, complete, correct, escalate, rate, reassign, reject, start
 from app.commands.command import Command
 from app.commands.run import run
 from app.domain import values
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, InvalidInput
 from app.graphql.context import Info
 from app.graphql.hints import graphql_type
 from app.graphql.refusals import REFUSAL_TYPES, as_data
 from app.graphql.types import Assignment
 
 _KEY = "idempotency_key"
-_check_key = values.text(values.SHORT)
+_check_key = values.text(values.SHORT, required=True)
 
 
 def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
@@ -34,9 +34,11 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
     async def resolve(self, info, input):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001 - annotated below
         actor = info.context.actor
         try:
-            key = _check_key("idempotencyKey", getattr(input, _KEY) or "")
+            key = _key(input, info.context.idempotency_key)
             wish = command(**_given(command, input))
-            return await run(info.context.db, actor, decide, wish, idempotency_key=key)
+            return await run(
+                info.context.db, actor, decide, wish, idempotency_key=key, origin=info.context.origin
+            )
         except DomainError as refused:
             return as_data(refused)
         finally:
@@ -63,8 +65,9 @@ def _input_type(command: type[Command]) -> type:
         namespace[f.name] = strawberry.field(**described)
     namespace["__annotations__"][_KEY] = str | None
     namespace[_KEY] = strawberry.field(
-        description="Your own name for this wish, up to 200 characters. Sent again with the same input, it"
-        " changes nothing and answers the same; with another input it is refused.",
+        description="Your own name for this wish, up to 200 characters; the header Idempotency-Key says the"
+        " same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with"
+        " another input it is refused.",
         default=strawberry.UNSET,
     )
     return strawberry.input(
@@ -88,6 +91,16 @@ def _given(command: type[Command], input: object) -> dict[str, object]:
     }
 
 
+def _key(input: object, header: str | None) -> str | None:
+    """The key as input and header name it, None where neither does. Raises InvalidInput."""
+    given = getattr(input, _KEY)
+    named = [raw for raw in (given, header) if raw is not None and raw is not strawberry.UNSET]
+    keys = {_check_key("idempotencyKey", raw) for raw in named}
+    if len(keys) > 1:
+        raise InvalidInput("idempotencyKey", "must be as in the header Idempotency-Key, or left out")
+    return keys.pop() if keys else None
+
+
 def _spoken(command: type[Command]) -> str:
     return command.__name__[0].lower() + command.__name__[1:]
 
@@ -103,3 +116,4 @@ class Mutation:
     complete_assignment = mutation(complete)
     cancel_assignment = mutation(cancel)
     rate_assignment = mutation(rate)
+    correct_time_spent = mutation(correct)

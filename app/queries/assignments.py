@@ -11,11 +11,11 @@ from app.db import sql
 from app.domain.model import Assignment, EngineerId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.db.pool import Connection, Tx
     from app.domain.lifecycle import EventType
-    from app.domain.model import AssignmentId, AssignmentStatus, TicketId, TicketStatus
+    from app.domain.model import AssignmentId, AssignmentStatus, Origin, TicketId, TicketStatus
 
 from datetime import datetime
 
@@ -143,6 +143,8 @@ async def save_change(
     events: Sequence[tuple[EventType, Assignment]],
     *,
     actor: str,
+    origin: Origin,
+    details: Mapping[str, object] | None,
     ticket_id: TicketId,
     ticket_status: TicketStatus | None,
     now: datetime,
@@ -153,11 +155,24 @@ async def save_change(
 
     None as `ticket_status` leaves the ticket as it is.
     """
-    rows = orjson.dumps([assignment for _, assignment in events], default=str).decode()
-    types = [event for event, _ in events]
     await _SAVE.run(
-        tx, rows, types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash
-    )  # fmt: skip
+        tx,
+        _json([assignment for _, assignment in events]),
+        [event for event, _ in events],
+        actor,
+        ticket_id,
+        ticket_status,
+        now,
+        idempotency_key,
+        request_hash,
+        origin.request_id,
+        origin.token_id,
+        None if details is None else _json(details),
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=str).decode()
 
 
 async def as_answered(conn: Connection, event_id: int) -> Assignment:

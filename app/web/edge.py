@@ -11,6 +11,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from app.web import request_id
+from app.web.request_id import HEADER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,12 +55,14 @@ def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Mid
         CORSMiddleware,
         allow_origins=cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization"],
+        allow_headers=["Authorization", "Idempotency-Key", HEADER],
+        expose_headers=[HEADER],
     )
     return [hosts, origins]
 
 
-async def fault(_: Request, __: Exception) -> Response:
+async def fault(request: Request, _: Exception) -> Response:
     """What nothing else has caught; the server logs it. It is answered outside of all middleware."""
     error = {"message": "Something went wrong on our side.", "extensions": {"code": "INTERNAL"}}
-    return JSONResponse({"errors": [error]}, status_code=500, headers=_HEADERS)
+    headers = {**_HEADERS, HEADER: request_id.of(request)}
+    return JSONResponse({"errors": [error]}, status_code=500, headers=headers)

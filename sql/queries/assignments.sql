@@ -75,7 +75,7 @@ LEFT JOIN engineer_assignments a ON a.ticket_id = $1 AND CASE
     WHEN $2::uuid IS NULL THEN a.status IN ('assigned', 'accepted', 'in_progress')
     ELSE a.id = $2 END;
 
--- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash)
+-- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash, request_id, token_id, details)
 -- Writes a change whole: its assignments, an event for each, the ticket, the key. The assignments are
 -- rows of the table as JSON. What is there already changes; the rest opens, and only when all that changes
 -- has changed: a row counts as new after every changed one was looked at. So the one that ends makes room
@@ -95,7 +95,8 @@ WITH changed AS (
         diagnosis = r.diagnosis,
         actions_taken = r.actions_taken,
         -- An ended one keeps its parts to the letter: old ones may hold more than the fields that we read.
-        parts_used = CASE WHEN a.completed_at IS NULL THEN r.parts_used ELSE a.parts_used END,
+        parts_used = CASE WHEN a.status IN ('assigned', 'accepted', 'in_progress') THEN r.parts_used
+            ELSE a.parts_used END,
         notes = r.notes,
         customer_rating = r.customer_rating,
         customer_feedback = r.customer_feedback,
@@ -119,8 +120,10 @@ WITH changed AS (
     UNION ALL
     SELECT o.id, o.assignment_sequence, o.assignment FROM opened o
 ), told AS (
-    INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
-    SELECT $4, s.id, ($2::text[])[row_number() OVER (ORDER BY s.assignment_sequence)], $3, $6, s.assignment
+    INSERT INTO assignment_events
+        (ticket_id, assignment_id, type, actor, occurred_at, assignment, request_id, token_id, details)
+    SELECT $4, s.id, ($2::text[])[row_number() OVER (ORDER BY s.assignment_sequence)], $3, $6, s.assignment,
+        $9, $10, $11::jsonb
     FROM saved s
     ORDER BY s.assignment_sequence
     RETURNING id

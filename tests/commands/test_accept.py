@@ -33,17 +33,20 @@ async def test_of_ten_phones_that_accept_at_once_one_wins_and_nine_are_told_how_
     got = await asyncio.gather(*(outcome(world.run(accept_assignment, wish)) for _ in range(10)))
     assert Counter(type(g).__name__ for g in got) == {"Assignment": 1, "TransitionNotAllowed": 9}
     [accepted] = await world.history(held.ticket_id)
-    assert all(g.assignment == accepted for g in got if isinstance(g, TransitionNotAllowed))
+    refused = [g for g in got if isinstance(g, TransitionNotAllowed)]
+    assert all(g.assignment == g.current_assignment == accepted for g in refused)
 
 
 async def test_what_was_escalated_a_moment_ago_is_not_accepted(make, world):
     held = await make.assigned()
     wish = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    await world.run(escalate_ticket, wish)
-    with pytest.raises(TransitionNotAllowed, match="escalated cannot accept"):
+    opened = await world.run(escalate_ticket, wish)
+    with pytest.raises(TransitionNotAllowed, match="escalated cannot accept") as refused:
         await world.run(
             accept_assignment, AcceptAssignment(assignment_id=held.id), as_engineer(held.engineer_id)
         )
+    assert refused.value.assignment.status is AssignmentStatus.ESCALATED
+    assert refused.value.current_assignment == opened
 
 
 async def test_someone_elses_assignment_and_a_missing_one_answer_alike(make, world):

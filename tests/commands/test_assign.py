@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.reject import RejectAssignment, reject_assignment
 from app.domain.errors import (
     EngineerInactive,
     EngineerNotFound,
@@ -76,6 +77,10 @@ async def test_a_caller_who_saw_an_older_sequence_is_told_the_newer(make, world)
     with pytest.raises(StaleSequence) as refused:
         await world.run(assign_ticket, wish)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, held)
+    await world.run(reject_assignment, RejectAssignment(assignment_id=held.id, reason="x"))
+    with pytest.raises(StaleSequence) as refused:
+        await world.run(assign_ticket, wish)
+    assert (refused.value.current_sequence, refused.value.current_assignment) == (1, None)
 
 
 @pytest.mark.parametrize("kind", [AssignmentType.ESCALATION, AssignmentType.REASSIGNMENT])

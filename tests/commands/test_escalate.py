@@ -111,10 +111,10 @@ async def test_the_next_engineer_is_another_active_one(make, world, escalation):
 
 async def test_a_caller_who_saw_an_older_sequence_escalates_nothing(make, world, escalation):
     held = await make.assigned()
-    await world.run(escalate_ticket, await escalation(held.ticket_id, expected_sequence=1))
+    opened = await world.run(escalate_ticket, await escalation(held.ticket_id, expected_sequence=1))
     with pytest.raises(StaleSequence) as refused:
         await world.run(escalate_ticket, await escalation(held.ticket_id, expected_sequence=1))
-    assert refused.value.current_sequence == 2
+    assert (refused.value.current_sequence, refused.value.current_assignment) == (2, opened)
 
 
 async def test_a_reason_is_required(escalation, make):

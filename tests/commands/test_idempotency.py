@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.rate import RateAssignment, rate_assignment
+from app.commands.run import _hash
 from app.domain.errors import IdempotencyKeyReused, TransitionNotAllowed
-from tests.commands.world import outcome
+from app.domain.model import CompletionStatus, PartUsed
+from tests.commands.world import NOTHING, outcome
 from tests.make import ADMIN
 
 
@@ -66,3 +71,57 @@ async def test_twins_on_two_tickets_make_one_change(make, world):
     got = await asyncio.gather(*(outcome(world.run(assign_ticket, wish, key="k")) for wish in wishes))
     assert sorted(type(g).__name__ for g in got) == ["Assignment"] + ["IdempotencyKeyReused"] * 7
     assert sum([len(await world.history(wish.ticket_id)) for wish in wishes]) == 1
+
+
+DONE = CompleteAssignment(
+    assignment_id=NOTHING,
+    completion_status=CompletionStatus.SUCCESS,
+    time_spent_hours=Decimal("1.5"),
+    parts_used=(PartUsed("P-1", "Fuse", 2, Decimal(12)),),
+    notes=" all well ",
+)
+
+
+def test_a_wish_is_known_again_by_every_process_and_release():
+    digest = "b579677266f75f54a67584671bef157adfb2c510186abe6454018b47dc118794"
+    assert _hash(DONE).hex() == digest
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"time_spent_hours": Decimal("1.50")},
+        {"time_spent_hours": Decimal("1.500")},
+        {"time_spent_hours": Decimal("15E-1")},
+        {"parts_used": (PartUsed("P-1 ", " Fuse", 2, Decimal("12.00")),)},
+        {"notes": "all well", "diagnosis": "  "},
+    ],
+    ids=str,
+)
+def test_what_means_the_same_is_the_same_wish(same):
+    assert _hash(replace(DONE, **same)) == _hash(DONE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"time_spent_hours": Decimal("1.51")},
+        {"completion_status": CompletionStatus.FAILED},
+        {"parts_used": (PartUsed("P-1", "Fuse", 3, Decimal(12)),)},
+        {"parts_used": ()},
+        {"notes": None},
+        {"notes": None, "diagnosis": "all well"},
+    ],
+    ids=str,
+)
+def test_what_means_another_is_another_wish(other):
+    assert _hash(replace(DONE, **other)) != _hash(DONE)
+
+
+async def test_a_repeat_may_write_its_hours_otherwise(make, world):
+    held = await make.assigned()
+    await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
+    first = await world.run(complete_assignment, replace(DONE, assignment_id=held.id), key="k")
+    again = replace(DONE, assignment_id=held.id, time_spent_hours=Decimal("1.500"))
+    assert await world.run(complete_assignment, again, key="k") == first
+    assert first.time_spent_hours == Decimal("1.50")

@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.commands import accept, assign, cancel, complete, escalate, rate, reassign, reject, start
+from app.commands import accept, assign, cancel, complete, correct, escalate, rate, reassign, reject, start
 from app.commands.accept import AcceptAssignment
 from app.commands.assign import AssignTicket
 from app.commands.cancel import CancelAssignment
 from app.commands.complete import CompleteAssignment
+from app.commands.correct import CorrectTimeSpent
 from app.commands.escalate import EscalateTicket
 from app.commands.rate import RateAssignment
 from app.commands.reassign import ReassignTicket
@@ -34,6 +35,7 @@ ALLOWED_FROM = {
     Action.COMPLETE: {S.ACCEPTED, S.IN_PROGRESS},
     Action.CANCEL: {S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS},
     Action.RATE: {S.COMPLETED, S.FAILED, S.ESCALATED},
+    Action.CORRECT: {S.COMPLETED, S.FAILED, S.ESCALATED, S.REJECTED, S.CANCELLED},
 }
 ACTIVE = {S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS}
 AFTER_COMPLETE = {
@@ -67,6 +69,7 @@ class TicketLife(RuleBasedStateMachine):
         self.statuses = []  # what the history should say
         self.tiers = []
         self.holders = []
+        self.hours = []
         self.became = TicketStatus.NEW
         self.events = 0
         self.before = []
@@ -93,6 +96,7 @@ class TicketLife(RuleBasedStateMachine):
         self.statuses.append(AssignmentStatus.ASSIGNED)
         self.tiers.append(tier)
         self.holders.append(engineer)
+        self.hours.append(None)
         self.became = TicketStatus.ASSIGNED
         self.events += 1
 
@@ -155,6 +159,7 @@ class TicketLife(RuleBasedStateMachine):
         if allowed:
             self.end(index, becomes or self.statuses[index])
             self.became = ticket_becomes or self.became
+        return allowed
 
     @rule(chance=chances, engineer=engineers)
     def accept(self, chance, engineer):
@@ -196,7 +201,8 @@ class TicketLife(RuleBasedStateMachine):
             assert not self.do(complete, "complete_assignment", wish)
             return
         becomes = AFTER_COMPLETE[outcome]
-        self.move(complete, "complete_assignment", wish, index, Action.COMPLETE, *becomes)
+        if self.move(complete, "complete_assignment", wish, index, Action.COMPLETE, *becomes):
+            self.hours[index] = wish.time_spent_hours
 
     @rule(chance=chances)
     def cancel(self, chance):
@@ -215,6 +221,16 @@ class TicketLife(RuleBasedStateMachine):
             return
         self.move(rate, "rate_assignment", wish, index, Action.RATE, None, None)
 
+    @rule(chance=chances, hours=st.decimals(0, 2, places=2))
+    def correct(self, chance, hours):
+        assignment, index = self.one(chance)
+        wish = CorrectTimeSpent(assignment_id=assignment, time_spent_hours=hours, reason="r")
+        if index is not None and self.hours[index] == hours:
+            assert not self.do(correct, "correct_time_spent", wish)
+            return
+        if self.move(correct, "correct_time_spent", wish, index, Action.CORRECT, None, None):
+            self.hours[index] = hours
+
     @invariant()
     def history_is_whole(self):
         async def look():
@@ -231,15 +247,12 @@ class TicketLife(RuleBasedStateMachine):
         assert [(a.status, a.assignment_tier) for a in history] == list(
             zip(self.statuses, self.tiers, strict=True)
         )
+        assert [a.time_spent_hours for a in history] == self.hours
         assert ticket.status is self.became
         assert len(events) == self.events
         for old, new in zip(self.before, history, strict=False):
             if old.status not in ACTIVE:
-                assert (new.status, new.completed_at, new.time_spent_hours) == (
-                    old.status,
-                    old.completed_at,
-                    old.time_spent_hours,
-                )
+                assert (new.status, new.completed_at) == (old.status, old.completed_at)
         self.before = history
 
 

@@ -78,8 +78,9 @@ async def test_a_caller_who_saw_an_older_sequence_reassigns_nothing(make, world)
     wish = ReassignTicket(
         ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x", expected_sequence=0
     )
-    with pytest.raises(StaleSequence):
+    with pytest.raises(StaleSequence) as refused:
         await world.run(reassign_ticket, wish)
+    assert (refused.value.current_sequence, refused.value.current_assignment) == (1, held)
 
 
 async def test_a_reason_is_required(make):

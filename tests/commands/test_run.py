@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -18,9 +19,9 @@ from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
-from app.db.pool import Database, Unavailable
+from app.db.pool import Database, TimeLimits, Unavailable, open_database
 from app.domain.model import CompletionStatus
-from app.queries import tickets
+from app.queries import assignments, tickets
 from tests.make import DISPATCHER
 
 
@@ -138,11 +139,22 @@ async def test_a_fault_after_the_decision_changes_nothing(make, world):
     assert await world.events(held.ticket_id) == events
 
 
-async def test_a_ticket_that_stays_locked_is_said_to_be_unavailable_and_others_go_on(make, world):
+async def test_a_ticket_that_stays_locked_leaves_connections_for_all_others(make, world, shared_url):
     held, other = await make.assigned(), await make.assigned()
-    async with world.db.transaction() as tx:
+    wish = AcceptAssignment(assignment_id=held.id)
+    async with (
+        open_database(shared_url, pool_size=3, limits=TimeLimits(lock_s=2)) as db,
+        world.db.transaction() as tx,
+    ):
         await tickets.lock(tx, held.ticket_id)
-        await world.run(accept_assignment, AcceptAssignment(assignment_id=other.id))
-        with pytest.raises(Unavailable):
-            await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
+        crowd = asyncio.gather(
+            *(run(db, DISPATCHER, accept_assignment, wish) for _ in range(200)), return_exceptions=True
+        )
+        while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            pass
+        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=other.id))
+        async with db.connection() as conn:
+            assert await assignments.by_ids(conn, [held.id]) == [held]
+        assert not crowd.done()
+        assert {type(answer) for answer in await crowd} == {Unavailable}
     assert await world.history(held.ticket_id) == [held]

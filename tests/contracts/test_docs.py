@@ -15,8 +15,9 @@ from app.graphql.schema import sdl
 from app.web.auth import ProviderTokens
 from app.web.claims import is_access_token
 
-SIGN_IN_PAGE = Path(__file__).parents[2] / "docs/sign-in.md"
-SIGN_IN = SIGN_IN_PAGE.read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+SIGN_IN = (DOCS / "sign-in.md").read_text(encoding="utf-8")
+RELIABILITY = (DOCS / "reliability.md").read_text(encoding="utf-8")
 SETTINGS = {f.name.upper(): f.default for f in fields(config.Settings)}
 NOT_OURS = {"SSL_CERT_FILE"}
 # What each provider would put into the token of an engineer who may also audit.
@@ -51,6 +52,13 @@ def test_defaults_are_told():
     assert {name: SETTINGS[name] for name, _ in told} == dict(told)
 
 
+def test_time_limits_of_the_database_are_told():
+    told = re.findall(r"^\| `(DATABASE_\w+)` \| `(\d+)` \|", RELIABILITY, re.MULTILINE)
+    assert {name: int(default) for name, default in told} == {
+        name: default for name, default in SETTINGS.items() if name.endswith("_TIMEOUT_S")
+    }
+
+
 @pytest.mark.parametrize("provider", TOKENS)
 def test_the_settings_of_each_provider_read_its_tokens(provider):
     chapter = SIGN_IN.split(f"## {provider}\n")[1].split("\n## ")[0]
@@ -66,7 +74,7 @@ def test_the_settings_of_each_provider_read_its_tokens(provider):
 
 OPERATIONS = [
     pytest.param(text, id=f"{page.name} {number}")
-    for page in sorted(SIGN_IN_PAGE.parent.rglob("*.md"))
+    for page in sorted(DOCS.rglob("*.md"))
     for number, text in enumerate(
         re.findall(r"```graphql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     )

@@ -14,6 +14,7 @@ from app.commands.run import run
 from app.db.grants import grant
 from app.db.pool import connect, open_database
 from app.queries import assignments, server
+from app.worker import forget_old_keys
 from tests.make import DISPATCHER, Make
 
 
@@ -45,6 +46,7 @@ async def test_the_role_can_do_the_servers_work(fresh_db, narrow_url):
             escalate_ticket,
             EscalateTicket(ticket_id=ticket, next_engineer_id=second, reason="x"),
         )
+        assert await forget_old_keys(db) == 0
         async with db.connection() as conn:
             assert len(await assignments.history_of_tickets(conn, [ticket])) == 2
             assert not (await server.about(conn)).is_superuser

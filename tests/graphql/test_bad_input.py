@@ -52,6 +52,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "completeAssignment": {"assignmentId": FIRST, "completionStatus": "SUCCESS", "timeSpentHours": "1"},
     "cancelAssignment": {"assignmentId": FIRST, "reason": "x"},
     "rateAssignment": {"assignmentId": FIRST, "rating": 5},
+    "correctTimeSpent": {"assignmentId": FIRST, "timeSpentHours": "1", "reason": "x"},
 }
 """An input of each, good but for the engineer that nobody knows."""
 PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}

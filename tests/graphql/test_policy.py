@@ -32,6 +32,7 @@ MUTATIONS = {
     "startAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": OWN, "auditor": NONE},
     "completeAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": OWN, "auditor": NONE},
     "cancelAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
+    "correctTimeSpent": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
     "rateAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
 }
 # Role: whether it sees its own, and another's.
@@ -86,6 +87,7 @@ def wish(mutation: str, held: Assignment, fresh: str, colleague: str) -> dict[st
         "cancelAssignment": about | {"reason": "x"},
         "completeAssignment": about | {"completionStatus": "SUCCESS", "timeSpentHours": "1"},
         "rateAssignment": about | {"rating": 5},
+        "correctTimeSpent": about | {"reason": "x", "timeSpentHours": "2"},
     }.get(mutation, about)
 
 
@@ -106,6 +108,8 @@ async def test_a_mutation_is_for_those_whom_the_table_names(ask_as, own_and_othe
             "rateAssignment": "mutation($a: ID!) {"
             " a: acceptAssignment(input: {assignmentId: $a}) { __typename } b: completeAssignment(input: {"
             'assignmentId: $a, completionStatus: FAILED, timeSpentHours: "1"}) { __typename } }',
+            "correctTimeSpent": "mutation($a: ID!) {"
+            ' cancelAssignment(input: {assignmentId: $a, reason: "x"}) { __typename } }',
         }.get(mutation)
         if before is not None:
             await ask_as(Role.ADMIN, None, before, a=str(held.id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,6 +14,7 @@ import app.queries.assignments
 import app.queries.engineers
 import app.queries.equipment
 import app.queries.events
+import app.queries.keys
 import app.queries.tickets  # noqa: F401 - they load the statements
 from app.db import sql
 from app.db.pool import connect, open_database
@@ -200,6 +201,7 @@ CASES: list[Case] = [
         {"service_tickets_status_newest", "engineer_assignments_one_active"},
     ),
     ("tickets.count_tickets", (None, None, "%hospital 321%", False), {"service_tickets_search"}),
+    ("keys.forget_keys", (timedelta(days=100), 1000), {"idempotency_keys_created_at"}),
 ]
 CHOICES = {"tickets.newest_tickets_matching", "tickets.count_tickets"}
 """What narrows most differs from call to call, so only a plan made for the values can be right."""

@@ -1,0 +1,48 @@
+"""Gives every request an id: in its answer, in the lines of the log, and in the events of what it changes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp
+from structlog.contextvars import bound_contextvars
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.types import Message, Receive, Scope, Send
+
+HEADER = "X-Request-Id"
+# What is written to logs and tables, and read by people who search for it.
+_SANE = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """The id that a proxy or a client has given, when it is sane, else a new one."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _SANE.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                header = (HEADER.lower().encode(), request_id.encode())
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        with bound_contextvars(request_id=request_id):
+            await self.app(scope, receive, send_with_id)
+
+
+def of(request: HTTPConnection) -> str:
+    return str(request.state.request_id)

@@ -1,0 +1,165 @@
+"""At whatever step a command loses its database or its client: the change is whole or absent, never twice."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import asyncpg
+import pytest
+
+from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.escalate import EscalateTicket, escalate_ticket
+from app.commands.run import run
+from app.db.pool import ATTEMPTS, Database, OutcomeUnknown, TimeLimits, Unavailable
+from tests.make import DISPATCHER
+
+STEPS = {1: "BEGIN", 2: "the lock", 3: "the situation", 4: "the change", 5: "COMMIT"}
+COMMIT = 5
+
+
+@dataclass
+class Fault:
+    """What happens at one step of a transaction, so many times."""
+
+    step: int
+    when: str
+    times: int = 1
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Faulty(asyncpg.Connection):
+    """Counts the steps of each transaction, and lets one go wrong."""
+
+    fault: ClassVar[Fault]
+    steps: ClassVar[int] = 0
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
+        return await self._step(query, super().execute(query, *args, **options))
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        return await self._step(query, super().fetchrow(query, *args, **options))
+
+    async def _step(self, query: str, doing: Any) -> Any:
+        cls, fault = type(self), self.fault
+        cls.steps = 1 if query == "BEGIN;" else cls.steps + 1
+        if cls.steps != fault.step or not fault.times:
+            return await doing
+        fault.times -= 1
+        if fault.when == "its client leaves":
+            fault.reached.set()
+            await fault.go_on.wait()
+        elif fault.when == "the server goes before":
+            admin = await asyncpg.connect(**self.target)
+            await admin.execute("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
+            await admin.close()
+        answer = await doing
+        if fault.when == "the answer is lost":
+            self.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        return answer
+
+    target: ClassVar[dict[str, Any]]
+
+
+@asynccontextmanager
+async def faulty(url: str, fault: Fault):
+    Faulty.fault, Faulty.target = fault, {"dsn": url}
+    settings = TimeLimits().session
+    async with asyncpg.create_pool(
+        url, min_size=1, max_size=2, connection_class=Faulty, server_settings=settings
+    ) as pool:
+        db = Database(pool)
+        yield db
+        await db.finish()
+        fault.times = 0
+        # The pool is whole: it lends as many as it may, and gets them back.
+        async with db.connection() as one, db.connection() as other:
+            assert [await one.fetchval("SELECT 1"), await other.fetchval("SELECT 2")] == [1, 2]
+        assert pool.get_idle_size() == pool.get_size()
+
+
+@pytest.fixture
+async def escalation(make):
+    held = await make.assigned()
+    return EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+
+
+async def is_made_once(world, wish):
+    """Sent again under the same key, it is answered; and it was made once and whole."""
+    answer = await world.run(escalate_ticket, wish, key="k")
+    first, second = await world.history(wish.ticket_id)
+    assert (first.status, second) == ("escalated", answer)
+    assert [event[:2] for event in await world.events(wish.ticket_id)] == [
+        ("assigned", 1),
+        ("escalated", 1),
+        ("assigned", 2),
+    ]
+
+
+@pytest.mark.parametrize("when", ["the server goes before", "the answer is lost"])
+@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+async def test_a_connection_lost_at_any_step(world, shared_url, escalation, step, when):
+    async with faulty(shared_url, Fault(step, when)) as db:
+        escalating = run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
+        if step == COMMIT:
+            with pytest.raises(OutcomeUnknown):
+                await escalating
+            made = len(await world.history(escalation.ticket_id)) == 2
+            assert made == (when == "the answer is lost")
+        else:
+            assert (await escalating).assignment_sequence == 2
+    await is_made_once(world, escalation)
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step != COMMIT], ids=STEPS.get)
+async def test_a_connection_that_is_lost_again_and_again(world, shared_url, escalation, step):
+    fault = Fault(step, "the answer is lost", times=1000)
+    async with faulty(shared_url, fault) as db:
+        with pytest.raises(Unavailable) as told:
+            await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
+        assert (type(told.value), fault.times) == (Unavailable, 1000 - ATTEMPTS)
+    assert len(await world.history(escalation.ticket_id)) == 1
+    await is_made_once(world, escalation)
+
+
+async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, world, shared_url):
+    ticket = await make.ticket()
+    wish = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
+    fault = Fault(COMMIT, "the answer is lost", times=1000)
+    async with faulty(shared_url, fault) as db:
+        with pytest.raises(OutcomeUnknown):
+            await run(db, DISPATCHER, assign_ticket, wish)
+        assert fault.times == 999
+    assert len(await world.history(ticket)) == 1
+
+
+@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, shared_url, escalation, step):
+    fault = Fault(step, "its client leaves")
+    async with faulty(shared_url, fault) as db:
+        client = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
+        await fault.reached.wait()
+        client.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client
+        fault.go_on.set()
+        await db.finish()
+        assert len(await world.history(escalation.ticket_id)) == 2
+    await is_made_once(world, escalation)
+
+
+async def test_a_twin_waits_for_the_one_whose_client_left(world, shared_url, escalation):
+    fault = Fault(COMMIT, "its client leaves")
+    async with faulty(shared_url, fault) as db:
+        first = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
+        await fault.reached.wait()
+        first.cancel()
+        twin = asyncio.create_task(world.run(escalate_ticket, escalation, key="k"))
+        await asyncio.sleep(0)
+        fault.go_on.set()
+        assert (await twin).assignment_sequence == 2
+    await is_made_once(world, escalation)
