@@ -28,6 +28,7 @@ from app.graphql.view import View
 from app.web import auth, edge, health, request_id
 from app.web.claims import Reading
 from app.web.jwks import Keys
+from app.web.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -122,9 +123,17 @@ def create_app(
             opened.clear()
             following.cancel()
 
+    async def end_streams() -> None:
+        feed.end()
+        await socket.end()
+
+    stopping = Stopping(end_streams)
+
     async def why_not_ready() -> str | None:
         if not opened:
-            return "starting or stopping"
+            return "starting"
+        if stopping.has_begun:
+            return "stopping"
         return await _schema_problem(opened[0], migrations)
 
     async def home(_: Request) -> Response:
@@ -135,7 +144,7 @@ def create_app(
     )
     socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins)
     doors = edge.doors(allowed_hosts, cors_origins)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
             WebSocketRoute("/graphql", socket, middleware=doors),
@@ -146,6 +155,8 @@ def create_app(
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )
+    app.state.stopping = stopping
+    return app
 
 
 async def _schema_problem(db: Database, migrations: Sequence[Migration]) -> str | None:

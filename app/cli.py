@@ -13,7 +13,7 @@ from app.asgi import authenticator_of, create_app, time_limits_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
-from app.db.pool import Unavailable, connect, open_database
+from app.db.pool import Unavailable, connect, connect_in_time, open_database
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Role
@@ -70,7 +70,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
     url, authenticator = settings.required_database_url, authenticator_of(settings)
     hosts = settings.served_hosts
-    asyncio.run(_refuse_other_schema(url))
+    asyncio.run(_refuse_other_schema(url, settings.database_wait_s))
     app = create_app(
         url,
         authenticator,
@@ -81,7 +81,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
         allowed_hosts=hosts,
         cors_origins=settings.cors_origins,
     )
-    server.run(app, host, port)
+    server.run(app, host, port, drain_s=settings.shutdown_drain_s)
 
 
 @commands.command("seed")
@@ -206,8 +206,8 @@ def _verify(settings: Settings) -> None:
     sys.exit(0 if asyncio.run(run()) else 1)
 
 
-async def _refuse_other_schema(url: str) -> None:
-    async with connect(url) as conn:
+async def _refuse_other_schema(url: str, wait_s: int) -> None:
+    async with connect_in_time(url, wait_s, say=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)

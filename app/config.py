@@ -57,6 +57,10 @@ class Settings:
         5, "Seconds that a change waits for another change of the same ticket."
     )
     database_statement_timeout_s: int = _setting(10, "Seconds that one statement may take.")
+    database_wait_s: int = _setting(60, "Seconds that `serve` waits for a database that is still starting.")
+    shutdown_drain_s: int = _setting(
+        5, "Seconds that `serve` goes on after SIGTERM, with /readyz at 503, for load balancers to notice."
+    )
     auth_dev_secret: str = _setting(
         "", "What `token` signs with and the server accepts; development only, 32 characters or more."
     )

@@ -86,11 +86,17 @@ class Feed:
         self._look = asyncio.Event()
         self._changed_here = False
         self._mark: _Mark | None = None
+        self._ended = False
 
     def changed(self) -> None:
         """To be called when this server has committed a change."""
         self._changed_here = True
         self._look.set()
+
+    def end(self) -> None:
+        """Let every follower go, once told what has been read; they can follow another server."""
+        self._ended = True
+        self._tell()
 
     async def run(self) -> None:
         """Read until cancelled; when the connection is lost, go on from where it was."""
@@ -112,19 +118,14 @@ class Feed:
         A follower costs nothing while it does not ask for the next event, however long. Raises
         UnknownCursor; Unavailable, after which to follow again from the last cursor misses nothing.
         """
-        while self._cursor is None:
-            await self._news.wait()
-        seen = self._cursor if since is None else since
-        if seen.upcoming > self._cursor.upcoming:
-            # Another server may have seen more, but not more than the table has.
-            async with db.connection() as conn:
-                if seen.upcoming > await events.newest(conn) + 1:
-                    raise UnknownCursor
-        place = self._read if since is None else -1
+        now = await self._started()
+        if since is not None and since.upcoming > now.upcoming:
+            await _refuse_unknown(db, since)
+        seen, place = (now, self._read) if since is None else (since, -1)
         while True:
             oldest_kept = self._read - len(self._recent)
             if place < oldest_kept:
-                place, goal = self._read, self._cursor
+                place, goal = self._read, await self._started()
                 async for told in _missed(db, wanted, seen, goal):
                     yield told
                 seen |= goal
@@ -135,8 +136,16 @@ class Feed:
                 seen |= cursor
                 if is_new and wanted.admits(event):
                     yield Told(event, seen)
+            elif self._ended:
+                return
             else:
                 await self._news.wait()
+
+    async def _started(self) -> Cursor:
+        """What has been seen, as soon as it is known."""
+        while self._cursor is None:
+            await self._news.wait()
+        return self._cursor
 
     async def _follow_table(self, conn: Connection) -> None:
         cursor = self._cursor or Cursor.after_all_to(max(0, await events.newest(conn) - _RECENT))
@@ -162,6 +171,8 @@ class Feed:
                 cursor = cursor.seeing(((event.id, event.id),))
                 self._recent.append(Told(event, cursor))
             self._read += len(found)
+            if self._cursor is not None:
+                self._cursor = cursor  # whatever is in memory, it has seen
         return cursor
 
     async def _gaps_closed_below(self, conn: Connection, cursor: Cursor) -> int | None:
@@ -178,6 +189,13 @@ class Feed:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+async def _refuse_unknown(db: Database, cursor: Cursor) -> None:
+    """Another server may have seen more than this one, but not more than the table has."""
+    async with db.connection() as conn:
+        if cursor.upcoming > await events.newest(conn) + 1:
+            raise UnknownCursor
 
 
 async def _missed(db: Database, wanted: Wanted, seen: Cursor, goal: Cursor) -> AsyncIterator[Told]:

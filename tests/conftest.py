@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.asgi import create_app
 from app.db.pool import Database, open_database
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from app.db.pool import Tx
+
+# How long something takes on a busy machine says nothing about it.
+settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("baton")
 
 POOL_SIZE = 10
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only

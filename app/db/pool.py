@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
@@ -63,6 +63,8 @@ _LOST = (
 )
 # Whatever the reason why there is no connection, the request is not to blame for it.
 _NOT_CONNECTED = (*_DROPPED, asyncpg.PostgresError)
+_NOT_YET = (OSError, asyncpg.CannotConnectNowError)
+"""A wrong password or name will not come right by itself; these may."""
 _ROLLED_BACK = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -298,6 +300,24 @@ async def connect(url: str) -> AsyncIterator[Connection]:
         yield conn
     finally:
         await conn.close()
+
+
+@asynccontextmanager
+async def connect_in_time(url: str, wait_s: float, say: Callable[[str], object]) -> AsyncIterator[Connection]:
+    """As `connect`, to a database that may still be starting."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_s
+    async with AsyncExitStack() as until_done:
+        while True:
+            try:
+                conn = await until_done.enter_async_context(connect(url))
+                break
+            except Unavailable as error:
+                if loop.time() >= until or not isinstance(error.__cause__, _NOT_YET):
+                    raise
+            say("Waiting for the database.")
+            await asyncio.sleep(1)
+        yield conn
 
 
 @asynccontextmanager

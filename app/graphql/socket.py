@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_S = 5.0
+LAST_OPERATIONS_S = 15.0
+"""How long operations may go on when the server ends; longer than a change may take."""
 _MAX_ID = 128
 
 Message: TypeAlias = "dict[str, Any]"
@@ -66,6 +68,7 @@ class Socket:
         self._limits = limits
         self._streams = streams
         self._origins = origins
+        self._connections: dict[_Connection, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -78,6 +81,7 @@ class Socket:
             await socket.close(4406, f"The subprotocol must be {PROTOCOL}")
             return
         connection = _Connection(socket, self._schema, self._new_context, self._limits)
+        self._connections[connection] = cast("asyncio.Task[Any]", asyncio.current_task())
         try:
             await socket.accept(subprotocol=PROTOCOL)
             await self._converse(connection)
@@ -87,7 +91,15 @@ class Socket:
         except WebSocketDisconnect:
             pass
         finally:
+            del self._connections[connection]
             await connection.end_operations()
+
+    async def end(self) -> None:
+        """Take no more operations; let those that are at work end, and close."""
+        for connection in self._connections:
+            connection.hear_no_more()
+        if self._connections:
+            await asyncio.wait(self._connections.values(), timeout=LAST_OPERATIONS_S)
 
     def _is_welcome(self, socket: WebSocket) -> bool:
         """A browser says whose page asks; other programs need not, and lie if they like."""
@@ -106,12 +118,9 @@ class Socket:
         try:
             with self._streams.one_more(subject):
                 await connection.acknowledge()
-                async with asyncio.timeout(None if verified is None else verified.seconds_left + LEEWAY_S):
-                    await connection.serve()
+                await connection.serve(None if verified is None else verified.seconds_left + LEEWAY_S)
         except TooManyStreams:
             raise _Close(4429, "Too many connections") from None
-        except TimeoutError:
-            raise _Close(4403, "The token has expired") from None
 
     async def _verified(self, payload: Message) -> Verified | None:
         """Whom the token speaks for; None without one: then nobody is signed in, as over HTTP."""
@@ -134,6 +143,8 @@ class _Connection:
         self._limits = limits
         self._pace = _Pace(limits.messages_per_s, limits.message_burst)
         self._verified: Verified | None = None
+        self._hearing: asyncio.Timeout | None = None
+        self._deaf = False
         self._operations: dict[str, asyncio.Task[None]] = {}
 
     async def initialised(self) -> Message:
@@ -156,19 +167,35 @@ class _Connection:
     async def acknowledge(self) -> None:
         await self._send(type="connection_ack")
 
-    async def serve(self) -> NoReturn:
-        while True:
-            message = await self._next()
-            match message["type"]:
-                case "subscribe":
-                    await self._begin(message["id"], parameters_of(message))
-                case "complete":
-                    if task := self._operations.pop(message["id"], None):
-                        task.cancel()
-                case "connection_init":
-                    raise _Close(4429, "Too many initialisation requests")
-                case _:
-                    await self._keep_alive(message)
+    async def serve(self, lasts_s: float | None) -> NoReturn:
+        """Until the client leaves, the token expires, or the server ends."""
+        try:
+            async with asyncio.timeout(lasts_s) as self._hearing:
+                while not self._deaf:
+                    await self._obey(await self._next())
+        except TimeoutError:
+            if not self._deaf:
+                raise _Close(4403, "The token has expired") from None
+        while self._operations:
+            await asyncio.wait(self._operations.values())
+        raise _Close(1012, "The server stops; connect again")
+
+    def hear_no_more(self) -> None:
+        self._deaf = True
+        if self._hearing is not None:
+            self._hearing.reschedule(asyncio.get_running_loop().time())
+
+    async def _obey(self, message: Message) -> None:
+        match message["type"]:
+            case "subscribe":
+                await self._begin(message["id"], parameters_of(message))
+            case "complete":
+                if task := self._operations.pop(message["id"], None):
+                    task.cancel()
+            case "connection_init":
+                raise _Close(4429, "Too many initialisation requests")
+            case _:
+                await self._keep_alive(message)
 
     async def end_operations(self) -> None:
         tasks = list(self._operations.values())

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from app.web.deadline import DeadlineProtocol
 from app.web.slow_readers import SocketProtocol
+from app.web.stopping import Server
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
     from app.web.slow_readers import GivesUpOnSlowReaders
 
+LONGEST_ANSWER_S = 20
+"""How long the server waits at its end for answers that are under way."""
 MAX_MESSAGE_BYTES = 256 * 1024
 """Of a WebSocket; a longer one closes it with 1009."""
 
@@ -38,9 +44,13 @@ def config(
         ws_per_message_deflate=False,
         log_level=log_level,
         server_header=False,
+        timeout_graceful_shutdown=LONGEST_ANSWER_S,
     )
 
 
-def run(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until a signal comes."""
-    uvicorn.Server(config(app, host, port)).run()
+def run(app: Starlette, host: str, port: int, *, drain_s: float = 0) -> None:
+    """Serve until a signal comes, and `drain_s` longer; then exit with 0. `app.state.stopping` is told."""
+    # uvicorn raises the signal once more when it is done, for whoever was there before it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    Server(config(app, host, port), app.state.stopping, drain_s=drain_s).run()

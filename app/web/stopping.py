@@ -1,0 +1,49 @@
+"""How a server ends: what was begun is finished, streams are completed, and all in a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+if TYPE_CHECKING:
+    import socket
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Stopping:
+    """What the application knows of its end."""
+
+    end_streams: Callable[[], Awaitable[object]]
+    """Completes subscriptions, after the operations of their sockets."""
+    has_begun: bool = False
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a signal is first told to load balancers, and streams do not keep it from ending."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping, *, drain_s: float) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._drain_s = drain_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.has_begun = True
+        log.info("stopping", drain_s=self._drain_s)
+        await self._drain()
+        if not self.force_exit:
+            await self._stopping.end_streams()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Go on as before, until those who ask /readyz have stopped sending; a second signal ends it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._drain_s
+        while loop.time() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a flag
+            await asyncio.sleep(0.1)
