@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import strawberry
-from graphql import DocumentNode, FieldNode, Visitor, visit
 from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
@@ -24,12 +24,17 @@ class Context:
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 
-    def begin(self, document: DocumentNode) -> None:
-        """Know which fields are asked for before anything is read."""
-        names = _FieldNames()
-        visit(document, names)
-        self._asked = frozenset(names.found)
+    def __post_init__(self) -> None:
+        self._begin_to_load()
+
+    def begin(self, fields: Iterable[str]) -> None:
+        """Know the names of the fields that are asked for before anything is read."""
+        self._asked = frozenset(map(to_snake_case, fields))  # as the domain spells them
         self.forget()
+
+    def end(self) -> None:
+        """Nobody waits any longer for what is still being read."""
+        self.loaders.end()
 
     @property
     def actor(self) -> Actor:
@@ -45,19 +50,12 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
+        self.end()
+        self._begin_to_load()
+
+    def _begin_to_load(self) -> None:
         confined = None if self.signed_in is None else only_of(self.signed_in, Reading.TICKET)
         self.loaders = Loaders(self.db, self._asked, confined)
-
-
-class _FieldNames(Visitor):
-    """The names of all fields of a document, fragments included: snake case, as the domain spells them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[str] = set()
-
-    def enter_field(self, node: FieldNode, *_: object) -> None:
-        self.found.add(to_snake_case(node.name.value))
 
 
 Info = strawberry.Info[Context, None]

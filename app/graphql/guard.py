@@ -52,9 +52,10 @@ class Guard:
         if not operation.query:
             return
         document = self._parse(operation.query)
-        cost = self._measure(document, operation)
+        cost, asked = self._measure(document, operation)
         operation.graphql_document = document
         self._charge(operation, cost)
+        operation.context.begin(asked)
 
     def validate(self, document: DocumentNode) -> list[GraphQLError]:
         """What is wrong with the document: no more than is shown, and one to tell that there is more."""
@@ -80,8 +81,8 @@ class Guard:
                 raise TooLarge("tokens", limits.tokens) from None
             raise
 
-    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> int:
-        """What the operation that will run costs."""
+    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> tuple[int, set[str]]:
+        """What the operation that will run costs, and the names of all fields of the document."""
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         name = operation.operation_name
         if name is None and len(operations) > 1:
@@ -106,7 +107,7 @@ class Guard:
         self._check("directives", whole.directives)
         self._check("fields", whole.fields)
         self._check("cost", cost)
-        return cost
+        return cost, ruler.names
 
     def _check(self, limit: str, counted: int) -> None:
         maximum = getattr(self._limits, limit)

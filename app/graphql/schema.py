@@ -80,11 +80,12 @@ class _Steps(SchemaExtension):
             operation.pre_execution_errors = schema.guard.validate(document)
         yield
 
-    def on_execute(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            self.execution_context.context.begin(document)
-        yield
+    def on_operation(self) -> Iterator[None]:
+        """Around all of it, every event of a subscription included; left when it is cut short, too."""
+        try:
+            yield
+        finally:
+            self.execution_context.context.end()
 
 
 def build_schema(limits: Limits, *, production: bool) -> Schema:
