@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -11,9 +12,11 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, Unavailable, open_database
+from app.graphql.documents import ManifestError, TrustedDocuments, of_our_clients, read_manifest
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.view import View
@@ -48,12 +51,24 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
+def documents_of(settings: Settings) -> TrustedDocuments:
+    """Those of our own clients, and those of the operator's manifest. Raises SettingsError."""
+    texts = of_our_clients()
+    if settings.trusted_documents_file:
+        try:
+            texts |= read_manifest(Path(settings.trusted_documents_file))
+        except ManifestError as error:
+            raise SettingsError(f"TRUSTED_DOCUMENTS_FILE must be a manifest: {error}.") from None
+    return TrustedDocuments(texts, only=settings.trusted_documents_only)
+
+
 def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
     pool_size: int = 10,
     limits: Limits | None = None,
+    documents: TrustedDocuments | None = None,
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
     cors_origins: Sequence[str] = (),
@@ -62,7 +77,8 @@ def create_app(
     opened: list[Database] = []
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
-    view = View(build_schema(limits or Limits(), production=production), lambda: opened[0])
+    schema = build_schema(limits or Limits(), production=production, documents=documents)
+    view = View(schema, lambda: opened[0])
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import config, dev, doctor, seed, telemetry
-from app.asgi import authenticator_of, create_app
+from app.asgi import authenticator_of, create_app, documents_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
@@ -69,12 +69,13 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
     url, authenticator = settings.required_database_url, authenticator_of(settings)
-    hosts = settings.served_hosts
+    hosts, documents = settings.served_hosts, documents_of(settings)
     asyncio.run(_refuse_other_schema(url))
     app = create_app(
         url,
         authenticator,
         pool_size=settings.database_pool_size,
+        documents=documents,
         production=settings.production,
         allowed_hosts=hosts,
         cors_origins=settings.cors_origins,

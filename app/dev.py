@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import seed
-from app.asgi import create_app
+from app.asgi import create_app, documents_of
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres
 from app.db.migration_files import read
@@ -39,6 +39,7 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
             url,
             tokens,
             pool_size=settings.database_pool_size,
+            documents=documents_of(settings),
             allowed_hosts=settings.served_hosts,
             cors_origins=settings.cors_origins,
         )

@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.graphql.documents import TrustedDocuments
 from app.graphql.faults import TimedOut, shown
 from app.graphql.guard import Guard
 from app.graphql.limits import Limits
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
-    def __init__(self, limits: Limits, *, production: bool) -> None:
+    def __init__(self, limits: Limits, *, production: bool, documents: TrustedDocuments) -> None:
         super().__init__(query=Query, mutation=Mutation, extensions=[_Steps])
         self._limits = limits
         self._production = production
-        self.guard = Guard(self._schema, limits, production=production)
+        self.guard = Guard(self._schema, limits, production=production, documents=documents)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
@@ -77,7 +78,7 @@ class _Steps(SchemaExtension):
         operation = self.execution_context
         schema, document = operation.schema, operation.graphql_document
         if isinstance(schema, Schema) and document is not None:
-            operation.pre_execution_errors = schema.guard.validate(document)
+            operation.pre_execution_errors = schema.guard.validate(document, operation.context.signed_in)
         yield
 
     def on_operation(self) -> Iterator[None]:
@@ -88,9 +89,9 @@ class _Steps(SchemaExtension):
             self.execution_context.context.end()
 
 
-def build_schema(limits: Limits, *, production: bool) -> Schema:
+def build_schema(limits: Limits, *, production: bool, documents: TrustedDocuments | None = None) -> Schema:
     """With a memory of its own of what each subject has spent. In production it does not tell of itself."""
-    return Schema(limits, production=production)
+    return Schema(limits, production=production, documents=documents or TrustedDocuments())
 
 
 schema = build_schema(Limits(), production=False)
