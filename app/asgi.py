@@ -105,7 +105,7 @@ def create_app(
             Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
-        middleware=[Middleware(edge.SafeHeaders)],
+        middleware=[Middleware(edge.SafeHeaders), Middleware(edge.JsonRefusals)],
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )

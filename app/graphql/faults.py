@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _LARGEST_INT = 2**31 - 1
+_DATABASE_BACK_S = 5  # a restart takes about as long
 
 
 class Unauthenticated(GraphQLError):
@@ -109,7 +110,12 @@ def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
-        return _with_code(error, "UNAVAILABLE", "The service cannot reach its database; try again shortly.")
+        return _with_code(
+            error,
+            "UNAVAILABLE",
+            "The service cannot reach its database; try again shortly.",
+            retryAfterSeconds=_DATABASE_BACK_S,
+        )
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
         # One of ours, or of the GraphQL language itself: syntax, validation, variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
@@ -126,7 +132,7 @@ def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     )
 
 
-def _with_code(error: GraphQLError, code: str, message: str, **more: str) -> GraphQLError:
+def _with_code(error: GraphQLError, code: str, message: str, **more: object) -> GraphQLError:
     extensions = {**(error.extensions or {}), "code": code, **more}
     return GraphQLError(
         message,

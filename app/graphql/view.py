@@ -71,8 +71,10 @@ class View:
         # The older type is always 200 for what is GraphQL; the newer says by its status whether it ran.
         if media_type == media_types.JSON or "data" in body:
             return _response(media_type, 200, body)
-        code = body["errors"][0]["extensions"]["code"]
-        return _response(media_type, _STATUS.get(code, _CLIENTS_MISTAKE), body)
+        why = body["errors"][0]["extensions"]
+        wait_s = why.get("retryAfterSeconds")
+        headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+        return _response(media_type, _STATUS.get(why["code"], _CLIENTS_MISTAKE), body, headers)
 
     async def _execute(self, request: Request) -> dict[str, Any]:
         """Raises NotServed and ClientDisconnect."""

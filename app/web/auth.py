@@ -218,11 +218,13 @@ def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
     """One answer for every wrong token: what is wrong with it helps only who forged it (RFC 6750, 3.1)."""
     if isinstance(error, CannotTell):
         message = "The service cannot reach the identity provider; try again shortly."
-        return _error(503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)})
+        return _error(
+            503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)}, retryAfterSeconds=COOLDOWN_S
+        )
     message = "The token is invalid or has expired; sign in again."
     return _error(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _error(status: int, code: str, message: str, headers: Mapping[str, str]) -> Response:
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+def _error(status: int, code: str, message: str, headers: Mapping[str, str], **more: object) -> Response:
+    body = {"errors": [{"message": message, "extensions": {"code": code, **more}}]}
     return JSONResponse(body, status_code=status, headers=headers)
