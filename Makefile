@@ -34,6 +34,7 @@ fix: .venv/check .venv/test
 	$(BIN)/python -m tests.snapshots
 
 bench: .venv/test
+	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m tests.benchmarks.migration
 
 clean:
