@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -72,15 +72,12 @@ def _is_plain_refusal(start: Message) -> bool:
 
 
 def _as_json(start: Message, text: str) -> Response:
-    headers = {
-        name: value
-        for name, value in Headers(raw=start["headers"]).items()
-        if not name.startswith("content-")
-    }
+    headers = MutableHeaders(raw=start["headers"])
+    del headers["Content-Type"], headers["Content-Length"]
     status = start["status"]
     code, message = {
         404: ("NOT_FOUND", "There is nothing at this path; the API is at /graphql."),
-        405: ("METHOD_NOT_ALLOWED", f"This path is asked by {headers.get('allow')}."),
+        405: ("METHOD_NOT_ALLOWED", f"This path is asked by {headers.get('Allow')}."),
     }.get(status, ("BAD_USER_INPUT", f"{text}."))
     return JSONResponse(_errors(code, message), status_code=status, headers=headers)
 
