@@ -7,13 +7,17 @@ BIN := .venv/bin
 SOURCES := app tests
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
 
-.PHONY: run test check fix bench clean
+.PHONY: run test soak check fix bench clean
 
 run: .venv/run
 	@$(BIN)/python -m app dev
 
 test: .venv/test
 	@$(BIN)/pytest
+
+# EXAMPLES=200 make soak takes minutes.
+soak: .venv/soak
+	$(BIN)/pytest -s tests/soak/fuzz.py
 
 check: .venv/check
 	$(BIN)/ruff format --check $(SOURCES)
@@ -30,6 +34,7 @@ fix: .venv/check .venv/test
 	$(BIN)/python -m tests.snapshots
 
 bench: .venv/test
+	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m tests.benchmarks.migration
 
 clean:
@@ -44,6 +49,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.venv/test .venv/check: .venv/%: .venv/bin/python pyproject.toml
+.venv/test .venv/soak .venv/check: .venv/%: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$*]'
 	@touch $@

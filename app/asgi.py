@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,12 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from app import worker
+from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, TimeLimits, Unavailable, open_database
 from app.domain.model import Origin
 from app.feed import Feed
 from app.graphql.context import Context
+from app.graphql.documents import ManifestError, TrustedDocuments, of_our_clients, read_manifest
 from app.graphql.fan_out import Shared
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
@@ -57,12 +60,34 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
-def time_limits_of(settings: Settings) -> TimeLimits:
-    return TimeLimits(
-        connect_s=settings.database_connect_timeout_s,
-        acquire_s=settings.database_acquire_timeout_s,
-        lock_s=settings.database_lock_timeout_s,
-        statement_s=settings.database_statement_timeout_s,
+def documents_of(settings: Settings) -> TrustedDocuments:
+    """Those of our own clients, and those of the operator's manifest. Raises SettingsError."""
+    texts = of_our_clients()
+    if settings.trusted_documents_file:
+        try:
+            texts |= read_manifest(Path(settings.trusted_documents_file))
+        except ManifestError as error:
+            raise SettingsError(f"TRUSTED_DOCUMENTS_FILE must be a manifest: {error}.") from None
+    return TrustedDocuments(texts, only=settings.trusted_documents_only)
+
+
+def app_of(settings: Settings, database_url: str, authenticator: auth.Authenticator) -> Starlette:
+    """The application as the settings want it. Raises SettingsError."""
+    return create_app(
+        database_url,
+        authenticator,
+        direct_url=settings.database_direct_url or database_url,
+        pool_size=settings.database_pool_size,
+        time_limits=TimeLimits(
+            connect_s=settings.database_connect_timeout_s,
+            acquire_s=settings.database_acquire_timeout_s,
+            lock_s=settings.database_lock_timeout_s,
+            statement_s=settings.database_statement_timeout_s,
+        ),
+        documents=documents_of(settings),
+        production=settings.production,
+        allowed_hosts=settings.served_hosts,
+        cors_origins=settings.cors_origins,
     )
 
 
@@ -74,6 +99,7 @@ def create_app(
     pool_size: int = 10,
     time_limits: TimeLimits | None = None,
     limits: Limits | None = None,
+    documents: TrustedDocuments | None = None,
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
     cors_origins: Sequence[str] = (),
@@ -86,7 +112,7 @@ def create_app(
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
-    schema = build_schema(limits, production=production)
+    schema = build_schema(limits, production=production, documents=documents)
     streams = Streams(limits.streams)
     shared = Shared()
     feed = Feed(direct_url or database_url)
@@ -151,7 +177,11 @@ def create_app(
             Route("/", home, middleware=doors),
             *health.routes(why_not_ready),
         ],
-        middleware=[Middleware(request_id.RequestId), Middleware(edge.SafeHeaders)],
+        middleware=[
+            Middleware(request_id.RequestId),
+            Middleware(edge.SafeHeaders),
+            Middleware(edge.JsonRefusals),
+        ],
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import config, dev, doctor, seed, telemetry
-from app.asgi import authenticator_of, create_app, time_limits_of
+from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
@@ -68,19 +68,9 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 @click.pass_obj
 def _serve(settings: Settings, host: str, port: int) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
-    url, authenticator = settings.required_database_url, authenticator_of(settings)
-    hosts = settings.served_hosts
+    url = settings.required_database_url
+    app = app_of(settings, url, authenticator_of(settings))
     asyncio.run(_refuse_other_schema(url, settings.database_wait_s))
-    app = create_app(
-        url,
-        authenticator,
-        direct_url=settings.direct_url,
-        pool_size=settings.database_pool_size,
-        time_limits=time_limits_of(settings),
-        production=settings.production,
-        allowed_hosts=hosts,
-        cors_origins=settings.cors_origins,
-    )
     server.run(app, host, port, drain_s=settings.shutdown_drain_s)
 
 

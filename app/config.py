@@ -90,6 +90,14 @@ class Settings:
         _ORIGIN,
         "Other sites whose pages may call the API, such as `https://desk.example.com`; none when unset.",
     )
+    trusted_documents_only: bool = _setting(
+        default=False,
+        description="1: only admins and dispatchers run documents that the server does not know.",
+    )
+    trusted_documents_file: str = _setting(
+        "",
+        "A manifest of more trusted documents than those of our own clients; see docs/trusted-documents.md.",
+    )
     data_dir: str = _setting(
         "",
         "Folder of the private database of `dev`; .data, or one under /var/lib/baton for root, when unset.",
@@ -223,6 +231,8 @@ def _is_this_machine(host: str) -> bool:
 def _parsed(setting: Field[Any], raw: str) -> object:
     if "form" in setting.metadata:
         return _entries(setting.name.upper(), raw, setting.metadata["form"])
+    if isinstance(setting.default, bool):
+        return _switch(setting.name.upper(), raw)
     return _whole(setting.name.upper(), raw) if isinstance(setting.default, int) else raw
 
 
@@ -233,6 +243,12 @@ def _entries(name: str, raw: str, form: re.Pattern[str]) -> tuple[str, ...]:
             example = "tickets.example.com" if form is _HOST else "https://desk.example.com"
             raise SettingsError(f"{name} must hold entries such as {example}, not {entry!r}.")
     return entries
+
+
+def _switch(name: str, raw: str) -> bool:
+    if raw not in ("0", "1"):
+        raise SettingsError(f"{name} must be 1 or 0, not {raw!r}.")
+    return raw == "1"
 
 
 def _whole(name: str, raw: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import seed
-from app.asgi import create_app, time_limits_of
+from app.asgi import app_of
 from app.db import migrate, sql
 from app.db.embedded import EmbeddedPostgres
 from app.db.migration_files import read
@@ -35,15 +35,7 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
         to = None if settings.database_url else read(sql.MIGRATIONS)[-1].version
         asyncio.run(_prepare(url, to, tickets))
         _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
-        app = create_app(
-            url,
-            tokens,
-            pool_size=settings.database_pool_size,
-            time_limits=time_limits_of(settings),
-            allowed_hosts=settings.served_hosts,
-            cors_origins=settings.cors_origins,
-        )
-        server.run(app, host, port)
+        server.run(app_of(settings, url, tokens), host, port)
 
 
 async def _prepare(url: str, to: int | None, tickets: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app.asgi import documents_of
 from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
@@ -52,6 +53,10 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
 async def _of_clients(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     try:
         say(f"  They call this server {', '.join(settings.served_hosts)}")
+        documents = documents_of(settings)
+        say(
+            f"  {len(documents.texts)} documents are trusted{', and no others run' if documents.only else ''}"
+        )
     except SettingsError as error:
         yield str(error)
 
@@ -88,6 +93,8 @@ def _shown(name: str, value: object) -> object:
         return "(unset)"
     if name.endswith(_SECRET):
         return "(set)"
+    if isinstance(value, bool):
+        return int(value)
     return ",".join(value) if isinstance(value, tuple) else value
 
 

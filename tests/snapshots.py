@@ -1,25 +1,37 @@
-"""The two contracts that are kept as text: what clients see, and what the database holds.
+"""The contracts that are kept as text: what clients see, what they ask, and what the database holds.
 
-`python -m tests.snapshots` writes both anew; a test compares them with the code.
+`python -m tests.snapshots` writes them anew; tests compare them with the code.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 from pathlib import Path
 
+from graphql import parse, print_ast, separate_operations, strip_ignored_characters
+
 from app.db.embedded import find_binaries
+from app.graphql.documents import MANIFESTS, name_of
 from app.graphql.schema import sdl
 from tests.databases import migrate_whole, new_server
 
 ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
 SCHEMA_SQL = ROOT / "sql" / "schema.sql"
+MOBILE_JSON = MANIFESTS / "mobile.json"
 
 # What pg_dump says of itself and of its session; only the objects matter.
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)
+
+
+def mobile_manifest() -> str:
+    """The mobile client's operations, each with the fragments that it uses, by the SHA-256 of their text."""
+    document = parse((MANIFESTS / "mobile.graphql").read_text(encoding="utf-8"))
+    texts = [strip_ignored_characters(print_ast(one)) for one in separate_operations(document).values()]
+    return json.dumps({f"sha256:{name_of(text)}": text for text in texts}, indent=2) + "\n"
 
 
 def dump(url: str) -> str:
@@ -50,4 +62,5 @@ def _migrated_dump() -> str:
 
 if __name__ == "__main__":
     SCHEMA_GRAPHQL.write_text(sdl(), encoding="utf-8")
+    MOBILE_JSON.write_text(mobile_manifest(), encoding="utf-8")
     SCHEMA_SQL.write_text(_migrated_dump(), encoding="utf-8")

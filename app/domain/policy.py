@@ -26,6 +26,13 @@ class Reading(StrEnum):
     ASSIGNMENT_EVENTS = "assignmentEvents"
 
 
+class Exploring(StrEnum):
+    """What people need who try things out, as in GraphiQL, where other clients are held on a short leash."""
+
+    SCHEMA = "schema"  # introspection, in production
+    DOCUMENTS = "documents"  # their own, where only trusted ones are run
+
+
 class Reach(Enum):
     """Whose assignments a role may do an action to, or read.
 
@@ -43,13 +50,15 @@ _CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
 _OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
 _READ_ALL = dict.fromkeys(Reading, Reach.ALL)
 _READ_OWN = dict.fromkeys(Reading, Reach.OWN)
+_EXPLORE = dict.fromkeys(Exploring, Reach.ALL)
+_EXPLORE_NOTHING = dict.fromkeys(Exploring, Reach.NONE)
 
-MAY: Mapping[Role, Mapping[Action | Reading, Reach]] = MappingProxyType(
+MAY: Mapping[Role, Mapping[Action | Reading | Exploring, Reach]] = MappingProxyType(
     {
-        Role.ADMIN: _CHANGE_ALL | _READ_ALL,
-        Role.DISPATCHER: _CHANGE_ALL | _READ_ALL,
-        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN,
-        Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL,
+        Role.ADMIN: _CHANGE_ALL | _READ_ALL | _EXPLORE,
+        Role.DISPATCHER: _CHANGE_ALL | _READ_ALL | _EXPLORE,
+        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN | _EXPLORE_NOTHING,
+        Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL | _EXPLORE_NOTHING,
     }
 )
 
@@ -62,6 +71,11 @@ def only_of(actor: Actor, reading: Reading) -> EngineerId | None:
     if MAY[actor.role][reading] is Reach.ALL:
         return None
     return actor.engineer_id or NOBODY
+
+
+def may_explore(actor: Actor | None, what: Exploring) -> bool:
+    """None is who has not signed in."""
+    return actor is not None and MAY[actor.role][what] is Reach.ALL
 
 
 NOBODY = EngineerId(UUID(int=0))

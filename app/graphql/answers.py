@@ -18,8 +18,3 @@ def result_body(result: ExecutionResult) -> dict[str, Any]:
     if result.extensions:
         body["extensions"] = result.extensions
     return body
-
-
-def errors_body(code: str, message: str) -> dict[str, Any]:
-    """Of what was refused before GraphQL came into it."""
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}

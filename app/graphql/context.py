@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import strawberry
-from graphql import DocumentNode, FieldNode, Visitor, visit
 from starlette.requests import HTTPConnection
 from strawberry.utils.str_converters import to_snake_case
 
@@ -35,17 +34,23 @@ class Context:
     idempotency_key: str | None = None
     """Of the header, for the one mutation that the request then has."""
     origin: Origin = UNKNOWN_ORIGIN
-    words: tuple[Hashable, ...] = ()
-    """Of a subscription: text, name and variables. Who says the same is told the same."""
+    words: tuple[Any, ...] = ()
+    """Text, name of the operation, variables."""
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
 
-    def begin(self, document: DocumentNode) -> None:
-        """Know which fields are asked for before anything is read."""
-        names = _FieldNames()
-        visit(document, names)
-        self._asked = frozenset(names.found)
+    def __post_init__(self) -> None:
+        self._begin_to_load()
+
+    def begin(self, fields: Iterable[str], *words: object) -> None:
+        """Know the names of the fields that are asked for before anything is read, and the words."""
+        self._asked = frozenset(map(to_snake_case, fields))  # as the domain spells them
+        self.words = words
         self.forget()
+
+    def end(self) -> None:
+        """Nobody waits any longer for what is still being read."""
+        self.loaders.end()
 
     @property
     def actor(self) -> Actor:
@@ -66,18 +71,15 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
+        self.end()
+        self._begin_to_load()
+
+    def afresh(self) -> Context:
+        """The same with loaders of its own, which last until it is ended."""
+        return replace(self)
+
+    def _begin_to_load(self) -> None:
         self.loaders = Loaders(self.db, self._asked, self.confined_to)
-
-
-class _FieldNames(Visitor):
-    """The names of all fields of a document, fragments included: snake case, as the domain spells them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[str] = set()
-
-    def enter_field(self, node: FieldNode, *_: object) -> None:
-        self.found.add(to_snake_case(node.name.value))
 
 
 Info = strawberry.Info[Context, None]

@@ -6,12 +6,13 @@ import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.feed import Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable
 
     from graphql import ExecutionResult
 
@@ -23,7 +24,9 @@ class Shared:
         self._most = most
         self._results: dict[Hashable, asyncio.Task[ExecutionResult]] = {}
 
-    async def result(self, key: Hashable, execute: Callable[[], Any]) -> ExecutionResult:
+    async def result(
+        self, key: Hashable, execute: Callable[[], Awaitable[ExecutionResult]]
+    ) -> ExecutionResult:
         task = self._results.get(key)
         if task is None:
             # A task of nobody's own: the subscriber who came first may leave before the others are served.
@@ -32,22 +35,32 @@ class Shared:
                 del self._results[next(iter(self._results))]
         return await asyncio.shield(task)
 
-    async def _executed(self, key: Hashable, execute: Callable[[], Any]) -> ExecutionResult:
-        result = execute()
-        if isawaitable(result):
-            result = await result
+    async def _executed(
+        self, key: Hashable, execute: Callable[[], Awaitable[ExecutionResult]]
+    ) -> ExecutionResult:
+        result = await execute()
         if result.errors:
             self._results.pop(key, None)
-        return result  # type: ignore[no-any-return] # graphql-core says more than it does
+        return result
 
 
 class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
     """What an event shows depends on the words, the variables, and whose tickets the reader may see."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
-        execute = super().execute_operation
         told = self.root_value
         if not isinstance(told, Told):
-            return execute(serially)
-        key = (told.event.id, str(told.cursor), *self.context_value.words, self.context_value.confined_to)
-        return self.context_value.shared.result(key, lambda: execute(serially))
+            return super().execute_operation(serially)
+        context = self.context_value
+        words = orjson.dumps(context.words, option=orjson.OPT_SORT_KEYS)
+        key = (told.event.id, str(told.cursor), words, context.confined_to)
+        return context.shared.result(key, self._execute_for_all)
+
+    async def _execute_for_all(self) -> ExecutionResult:
+        """With loaders of its own: those of a subscriber end when the subscriber leaves."""
+        self.context_value = context = self.context_value.afresh()
+        try:
+            result = super().execute_operation(serially=False)
+            return await result if isawaitable(result) else result  # type: ignore[return-value] # an event is one result
+        finally:
+            context.end()

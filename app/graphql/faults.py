@@ -52,6 +52,25 @@ class KeyOfMany(GraphQLError):
         )
 
 
+class NotTrusted(GraphQLError):
+    """Only trusted documents are run, and this is none of them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server runs only documents that it knows: send the documentId of one, or its exact text.",
+            extensions={"code": "DOCUMENT_NOT_TRUSTED"},
+        )
+
+
+class UnknownDocument(GraphQLError):
+    """No document has this id. The code is the one at which Apollo Client sends the text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No document has this id; send its text.", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"}
+        )
+
+
 class TooLarge(GraphQLError):
     """The operation asks for more than one of the limits allows."""
 

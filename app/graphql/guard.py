@@ -22,6 +22,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from app.domain.policy import Exploring, may_explore
 from app.graphql.buckets import Buckets
 from app.graphql.faults import KeyOfMany, RateLimited, TooLarge
 from app.graphql.measure import Ruler, Shapes, Size, pages_of
@@ -29,39 +30,50 @@ from app.graphql.measure import Ruler, Shapes, Size, pages_of
 if TYPE_CHECKING:
     from strawberry.types import ExecutionContext
 
+    from app.domain.model import Actor
+    from app.graphql.documents import TrustedDocuments
     from app.graphql.limits import Limits
 
 
 class Guard:
-    def __init__(self, schema: GraphQLSchema, limits: Limits, *, production: bool) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, limits: Limits, *, production: bool, documents: TrustedDocuments
+    ) -> None:
         self._schema = schema
         self._limits = limits
         self._production = production
+        self._documents = documents
         self._rules = [
             *(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule),
             bounded_overlaps(limits.comparisons),
             MaybeNullValidationRule,
             OneOfInputValidationRule,
-            *([NoSchemaIntrospectionCustomRule] if production else []),
         ]
         self._shapes = Shapes(schema)
         self._buckets = Buckets(limits)
 
     def admit(self, operation: ExecutionContext) -> None:
-        """Parse, measure and charge the operation, before anything slower. Raises GraphQLError."""
-        if not operation.query:
+        """Find, parse, measure and charge the operation, before anything slower. Raises GraphQLError."""
+        text = self._documents.text(
+            operation.query,
+            operation.operation_extensions,
+            free=may_explore(operation.context.signed_in, Exploring.DOCUMENTS),
+        )
+        if text is None:
             return
-        document = self._parse(operation.query)
-        cost = self._measure(document, operation)
+        document = self._parse(text)
+        cost, asked = self._measure(document, operation)
         operation.graphql_document = document
         self._charge(operation, cost)
+        operation.context.begin(asked, text, operation.operation_name, operation.variables)
 
-    def validate(self, document: DocumentNode) -> list[GraphQLError]:
+    def validate(self, document: DocumentNode, actor: Actor | None) -> list[GraphQLError]:
         """What is wrong with the document: no more than is shown, and one to tell that there is more."""
+        closed = self._production and not may_explore(actor, Exploring.SCHEMA)
         errors = validate(
             self._schema,
             document,
-            self._rules,
+            [*self._rules, NoSchemaIntrospectionCustomRule] if closed else self._rules,
             max_errors=self._limits.errors + 1,
             hide_suggestions=self._production,
         )
@@ -80,8 +92,8 @@ class Guard:
                 raise TooLarge("tokens", limits.tokens) from None
             raise
 
-    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> int:
-        """What the operation that will run costs."""
+    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> tuple[int, set[str]]:
+        """What the operation that will run costs, and the names of all fields of the document."""
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         name = operation.operation_name
         if name is None and len(operations) > 1:
@@ -112,7 +124,7 @@ class Guard:
         self._check("directives", whole.directives)
         self._check("fields", whole.fields)
         self._check("cost", cost)
-        return cost
+        return cost, ruler.names
 
     def _check(self, limit: str, counted: int) -> None:
         maximum = getattr(self._limits, limit)

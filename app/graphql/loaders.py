@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -61,6 +62,17 @@ class Loaders:
         self._db = db
         self._only_of = only_of
         self._leave_out = assignments.MAY_BE_LEFT_OUT - asked
+        self._batches: set[asyncio.Task[Any]] = set()
+        self._ended = False
+
+    def end(self) -> None:
+        """Cut short what is being read, the statement on the server included, and read no more.
+
+        A batch is a task of its own: it would outlive the operation that asked for it.
+        """
+        self._ended = True
+        for batch in self._batches:
+            batch.cancel()
 
     @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
@@ -123,7 +135,7 @@ class Loaders:
                         found[row.engineer_id, *same].append(row)
             return [found[key] for key in keys]
 
-        return DataLoader(batch, max_batch_size=MAX_BATCH)
+        return self._loader(batch)
 
     def _many(
         self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
@@ -137,7 +149,7 @@ class Loaders:
                     found[key(row)].append(row)
             return [found[k] for k in keys]
 
-        return DataLoader(batch, max_batch_size=MAX_BATCH)
+        return self._loader(batch)
 
     def _at_most_one(
         self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
@@ -147,4 +159,18 @@ class Loaders:
                 found = {key(row): row for row in await fetch(conn, keys)}
             return [found.get(k) for k in keys]
 
-        return DataLoader(batch, max_batch_size=MAX_BATCH)
+        return self._loader(batch)
+
+    def _loader(self, batch: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
+        async def owned(keys: list[K]) -> list[V]:
+            if self._ended:
+                raise asyncio.CancelledError
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - DataLoader makes one for each batch
+            self._batches.add(task)
+            try:
+                return await batch(keys)
+            finally:
+                self._batches.discard(task)
+
+        return DataLoader(owned, max_batch_size=MAX_BATCH)

@@ -114,6 +114,8 @@ class Ruler:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._measured: dict[str, Size] = {}
+        self.names: set[str] = set()
+        """Of all fields measured so far."""
 
     def operation(self, node: OperationDefinitionNode) -> Size:
         size = self._selection(node.selection_set, self._shapes.roots.get(node.operation.value))
@@ -151,6 +153,7 @@ class Ruler:
         return self._measured[name]
 
     def _field(self, node: FieldNode, kind: str | None) -> Size:
+        self.names.add(node.name.value)
         shape = self._shapes.of(kind, node.name.value)
         if node.selection_set is None:
             inside, each = Size(), _SCALAR

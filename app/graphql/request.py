@@ -30,10 +30,11 @@ class NotServed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    query: str
+    query: str | None
+    """None where the document is named in `extensions`."""
     variables: dict[str, Any] | None
     operation_name: str | None
-    extensions: dict[str, Any] | None
+    extensions: dict[str, Any]
 
 
 async def read(request: Request, max_body_bytes: int) -> Parameters:
@@ -94,14 +95,18 @@ def parameters(given: object) -> Parameters:
     """Of a request in JSON, whatever brought it. Raises NotServed."""
     if not isinstance(given, dict):
         raise _malformed("The request must be one JSON object.")
-    query = _typed(given, "query", str)
-    if not query:
-        raise _malformed("The request has no query.")
+    query = _typed(given, "query", str) or None
+    extensions = _typed(given, "extensions", dict) or {}
+    if document_id := _typed(given, "documentId", str):
+        # As Apollo Client says it: there is one way to name a document from here on.
+        extensions |= {"persistedQuery": {"sha256Hash": document_id}}
+    if not query and "persistedQuery" not in extensions:
+        raise _malformed("The request has neither a query nor a documentId.")
     return Parameters(
         query=query,
         variables=_typed(given, "variables", dict),
         operation_name=_typed(given, "operationName", str) or None,
-        extensions=_typed(given, "extensions", dict),
+        extensions=extensions,
     )
 
 

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLError
@@ -14,6 +13,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.graphql.documents import TrustedDocuments
 from app.graphql.fan_out import SharingExecutor
 from app.graphql.faults import TimedOut, shown
 from app.graphql.guard import Guard
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
-    def __init__(self, limits: Limits, *, production: bool) -> None:
+    def __init__(self, limits: Limits, *, production: bool, documents: TrustedDocuments) -> None:
         super().__init__(
             query=Query,
             mutation=Mutation,
@@ -44,17 +44,15 @@ class Schema(strawberry.Schema):
         )
         self._limits = limits
         self._production = production
-        self.guard = Guard(self._schema, limits, production=production)
+        self.guard = Guard(self._schema, limits, production=production, documents=documents)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
         self._show(result)
         return result
 
-    async def stream(self, query: str | None, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # type: ignore[override] # noqa: ANN401 - the rest by name
-        variables = orjson.dumps(kwargs["variable_values"], option=orjson.OPT_SORT_KEYS)
-        kwargs["context_value"].words = (query, kwargs["operation_name"], variables)
-        return self._shown(await super().stream(query, **kwargs))
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
+        return self._shown(await super().stream(*args, **kwargs))
 
     async def _shown(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[ExecutionResult, None]:
         async with aclosing(results):
@@ -104,19 +102,20 @@ class _Steps(SchemaExtension):
         operation = self.execution_context
         schema, document = operation.schema, operation.graphql_document
         if isinstance(schema, Schema) and document is not None:
-            operation.pre_execution_errors = schema.guard.validate(document)
+            operation.pre_execution_errors = schema.guard.validate(document, operation.context.signed_in)
         yield
 
-    def on_execute(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            self.execution_context.context.begin(document)
-        yield
+    def on_operation(self) -> Iterator[None]:
+        """Around all of it, every event of a subscription included; left when it is cut short, too."""
+        try:
+            yield
+        finally:
+            self.execution_context.context.end()
 
 
-def build_schema(limits: Limits, *, production: bool) -> Schema:
+def build_schema(limits: Limits, *, production: bool, documents: TrustedDocuments | None = None) -> Schema:
     """With a memory of its own of what each subject has spent. In production it does not tell of itself."""
-    return Schema(limits, production=production)
+    return Schema(limits, production=production, documents=documents or TrustedDocuments())
 
 
 schema = build_schema(Limits(), production=False)

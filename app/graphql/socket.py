@@ -12,11 +12,12 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.graphql.answers import errors_body, result_body
+from app.graphql.answers import result_body
 from app.graphql.request import NotServed, parameters
 from app.graphql.streams import TooManyStreams
 from app.web.auth import LEEWAY_S, InvalidToken, bearer
 from app.web.jwks import KeysUnavailable
+from app.web.refusals import errors_body
 
 if TYPE_CHECKING:
     from collections.abc import Collection

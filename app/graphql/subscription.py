@@ -49,8 +49,6 @@ class Subscription:
         try:
             async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
                 async for each in told:
-                    # What was read for the last event is stale.
-                    info.context.forget()
                     yield each
         except UnknownCursor:
             raise BadUserInput(_not_a_cursor("afterCursor")) from None

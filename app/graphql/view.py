@@ -12,9 +12,10 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 
 from app.graphql import event_stream, media_types
-from app.graphql.answers import errors_body, result_body
+from app.graphql.answers import result_body
 from app.graphql.request import MAX_BODY_BYTES, NotServed, read
 from app.graphql.streams import TooManyStreams
+from app.web.refusals import errors_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -139,8 +140,10 @@ def _answered(media_type: str, body: dict[str, Any]) -> Response:
     # The older type is always 200 for what is GraphQL; the newer says by its status whether it ran.
     if media_type == media_types.JSON or "data" in body:
         return _response(media_type, 200, body)
-    code = body["errors"][0]["extensions"]["code"]
-    return _response(media_type, _STATUS.get(code, _CLIENTS_MISTAKE), body)
+    why = body["errors"][0]["extensions"]
+    wait_s = why.get("retryAfterSeconds")
+    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    return _response(media_type, _STATUS.get(why["code"], _CLIENTS_MISTAKE), body, headers)
 
 
 def _response(

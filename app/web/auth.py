@@ -28,6 +28,7 @@ from app.domain.errors import InvalidInput
 from app.domain.model import Actor, EngineerId, Role
 from app.web import claims as token_claims
 from app.web.jwks import ALGORITHMS, COOLDOWN_S, Keys, KeysUnavailable, UnknownKey
+from app.web.refusals import errors_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,11 +228,12 @@ def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
     """One answer for every wrong token: what is wrong with it helps only who forged it (RFC 6750, 3.1)."""
     if isinstance(error, CannotTell):
         message = "The service cannot reach the identity provider; try again shortly."
-        return _error(503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)})
+        return _error(
+            503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)}, retryAfterSeconds=COOLDOWN_S
+        )
     message = "The token is invalid or has expired; sign in again."
     return _error(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _error(status: int, code: str, message: str, headers: Mapping[str, str]) -> Response:
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    return JSONResponse(body, status_code=status, headers=headers)
+def _error(status: int, code: str, message: str, headers: Mapping[str, str], **more: object) -> Response:
+    return JSONResponse(errors_body(code, message, **more), status_code=status, headers=headers)

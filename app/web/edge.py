@@ -1,10 +1,11 @@
-"""What stands before the routes: headers for every answer, whose hosts and origins are served, and faults."""
+"""What stands before the routes: headers, hosts and origins, and the shape of what is refused there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from app.web import request_id
+from app.web.refusals import errors_body
 from app.web.request_id import HEADER
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+_SMALLEST_REFUSAL = 400
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
@@ -46,6 +49,43 @@ class SafeHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+@dataclass(frozen=True, slots=True)
+class JsonRefusals:
+    """What Starlette refuses by itself, in plain text, is refused as everything else is."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain: Message | None = None
+
+        async def send_json(message: Message) -> None:
+            nonlocal plain
+            if message["type"] == "http.response.start" and _is_plain_refusal(message):
+                plain = message
+            elif plain is None:
+                await send(message)
+            else:
+                await _as_json(plain, message["body"].decode())(scope, receive, send)
+
+        await self.app(scope, receive, send_json)
+
+
+def _is_plain_refusal(start: Message) -> bool:
+    content_type = Headers(raw=start["headers"]).get("Content-Type", "")
+    return start["status"] >= _SMALLEST_REFUSAL and content_type.startswith("text/plain")
+
+
+def _as_json(start: Message, text: str) -> Response:
+    headers = MutableHeaders(raw=start["headers"])
+    del headers["Content-Type"], headers["Content-Length"]
+    status = start["status"]
+    code, message = {
+        404: ("NOT_FOUND", "There is nothing at this path; the API is at /graphql."),
+        405: ("METHOD_NOT_ALLOWED", f"This path is asked by {headers.get('Allow')}."),
+    }.get(status, ("BAD_USER_INPUT", f"{text}."))
+    return JSONResponse(errors_body(code, message), status_code=status, headers=headers)
+
+
 def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Middleware]:
     """For the routes that people's browsers reach. Health is not: probes ask it by address."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts, www_redirect=False)
@@ -63,6 +103,6 @@ def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Mid
 
 async def fault(request: Request, _: Exception) -> Response:
     """What nothing else has caught; the server logs it. It is answered outside of all middleware."""
-    error = {"message": "Something went wrong on our side.", "extensions": {"code": "INTERNAL"}}
+    body = errors_body("INTERNAL", "Something went wrong on our side.")
     headers = {**_HEADERS, HEADER: request_id.of(request)}
-    return JSONResponse({"errors": [error]}, status_code=500, headers=headers)
+    return JSONResponse(body, status_code=500, headers=headers)

@@ -242,7 +242,13 @@ BEGIN
     ), settled AS MATERIALIZED (
         SELECT p.ticket_id, p.ticket, p.named, p.names_engineer, p.ended, p.raw, p.known, p.n, p.holds,
             p.active AND NOT p.holds AS closes,
-            CASE WHEN p.active AND NOT p.holds THEN baton.closed(p.turn, p.ticket) ELSE p.turn END AS turn
+            CASE
+                WHEN p.active AND NOT p.holds THEN baton.closed(p.turn, p.ticket)
+                -- Of who holds a ticket the old application knew from the ticket. Rows often have no tier, or an older one.
+                WHEN p.holds AND (p.named).engineer_id IS NOT NULL AND p.ticket->>'assignment_tier' IS NOT NULL
+                THEN jsonb_populate_record(p.turn, jsonb_build_object('assignment_tier', (p.named).assignment_tier,
+                    'assignment_tier_name', (p.named).assignment_tier_name))
+                ELSE p.turn END AS turn
         FROM placed p
     ), result AS MATERIALIZED (
         -- By ticket, beside its last turn.
@@ -572,10 +578,11 @@ BEGIN
     IF side_by_side THEN
         RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
-        -- Nothing to stop at: the old application can write its two tables differently, and then they differ.
-        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), NULL::bigint
+        -- An engineer whom nobody knows is no other one: such a ticket is among the quarantined.
+        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
-            WHERE nullif(lower(btrim(t.assigned_engineer_id::text)), '') <> c.engineer_id::text;
+            JOIN engineers e ON e.id = baton.as_uuid(t.assigned_engineer_id::text)
+            WHERE e.id <> c.engineer_id;
     END IF;
 END $$;
 ALTER FUNCTION assignment_migration_report() SET search_path = baton, public;

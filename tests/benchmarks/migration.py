@@ -99,10 +99,10 @@ ANALYZE;
 """
 
 
-async def fill(conn: Connection, *, tickets: int, assignments: int) -> None:
+async def fill(conn: Connection, *, tickets: int, assignments: int, engineers: int = 200) -> None:
     """Old tables as years of use leave them."""
     await conn.execute(ALIKE.ddl)
-    await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=200))
+    await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=engineers))
 
 
 class Application(Protocol):

@@ -16,6 +16,9 @@ from app.graphql.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from app.graphql.documents import TrustedDocuments
+    from app.web.auth import DevelopmentTokens
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -34,6 +37,14 @@ class Api:
         return response.json()
 
 
+def act_as(api: Api, tokens: DevelopmentTokens, role: Role | None, engineer_id: Any = None) -> None:
+    """From here on; None has not signed in."""
+    if role is None:
+        api.client.headers.pop("Authorization", None)
+    else:
+        api.client.headers["Authorization"] = f"Bearer {tokens.sign(role, engineer_id, ttl_s=600)}"
+
+
 @pytest.fixture
 def ask(client: httpx.AsyncClient) -> Api:
     return Api(client)
@@ -44,8 +55,17 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
     """Starts an application with limits of its own, spoken to as a dispatcher."""
     async with AsyncExitStack() as until_done:
 
-        async def start(*, production: bool = False, **limits: Any) -> Api:
-            app = create_app(shared_url, tokens, pool_size=4, limits=Limits(**limits), production=production)
+        async def start(
+            *, production: bool = False, documents: TrustedDocuments | None = None, **limits: Any
+        ) -> Api:
+            app = create_app(
+                shared_url,
+                tokens,
+                pool_size=4,
+                limits=Limits(**limits),
+                documents=documents,
+                production=production,
+            )
             await until_done.enter_async_context(app.router.lifespan_context(app))
             headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
             transport = httpx.ASGITransport(app)

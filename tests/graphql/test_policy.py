@@ -136,6 +136,24 @@ async def test_a_query_shows_what_the_table_says(ask_as, own_and_other, root, ro
     assert tuple(seen) == QUERIES[root][role]
 
 
+async def test_anothers_and_a_missing_one_are_the_same_to_an_engineer(ask_as, own_and_other):
+    own, other = own_and_other
+    missing = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
+    accept = """mutation($i: ID!) {
+        acceptAssignment(input: {assignmentId: $i}) { __typename ... on Refusal { code message } } }"""
+    for text, theirs, nobodys in (
+        (READS["ticket"].replace("$t", "$i"), other.ticket_id, "T-0"),
+        (READS["assignment"].replace("$a", "$i"), str(other.id), missing),
+        (READS["engineer"].replace("$e", "$i"), str(other.engineer_id), missing),
+        (accept, str(other.id), missing),
+    ):
+        found = [
+            str(await ask_as(Role.ENGINEER, own.engineer_id, text, i=asked)).replace(asked, "…")
+            for asked in (theirs, nobodys)
+        ]
+        assert found[0] == found[1]
+
+
 async def test_no_path_through_the_graph_leads_an_engineer_to_others_tickets(ask_as, make):
     mine = await make.assigned()
     colleague = await make.assigned()

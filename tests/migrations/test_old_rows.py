@@ -47,6 +47,20 @@ async def test_every_bad_row_is_accounted_for(empty_database, shape):
         )
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.name)
+async def test_who_holds_a_ticket_holds_it_at_the_tier_that_the_ticket_names(empty_database, shape):
+    async with connect(empty_database) as conn:
+        cases = await fill(conn, shape)
+        await migrate.up(conn, sql.MIGRATIONS)
+        held = await conn.fetch("SELECT * FROM current_ticket_assignments")
+    found = {
+        cases[row["ticket_id"]].says: (row["assignment_tier"], row["assignment_tier_name"]) for row in held
+    }
+    without = {"a null tier and time": (1, "Dealer"), "a tier of zero": (1, "Dealer")}
+    nameless = {"two active rows, and the columns say nothing": (1, "OEM")}
+    assert found == dict.fromkeys(found, (2, "Dealer")) | without | nameless
+
+
 async def test_a_row_of_a_ticket_that_nobody_knows_is_set_aside_whole(empty_database):
     async with connect(empty_database) as conn:
         await fill(conn, UUIDS)

@@ -53,6 +53,23 @@ async def test_every_answer_has_the_headers_of_safety(client):
         is_safe(response)
 
 
+async def test_what_is_refused_before_any_route_is_refused_in_json(shared_url, tokens):
+    async with of_app(shared_url, tokens, cors_origins=(DESK,), allowed_hosts=("test",)) as client:
+        foreign = {"Host": "evil.example.com"}
+        for response, status, code in (
+            (await client.get("/nothing"), 404, "NOT_FOUND"),
+            (await client.post("/"), 405, "METHOD_NOT_ALLOWED"),
+            (await client.delete("/livez"), 405, "METHOD_NOT_ALLOWED"),
+            (await client.post("/graphql", json=TYPENAME, headers=foreign), 400, "BAD_USER_INPUT"),
+            (await client.options("/graphql", headers={"Origin": EVIL, **PREFLIGHT}), 400, "BAD_USER_INPUT"),
+        ):
+            assert (response.status_code, code_of(response)) == (status, code)
+            assert response.headers["Content-Type"] == "application/json"
+            is_safe(response)
+            assert status != 405 or "GET" in response.headers["Allow"]
+        assert (await client.head("/nothing")).status_code == 404
+
+
 async def test_so_has_a_fault_that_nothing_has_caught(shared_url, tokens):
     async with of_app(shared_url, tokens) as client:
         client._transport.app.router.routes[0].app.app = broken

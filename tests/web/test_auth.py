@@ -282,7 +282,7 @@ async def test_a_provider_out_of_reach_is_503_and_no_wrong_token(app, issuer, cl
     assert response.status_code == 503
     assert response.headers["Retry-After"] == str(COOLDOWN_S)
     [error] = response.json()["errors"]
-    assert error["extensions"] == {"code": "UNAVAILABLE"}
+    assert error["extensions"] == {"code": "UNAVAILABLE", "retryAfterSeconds": COOLDOWN_S}
     assert (await send(app, "nonsense")).json() == REFUSED
 
     issuer.status = 200

@@ -1,0 +1,149 @@
+"""What the limits cost honest clients: the same requests with and without them, in turns.
+
+python -m tests.benchmarks.limits [--rounds 15] [--requests 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from graphql import parse, specified_rules, validate
+
+from app import seed
+from app.db.pool import open_database
+from app.graphql.documents import TrustedDocuments
+from app.graphql.guard import Guard
+from app.graphql.limits import Limits
+from app.graphql.schema import build_schema
+from app.graphql.view import View
+from tests.databases import migrate_whole, new_server
+from tests.make import DISPATCHER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from graphql import DocumentNode, GraphQLError
+    from strawberry.types import ExecutionContext
+
+    from app.db.pool import Database
+    from app.domain.model import Actor
+    from app.graphql.schema import Schema
+
+    Ask = Callable[[], Awaitable[None]]
+
+TICKETS = 300
+OPERATIONS = {
+    "one field": "{ viewer { role } }",
+    "one ticket": """{ tickets(first: 1) { nodes { id ticketNumber status priority customerName
+        currentAssignment { status assignmentTier engineer { id name } } } } }""",
+    "a screen of 50 tickets": """{ tickets(first: 50) { nodes { ...Row } pageInfo { endCursor } } }
+        fragment Row on Ticket { id ticketNumber status priority customerName issueCategory createdAt
+        currentAssignment { ...Turn } equipment { id name } }
+        fragment Turn on Assignment { id status assignmentTier assignedAt engineer { id name level } }""",
+    "50 tickets with their histories": """{ tickets(first: 50) { nodes { id status
+        assignmentHistory { id status assignmentTier assignedAt completedAt engineer { id name } } } } }""",
+}
+UNBOUNDED = Limits(
+    bucket=10**12, refill_per_s=10**12
+)  # nobody waits: a wait would be no cost of the counting
+
+
+class NoGuard(Guard):
+    """Parses and validates as GraphQL itself does, and counts nothing."""
+
+    names: dict[str, set[str]]
+
+    def admit(self, operation: ExecutionContext) -> None:
+        assert operation.query is not None
+        operation.graphql_document = parse(operation.query)
+        if operation.query not in self.names:  # known from the second time on, so that it takes no time
+            _, self.names[operation.query] = self._measure(operation.graphql_document, operation)
+        operation.context.begin(self.names[operation.query])
+
+    def validate(self, document: DocumentNode, _: Actor | None) -> list[GraphQLError]:
+        return validate(self._schema, document, specified_rules)
+
+
+def without_limits() -> Schema:
+    schema = build_schema(UNBOUNDED, production=False)
+    schema.guard = NoGuard(schema._schema, UNBOUNDED, production=False, documents=TrustedDocuments())
+    schema.guard.names = {}
+    return schema
+
+
+def asking(schema: Schema, db: Database, query: str) -> Ask:
+    """Straight into the view: what a client, a socket or a token takes would only hide the difference."""
+    view = View(schema, lambda: db)
+    body = json.dumps({"query": query}).encode()
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"content-type", b"application/json")],
+        "user": SimpleNamespace(actor=DISPATCHER),
+    }
+
+    async def ask() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                assert b'"errors"' not in message["body"], message["body"]
+
+        await view(dict(scope), receive, send)
+
+    return ask
+
+
+async def medians(asks: Sequence[Ask], times: int) -> list[float]:
+    """Of the seconds that a request takes of this process: the database's are no cost of the counting.
+
+    The sides take turns request by request, and at going first: whatever else happens hits them alike.
+    """
+    took: list[list[float]] = [[] for _ in asks]
+    turns = list(zip(asks, took, strict=True))
+    for _ in range(times):
+        turns.reverse()
+        for ask, column in turns:
+            began = time.process_time()
+            await ask()
+            column.append(time.process_time() - began)
+    return [statistics.median(column) for column in took]
+
+
+async def compare(url: str, rounds: int, requests: int) -> None:
+    await migrate_whole(url)
+    schemas = (build_schema(UNBOUNDED, production=False), without_limits())
+    async with open_database(url, pool_size=4) as db:
+        await seed.seed(db, tickets=TICKETS, progress=lambda _: None)
+        print(f"{'':<34}{'with':>10}{'without':>10}{'ratio':>8}   middle half of {rounds} rounds")
+        for name, query in OPERATIONS.items():
+            asks = [asking(schema, db, query) for schema in schemas]
+            await medians(asks, requests)  # warm
+            times = [await medians(asks, requests) for _ in range(rounds)]
+            limited, free = (statistics.median(column) * 1e3 for column in zip(*times, strict=True))
+            low, middle, high = statistics.quantiles([a / b for a, b in times], n=4)
+            print(f"{name:<34}{limited:>7.2f} ms{free:>7.2f} ms{middle:>8.3f}   {low:.3f} to {high:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=40, help="of each side in each round")
+    given = parser.parse_args()
+    with new_server() as url:
+        asyncio.run(compare(url, given.rounds, given.requests))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""An operation that is cut short leaves nothing running, neither here nor on the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.db import pool
+from app.db.pool import connect, open_database
+from app.domain.model import TicketId
+from app.graphql.loaders import Loaders
+
+PATIENCE_S = 10
+"""Less than after which the driver gives up on a statement by itself."""
+ROOT = ("service_tickets", "{ tickets { nodes { id } } }")
+EDGE = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+
+
+@pytest.fixture(autouse=True)
+def the_server_ends_no_statement_by_itself(monkeypatch):
+    for setting in ("lock_timeout", "statement_timeout"):
+        monkeypatch.setitem(pool._SESSION, setting, "0")
+
+
+async def until_waiting(conn, count):
+    async with asyncio.timeout(PATIENCE_S):
+        while await conn.fetchval(WAITING) != count:
+            pass
+
+
+@pytest.mark.parametrize(("locked", "query"), [ROOT, EDGE])
+async def test_a_read_that_is_out_of_time_is_cancelled_on_the_server(serve, make, shared_url, locked, query):
+    await make.assigned()
+    api = await serve(read_timeout_s=0.3)
+    async with connect(shared_url) as conn, conn.transaction():
+        await conn.execute(f"LOCK TABLE {locked}")
+        answer = asyncio.create_task(api.answer(query))
+        await until_waiting(conn, 1)
+        [error] = (await answer)["errors"]
+        assert error["extensions"]["code"] == "TIMEOUT"
+        await until_waiting(conn, 0)
+
+
+@pytest.mark.parametrize(("locked", "query"), [ROOT, EDGE])
+async def test_so_is_one_whose_client_has_left(serve, make, shared_url, locked, query):
+    await make.assigned()
+    api = await serve(read_timeout_s=600)
+    async with connect(shared_url) as conn, conn.transaction():
+        await conn.execute(f"LOCK TABLE {locked}")
+        answer = asyncio.create_task(api.answer(query))
+        await until_waiting(conn, 1)
+        answer.cancel()
+        await until_waiting(conn, 0)
+    assert (await api(query))["tickets"]["nodes"]
+
+
+async def test_what_was_to_be_read_next_is_not(shared_url):
+    async with open_database(shared_url, pool_size=1) as db:
+        loaders = Loaders(db, frozenset(), None)
+        found = loaders.ticket.load(TicketId("T-1"))
+        loaders.end()
+        for _ in range(10):  # turns of the loop: a batch would have the only connection by then
+            await asyncio.sleep(0)
+        async with db.connection() as conn:
+            await conn.fetchval("SELECT 1")
+        assert not found.done()
