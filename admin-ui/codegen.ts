@@ -12,7 +12,7 @@ export default {
         documentMode: 'string',
         enumsAsTypes: true,
         strictScalars: true,
-        scalars: { DateTime: 'string', Decimal: 'string' },
+        scalars: { ID: 'string', DateTime: 'string', Decimal: 'string' },
         useTypeImports: true,
       },
     },

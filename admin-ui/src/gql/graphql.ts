@@ -7,7 +7,7 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** What acceptAssignment needs. */
 export type AcceptAssignmentInput = {
   /** The assignment to accept. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
   idempotencyKey?: string | null | undefined;
 };
@@ -15,7 +15,7 @@ export type AcceptAssignmentInput = {
 /** What assignTicket needs. */
 export type AssignTicketInput = {
   /** Who is to hold it; must be active. */
-  engineerId: string | number;
+  engineerId: string;
   /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
   expectedSequence?: number | null | undefined;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
@@ -23,7 +23,7 @@ export type AssignTicketInput = {
   /** Why this engineer, for the history. */
   reason?: string | null | undefined;
   /** The ticket to assign. */
-  ticketId: string | number;
+  ticketId: string;
   /** Whose people are asked: 1 OEM to 5 Hospital. */
   tier?: number | null | undefined;
   /** Another name for the tier, where yours differs. */
@@ -65,7 +65,7 @@ export type AssignmentType =
 /** What cancelAssignment needs. */
 export type CancelAssignmentInput = {
   /** The assignment to cancel. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the history. */
@@ -77,7 +77,7 @@ export type CompleteAssignmentInput = {
   /** What was done. */
   actionsTaken?: string | null | undefined;
   /** The assignment to complete. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** The outcome. ESCALATED is refused: escalate the ticket. */
   completionStatus: CompletionStatus;
   /** What was wrong. */
@@ -112,7 +112,7 @@ export type EscalateTicketInput = {
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
   idempotencyKey?: string | null | undefined;
   /** Who is to hold it next; must be active. */
-  nextEngineerId: string | number;
+  nextEngineerId: string;
   /** The tier it moves to; the next one when left out. */
   nextTier?: number | null | undefined;
   /** Another name for the tier, where yours differs. */
@@ -120,7 +120,7 @@ export type EscalateTicketInput = {
   /** Why it moves up; both assignments keep it. */
   reason: string;
   /** The ticket to escalate. */
-  ticketId: string | number;
+  ticketId: string;
 };
 
 /** A spare part that went into the equipment. */
@@ -138,7 +138,7 @@ export type PartUsedInput = {
 /** What rateAssignment needs. */
 export type RateAssignmentInput = {
   /** The assignment that is rated. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** The customer's words. */
   feedback?: string | null | undefined;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
@@ -150,7 +150,7 @@ export type RateAssignmentInput = {
 /** What reassignTicket needs. */
 export type ReassignTicketInput = {
   /** Who is to hold it next; must be active. */
-  engineerId: string | number;
+  engineerId: string;
   /** The highest sequence of the ticket that you have seen. Refused when there is a newer one. */
   expectedSequence?: number | null | undefined;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
@@ -158,13 +158,13 @@ export type ReassignTicketInput = {
   /** Why it is handed over; both assignments keep it. */
   reason: string;
   /** The ticket to hand over. */
-  ticketId: string | number;
+  ticketId: string;
 };
 
 /** What rejectAssignment needs. */
 export type RejectAssignmentInput = {
   /** The assignment to decline. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the dispatcher. */
@@ -185,7 +185,7 @@ export type Role =
 /** What startAssignment needs. */
 export type StartAssignmentInput = {
   /** The assignment to start. */
-  assignmentId: string | number;
+  assignmentId: string;
   /** Your own name for this wish, up to 200 characters. Sent again with the same input, it changes nothing and answers the same; with another input it is refused. */
   idempotencyKey?: string | null | undefined;
 };
@@ -193,7 +193,7 @@ export type StartAssignmentInput = {
 /** Every part that is given narrows the list. */
 export type TicketFilter = {
   /** Only tickets that this engineer holds now. */
-  engineerId?: string | number | null | undefined;
+  engineerId?: string | null | undefined;
   /** Only these priorities. */
   priority?: Array<TicketPriority> | null | undefined;
   /** Part of the ticket number, the customer's name or the issue category. */
@@ -306,7 +306,7 @@ export type TicketsQueryVariables = Exact<{
 export type TicketsQuery = { tickets: { totalCount: number, pageInfo: { endCursor: string | null, hasNextPage: boolean }, nodes: Array<{ id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { id: string, name: string } | null, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null }> } };
 
 export type TicketQueryVariables = Exact<{
-  id: string | number;
+  id: string;
 }>;
 
 
