@@ -11,8 +11,8 @@ const ENDED: Partial<Record<Turn['status'], string>> = {
 const ORIGIN: Record<Turn['assignmentType'], string> = {
   MANUAL: 'Assigned',
   AUTO: 'Assigned by a rule',
-  ESCALATION: 'Escalated to',
-  REASSIGNMENT: 'Handed over',
+  ESCALATION: 'Assigned on escalation',
+  REASSIGNMENT: 'Assigned on hand-over',
 }
 
 type Props = { ticket: Ticket; actions: (turn: Turn) => ReactNode }
@@ -85,7 +85,7 @@ function Entry({ turn, actions }: { turn: Turn; actions: ReactNode }) {
           )}
         </ul>
         <dl className="told">
-          <Told term="Why this engineer">{turn.assignmentReason}</Told>
+          <Told term="Why assigned">{turn.assignmentReason}</Told>
           <Told term="Why rejected">{turn.rejectionReason}</Told>
           <Told term="Why escalated">{turn.escalationReason}</Told>
           <Told term="Why cancelled">{turn.cancellationReason}</Told>

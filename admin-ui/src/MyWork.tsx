@@ -114,7 +114,7 @@ function JobCard({
         <Badge code={ticket.priority} /> Given <Time at={job.assignedAt} />
         {isWaiting && ' · waits to be sent'}
       </p>
-      <footer>
+      <footer className="job-actions">
         {legal.map(({ action, verb }, place) => (
           <button
             key={action}

@@ -6,8 +6,9 @@ import { TIERS } from './rules'
 import { Badge, Empty, Failure, Skeleton, Time, titleOf, useKeys, words } from './ui'
 
 const OPEN: TicketStatus[] = ['NEW', 'ASSIGNED', 'IN_PROGRESS', 'ON_HOLD']
+const OPEN_TAB = { name: 'Open', param: null, status: OPEN }
 const TABS: { name: string; param: string | null; status: TicketStatus[] | null }[] = [
-  { name: 'Open', param: null, status: OPEN },
+  OPEN_TAB,
   ...[...OPEN, 'RESOLVED' as const, 'CLOSED' as const, 'CANCELLED' as const].map((status) => ({
     name: words(status),
     param: status,
@@ -22,7 +23,7 @@ export const leftOff = { list: '/', ticketId: '' }
 
 export function TicketList({ viewer }: { viewer: Viewer }) {
   const [params, setParams] = useSearchParams()
-  const tab = TABS.find(({ param }) => param === params.get('status')) ?? TABS[0]!
+  const tab = TABS.find(({ param }) => param === params.get('status')) ?? OPEN_TAB
   const [search, tier, engineer, held] = ['q', 'tier', 'engineer', 'held'].map(
     (name) => params.get(name) ?? '',
   ) as [string, string, string, string]
@@ -48,7 +49,7 @@ export function TicketList({ viewer }: { viewer: Viewer }) {
     )
   const step = (by: number) => () => {
     const all = [...(body.current?.querySelectorAll('a') ?? [])]
-    const place = all.findIndex((link) => link === document.activeElement)
+    const place = all.findIndex((link) => link.matches(':focus'))
     all[Math.max(0, Math.min(all.length - 1, place + by))]?.focus()
   }
   useKeys({ '/': () => box.current?.focus(), j: step(1), k: step(-1) })
@@ -254,7 +255,7 @@ function Row({ ticket, open }: { ticket: TicketRow; open: () => void }) {
         >
           {titleOf(ticket)}
         </Link>
-        <small>
+        <small className="below">
           {ticket.ticketNumber}
           {ticket.customerName && ` · ${ticket.customerName}`}
         </small>
@@ -269,7 +270,7 @@ function Row({ ticket, open }: { ticket: TicketRow; open: () => void }) {
         {current ? (
           <>
             {current.engineer.name}
-            <small>{current.assignmentTierName}</small>
+            <small className="below">{current.assignmentTierName}</small>
           </>
         ) : (
           <span className="muted">Nobody</span>

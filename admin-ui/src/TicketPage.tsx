@@ -4,8 +4,8 @@ import { ActionDialog, type Begun, stampOf } from './ActionDialog'
 import { AssignmentHistory } from './AssignmentHistory'
 import { useAct, type Wish } from './act'
 import { ACTIONS, isDirect, wordsOf, workOf } from './forms'
-import { type Ticket, type Turn, useTicket, type Viewer } from './queries'
-import { type Action, isLegal } from './rules'
+import { type Ticket, type Turn, useEngineers, useTicket, type Viewer } from './queries'
+import { type Action, isLegal, opensNext } from './rules'
 import { Badge, Failure, hours, NotFound, Skeleton, Time, titleOf, useKeys, useToast } from './ui'
 
 export function TicketPage({ id, viewer }: { id: string; viewer: Viewer }) {
@@ -46,6 +46,8 @@ function Whole({ ticket, viewer }: { ticket: Ticket; viewer: Viewer }) {
   const turns = ticket.assignmentHistory
   const current = turns.find(({ isCurrent }) => isCurrent)
   const legal = ACTIONS.filter(({ action }) => action !== 'RATE' && isLegal(action, viewer, ticket, current))
+  // On their way before the dialog that suggests them is open.
+  useEngineers(legal.some(({ action }) => opensNext(action)))
   const canRate = (turn: Turn) => isLegal('RATE', viewer, ticket, turn)
   const lastDone = turns.findLast(canRate)
   useKeys({
@@ -110,7 +112,7 @@ function Whole({ ticket, viewer }: { ticket: Ticket; viewer: Viewer }) {
 
 function Facts({ ticket, current }: { ticket: Ticket; current: Turn | undefined }) {
   const { equipment } = ticket
-  const most = Math.max(...ticket.timeByEngineer.map((time) => Number(time.timeSpentHours)), 0.01)
+  const most = Math.max(0, ...ticket.timeByEngineer.map((time) => Number(time.timeSpentHours)))
   return (
     <aside className="stack" aria-label="Facts">
       <dl className="card facts">
@@ -132,7 +134,7 @@ function Facts({ ticket, current }: { ticket: Ticket; current: Turn | undefined 
             {current ? (
               <>
                 {current.engineer.name}
-                <small>
+                <small className="below">
                   {current.assignmentTierName}, since <Time at={current.assignedAt} />
                 </small>
               </>
@@ -151,7 +153,7 @@ function Facts({ ticket, current }: { ticket: Ticket; current: Turn | undefined 
             {equipment ? (
               <>
                 {equipment.name}
-                <small>
+                <small className="below">
                   {[equipment.manufacturer, equipment.model, equipment.serialNumber]
                     .filter(Boolean)
                     .join(' · ')}
@@ -197,7 +199,9 @@ function Facts({ ticket, current }: { ticket: Ticket; current: Turn | undefined 
                   {assignments > 1 && <small> {assignments} times</small>}
                 </span>
                 <span className="num">{hours(timeSpentHours)}</span>
-                <meter aria-label={`Hours of ${engineer.name}`} value={Number(timeSpentHours)} max={most} />
+                {most > 0 && (
+                  <meter aria-label={`Hours of ${engineer.name}`} value={Number(timeSpentHours)} max={most} />
+                )}
               </li>
             ))}
           </ul>

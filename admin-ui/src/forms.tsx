@@ -1,5 +1,5 @@
 /** The fields of each action, and the wish that they make. */
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { Wish } from './act'
 import type { CompletionStatus } from './gql/graphql'
 import type { Work } from './outbox'
@@ -8,18 +8,19 @@ import { type Action, TIERS } from './rules'
 import { Failure, Field, hours, Skeleton, words } from './ui'
 
 /** In the order in which they are offered. */
-export const ACTIONS: { action: Action; key: string; verb: string; done: string }[] = [
-  { action: 'ASSIGN', key: 'a', verb: 'Assign', done: 'Ticket assigned' },
-  { action: 'ACCEPT', key: 'y', verb: 'Accept', done: 'Assignment accepted' },
-  { action: 'START', key: 's', verb: 'Start', done: 'Work started' },
-  { action: 'COMPLETE', key: 'c', verb: 'Complete', done: 'Assignment completed' },
-  { action: 'ESCALATE', key: 'e', verb: 'Escalate', done: 'Ticket escalated' },
-  { action: 'REASSIGN', key: 'r', verb: 'Reassign', done: 'Ticket reassigned' },
-  { action: 'REJECT', key: 'n', verb: 'Reject', done: 'Assignment rejected' },
-  { action: 'CANCEL', key: 'x', verb: 'Cancel', done: 'Assignment cancelled' },
-  { action: 'RATE', key: 't', verb: 'Rate', done: 'Rating kept' },
-]
-export const wordsOf = (action: Action) => ACTIONS.find((known) => known.action === action) ?? ACTIONS[0]!
+const WORDS: Record<Action, { key: string; verb: string; done: string }> = {
+  ASSIGN: { key: 'a', verb: 'Assign', done: 'Ticket assigned' },
+  ACCEPT: { key: 'y', verb: 'Accept', done: 'Assignment accepted' },
+  START: { key: 's', verb: 'Start', done: 'Work started' },
+  COMPLETE: { key: 'c', verb: 'Complete', done: 'Assignment completed' },
+  ESCALATE: { key: 'e', verb: 'Escalate', done: 'Ticket escalated' },
+  REASSIGN: { key: 'r', verb: 'Reassign', done: 'Ticket reassigned' },
+  REJECT: { key: 'n', verb: 'Reject', done: 'Assignment rejected' },
+  CANCEL: { key: 'x', verb: 'Cancel', done: 'Assignment cancelled' },
+  RATE: { key: 't', verb: 'Rate', done: 'Rating kept' },
+}
+export const wordsOf = (action: Action) => WORDS[action]
+export const ACTIONS = (Object.keys(WORDS) as Action[]).map((action) => ({ action, ...WORDS[action] }))
 
 /** Those need nothing but the wish. */
 export const isDirect = (action: Action): action is 'ACCEPT' | 'START' =>
@@ -144,15 +145,26 @@ function suggestions(engineers: Engineer[], ticket: Ticket): Suggestion[] {
     )
 }
 
-function EngineerPicker({ name, ticket }: { name: string; ticket: Ticket }) {
+interface PickerProps {
+  name: string
+  ticket: Ticket
+}
+
+function EngineerPicker(props: PickerProps) {
   const engineers = useEngineers()
+  if (engineers.isPending) return <Skeleton rows={4} />
+  if (engineers.isError) return <Failure error={engineers.error} retry={engineers.refetch} />
+  return <Choices {...props} engineers={engineers.data} />
+}
+
+function Choices({ name, ticket, engineers }: PickerProps & { engineers: Engineer[] }) {
   const [sought, setSought] = useState('')
   const [chosen, setChosen] = useState<string>()
-  if (engineers.isPending) return <Skeleton rows={3} />
-  if (engineers.isError) return <Failure error={engineers.error} retry={engineers.refetch} />
+  const box = useRef<HTMLInputElement>(null)
+  useEffect(() => box.current?.focus(), [])
   const matches = ({ name, region, skills }: Engineer) =>
     `${name} ${region ?? ''} ${skills.join(' ')}`.toLowerCase().includes(sought.toLowerCase())
-  const shown = suggestions(engineers.data, ticket).filter(matches)
+  const shown = suggestions(engineers, ticket).filter(matches)
   const kind = ticket.equipment?.category
   return (
     <fieldset className="picker">
@@ -164,7 +176,7 @@ function EngineerPicker({ name, ticket }: { name: string; ticket: Ticket }) {
             name=""
             type="search"
             value={sought}
-            data-focus
+            ref={box}
             onChange={(event) => {
               setSought(event.target.value)
               setChosen(undefined)

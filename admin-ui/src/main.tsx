@@ -174,7 +174,7 @@ function Header({
       <Link href="/" className="brand">
         Baton
       </Link>
-      <nav aria-label="Main">
+      <nav className="nav" aria-label="Main">
         {pages
           .filter(([href]) => href !== '/my-work' || viewer.engineer)
           .map(([href, name]) => (
@@ -193,7 +193,7 @@ function Header({
         {LIVE[live]}
       </span>
       <span className="viewer" title={viewer.subject}>
-        <b>{viewer.engineer?.name ?? viewer.subject}</b> <small>{words(viewer.role)}</small>
+        <small>{words(viewer.role)}</small> {viewer.engineer?.name ?? viewer.subject}
       </span>
       <select aria-label="Theme" value={theme} onChange={(event) => setTheme(event.target.value)}>
         <option value="system">System</option>

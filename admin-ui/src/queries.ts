@@ -123,12 +123,14 @@ export function keepTicket(client: QueryClient, ticket: Ticket) {
 }
 
 const REFRESH_AFTER_MS = 1_000
-let refresh: ReturnType<typeof setTimeout> | undefined
+let isRefreshDue = false
 
 /** Lists and workloads follow from tickets: one refetch for all that changes within a second. */
 function refreshSoon(client: QueryClient) {
-  refresh ??= setTimeout(() => {
-    refresh = undefined
+  if (isRefreshDue) return
+  isRefreshDue = true
+  setTimeout(() => {
+    isRefreshDue = false
     for (const key of ['tickets', 'my-work', 'engineers']) void client.invalidateQueries({ queryKey: [key] })
   }, REFRESH_AFTER_MS)
 }
