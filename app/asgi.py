@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db import migrate, sql
@@ -17,23 +16,15 @@ from app.db.pool import Database, Unavailable, open_database
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.view import View
-from app.web import auth, edge, health
+from app.web import auth, edge, health, pages
 from app.web.claims import Reading
 from app.web.jwks import Keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from starlette.requests import Request
-
     from app.config import Settings
     from app.db.migration_files import Migration
-
-_HOME = """Baton: who holds a service ticket.
-
-GraphQL     POST /graphql
-Health      GET /livez, GET /readyz
-"""
 
 
 def authenticator_of(settings: Settings) -> auth.Authenticator:
@@ -48,10 +39,20 @@ def authenticator_of(settings: Settings) -> auth.Authenticator:
     )
 
 
+def provider_of(settings: Settings) -> pages.Provider | None:
+    """Where people sign in on the web pages; None where they cannot."""
+    if not settings.auth_client_id:
+        return None
+    return pages.Provider(
+        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
+    )
+
+
 def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
+    provider: pages.Provider | None = None,
     pool_size: int = 10,
     limits: Limits | None = None,
     production: bool = False,
@@ -76,17 +77,16 @@ def create_app(
             return "starting or stopping"
         return await _schema_problem(opened[0], migrations)
 
-    async def home(_: Request) -> Response:
-        return PlainTextResponse(_HOME)
-
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
     doors = edge.doors(allowed_hosts, cors_origins)
+    tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
     return Starlette(
         routes=[
             Route("/graphql", view, middleware=[*doors, signs_in]),
-            Route("/", home, middleware=doors),
+            # Other sites may call the API where CORS lets them, but not sign in.
+            *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),
             *health.routes(why_not_ready),
         ],
         middleware=[Middleware(edge.SafeHeaders)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import config, dev, doctor, seed, telemetry
-from app.asgi import authenticator_of, create_app
+from app.asgi import authenticator_of, create_app, provider_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
@@ -74,6 +74,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
     app = create_app(
         url,
         authenticator,
+        provider=provider_of(settings),
         pool_size=settings.database_pool_size,
         production=settings.production,
         allowed_hosts=hosts,

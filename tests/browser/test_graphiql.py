@@ -1,0 +1,49 @@
+"""GraphiQL as it is served: with the session's token, over HTTP and over the socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from graphql import build_schema, get_variable_values, parse, validate
+from playwright.async_api import expect
+
+from app.domain.model import Role
+from tests.snapshots import SCHEMA_GRAPHQL
+
+EXAMPLES = Path(__file__).parents[2] / "admin-ui" / "src" / "examples"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.graphql")))
+def test_every_example_is_valid(name):
+    schema = build_schema(SCHEMA_GRAPHQL.read_text(encoding="utf-8"))
+    document = parse((EXAMPLES / f"{name}.graphql").read_text(encoding="utf-8"))
+    assert validate(schema, document) == []
+    variables = EXAMPLES / f"{name}.json"
+    given = json.loads(variables.read_text(encoding="utf-8")) if variables.exists() else {}
+    for operation in document.definitions:
+        values = get_variable_values(schema, operation.variable_definitions or [], given)
+        assert not isinstance(values, list), values
+
+
+async def test_it_runs_an_example_with_the_token_of_who_is_signed_in(product, page):
+    await product.sign_in(page, Role.AUDITOR, at="/graphiql")
+    await expect(page.get_by_role("tab")).to_have_count(len(list(EXAMPLES.glob("*.graphql"))))
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(page.locator(".result-window")).to_contain_text('"ticketNumber"')
+    kept = await page.evaluate("Object.entries(localStorage).map(String)")
+    assert any("WhoHoldsWhat" in entry for entry in kept)
+    assert [entry for entry in kept if "Bearer" in entry] == []
+    await page.reload()
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(page.locator(".result-window")).to_contain_text('"ticketNumber"')
+
+
+async def test_without_a_token_it_offers_to_sign_in_and_comes_back(product, page):
+    await page.goto(f"{product.url}/graphiql")
+    await page.get_by_role("link", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{product.url}/graphiql")
+    await expect(page.get_by_role("link", name="Sign in")).to_be_hidden()
+    await expect(page.locator(".graphiql-editors")).to_contain_text("Bearer")
