@@ -8,7 +8,9 @@ import { Dialog, Failure, type Invalid, InvalidField, Time, words } from './ui'
 
 interface FormProps {
   children: ReactNode
+  /** What the button says that sends the form; null when it cannot be sent. */
   submit: string | null
+  other?: ReactNode
   busy?: boolean
   invalid?: Invalid
   close?: string
@@ -19,6 +21,7 @@ interface FormProps {
 export function WishForm({
   children,
   submit,
+  other,
   busy = false,
   invalid = null,
   close = 'Close',
@@ -27,7 +30,7 @@ export function WishForm({
 }: FormProps) {
   const send = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    onSubmit(new FormData(event.currentTarget))
+    if (submit && !busy) onSubmit(new FormData(event.currentTarget))
   }
   return (
     <form
@@ -41,6 +44,7 @@ export function WishForm({
         <button type="button" onClick={onClose}>
           {close}
         </button>
+        {other}
         {submit && (
           <button type="submit" className="primary" disabled={busy}>
             {busy ? 'Saving…' : submit}
@@ -99,6 +103,13 @@ export function ActionDialog({ begun, ticket, viewer, attempt, send, onClose }: 
     <Dialog title={`${verb} ${about}`} onClose={onClose}>
       <WishForm
         submit={!inConflict ? verb : isLegalNow ? `${verb} anyway` : null}
+        other={
+          instead && (
+            <button type="button" className="primary" onClick={() => setAction(instead)}>
+              {wordsOf(instead).verb} instead
+            </button>
+          )
+        }
         close={inConflict ? 'Leave it' : 'Close'}
         busy={attempt.isPending}
         invalid={answer?.kind === 'invalid' ? answer : null}
@@ -107,7 +118,7 @@ export function ActionDialog({ begun, ticket, viewer, attempt, send, onClose }: 
       >
         {attempt.error && <Failure error={attempt.error} />}
         {answer && answer.kind !== 'done' && !inConflict && (
-          <p className="failure" role="alert">
+          <p className={`failure ${answer.kind}`} role="alert">
             {answer.message}
           </p>
         )}
@@ -119,11 +130,6 @@ export function ActionDialog({ begun, ticket, viewer, attempt, send, onClose }: 
               <p>
                 {verb} is no longer possible{instead ? '.' : ': leave it as it is.'}
               </p>
-            )}
-            {instead && (
-              <button type="button" onClick={() => setAction(instead)}>
-                {wordsOf(instead).verb} instead
-              </button>
             )}
           </section>
         )}

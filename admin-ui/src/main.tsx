@@ -202,7 +202,7 @@ function Header({
       </select>
       <button
         type="button"
-        className="quiet"
+        className="quiet help"
         onClick={help}
         aria-label="Keyboard shortcuts"
         aria-keyshortcuts="?"
