@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, Unavailable, open_database
+from app.feed import Feed
+from app.graphql.context import Context
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
+from app.graphql.socket import Socket
+from app.graphql.streams import Streams
 from app.graphql.view import View
 from app.web import auth, edge, health, pages
 from app.web.claims import Reading
@@ -22,6 +27,8 @@ from app.web.jwks import Keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from starlette.requests import HTTPConnection
 
     from app.config import Settings
     from app.db.migration_files import Migration
@@ -53,24 +60,40 @@ def create_app(
     authenticator: auth.Authenticator,
     *,
     provider: pages.Provider | None = None,
+    direct_url: str | None = None,
     pool_size: int = 10,
     limits: Limits | None = None,
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
     cors_origins: Sequence[str] = (),
 ) -> Starlette:
-    """The whole product as one ASGI application; its lifespan opens and closes the pool."""
+    """The whole product as one ASGI application; its lifespan opens and closes what it needs.
+
+    `direct_url` leads to the database itself where `database_url` leads to a pooler.
+    """
     opened: list[Database] = []
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
-    view = View(build_schema(limits or Limits(), production=production), lambda: opened[0])
+    limits = limits or Limits()
+    schema = build_schema(limits, production=production)
+    streams = Streams(limits.streams)
+    feed = Feed(direct_url or database_url)
+
+    def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
+        address = "" if connection.client is None else connection.client.host
+        return Context(opened[0], feed, None if verified is None else verified.actor, address)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_database(database_url, pool_size=pool_size) as db:
+        async with (
+            open_database(database_url, pool_size=pool_size, changed=feed.changed) as db,
+            asyncio.TaskGroup() as background,
+        ):
             opened.append(db)
+            following = background.create_task(feed.run())
             yield
             opened.clear()
+            following.cancel()
 
     async def why_not_ready() -> str | None:
         if not opened:
@@ -80,11 +103,13 @@ def create_app(
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
+    socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins)
     doors = edge.doors(allowed_hosts, cors_origins)
     tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
     return Starlette(
         routes=[
-            Route("/graphql", view, middleware=[*doors, signs_in]),
+            Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
+            WebSocketRoute("/graphql", socket, middleware=doors),
             # Other sites may call the API where CORS lets them, but not sign in.
             *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),
             *health.routes(why_not_ready),

@@ -75,6 +75,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
         url,
         authenticator,
         provider=provider_of(settings),
+        direct_url=settings.direct_url,
         pool_size=settings.database_pool_size,
         production=settings.production,
         allowed_hosts=hosts,

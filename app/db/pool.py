@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
 import asyncpg
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Collection
 
     from asyncpg.pool import PoolConnectionProxy
 
@@ -61,6 +62,8 @@ class Unavailable(Exception):
 class Database:
     pool: asyncpg.Pool[Any]
     acquire_timeout_s: float = 5
+    changed: Callable[[], object] = lambda: None
+    """Called when a transaction that may have changed something was committed."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -93,7 +96,9 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self.transaction() as tx:
-                    return await work(tx)
+                    answer = await work(tx)
+                self.changed()
+                return answer  # noqa: TRY300 - an else would be further from its try than readers look
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name not in retry_on or attempt == ATTEMPTS:
                     raise
@@ -108,7 +113,9 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, pool_size: int, changed: Callable[[], object] = lambda: None
+) -> AsyncIterator[Database]:
     """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start."""
     try:
         pool = await asyncpg.create_pool(
@@ -117,7 +124,7 @@ async def open_database(url: str, *, pool_size: int) -> AsyncIterator[Database]:
     except _NOT_CONNECTED as error:
         raise Unavailable from error
     try:
-        yield Database(pool)
+        yield Database(pool, changed=changed)
     finally:
         await pool.close()
 
@@ -133,3 +140,30 @@ async def connect(url: str) -> AsyncIterator[Connection]:
         yield conn
     finally:
         await conn.close()
+
+
+@asynccontextmanager
+async def listening(url: str, channel: str, wake: Callable[[], object]) -> AsyncIterator[Connection]:
+    """A connection of its own that calls `wake` at each notification, and when it is lost."""
+    session = {**_SESSION, "application_name": "baton events"}
+    try:
+        conn = await asyncpg.connect(url, timeout=5, command_timeout=20, server_settings=session)
+    except _NOT_CONNECTED as error:
+        raise Unavailable from error
+
+    def heard(*_: object) -> None:
+        wake()
+
+    try:
+        conn.add_termination_listener(heard)
+        await conn.add_listener(channel, heard)
+        yield conn
+    except _LOST as error:
+        raise Unavailable from error
+    finally:
+        conn.terminate()
+
+
+async def notify(conn: Connection, channel: str) -> None:
+    """Wake who listens, in other processes too."""
+    await conn.execute("SELECT pg_notify($1, '')", channel)

@@ -168,3 +168,18 @@ class Assignment:
     customer_feedback: str | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentEvent:
+    """What happened to one assignment, which is as it was right after.
+
+    `ticket_engineers` are all whom the ticket was given to by the time that the event was read.
+    """
+
+    id: int
+    type: str
+    actor: str
+    occurred_at: datetime
+    ticket_engineers: tuple[EngineerId, ...]
+    assignment: Assignment

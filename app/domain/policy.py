@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Reading(StrEnum):
-    """What can be read; a root of the API's queries each."""
+    """What can be read; a root of the API's queries or subscriptions each."""
 
     TICKET = "ticket"
     TICKETS = "tickets"
@@ -23,6 +23,7 @@ class Reading(StrEnum):
     ENGINEER = "engineer"
     ENGINEERS = "engineers"
     VIEWER = "viewer"
+    ASSIGNMENT_EVENTS = "assignmentEvents"
 
 
 class Reach(Enum):

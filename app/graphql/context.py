@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import strawberry
 from graphql import DocumentNode, FieldNode, Visitor, visit
+from starlette.requests import HTTPConnection
 from strawberry.utils.str_converters import to_snake_case
 
 from app.db.pool import Database
 from app.domain.model import Actor
 from app.domain.policy import Reading, only_of
+from app.feed import Feed
 from app.graphql.faults import Unauthenticated
 from app.graphql.loaders import Loaders
+from app.web.auth import Verified
+
+NewContext: TypeAlias = "Callable[[HTTPConnection, Verified | None], Context]"
+"""Makes what an operation carries, for whoever is signed in on a connection."""
 
 
 @dataclass(slots=True)
 class Context:
     db: Database
+    feed: Feed
     signed_in: Actor | None
     address: str
     """Of the client, as the server sees it."""

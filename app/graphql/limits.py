@@ -14,7 +14,7 @@ def _limit(default: float, description: str, *, settable: bool = True) -> Any:  
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """All but the last seven are the names that a QUERY_TOO_LARGE error gives as its `limit`."""
+    """Up to `page` they are the names that a QUERY_TOO_LARGE error gives as its `limit`."""
 
     characters: int = _limit(16 * 1024, "Characters of the document.")
     tokens: int = _limit(2000, "Words, signs and comments of the document.")
@@ -33,6 +33,11 @@ class Limits:
     subjects: int = _limit(10_000, "Subjects remembered; the one who came least recently starts full again.")
     errors: int = _limit(5, "Errors shown in one answer.")
     read_timeout_s: float = _limit(10.0, "Seconds that a query may run; mutations are never cut short.")
+
+    streams: int = _limit(50, "WebSockets and event streams that one subject may have open.")
+    operations: int = _limit(50, "Operations that one WebSocket may have open.")
+    messages_per_s: int = _limit(50, "Messages of one WebSocket that are read in a second, after a burst.")
+    message_burst: int = _limit(200, "Messages of one WebSocket that are read at once.")
 
     def __post_init__(self) -> None:
         if self.bucket < self.cost:

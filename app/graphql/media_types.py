@@ -7,6 +7,7 @@ from functools import lru_cache
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 _QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
@@ -23,6 +24,12 @@ def negotiated(accept: str) -> str | None:
         return None
     # Who takes anything may never have heard of the newer type; who names it knows it.
     return GRAPHQL_RESPONSE if newer > older or (newer == older and named) else JSON
+
+
+@lru_cache(maxsize=256)
+def takes_events(accept: str) -> bool:
+    """Only who names the type is ready for a stream."""
+    return dict(_range(part) for part in accept.lower().split(",")).get(EVENTS, 0) > 0
 
 
 @lru_cache(maxsize=256)

@@ -39,9 +39,9 @@ class Parameters:
 async def read(request: Request, max_body_bytes: int) -> Parameters:
     """Raises NotServed; ClientDisconnect when the client leaves before it has said all."""
     if request.method == "POST":
-        return _parameters(_decoded(await _body(request, max_body_bytes)))
+        return parameters(_decoded(await _body(request, max_body_bytes)))
     if request.method == "GET":
-        return _parameters(_in_url(request.scope["query_string"]))
+        return parameters(_in_url(request.scope["query_string"]))
     raise NotServed(405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST, or by GET.", Allow="GET, POST")
 
 
@@ -90,7 +90,8 @@ def _decoded(text: str | bytearray) -> Any:  # noqa: ANN401 - any JSON
         raise _malformed("The request is not JSON in UTF-8.") from None
 
 
-def _parameters(given: object) -> Parameters:
+def parameters(given: object) -> Parameters:
+    """Of a request in JSON, whatever brought it. Raises NotServed."""
     if not isinstance(given, dict):
         raise _malformed("The request must be one JSON object.")
     query = _typed(given, "query", str)

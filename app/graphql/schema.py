@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -17,9 +18,10 @@ from app.graphql.guard import Guard
 from app.graphql.limits import Limits
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
+from app.graphql.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from strawberry.extensions.runner import SchemaExtensionsRunner
     from strawberry.schema._graphql_core import ResultType
@@ -31,16 +33,31 @@ class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
     def __init__(self, limits: Limits, *, production: bool) -> None:
-        super().__init__(query=Query, mutation=Mutation, extensions=[_Steps])
+        super().__init__(query=Query, mutation=Mutation, subscription=Subscription, extensions=[_Steps])
         self._limits = limits
         self._production = production
         self.guard = Guard(self._schema, limits, production=production)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
+        self._show(result)
+        return result
+
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
+        return self._shown(await super().stream(*args, **kwargs))
+
+    async def _shown(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[ExecutionResult, None]:
+        async with aclosing(results):
+            async for result in results:
+                self._show(result)
+                yield result
+                if result.data is None:
+                    # An event that cannot be told whole must not be passed over: the client asks again.
+                    return
+
+    def _show(self, result: ExecutionResult) -> None:
         if result.errors is not None:
             result.errors = shown(result.errors, most=self._limits.errors, suggest=not self._production)
-        return result
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner

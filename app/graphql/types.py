@@ -15,6 +15,7 @@ from strawberry import ID, Parent
 
 from app.domain import history, model
 from app.domain.lifecycle import ACTIVE
+from app.feed import Told
 from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
 from app.graphql.context import Info
 from app.graphql.loaders import EngineerPage, EngineerTotal
@@ -209,6 +210,33 @@ class Ticket:
     )
     async def time_by_engineer(root: Parent[model.Ticket], info: Info) -> list[history.EngineerTime]:
         return history.time_by_engineer(await history_of(root, info))
+
+
+@view_of(Told, "A change of one assignment, as it was committed.")
+class AssignmentEvent:
+    cursor: str = said("How far you have followed with it; `afterCursor` takes it. Opaque.")
+
+    @strawberry.field(description="What happened, in one lower-case word such as `escalated`; more may come.")
+    def type(root: Parent[Told]) -> str:
+        return root.event.type
+
+    @strawberry.field(description="The ticket, as it is now.", graphql_type=Ticket)
+    async def ticket(root: Parent[Told], info: Info) -> model.Ticket | None:
+        return await info.context.loaders.ticket.load(root.event.assignment.ticket_id)
+
+    @strawberry.field(
+        description="The assignment, as it was right after the change.", graphql_type=Assignment
+    )
+    def assignment(root: Parent[Told]) -> model.Assignment:
+        return root.event.assignment
+
+    @strawberry.field(description="Who did it, as their token named them.")
+    def actor(root: Parent[Told]) -> str:
+        return root.event.actor
+
+    @strawberry.field(description="When, by the database's clock.")
+    def occurred_at(root: Parent[Told]) -> datetime:
+        return root.event.occurred_at
 
 
 @view_of(model.Actor, "Who is signed in.")

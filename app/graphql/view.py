@@ -1,27 +1,31 @@
-"""GraphQL over HTTP: POST, and GET for queries, at one path."""
+"""GraphQL over HTTP: POST, and GET for queries, at one path; as server-sent events to who asks for them."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from app.graphql import media_types
-from app.graphql.context import Context
+from app.graphql import event_stream, media_types
+from app.graphql.answers import errors_body, result_body
 from app.graphql.request import MAX_BODY_BYTES, NotServed, read
+from app.graphql.streams import TooManyStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator
 
     from starlette.types import Receive, Scope, Send
     from strawberry.types.execution import ExecutionResult
 
-    from app.db.pool import Database
+    from app.graphql.context import Context, NewContext
+    from app.graphql.request import Parameters
     from app.graphql.schema import Schema
+    from app.graphql.streams import Streams
 
 _ALLOWED = {
     "GET": (OperationType.QUERY,),
@@ -35,84 +39,108 @@ _STREAMED = (
 # says 422 for some of those, but its audit and other servers say 400.
 _STATUS = {"RATE_LIMITED": 429, "INTERNAL": 500, "UNAVAILABLE": 503, "TIMEOUT": 504}
 _CLIENTS_MISTAKE = 400
+# A proxy that collects an answer before it passes it on would keep events back.
+_UNBUFFERED = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class View:
-    """An ASGI application. `database` is asked for each request: the pool opens after the routes are made."""
+    """An ASGI application."""
 
     def __init__(
-        self, schema: Schema, database: Callable[[], Database], *, max_body_bytes: int = MAX_BODY_BYTES
+        self,
+        schema: Schema,
+        new_context: NewContext,
+        streams: Streams,
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._schema = schema
-        self._database = database
+        self._new_context = new_context
+        self._streams = streams
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        media_type = media_types.negotiated(", ".join(request.headers.getlist("accept")))
-        try:
-            response = await self._answer(request, media_type)
-        except NotServed as refused:
-            body = _errors(refused.code, refused.message)
-            response = _response(media_type or media_types.JSON, refused.status, body, refused.headers)
-        except ClientDisconnect:
-            return
-        await response(scope, receive, send)
+        accept = ", ".join(request.headers.getlist("accept"))
+        media_type = media_types.negotiated(accept)
+        with ExitStack() as until_sent:
+            try:
+                response = await self._answer(request, accept, media_type, until_sent)
+            except NotServed as refused:
+                body = errors_body(refused.code, refused.message)
+                response = _response(media_type or media_types.JSON, refused.status, body, refused.headers)
+            except ClientDisconnect:
+                return
+            await response(scope, receive, send)
 
-    async def _answer(self, request: Request, media_type: str | None) -> Response:
+    async def _answer(
+        self, request: Request, accept: str, media_type: str | None, until_sent: ExitStack
+    ) -> Response:
         """Raises NotServed and ClientDisconnect."""
-        if media_type is None:
+        streams = media_types.takes_events(accept)
+        if media_type is None and not streams:
             raise NotServed(
                 406,
                 "NOT_ACCEPTABLE",
-                "Accept must allow application/graphql-response+json or application/json.",
+                "Accept must allow application/graphql-response+json, application/json or text/event-stream.",
             )
-        body = await self._execute(request)
-        # The older type is always 200 for what is GraphQL; the newer says by its status whether it ran.
-        if media_type == media_types.JSON or "data" in body:
-            return _response(media_type, 200, body)
-        code = body["errors"][0]["extensions"]["code"]
-        return _response(media_type, _STATUS.get(code, _CLIENTS_MISTAKE), body)
-
-    async def _execute(self, request: Request) -> dict[str, Any]:
-        """Raises NotServed and ClientDisconnect."""
         asked = await read(request, self._max_body_bytes)
+        context = self._new_context(request, getattr(request.user, "verified", None))
+        if media_type is not None:
+            try:
+                return _answered(media_type, await self._execute(request, asked, context))
+            except _Subscribes:
+                if not streams:
+                    return _answered(media_type, errors_body("BAD_USER_INPUT", _STREAMED))
+        try:
+            until_sent.enter_context(self._streams.one_more(context.subject))
+        except TooManyStreams:
+            raise NotServed(429, "TOO_MANY_STREAMS", "You have too many streams open; close one.") from None
+        written = event_stream.written(await self._stream(request, asked, context))
+        return StreamingResponse(written, media_type=media_types.EVENTS, headers=_UNBUFFERED)
+
+    async def _execute(self, request: Request, asked: Parameters, context: Context) -> dict[str, Any]:
+        """Raises NotServed, and _Subscribes."""
         try:
             result = await self._schema.execute(
                 asked.query,
                 variable_values=asked.variables,
-                context_value=self._context(request),
+                context_value=context,
                 operation_name=asked.operation_name,
                 allowed_operation_types=_ALLOWED[request.method],
                 operation_extensions=asked.extensions,
             )
         except CannotGetOperationTypeError as error:
-            return _errors("BAD_USER_INPUT", error.as_http_error_reason())
+            return errors_body("BAD_USER_INPUT", error.as_http_error_reason())
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
-                return _errors("BAD_USER_INPUT", _STREAMED)
+                raise _Subscribes from None
             raise NotServed(405, "METHOD_NOT_ALLOWED", "A mutation is asked by POST.", Allow="POST") from None
-        return _body(result)
+        return result_body(result)
 
-    def _context(self, request: Request) -> Context:
-        address = "" if request.client is None else request.client.host
-        return Context(self._database(), getattr(request.user, "actor", None), address)
-
-
-def _body(result: ExecutionResult) -> dict[str, Any]:
-    """Without `data` when execution never began, or was given up: then no error has a path."""
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
-    if result.data is not None or not result.errors or result.errors[0].path is not None:
-        body["data"] = result.data
-    if result.extensions:
-        body["extensions"] = result.extensions
-    return body
+    async def _stream(
+        self, request: Request, asked: Parameters, context: Context
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        return await self._schema.stream(
+            asked.query,
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation_name,
+            allowed_operation_types=(*_ALLOWED[request.method], OperationType.SUBSCRIPTION),
+            operation_extensions=asked.extensions,
+        )
 
 
-def _errors(code: str, message: str) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}
+class _Subscribes(Exception):
+    """The operation is a subscription."""
+
+
+def _answered(media_type: str, body: dict[str, Any]) -> Response:
+    # The older type is always 200 for what is GraphQL; the newer says by its status whether it ran.
+    if media_type == media_types.JSON or "data" in body:
+        return _response(media_type, 200, body)
+    code = body["errors"][0]["extensions"]["code"]
+    return _response(media_type, _STATUS.get(code, _CLIENTS_MISTAKE), body)
 
 
 def _response(

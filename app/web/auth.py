@@ -57,6 +57,10 @@ class Verified:
     expires_at: datetime
     token_id: str | None
 
+    @property
+    def seconds_left(self) -> float:
+        return (self.expires_at - datetime.now(UTC)).total_seconds()
+
 
 class Authenticator(Protocol):
     async def verify(self, token: str) -> Verified:
@@ -203,15 +207,20 @@ class BearerBackend(AuthenticationBackend):
         header = conn.headers.get("authorization")
         if header is None:
             return None
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer":
-            raise AuthenticationError
         try:
-            return AuthCredentials(), SignedIn(await self.authenticator.verify(token.strip()))
+            return AuthCredentials(), SignedIn(await self.authenticator.verify(bearer(header)))
         except InvalidToken:
             raise AuthenticationError from None
         except KeysUnavailable:
             raise CannotTell from None
+
+
+def bearer(header: object) -> str:
+    """The token of an Authorization header. Raises InvalidToken."""
+    scheme, _, token = str(header).partition(" ")
+    if scheme.lower() != "bearer":
+        raise InvalidToken
+    return token.strip()
 
 
 def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.web.slow_readers import GivesUpOnSlowReaders
+
 if TYPE_CHECKING:
     from asyncio import Transport
     from asyncio.events import TimerHandle
@@ -34,7 +36,7 @@ class MalformedHost(Exception):
     """An HTTP/1.1 request has no Host, or several (RFC 9112, 3.2); the server answers 400."""
 
 
-class DeadlineProtocol(HttpToolsProtocol):
+class DeadlineProtocol(GivesUpOnSlowReaders, HttpToolsProtocol):
     """Closes a connection whose client is `limit_s` late with the start or the end of a request.
 
     uvicorn itself waits for ever once a byte has come. One timer for each connection looks when the time may

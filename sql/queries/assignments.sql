@@ -142,3 +142,36 @@ SELECT {columns}
 FROM assignment_events e
 CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
 WHERE e.id = $1;
+
+-- name: events_within(firsts, lasts, ticket_id, engineer_id, only_of, most)
+-- By id, of the ranges from `firsts` to `lasts`.
+SELECT e.id, e.type, e.actor, e.occurred_at,
+    ARRAY(SELECT DISTINCT own.engineer_id FROM engineer_assignments own WHERE own.ticket_id = e.ticket_id)
+        AS ticket_engineers,
+    {columns}
+FROM unnest($1::bigint[], $2::bigint[]) AS wanted (first, last)
+CROSS JOIN LATERAL (
+    SELECT e.id, e.type, e.actor, e.occurred_at, e.ticket_id, e.assignment
+    FROM assignment_events e
+    WHERE e.id BETWEEN wanted.first AND wanted.last
+      AND ($3::text IS NULL OR e.ticket_id = $3)
+      AND ($4::uuid IS NULL OR e.assignment ->> 'engineer_id' = ($4::uuid)::text)
+      AND ($5::uuid IS NULL OR EXISTS (
+          SELECT FROM engineer_assignments own WHERE own.ticket_id = e.ticket_id AND own.engineer_id = $5))
+    ORDER BY e.id
+    LIMIT $6
+) AS e
+CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
+ORDER BY e.id
+LIMIT $6;
+
+-- name: newest_event()
+SELECT coalesce(max(e.id), 0) FROM assignment_events e;
+
+-- name: next_transaction()
+-- Every transaction that had taken the id of an event before has a lower number: it wrote, or locked a row.
+SELECT pg_current_xact_id()::text::bigint;
+
+-- name: oldest_transaction()
+-- Every transaction with a lower number is over, and what it has written is visible.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;

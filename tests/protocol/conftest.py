@@ -13,6 +13,7 @@ import uvicorn
 from app.asgi import create_app
 from app.web.auth import DevelopmentTokens
 from app.web.deadline import DeadlineProtocol
+from app.web.server import config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,9 +45,8 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Any, protocol: type[DeadlineProtocol] = DeadlineProtocol) -> AsyncIterator[Served]:
-    config = uvicorn.Config(app, port=0, http=protocol, log_level="critical", lifespan="on")
-    server = uvicorn.Server(config)
+async def serving(app: Any, **protocols: Any) -> AsyncIterator[Served]:
+    server = uvicorn.Server(config(app, "127.0.0.1", 0, log_level="critical", **protocols))
     running = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
     while not server.started:
         assert not running.done()
@@ -73,5 +73,5 @@ async def served(app: Any) -> AsyncIterator[Served]:
 async def impatient(shared_url: str) -> AsyncIterator[Served]:
     """As `served`, but a request must be whole in LIMIT_S."""
     app = create_app(shared_url, DevelopmentTokens("a secret of thirty-two characters"), pool_size=2)
-    async with serving(app, Impatient) as served:
+    async with serving(app, http=Impatient) as served:
         yield served

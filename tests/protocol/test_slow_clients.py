@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.asgi import create_app
+from app.graphql.limits import Limits
+from app.web.auth import DevelopmentTokens
+from app.web.deadline import DeadlineProtocol
+from app.web.slow_readers import GivesUpOnSlowReaders, SocketProtocol
+from tests.conftest import SECRET
 from tests.protocol.conftest import LIMIT_S, PATIENCE_S, Impatient, serving
+from tests.protocol.talk import subscribe, talking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+
+    from tests.protocol.conftest import Served
 
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 BODY = b'{"query": "{ __typename }"}'
@@ -124,7 +134,7 @@ async def slow_application(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def slow() -> AsyncIterator[Any]:
-    async with serving(slow_application, Impatient) as served:
+    async with serving(slow_application, http=Impatient) as served:
         yield served
 
 
@@ -140,3 +150,68 @@ async def test_a_client_that_waits_for_us_is_not_late(slow):
 def pieces(whole: bytes, count: int) -> Iterable[bytes]:
     size = len(whole) // count + 1
     return (whole[start : start + size] for start in range(0, len(whole), size))
+
+
+# Who asks, and does not read
+
+
+class LittlePatience(GivesUpOnSlowReaders):
+    write_limit_s = LIMIT_S
+
+
+class ImpatientWriter(LittlePatience, DeadlineProtocol):
+    pass
+
+
+class ImpatientSocket(LittlePatience, SocketProtocol):
+    pass
+
+
+def narrow(port: int) -> socket.socket:
+    """A connection whose client keeps little of what it has not read."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", port))
+    narrow.setblocking(False)  # noqa: FBT003 - as the module has it
+    return narrow
+
+
+@pytest.fixture
+async def curt(shared_url) -> AsyncIterator[Served]:
+    """A server that gives up on slow readers after LIMIT_S."""
+    limits = Limits(operations=ENOUGH, message_burst=ENOUGH)
+    app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, limits=limits)
+    async with serving(app, http=ImpatientWriter, ws=ImpatientSocket) as served:
+        yield served
+
+
+ENOUGH = 500
+MUCH = "{ %s }" % ("a" * 16_000)
+"""Asks for little work, and for an answer that repeats it."""
+
+
+async def test_a_socket_that_is_not_read_is_closed_and_what_it_asked_for_ends(curt):
+    before = asyncio.all_tasks()
+    reader = narrow(curt.port)
+    async with talking(curt.port, sock=reader, max_queue=1, close_timeout=0.1) as talk:
+        talk.socket.transport.pause_reading()
+        await talk.say(*(subscribe(str(i), MUCH) for i in range(ENOUGH)))
+        await asyncio.sleep(LIMIT_S)
+        at_work = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
+        assert len(at_work) == 1
+        assert (await asyncio.wait(at_work, timeout=PATIENCE_S))[1] == set()
+
+
+async def keep_sending(client: socket.socket, request: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await loop.sock_sendall(client, request)
+        await asyncio.sleep(0.001)
+
+
+async def test_an_answer_that_is_not_read_is_given_up(curt):
+    body = b'{"query": "%b"}' % MUCH.encode()
+    post = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    # The server resets it at last, which who still sends notices.
+    with narrow(curt.port) as client, pytest.raises(ConnectionError):
+        await asyncio.wait_for(keep_sending(client, post), PATIENCE_S)

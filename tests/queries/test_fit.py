@@ -34,6 +34,7 @@ PYTHON_OF = {
     "text[]": tuple,
     "timestamptz": datetime,
     "uuid": UUID,
+    "uuid[]": tuple,
     "varchar": str,
 }
 

@@ -1,0 +1,25 @@
+"""What an operation came to, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strawberry.types.execution import ExecutionResult
+
+
+def result_body(result: ExecutionResult) -> dict[str, Any]:
+    """Without `data` when execution never began, or was given up: then no error has a path."""
+    body: dict[str, Any] = {}
+    if result.errors:
+        body["errors"] = [error.formatted for error in result.errors]
+    if result.data is not None or not result.errors or result.errors[0].path is not None:
+        body["data"] = result.data
+    if result.extensions:
+        body["extensions"] = result.extensions
+    return body
+
+
+def errors_body(code: str, message: str) -> dict[str, Any]:
+    """Of what was refused before GraphQL came into it."""
+    return {"errors": [{"message": message, "extensions": {"code": code}}]}

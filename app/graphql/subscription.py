@@ -1,0 +1,67 @@
+"""The subscription root."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+import strawberry
+from strawberry import ID
+
+from app.domain import values
+from app.domain.cursor import Cursor
+from app.domain.errors import InvalidInput
+from app.domain.policy import Reading, only_of
+from app.feed import Told, UnknownCursor, Wanted
+from app.graphql.context import Info
+from app.graphql.faults import BadUserInput
+from app.graphql.query import argument, optional, signed_in
+from app.graphql.types import AssignmentEvent
+
+
+@strawberry.type(description="What can be followed.")
+class Subscription:
+    @strawberry.subscription(
+        description="Committed changes of assignments, each once, those of one ticket in their order. An"
+        " engineer is told of one's own tickets. After a dropped connection, ask again with the last cursor:"
+        " what was missed comes first.",
+        graphql_type=AssignmentEvent,
+    )
+    async def assignment_events(
+        self,
+        info: Info,
+        ticket_id: Annotated[ID | None, strawberry.argument(description="Only of this ticket.")] = None,
+        engineer_id: Annotated[
+            ID | None, strawberry.argument(description="Only of this engineer's assignments.")
+        ] = None,
+        after_cursor: Annotated[
+            str | None,
+            strawberry.argument(description="All that came after this cursor; only what is new without it."),
+        ] = None,
+    ) -> AsyncGenerator[Told, None]:
+        wanted = Wanted(
+            ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
+            engineer_id=optional(values.engineer_id, "engineerId", engineer_id),
+            only_of=only_of(signed_in(info), Reading.ASSIGNMENT_EVENTS),
+        )
+        since = None if after_cursor is None else argument(_cursor, "afterCursor", after_cursor)
+        try:
+            async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
+                async for each in told:
+                    # What was read for the last event is stale.
+                    info.context.forget()
+                    yield each
+        except UnknownCursor:
+            raise BadUserInput(_not_a_cursor("afterCursor")) from None
+
+
+def _cursor(name: str, text: object) -> Cursor:
+    try:
+        return Cursor.parse(str(text))
+    except ValueError:
+        raise _not_a_cursor(name) from None
+
+
+def _not_a_cursor(name: str) -> InvalidInput:
+    return InvalidInput(name, "must be the cursor of an event of this database; leave it out to begin anew")
