@@ -1,7 +1,7 @@
 /** How the pages speak to the API: one function for queries and mutations, one for subscriptions. */
 import { createClient } from 'graphql-ws'
 import { useSyncExternalStore } from 'react'
-import { accessToken, expire } from './auth'
+import { accessToken, refused } from './auth'
 import type { TypedDocumentString } from './gql/graphql'
 
 /** What the API answered with instead of data. `code` is the error's extensions.code, or UNREACHABLE. */
@@ -47,7 +47,7 @@ export async function execute<Result, Variables>(
   const body = await response.json().catch(() => null)
   const error = body?.errors?.[0]
   const code = error?.extensions?.code ?? (response.ok ? 'INTERNAL' : `HTTP_${response.status}`)
-  if (code === 'UNAUTHENTICATED' && !token) expire()
+  if (code === 'UNAUTHENTICATED' && !token) refused()
   if (error) throw new ApiError(error.message, code)
   if (!body?.data) throw new ApiError(`The server answered ${response.status}.`, code)
   return body.data
@@ -94,19 +94,21 @@ const socket = createClient({
     connected: () => become('live'),
     closed: (event) => {
       become('reconnecting')
-      if (UNAUTHORIZED.includes((event as CloseEvent).code)) expire()
+      if (UNAUTHORIZED.includes((event as CloseEvent).code)) refused()
     },
   },
 })
 
 /**
  * Follows a subscription for ever, through lost connections and restarts; returns how to stop it.
- * `variables` is asked at every connection, so that it can tell the last cursor that was seen.
+ * `variables` is asked at every connection, so that it can tell the last cursor that was seen. `onRefused` hears
+ * that the server does not take them: a cursor of another database, say.
  */
 export function subscribe<Result, Variables extends Record<string, unknown>>(
   document: TypedDocumentString<Result, Variables>,
   variables: () => Variables,
   onData: (data: Result) => void,
+  onRefused: () => void = () => {},
 ): () => void {
   let stopped = false
   let stop = () => {}
@@ -128,7 +130,10 @@ export function subscribe<Result, Variables extends Record<string, unknown>>(
           failures = 0
           if (data) onData(data)
         },
-        error: again,
+        error: (reason) => {
+          if (Array.isArray(reason)) onRefused()
+          void again()
+        },
         complete: () => {
           if (!stopped) void again()
         },

@@ -53,10 +53,14 @@ export const useNotice = () => useSyncExternalStore(onChange, () => notice)
 
 export const signIn = (next: Session) => keep(next)
 
-/** The server no longer takes the token. The pages give way to the sign-in page, the address stays. */
-export function expire() {
-  if (session) keep(null, 'Your session has ended. Sign in again to go on.')
+const end = () => keep(null, 'Your session has ended. Sign in again to go on.')
+
+/** The server does not take the token. What can be renewed is renewed with the next request; else the session is over. */
+export function refused() {
+  if (session && !(session.refreshToken && isDue(session))) end()
 }
+
+const isDue = ({ expiresAt }: Session) => expiresAt !== null && expiresAt - Date.now() < RENEW_BEFORE_MS
 
 /** Ends the session here, and at the provider where it can. */
 export async function signOut() {
@@ -68,8 +72,7 @@ export async function signOut() {
 
 /** The token for the next request, renewed when it is about to expire and can be. */
 export async function accessToken(): Promise<string | null> {
-  const due = session?.expiresAt && session.expiresAt - Date.now() < RENEW_BEFORE_MS
-  if (due && session?.refreshToken) {
+  if (session?.refreshToken && isDue(session)) {
     renewal ??= renew(session).finally(() => {
       renewal = null
     })
@@ -83,10 +86,12 @@ async function renew(old: Session) {
   if (signIn.kind !== 'provider') return
   try {
     const next = await (await import('./oidc')).renew(signIn, old)
-    if (session === old) keep(next)
+    if (session !== old) return
+    if (next) keep(next)
+    else end()
   } catch (error) {
-    // The old token still serves; when it no longer does, the API says so and the person signs in again.
-    console.warn('The session was not renewed', error)
+    // The provider is out of reach, and the old token may still serve; the next request tries again.
+    console.warn('The session could not be renewed', error)
   }
 }
 

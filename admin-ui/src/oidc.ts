@@ -79,8 +79,9 @@ export async function finish(
   return { session: sessionOf(tokens), returnTo: pending.returnTo }
 }
 
-export async function renew(provider: Provider, old: Session): Promise<Session> {
-  if (!old.refreshToken) throw new Error('There is no refresh token.')
+/** Null when the provider does not renew it any more. */
+export async function renew(provider: Provider, old: Session): Promise<Session | null> {
+  if (!old.refreshToken) return null
   const server = await discover(provider)
   const response = await oauth.refreshTokenGrantRequest(
     server,
@@ -89,12 +90,17 @@ export async function renew(provider: Provider, old: Session): Promise<Session> 
     old.refreshToken,
     insecure(provider),
   )
-  const next = sessionOf(await oauth.processRefreshTokenResponse(server, client(provider), response))
-  // A provider that does not rotate them sends none.
-  return {
-    ...next,
-    refreshToken: next.refreshToken ?? old.refreshToken,
-    idToken: next.idToken ?? old.idToken,
+  try {
+    const next = sessionOf(await oauth.processRefreshTokenResponse(server, client(provider), response))
+    // A provider that does not rotate them sends none.
+    return {
+      ...next,
+      refreshToken: next.refreshToken ?? old.refreshToken,
+      idToken: next.idToken ?? old.idToken,
+    }
+  } catch (error) {
+    if (error instanceof oauth.ResponseBodyError) return null
+    throw error
   }
 }
 

@@ -32,10 +32,11 @@ async def test_in_development_a_role_is_chosen(product, page, role):
 async def test_in_development_an_engineer_is_chosen_by_name(product, page):
     await page.goto(f"{product.url}/sign-in?to=/my-work")
     await page.get_by_role("radio", name="engineer").check()
-    chosen = page.get_by_label("Engineer", exact=True).locator("option").nth(1)
+    choice = page.get_by_role("combobox", name="Engineer")
+    chosen = choice.locator("option").nth(1)
     name = (await chosen.inner_text()).split(" · ")[0]
     await assert_accessible(page)
-    await page.get_by_label("Engineer", exact=True).select_option(await chosen.get_attribute("value"))
+    await choice.select_option(await chosen.get_attribute("value"))
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"{product.url}/my-work")
     viewer = await page.evaluate(VIEWER)
