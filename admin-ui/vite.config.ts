@@ -1,6 +1,8 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
+const api = 'http://127.0.0.1:8000' // make run
+
 export default defineConfig({
   plugins: [react()],
   build: {
@@ -17,4 +19,5 @@ export default defineConfig({
       },
     },
   },
+  server: { proxy: { '/graphql': { target: api, ws: true }, '/ui-config.json': api, '/dev': api } },
 })

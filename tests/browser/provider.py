@@ -1,4 +1,4 @@
-"""An identity provider that signs everybody in as Maria, and looks closely at what it is asked (RFC 6749, 7636)."""
+"""An identity provider that signs everybody in as Maria, and looks closely at what it is asked."""
 
 from __future__ import annotations
 
