@@ -98,7 +98,7 @@ function Entry({ turn, actions }: { turn: Turn; actions: ReactNode }) {
           <Told term="Parts used">{turn.partsUsed.length > 0 && <Parts parts={turn.partsUsed} />}</Told>
           <Told term="Notes">{turn.notes}</Told>
           <Told term="Rating">{turn.customerRating !== null && <Stars n={turn.customerRating} />}</Told>
-          <Told term="Customer’s words">{turn.customerFeedback}</Told>
+          <Told term="Customer's words">{turn.customerFeedback}</Told>
         </dl>
         {actions}
       </article>

@@ -6,6 +6,7 @@ import { useAct, type Wish } from './act'
 import { ACTIONS, isDirect, wordsOf, workOf } from './forms'
 import { type Ticket, type Turn, useEngineers, useTicket, type Viewer } from './queries'
 import { type Action, isLegal, opensNext } from './rules'
+import { leftOff } from './TicketList'
 import { Badge, Failure, hours, NotFound, Skeleton, Time, titleOf, useKeys, useToast } from './ui'
 
 export function TicketPage({ id, viewer }: { id: string; viewer: Viewer }) {
@@ -53,13 +54,13 @@ function Whole({ ticket, viewer }: { ticket: Ticket; viewer: Viewer }) {
   useKeys({
     ...Object.fromEntries(legal.map(({ action, key }) => [key, () => begin(action, current)])),
     [wordsOf('RATE').key]: lastDone && (() => begin('RATE', lastDone)),
-    u: () => go('/'),
+    u: () => go(leftOff.list),
   })
   return (
     <>
       <title>{`${ticket.ticketNumber} ${titleOf(ticket)} · Baton`}</title>
       <nav className="crumbs" aria-label="Breadcrumb">
-        <Link href="/">Tickets</Link> / <span>{ticket.ticketNumber}</span>
+        <Link href={leftOff.list}>Tickets</Link> / <span>{ticket.ticketNumber}</span>
       </nav>
       <div className="bar">
         <h1>{titleOf(ticket)}</h1>

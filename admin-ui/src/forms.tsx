@@ -196,7 +196,7 @@ function Choices({ name, ticket, engineers }: PickerProps & { engineers: Enginee
               onChange={() => setChosen(engineer.id)}
             />
             <span className="who">
-              {engineer.name}
+              {engineer.name}{' '}
               <small>
                 L{engineer.level}
                 {engineer.region && ` · ${engineer.region}`}
@@ -388,7 +388,7 @@ function RateFields({ turn }: { turn: Turn | undefined }) {
     <>
       <fieldset className="stars">
         <legend>
-          The customer’s rating of #{turn?.assignmentSequence} {turn?.engineer.name}
+          The customer's rating of #{turn?.assignmentSequence} {turn?.engineer.name}
           {turn?.timeSpentHours != null && `, ${hours(turn.timeSpentHours)}`}
         </legend>
         {[1, 2, 3, 4, 5].map((n) => (
@@ -404,7 +404,7 @@ function RateFields({ turn }: { turn: Turn | undefined }) {
           </label>
         ))}
       </fieldset>
-      <Field name="feedback" label="The customer’s words (optional)">
+      <Field name="feedback" label="The customer's words (optional)">
         {(props) => (
           <textarea {...props} rows={3} maxLength={MAX_TEXT} defaultValue={turn?.customerFeedback ?? ''} />
         )}
