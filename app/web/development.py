@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -47,7 +48,8 @@ def route(tokens: DevelopmentTokens, *, doors: Sequence[Middleware]) -> Route:
 def _is_at_home(request: Request) -> bool:
     """Nobody on the network, no page of another site, and no name of another site that leads here."""
     try:
-        called = request.url.hostname or ""
+        # Not request.url: for a name that it finds odd, that tells the server's own address.
+        called = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return False
     return (
