@@ -145,27 +145,19 @@ function suggestions(engineers: Engineer[], ticket: Ticket): Suggestion[] {
     )
 }
 
-interface PickerProps {
-  name: string
-  ticket: Ticket
-}
-
-function EngineerPicker(props: PickerProps) {
+function EngineerPicker({ name, ticket }: { name: string; ticket: Ticket }) {
   const engineers = useEngineers()
-  if (engineers.isPending) return <Skeleton rows={4} />
-  if (engineers.isError) return <Failure error={engineers.error} retry={engineers.refetch} />
-  return <Choices {...props} engineers={engineers.data} />
-}
-
-function Choices({ name, ticket, engineers }: PickerProps & { engineers: Engineer[] }) {
   const [sought, setSought] = useState('')
   const [chosen, setChosen] = useState<string>()
   const box = useRef<HTMLInputElement>(null)
   useEffect(() => box.current?.focus(), [])
   const matches = ({ name, region, skills }: Engineer) =>
     `${name} ${region ?? ''} ${skills.join(' ')}`.toLowerCase().includes(sought.toLowerCase())
-  const shown = suggestions(engineers, ticket).filter(matches)
+  const shown = suggestions(engineers.data ?? [], ticket).filter(matches)
   const kind = ticket.equipment?.category
+  // Fixed when it is first seen: the order may change while somebody writes the reason.
+  if (shown[0] && !shown.some(({ id }) => id === chosen)) setChosen(shown[0].id)
+  useEffect(() => box.current?.setCustomValidity(shown.length > 0 ? '' : 'There is nobody to choose.'))
   return (
     <fieldset className="picker">
       <legend>Engineer</legend>
@@ -185,6 +177,8 @@ function Choices({ name, ticket, engineers }: PickerProps & { engineers: Enginee
         )}
       </Field>
       <div className="choices">
+        {engineers.isPending && <Skeleton rows={4} />}
+        {engineers.isError && <Failure error={engineers.error} retry={engineers.refetch} />}
         {shown.map((engineer, place) => (
           <label key={engineer.id}>
             <input
@@ -192,7 +186,7 @@ function Choices({ name, ticket, engineers }: PickerProps & { engineers: Enginee
               name={name}
               value={engineer.id}
               required
-              checked={engineer.id === (shown.some(({ id }) => id === chosen) ? chosen : shown[0]?.id)}
+              checked={engineer.id === chosen}
               onChange={() => setChosen(engineer.id)}
             />
             <span className="who">
@@ -215,7 +209,9 @@ function Choices({ name, ticket, engineers }: PickerProps & { engineers: Enginee
             </span>
           </label>
         ))}
-        {shown.length === 0 && <p className="muted">Nobody who takes work now matches.</p>}
+        {engineers.isSuccess && shown.length === 0 && (
+          <p className="muted">Nobody who takes work now matches.</p>
+        )}
       </div>
     </fieldset>
   )

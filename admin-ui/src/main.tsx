@@ -54,6 +54,7 @@ const LIVE: Record<LiveState, string> = {
 
 function App() {
   const session = useSession()
+  useTheme()
   useEffect(() => {
     if (!session) forget(client)
   }, [session])
@@ -72,7 +73,6 @@ function App() {
 
 function SignedIn() {
   const viewer = useViewer()
-  useTheme()
   if (viewer.data) return <Shell viewer={viewer.data} />
   return (
     <main>{viewer.isError ? <Failure error={viewer.error} retry={viewer.refetch} /> : <Skeleton />}</main>

@@ -157,8 +157,8 @@ async def test_a_change_whose_answer_got_lost_is_sent_again_and_done_once(produc
             await route.continue_()
 
     await page.route("**/graphql", lose_the_first)
-    await expect(page.get_by_role("button", name="Assign")).to_be_visible()
-    await page.keyboard.press("a")
+    await page.get_by_role("button", name="Assign").click()
+    await expect(page.get_by_role("radio").first).to_be_checked()
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_text("Ticket assigned")).to_be_visible()
     await expect(page.get_by_role("article")).to_have_count(1)
