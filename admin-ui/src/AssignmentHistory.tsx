@@ -123,8 +123,8 @@ const Stars = ({ n }: { n: number }) => (
 
 const Parts = ({ parts }: { parts: Turn['partsUsed'] }) => (
   <ul className="parts-shown">
-    {parts.map((part) => (
-      <li key={`${part.partNumber} ${part.partName}`}>
+    {Object.entries(parts).map(([place, part]) => (
+      <li key={place}>
         {part.quantity} × {part.partName}{' '}
         <small>
           {part.partNumber} · {part.cost} each

@@ -7,7 +7,7 @@ import type { AssignmentStatus } from './gql/graphql'
 import type { Outbox, Waiting, Work } from './outbox'
 import { type Job, useMyWork, type Viewer } from './queries'
 import { isLegal } from './rules'
-import { Badge, Dialog, Empty, Failure, Skeleton, Time, titleOf } from './ui'
+import { Badge, Dialog, Empty, Failure, Skeleton, Time, titleOf, words } from './ui'
 
 const BECOMES: Record<Work, AssignmentStatus> = {
   ACCEPT: 'ACCEPTED',
@@ -197,6 +197,11 @@ function OutboxPanel({ outbox, onCorrect }: { outbox: Outbox; onCorrect: (refuse
               ? 'Correct it and send it again.'
               : 'See what happened to the ticket; if this should stand, ask your dispatcher.'}
           </p>
+          {items
+            .filter(({ ticketId }) => ticketId === item.ticketId)
+            .map(({ key, wish }) => (
+              <Written key={key} wish={wish} />
+            ))}
           <div className="actions">
             {item.refusal?.kind === 'invalid' ? (
               <button type="button" className="primary" onClick={() => onCorrect(item)}>
@@ -217,6 +222,28 @@ function OutboxPanel({ outbox, onCorrect }: { outbox: Outbox; onCorrect: (refuse
         </section>
       ))}
     </>
+  )
+}
+
+/** Discarding must not be the end of an hour's report. */
+function Written({ wish: { action, input } }: { wish: Wish<Work> }) {
+  const { assignmentId: _, ...fields } = input
+  const parts = ('partsUsed' in fields ? fields.partsUsed : null) ?? []
+  const partsUsed = parts.map((part) => `${part.quantity} × ${part.partName} (${part.partNumber})`).join(', ')
+  const texts = Object.entries({ ...fields, partsUsed }).filter(([, text]) => text)
+  if (texts.length === 0) return null
+  return (
+    <details>
+      <summary>{wordsOf(action).verb}: what you wrote</summary>
+      <dl className="told">
+        {texts.map(([name, text]) => (
+          <div key={name}>
+            <dt>{words(name.replace(/[A-Z]/g, '_$&'))}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
   )
 }
 

@@ -54,6 +54,11 @@ export function TicketList({ viewer }: { viewer: Viewer }) {
   }
   useKeys({ '/': () => box.current?.focus(), j: step(1), k: step(-1) })
 
+  const open = (ticket: TicketRow) => {
+    leftOff.ticketId = ticket.id
+    go(hrefOf(ticket))
+  }
+
   const pages = query.data?.pages ?? []
   // One that changes hands between two pages is on both.
   const tickets = [
@@ -141,7 +146,7 @@ export function TicketList({ viewer }: { viewer: Viewer }) {
             </thead>
             <tbody ref={body}>
               {tickets.map((ticket) => (
-                <Row key={ticket.id} ticket={ticket} open={() => go(hrefOf(ticket))} />
+                <Row key={ticket.id} ticket={ticket} open={() => open(ticket)} />
               ))}
             </tbody>
           </table>
@@ -249,7 +254,7 @@ function Row({ ticket, open }: { ticket: TicketRow; open: () => void }) {
           href={hrefOf(ticket)}
           data-ticket={ticket.id}
           onClick={(event) => {
-            event.stopPropagation()
+            event.stopPropagation() // the row would open it once more
             leftOff.ticketId = ticket.id
           }}
         >

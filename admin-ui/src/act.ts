@@ -111,7 +111,10 @@ export function useAct(ticketId: string) {
     retry: (count, error) => error instanceof ApiError && error.passes && count < 2,
     onSuccess: async (verdict) => {
       if (verdict.kind === 'done') keepTicket(client, verdict.ticket)
-      else if (verdict.kind !== 'invalid') await client.invalidateQueries({ queryKey: ['ticket', ticketId] })
+      else if (verdict.kind !== 'invalid') {
+        void client.invalidateQueries({ queryKey: ['engineers'] })
+        await client.invalidateQueries({ queryKey: ['ticket', ticketId] })
+      }
     },
   })
 }

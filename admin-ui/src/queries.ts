@@ -122,10 +122,10 @@ export function keepTicket(client: QueryClient, ticket: Ticket) {
   refreshSoon(client)
 }
 
-const REFRESH_AFTER_MS = 1_000
+const REFRESH_AFTER_MS = 2_000
 let isRefreshDue = false
 
-/** Lists and workloads follow from tickets: one refetch for all that changes within a second. */
+/** Lists and workloads follow from tickets: one refetch for all that changes in a while. */
 function refreshSoon(client: QueryClient) {
   if (isRefreshDue) return
   isRefreshDue = true
@@ -144,12 +144,15 @@ export function useLive() {
       gql.AssignmentEventsDocument,
       () => {
         // Nothing to resume from: what was read before this moment may have changed unseen.
-        if (cursor === null) void client.invalidateQueries()
+        if (cursor === null) void client.invalidateQueries({}, { cancelRefetch: false })
         return { afterCursor: cursor }
       },
       ({ assignmentEvents: event }) => {
         cursor = event.cursor
         keepTicket(client, event.ticket)
+      },
+      () => {
+        cursor = null
       },
     )
   }, [client])
