@@ -102,7 +102,10 @@ async def test_of_two_dispatchers_the_second_is_told_and_decides(product, page, 
         await expect(window.get_by_role("article")).to_have_count(1)
     await escalate(page, "I was first")
     await expect(page.get_by_role("article")).to_have_count(2)
-    await escalate(behind, "I was second")
+    await behind.keyboard.press("e")
+    await behind.get_by_role("radio", name="Cleo").check()
+    await behind.get_by_role("dialog").get_by_label("Reason").fill("I was second")
+    await behind.keyboard.press("Control+Enter")
 
     told = behind.get_by_role("alert")
     await expect(told).to_contain_text(
