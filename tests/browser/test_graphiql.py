@@ -10,6 +10,7 @@ from graphql import build_schema, get_variable_values, parse, validate
 from playwright.async_api import expect
 
 from app.domain.model import Role
+from tests.browser.conftest import assert_accessible
 from tests.snapshots import SCHEMA_GRAPHQL
 
 EXAMPLES = Path(__file__).parents[2] / "admin-ui" / "src" / "examples"
@@ -35,6 +36,8 @@ async def test_it_runs_an_example_with_the_token_of_who_is_signed_in(product, pa
     kept = await page.evaluate("Object.entries(localStorage).map(String)")
     assert any("WhoHoldsWhat" in entry for entry in kept)
     assert [entry for entry in kept if "Bearer" in entry] == []
+    # Its tabs hold buttons, and its editor has its own colours.
+    await assert_accessible(page, but=["nested-interactive", "color-contrast"])
     await page.reload()
     await page.get_by_role("button", name="Execute query").click()
     await expect(page.locator(".result-window")).to_contain_text('"ticketNumber"')
@@ -47,3 +50,15 @@ async def test_without_a_token_it_offers_to_sign_in_and_comes_back(product, page
     await page.wait_for_url(f"{product.url}/graphiql")
     await expect(page.get_by_role("link", name="Sign in")).to_be_hidden()
     await expect(page.locator(".graphiql-editors")).to_contain_text("Bearer")
+
+
+async def test_a_subscription_takes_the_token_along(product, page):
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: frames.append(str(frame))))
+    await product.sign_in(page, Role.DISPATCHER, at="/graphiql")
+    await page.get_by_role("tab", name="Live").click()
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(page.get_by_role("button", name="Stop query")).to_be_visible()
+    assigned = await product.make.assigned()
+    await expect(page.locator(".result-window")).to_contain_text(str(assigned.id))
+    assert any("connection_init" in frame and "Bearer" in frame for frame in frames)
