@@ -138,7 +138,7 @@ async def test_a_wrong_value_is_marked_at_its_field_and_nothing_typed_is_lost(pr
     await expect(reason).to_have_attribute("aria-invalid", "true")
     await expect(reason).to_have_value("   ")
     await assert_accessible(page)
-    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Close").click()
     await expect(page.get_by_role("button", name="Cancel")).to_be_focused()
 
 

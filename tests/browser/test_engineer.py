@@ -140,12 +140,15 @@ async def test_a_refusal_of_what_waited_is_shown_with_what_to_do(product, contex
     await expect(phone.get_by_text("Waiting for the network (2)")).to_be_visible()
     withdrawn = CancelAssignment(assignment_id=given.id, reason="Withdrawn")
     await run(product.make.db, DISPATCHER, cancel_assignment, withdrawn)
+    sent = []
+    phone.on("request", lambda request: sent.extend(re.findall(r"mutation \w+", request.post_data or "")))
     await context.set_offline(False)
     refused = phone.get_by_role("alert")
     await expect(refused).to_contain_text(f"Accept {scene.number} was not done.")
     await expect(refused).to_contain_text("cannot accept")
     await refused.get_by_text("Complete: what you wrote").click()
     await expect(refused).to_contain_text("Time spent hours3")
+    assert sent == ["mutation AcceptAssignment"]
     await assert_accessible(phone)
     await phone.reload()
     await expect(refused).to_be_visible()

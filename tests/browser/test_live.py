@@ -102,7 +102,7 @@ async def test_of_two_dispatchers_the_second_is_told_and_decides(product, page, 
         await expect(window.get_by_role("article")).to_have_count(1)
     await escalate(page, "I was first")
     await expect(page.get_by_role("article")).to_have_count(2)
-    await behind.keyboard.press("e")
+    await behind.keyboard.press("r")
     await behind.get_by_role("radio", name="Cleo").check()
     await behind.get_by_role("dialog").get_by_label("Reason").fill("I was second")
     await behind.keyboard.press("Control+Enter")
@@ -113,9 +113,9 @@ async def test_of_two_dispatchers_the_second_is_told_and_decides(product, page, 
     )
     await expect(behind.get_by_role("dialog").get_by_label("Reason")).to_have_value("I was second")
     await assert_accessible(behind)
-    await behind.get_by_role("button", name="Escalate anyway").click()
+    await behind.get_by_role("button", name="Reassign anyway").click()
     await expect(behind.get_by_role("article").nth(2)).to_contain_text(
-        re.compile("#3 Cleo .*Tier 3.*Current")
+        re.compile("#3 Cleo .*Tier 2.*Current")
     )
     await expect(page.get_by_role("article").nth(2)).to_contain_text("I was second")
 
