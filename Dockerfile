@@ -1,10 +1,17 @@
+FROM python:3.13-slim-bookworm AS build
+
+WORKDIR /src
+COPY pyproject.toml hatch_build.py README.md schema.graphql ./
+COPY admin-ui admin-ui
+COPY sql sql
+COPY app app
+RUN pip wheel --no-cache-dir --wheel-dir /wheels .
+
 FROM python:3.13-slim-bookworm
 
 WORKDIR /srv
-COPY pyproject.toml README.md schema.graphql ./
-COPY app app
-COPY sql sql
-RUN pip install --no-cache-dir . \
+RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
+    pip install --no-cache-dir --no-index /wheels/*.whl \
     && useradd --system --uid 10001 --no-create-home baton
 
 USER 10001

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from app import worker
@@ -28,7 +27,7 @@ from app.graphql.schema import build_schema
 from app.graphql.socket import Socket
 from app.graphql.streams import Streams
 from app.graphql.view import View
-from app.web import auth, edge, health, request_id
+from app.web import auth, edge, health, pages, request_id
 from app.web.claims import Reading
 from app.web.jwks import Keys
 from app.web.stopping import Stopping
@@ -36,16 +35,10 @@ from app.web.stopping import Stopping
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from starlette.requests import HTTPConnection, Request
+    from starlette.requests import HTTPConnection
 
     from app.config import Settings
     from app.db.migration_files import Migration
-
-_HOME = """Baton: who holds a service ticket.
-
-GraphQL     POST /graphql
-Health      GET /livez, GET /readyz
-"""
 
 
 def authenticator_of(settings: Settings) -> auth.Authenticator:
@@ -88,6 +81,16 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         production=settings.production,
         allowed_hosts=settings.served_hosts,
         cors_origins=settings.cors_origins,
+        provider=provider_of(settings),
+    )
+
+
+def provider_of(settings: Settings) -> pages.Provider | None:
+    """Where people sign in on the web pages; None where they cannot."""
+    if not settings.auth_client_id:
+        return None
+    return pages.Provider(
+        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
     )
 
 
@@ -95,6 +98,7 @@ def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
+    provider: pages.Provider | None = None,
     direct_url: str | None = None,
     pool_size: int = 10,
     time_limits: TimeLimits | None = None,
@@ -162,19 +166,18 @@ def create_app(
             return "stopping"
         return await _schema_problem(opened[0], migrations)
 
-    async def home(_: Request) -> Response:
-        return PlainTextResponse(_HOME)
-
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
     socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins)
     doors = edge.doors(allowed_hosts, cors_origins)
+    tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
     app = Starlette(
         routes=[
             Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
             WebSocketRoute("/graphql", socket, middleware=doors),
-            Route("/", home, middleware=doors),
+            # Other sites may call the API where CORS lets them, but not sign in.
+            *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),
             *health.routes(why_not_ready),
         ],
         middleware=[
