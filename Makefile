@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := app tests
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
 
-.PHONY: run test check fix bench clean
+.PHONY: run test check fix bench soak clean
 
 run: .venv/run
 	@$(BIN)/python -m app dev
@@ -31,6 +31,10 @@ fix: .venv/check .venv/test
 
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks.migration
+
+# Clients that never give up, while servers and database are killed under them; SECONDS=600 unless said.
+soak: .venv/test
+	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
 
 clean:
 	rm -rf .venv
