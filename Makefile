@@ -12,17 +12,13 @@ PAGES := hatch_build.py $(shell find admin-ui -name node_modules -prune -o -type
 # Node.js of the check extra, which is the same for everybody.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix admin-ui
 
-.PHONY: run test soak check fix bench clean
+.PHONY: run test check fix bench soak clean
 
 run: .venv/run
 	@$(BIN)/python -m app dev
 
 test: .venv/test
 	@$(BIN)/pytest
-
-# EXAMPLES=200 make soak takes minutes.
-soak: .venv/soak
-	$(BIN)/pytest -s tests/soak/fuzz.py
 
 check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/ruff format --check $(SOURCES)
@@ -43,6 +39,12 @@ fix: .venv/check .venv/test admin-ui/node_modules/.checks
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m tests.benchmarks.migration
+
+# Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
+# under them, for SECONDS.
+soak: .venv/soak
+	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
+	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
 
 clean:
 	rm -rf .venv app/static admin-ui/node_modules

@@ -10,6 +10,8 @@ import structlog
 def set_up(*, production: bool) -> None:
     """JSON lines in production, readable ones in development; of the libraries only warnings."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    # What it says of a database that is away, with a traceback for each try, is said for each request.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if production

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db.pool import Database, Unavailable
+from app.escalation import escalate_overdue
 from app.queries import keys
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def forget_old_keys(db: Database, *, batch: int = _BATCH) -> int:
     return forgotten
 
 
-JOBS = (Job("forget_old_keys", 60, forget_old_keys),)
+JOBS = (Job("forget_old_keys", 60, forget_old_keys), Job("escalate_overdue", 10, escalate_overdue))
 
 
 @asynccontextmanager

@@ -23,15 +23,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def new_server(**settings: str) -> Iterator[str]:
-    """The URL of the maintenance database of a server of its own, gone afterwards."""
+def new_home() -> Iterator[Path]:
+    """A folder for a server of its own, gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="baton-test-"))
     home.chmod(0o755)  # as root, the server runs as somebody else
     try:
-        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"} | settings) as url:
-            yield url
+        yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def new_server(**settings: str) -> Iterator[str]:
+    """The URL of the maintenance database of a server of its own, gone afterwards."""
+    settings = {"max_connections": "200"} | settings
+    with new_home() as home, EmbeddedPostgres(home, durable=False, settings=settings) as url:
+        yield url
 
 
 @asynccontextmanager
