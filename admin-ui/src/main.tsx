@@ -5,8 +5,8 @@ import { createRoot } from 'react-dom/client'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { ApiError, type LiveState, useLiveState } from './api'
 import { signOut, useSession } from './auth'
-import { ACTIONS } from './forms'
-import { MyWork, useOutbox } from './MyWork'
+import { MyWork } from './MyWork'
+import { useOutbox } from './OutboxPanel'
 import { Outbox } from './outbox'
 import { forget, useLive, useViewer, type Viewer } from './queries'
 import { SignIn } from './SignIn'
@@ -23,6 +23,7 @@ import {
   useKeys,
   words,
 } from './ui'
+import { ACTIONS } from './wishes'
 
 const client = new QueryClient({
   defaultOptions: {

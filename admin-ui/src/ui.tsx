@@ -1,4 +1,5 @@
 import {
+  type AllHTMLAttributes,
   createContext,
   type ReactNode,
   useCallback,
@@ -144,22 +145,20 @@ export function Dialog({
 /* ---- form fields: one that the server finds wrong says so beneath itself -------------------- */
 export type Invalid = { field: string; problem: string } | null
 export const InvalidField = createContext<Invalid>(null)
-interface Control {
-  id: string
+interface FieldProps extends AllHTMLAttributes<HTMLElement> {
+  as?: 'input' | 'select' | 'textarea'
   name: string
-  'aria-invalid': boolean
-  'aria-describedby': string | undefined
+  label: string
 }
-type FieldProps = { name: string; label: string; children: (control: Control) => ReactNode }
-export function Field({ name, label, children }: FieldProps) {
+export function Field({ as: Control = 'input', label, ...control }: FieldProps) {
   const id = useId()
   const invalid = useContext(InvalidField)
-  const problem = invalid?.field === name ? invalid.problem : undefined
+  const problem = invalid?.field === control.name ? invalid.problem : undefined
   const note = problem && `${id}-problem`
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      {children({ id, name, 'aria-invalid': !!problem, 'aria-describedby': note })}
+      <Control {...control} id={id} aria-invalid={!!problem} aria-describedby={note} />
       {problem && (
         <p className="problem" id={note} role="alert">
           {label} {problem}.
