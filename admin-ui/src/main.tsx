@@ -13,6 +13,7 @@ import { SignIn } from './SignIn'
 import { TicketList } from './TicketList'
 import { TicketPage } from './TicketPage'
 import {
+  Boundary,
   ClockProvider,
   Dialog,
   Empty,
@@ -245,7 +246,9 @@ if (root) {
     <QueryClientProvider client={client}>
       <ClockProvider>
         <ToastProvider>
-          <App />
+          <Boundary>
+            <App />
+          </Boundary>
         </ToastProvider>
       </ClockProvider>
     </QueryClientProvider>,

@@ -1,5 +1,6 @@
 import {
   type AllHTMLAttributes,
+  Component,
   createContext,
   type ReactNode,
   useCallback,
@@ -112,6 +113,16 @@ export const Failure = ({ error, retry }: { error: Error; retry?: () => void }) 
     )}
   </div>
 )
+
+/** Instead of an empty page, where the pages themselves go wrong. */
+export class Boundary extends Component<{ children: ReactNode }, { error: Error | null }> {
+  override state = { error: null }
+  static getDerivedStateFromError = (error: Error) => ({ error })
+  override render() {
+    const { error } = this.state
+    return error ? <Failure error={error} retry={() => location.reload()} /> : this.props.children
+  }
+}
 
 /* ---- dialog: the browser's own, which traps focus and closes on Escape --------------------- */
 export function Dialog({
