@@ -51,9 +51,8 @@ async def test_it_runs_an_example_with_the_token_of_who_is_signed_in(product, pa
     await page.reload()
     await execute(page, "WhoHoldsWhat")
     await expect(page.locator(".result-window")).to_contain_text('"ticketNumber"')
-    await page.get_by_role("tab", name="OneTicket").click()
-    await shows(page, "OneTicket")
-    await page.get_by_role("button", name="Headers").click()
+    await page.get_by_role("button", name="Show History").click()
+    await page.locator(".graphiql-history-item-label").first.click()
     await expect(page.locator(".graphiql-editors")).to_contain_text("Bearer")
 
 

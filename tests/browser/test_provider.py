@@ -95,7 +95,9 @@ async def test_a_token_is_renewed_before_it_expires_and_once_for_all_who_ask(pag
     # The stand-in takes each refresh token once; the list and the socket asked in the same moment.
     used = [asked["refresh_token"] for asked in stand_in.exchanged[1:]]
     assert len(used) == len(set(used))
-    assert (await session_of(page))["idToken"]
+    session = await session_of(page)
+    assert session["refreshToken"] not in used
+    assert session["idToken"]
 
 
 async def test_who_is_not_renewed_any_more_signs_in_again(page, url, stand_in, problems):
