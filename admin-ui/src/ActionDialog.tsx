@@ -1,10 +1,11 @@
 /** One dialog for every action: its form, what is wrong with it, and what somebody else did in the meantime. */
 import { type FormEvent, type ReactNode, useState } from 'react'
 import type { useAct, Wish } from './act'
-import { Fields, wishOf, wordsOf } from './forms'
+import { Fields } from './forms'
 import type { Ticket, Turn, Viewer } from './queries'
 import { type Action, isLegal, opensNext } from './rules'
 import { Dialog, Failure, type Invalid, InvalidField, Time, words } from './ui'
+import { wishOf, wordsOf } from './wishes'
 
 interface FormProps {
   children: ReactNode

@@ -10,7 +10,7 @@ const ENDED: Partial<Record<Turn['status'], string>> = {
 }
 const ORIGIN: Record<Turn['assignmentType'], string> = {
   MANUAL: 'Assigned',
-  AUTO: 'Assigned by a rule',
+  AUTO: 'Assigned automatically',
   ESCALATION: 'Assigned on escalation',
   REASSIGNMENT: 'Assigned on hand-over',
 }

@@ -23,9 +23,10 @@ const MAY: Record<DevelopmentRole, string> = {
 /** Where to go after signing in: the page that was asked for, never another site. */
 function returnTo(): string {
   const here = new URL(location.href)
-  if (!here.pathname.startsWith('/sign-in')) return here.pathname + here.search
+  if (!here.pathname.startsWith('/sign-in')) return here.href
   const wanted = new URL(here.searchParams.get('to') ?? '/', here.origin)
-  return wanted.origin === here.origin ? wanted.pathname + wanted.search : '/'
+  // Whole, as a path may look like a host: //evil.example
+  return wanted.origin === here.origin ? wanted.href : '/'
 }
 
 /** Shown in the place of every page while nobody is signed in, and at /sign-in. */
@@ -89,8 +90,7 @@ let finishing: Promise<void> | undefined
 function finish(provider: Provider): Promise<void> {
   finishing ??= import('./oidc').then(async (oidc) => {
     const { session, returnTo } = await oidc.finish(provider, new URL(location.href))
-    signIn(session)
-    location.replace(returnTo)
+    signIn(session, returnTo)
   })
   return finishing
 }
@@ -114,10 +114,7 @@ function Development({ onProblem }: Step) {
     event.preventDefault()
     onProblem(undefined)
     try {
-      const session = await developmentSession(role, isEngineer ? (engineerId ?? null) : null)
-      const next = returnTo()
-      signIn(session)
-      if (next !== location.pathname + location.search) location.replace(next)
+      signIn(await developmentSession(role, isEngineer ? (engineerId ?? null) : null), returnTo())
     } catch (error) {
       onProblem((error as Error).message)
     }

@@ -3,11 +3,11 @@ import { Link, useLocation } from 'wouter'
 import { ActionDialog, type Begun, stampOf } from './ActionDialog'
 import { AssignmentHistory } from './AssignmentHistory'
 import { useAct, type Wish } from './act'
-import { ACTIONS, isDirect, wordsOf, workOf } from './forms'
 import { type Ticket, type Turn, useEngineers, useTicket, type Viewer } from './queries'
 import { type Action, isAfterwards, isLegal, opensNext } from './rules'
 import { leftOff } from './TicketList'
 import { Badge, Failure, hours, NotFound, Skeleton, Time, titleOf, useKeys, useToast } from './ui'
+import { ACTIONS, isDirect, wordsOf, workOf } from './wishes'
 
 export function TicketPage({ id, viewer }: { id: string; viewer: Viewer }) {
   const query = useTicket(id)

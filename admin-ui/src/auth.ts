@@ -51,7 +51,11 @@ export const useSession = () => useSyncExternalStore(onChange, () => session)
 /** Why the person has to sign in again, for the sign-in page. */
 export const useNotice = () => useSyncExternalStore(onChange, () => notice)
 
-export const signIn = (next: Session) => keep(next)
+/** Keeps the session and opens the page anew, so that nothing of before is left in it. */
+export function signIn(next: Session, page: string) {
+  sessionStorage.setItem(KEY, JSON.stringify(next))
+  location.replace(page)
+}
 
 const end = () => keep(null, 'Your session has ended. Sign in again to go on.')
 

@@ -5,14 +5,15 @@ import { createRoot } from 'react-dom/client'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { ApiError, type LiveState, useLiveState } from './api'
 import { signOut, useSession } from './auth'
-import { ACTIONS } from './forms'
-import { MyWork, useOutbox } from './MyWork'
+import { MyWork } from './MyWork'
+import { useOutbox } from './OutboxPanel'
 import { Outbox } from './outbox'
 import { forget, useLive, useViewer, type Viewer } from './queries'
 import { SignIn } from './SignIn'
 import { TicketList } from './TicketList'
 import { TicketPage } from './TicketPage'
 import {
+  Boundary,
   ClockProvider,
   Dialog,
   Empty,
@@ -23,6 +24,7 @@ import {
   useKeys,
   words,
 } from './ui'
+import { ACTIONS } from './wishes'
 
 const client = new QueryClient({
   defaultOptions: {
@@ -244,7 +246,9 @@ if (root) {
     <QueryClientProvider client={client}>
       <ClockProvider>
         <ToastProvider>
-          <App />
+          <Boundary>
+            <App />
+          </Boundary>
         </ToastProvider>
       </ClockProvider>
     </QueryClientProvider>,

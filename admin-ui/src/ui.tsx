@@ -1,4 +1,6 @@
 import {
+  type AllHTMLAttributes,
+  Component,
   createContext,
   type ReactNode,
   useCallback,
@@ -112,6 +114,16 @@ export const Failure = ({ error, retry }: { error: Error; retry?: () => void }) 
   </div>
 )
 
+/** Instead of an empty page, where the pages themselves go wrong. */
+export class Boundary extends Component<{ children: ReactNode }, { error: Error | null }> {
+  override state = { error: null }
+  static getDerivedStateFromError = (error: Error) => ({ error })
+  override render() {
+    const { error } = this.state
+    return error ? <Failure error={error} retry={() => location.reload()} /> : this.props.children
+  }
+}
+
 /* ---- dialog: the browser's own, which traps focus and closes on Escape --------------------- */
 export function Dialog({
   title,
@@ -144,22 +156,20 @@ export function Dialog({
 /* ---- form fields: one that the server finds wrong says so beneath itself -------------------- */
 export type Invalid = { field: string; problem: string } | null
 export const InvalidField = createContext<Invalid>(null)
-interface Control {
-  id: string
+interface FieldProps extends AllHTMLAttributes<HTMLElement> {
+  as?: 'input' | 'select' | 'textarea'
   name: string
-  'aria-invalid': boolean
-  'aria-describedby': string | undefined
+  label: string
 }
-type FieldProps = { name: string; label: string; children: (control: Control) => ReactNode }
-export function Field({ name, label, children }: FieldProps) {
+export function Field({ as: Control = 'input', label, ...control }: FieldProps) {
   const id = useId()
   const invalid = useContext(InvalidField)
-  const problem = invalid?.field === name ? invalid.problem : undefined
+  const problem = invalid?.field === control.name ? invalid.problem : undefined
   const note = problem && `${id}-problem`
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      {children({ id, name, 'aria-invalid': !!problem, 'aria-describedby': note })}
+      <Control {...control} id={id} aria-invalid={!!problem} aria-describedby={note} />
       {problem && (
         <p className="problem" id={note} role="alert">
           {label} {problem}.

@@ -23,12 +23,17 @@ class Scene:
     """One ticket that nobody holds, on a device of a kind of its own."""
 
     make: Make
-    number: str
+    mark: str
+    """In the names of all that belongs to it: other tests have people of the same names."""
     ticket: TicketId
     kind: str
     ana: EngineerId
     ben: EngineerId
     cleo: EngineerId
+
+    @property
+    def number(self) -> str:
+        return f"SR-{self.mark}"
 
     @property
     def path(self) -> str:
@@ -45,9 +50,8 @@ async def new_scene(make: Make) -> Scene:
     kind = f"Kind-{mark}"
     engineers = [await make.engineer(f"{name} {mark}", skills=[kind]) for name in ("Ana", "Ben", "Cleo")]
     equipment = await make.equipment(name="Ring scanner", category=kind)
-    number = f"SR-{mark}"
-    ticket = await make.ticket(ticket_number=number, equipment_id=equipment, issue_category="Noise")
-    return Scene(make, number, ticket, kind, *engineers)
+    ticket = await make.ticket(ticket_number=f"SR-{mark}", equipment_id=equipment, issue_category="Noise")
+    return Scene(make, mark, ticket, kind, *engineers)
 
 
 def operation_in(request: Request) -> str | None:

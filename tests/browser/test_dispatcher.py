@@ -25,7 +25,7 @@ async def scene(product):
 async def test_a_ticket_is_found_given_out_taken_up_handed_over_and_taken_back(product, page, scene):
     dialog = page.get_by_role("dialog")
     history = page.get_by_role("article")
-    mark = scene.number.removeprefix("SR-")
+    mark = scene.mark
 
     async def send(reason):
         await dialog.get_by_label("Reason").fill(reason)
@@ -68,7 +68,7 @@ async def test_a_ticket_is_found_given_out_taken_up_handed_over_and_taken_back(p
     await expect(history.nth(1)).to_contain_text(re.compile(rf"#2 Ben {mark}.*Tier 2, Dealer.*Current"))
 
     await page.keyboard.press("r")
-    await dialog.get_by_label("Find by name").fill(f"cleo {mark}")
+    await dialog.get_by_role("searchbox", name="Find by name").fill(f"cleo {mark}")
     await send("Ben is ill")
     await expect(history.nth(1)).to_contain_text(re.compile("Cancelled.*Why cancelled.*Ben is ill"))
     await expect(history.nth(2)).to_contain_text(re.compile(rf"#3 Cleo {mark}.*Current"))

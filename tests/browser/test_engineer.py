@@ -76,12 +76,18 @@ async def test_a_job_is_accepted_started_and_completed_with_parts(product, phone
     await expect(entry).not_to_contain_text("B-7")
 
 
-async def test_a_job_is_declined_with_a_reason(product, phone, scene):
+async def test_a_job_is_declined_with_a_reason_that_is_corrected_first(product, phone, scene):
     await scene.assign(scene.ana)
     await product.sign_in(phone, Role.ENGINEER, scene.ana, at="/my-work")
     await phone.get_by_role("button", name="Reject").click()
+    reject = phone.get_by_role("dialog").get_by_role("button", name="Reject")
+    await phone.get_by_label("Reason").fill("   ")
+    await reject.click()
+    await expect(phone.get_by_role("alert")).to_contain_text(f"Reject {scene.number} was not done.")
+    await phone.get_by_role("button", name="Correct").click()
+    await expect(phone.get_by_role("dialog").get_by_role("alert")).to_have_text("Reason must not be empty.")
     await phone.get_by_label("Reason").fill("Not trained for it")
-    await phone.get_by_role("dialog").get_by_role("button", name="Reject").click()
+    await reject.click()
     await expect(phone.get_by_text("Nothing to do.")).to_be_visible()
     assert (await history(product, scene))[0][0] == "rejected"
 

@@ -51,6 +51,9 @@ async def test_it_runs_an_example_with_the_token_of_who_is_signed_in(product, pa
     await page.reload()
     await execute(page, "WhoHoldsWhat")
     await expect(page.locator(".result-window")).to_contain_text('"ticketNumber"')
+    await page.get_by_role("button", name="Show History").click()
+    await page.locator(".graphiql-history-item-label").first.click()
+    await expect(page.locator(".graphiql-editors")).to_contain_text("Bearer")
 
 
 async def test_without_a_token_it_offers_to_sign_in_and_comes_back(product, page):

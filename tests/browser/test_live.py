@@ -103,7 +103,7 @@ async def test_of_two_dispatchers_the_second_is_told_and_decides(product, page, 
     await escalate(page, "I was first")
     await expect(page.get_by_role("article")).to_have_count(2)
     await behind.keyboard.press("r")
-    await behind.get_by_role("radio", name="Cleo").check()
+    await behind.get_by_role("radio", name=f"Cleo {scene.mark}").check()
     await behind.get_by_role("dialog").get_by_label("Reason").fill("I was second")
     await behind.keyboard.press("Control+Enter")
 

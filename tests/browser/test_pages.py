@@ -98,3 +98,14 @@ async def test_who_is_signed_in_is_named_and_can_leave(product, page):
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to Baton")
     assert await page.evaluate("Object.keys(sessionStorage)") == []
+
+
+async def test_a_page_that_goes_wrong_itself_is_not_left_empty(product, page, problems):
+    scene = await new_scene(product.make)
+    await product.sign_in(page, Role.ENGINEER, scene.ana)
+    await page.evaluate(f"localStorage.setItem('baton.outbox engineer:{scene.ana}', 'no JSON')")
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_contain_text("That did not work.")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert problems
+    problems.clear()

@@ -497,7 +497,7 @@ export type AssignmentEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type AssignmentEventsSubscription = { assignmentEvents: { cursor: string, type: string, actor: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } } };
+export type AssignmentEventsSubscription = { assignmentEvents: { cursor: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } } };
 
 export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -2094,8 +2094,6 @@ export const AssignmentEventsDocument = new TypedDocumentString(`
     subscription AssignmentEvents($afterCursor: String) {
   assignmentEvents(afterCursor: $afterCursor) {
     cursor
-    type
-    actor
     ticket {
       ...TicketWhole
     }
@@ -2183,7 +2181,7 @@ fragment TicketWhole on Ticket {
   assignmentHistory {
     ...Turn
   }
-}`, {"hash":"sha256:fd2e64debbdd6b397d95adb988c062bac7b7e9fe5de55b42372101d9ce357960"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;
+}`, {"hash":"sha256:96750ac6163116ba9b9e2043f68b7f27a3bd261ba5d7c9945de5b0b992c8a298"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;
 export const EngineersToBeDocument = new TypedDocumentString(`
     query EngineersToBe {
   engineers(first: 100) {
