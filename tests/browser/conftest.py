@@ -24,7 +24,6 @@ from playwright.async_api import (
 from app import seed
 from app.asgi import create_app
 from app.db.pool import open_database
-from app.graphql.documents import TrustedDocuments
 from app.web.auth import DevelopmentTokens
 from tests.databases import new_database
 from tests.make import Make
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 TOKENS = DevelopmentTokens("a secret of thirty-two characters")
 TICKETS = 60
-OURS_ONLY = TrustedDocuments(only=True)
-"""What the pages ask must be what the server knows of them; only dispatchers may ask more, in GraphiQL."""
 PATIENCE_MS = 20_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUIET = (
@@ -94,7 +91,7 @@ class Product:
 async def product(server: str, template: str) -> AsyncIterator[Product]:
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
         await seed.seed(db, tickets=TICKETS)
-        async with serving(create_app(url, TOKENS, pool_size=5, documents=OURS_ONLY)) as served:
+        async with serving(create_app(url, TOKENS, pool_size=5)) as served:
             yield Product(f"http://127.0.0.1:{served.port}", Make(db))
 
 

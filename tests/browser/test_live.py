@@ -16,6 +16,7 @@ from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
+from app.graphql.documents import TrustedDocuments
 from tests.browser.conftest import TOKENS, Product, assert_accessible
 from tests.browser.scene import new_scene, operation_in
 from tests.make import DISPATCHER, Make
@@ -168,3 +169,26 @@ async def test_a_change_whose_answer_got_lost_is_sent_again_and_done_once(produc
     assert lost
     assert all("net::ERR_" in problem for problem in problems)
     problems.clear()
+
+
+async def test_a_server_that_runs_no_other_documents_runs_those_of_the_pages(
+    fresh_url, fresh_db, page, hosts
+):
+    scene = await new_scene(Make(fresh_db))
+    await scene.assign(scene.ana)
+    app = create_app(fresh_url, TOKENS, pool_size=2, documents=TrustedDocuments(only=True))
+    async with serving(app) as served:
+        product = Product(f"http://127.0.0.1:{served.port}", scene.make)
+        hosts.add(urlsplit(product.url).netloc)
+        await product.sign_in(page, Role.ENGINEER, scene.ana, at="/my-work")
+        await page.get_by_role("button", name="Accept").click()
+        await expect(page.get_by_role("button", name="Start")).to_be_visible()
+        await page.goto(f"{product.url}{scene.path}")
+        await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        await expect(page.get_by_role("article")).to_have_count(1)
+        wish = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="Ana is ill")
+        await run(fresh_db, DISPATCHER, reassign_ticket, wish)
+        await expect(page.get_by_role("article")).to_have_count(2)
+        # A page from before an update asks by text what this server does not know.
+        answer = await page.request.post(f"{product.url}/graphql", data={"query": "{ viewer { subject } }"})
+        assert (await answer.json())["errors"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
