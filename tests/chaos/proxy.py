@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Proxy:
-    """Passes everything on, in pieces of `piece_bytes`, each `delay_s` late; one in `cuts` is cut in two."""
+    """Passes everything on, in pieces of `piece_bytes`, each `delay_s` late; of `cuts` of them only a part."""
 
     server_port: int
     dice: random.Random
@@ -27,10 +27,12 @@ class Proxy:
     async def open(self) -> AsyncIterator[None]:
         serving = set[asyncio.Task[None]]()
 
-        def serve(*client: *tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
-            task = asyncio.create_task(self._serve(*client))
+        def serve(client_says: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._serve(client_says, to_client))
             serving.add(task)
             task.add_done_callback(serving.discard)
+            # Also where it was cancelled before it began.
+            task.add_done_callback(lambda _: to_client.transport.abort())
 
         listener = await asyncio.start_server(serve, "127.0.0.1")
         self.port = listener.sockets[0].getsockname()[1]
@@ -43,23 +45,19 @@ class Proxy:
             await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, client_says: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(OSError):
             server_says, to_server = await asyncio.open_connection("127.0.0.1", self.server_port)
-        except OSError:
-            to_client.transport.abort()
-            return
-        both = [
-            asyncio.create_task(self._pass_on(client_says, to_server)),
-            asyncio.create_task(self._pass_on(server_says, to_client)),
-        ]
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
-            to_server.transport.abort()
-            to_client.transport.abort()
+            both = [
+                asyncio.create_task(self._pass_on(client_says, to_server)),
+                asyncio.create_task(self._pass_on(server_says, to_client)),
+            ]
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in both:
+                    task.cancel()
+                await asyncio.gather(*both, return_exceptions=True)
+                to_server.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
