@@ -138,7 +138,7 @@ class Faults:
             await conn.execute("SELECT pg_reload_conf()")
 
     async def tables_altered(self) -> None:
-        """As a migration may: it asks again for a lock that it does not get soon, so that all others go on."""
+        """As a migration may: it asks again for a lock that it does not get soon, so that others go on."""
         async with connect(self.url) as conn:
             await conn.execute("SET lock_timeout = '200ms'")
             for statement in (

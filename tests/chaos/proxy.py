@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Proxy:
-    """Passes everything on, in pieces of `piece_bytes`, each `delay_s` late; of `cuts` of them only a part."""
+    """Passes everything on, in pieces of `piece_bytes`, each `delay_s` late, and cuts at one in so many."""
 
     server_port: int
     dice: random.Random
@@ -54,10 +54,9 @@ class Proxy:
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                to_server.transport.abort()
                 for task in both:
                     task.cancel()
-                await asyncio.gather(*both, return_exceptions=True)
-                to_server.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
