@@ -12,9 +12,11 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -33,7 +35,7 @@ from tests.databases import free_port, migrate_whole, new_home
 from tests.make import Make
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
 
 OPEN_TICKETS, ENGINEERS, WRITERS, READERS, FOLLOWERS = 6, 8, 8, 2, 2
@@ -93,15 +95,17 @@ FROM assignment_events
 
 @dataclass
 class Figures:
-    """Of the operations that began during one kind of fault, until the next."""
+    """Of one kind of fault, each time until the next: of the operations that began in it, and of its time."""
 
     sent: int = 0
     acknowledged: int = 0
     refused: int = 0
-    retried: int = 0
-    unavailable: int = 0
     lost: int = 0
     doubled: int = 0
+    retried: int = 0
+    """Tries after the first, in its time; reads are not counted."""
+    unavailable: int = 0
+    """Answers in its time, to reads also."""
     longest_s: float = 0
     """Without any acknowledgement."""
 
@@ -110,13 +114,16 @@ class Figures:
 class Storm:
     faults: Faults
     client: httpx.AsyncClient
-    tickets: list[str]
+    fresh: Iterator[str]
+    """Tickets that nobody has touched."""
     engineers: list[str]
     dice: random.Random
     followers: list[Follower]
     fault: str = QUIET
     over: bool = False
-    begun: int = OPEN_TICKETS
+    touched: list[str] = field(init=False)
+    open: list[str] = field(init=False)
+    """Tickets that everybody wants: as soon as one is resolved, another comes in its place."""
     last_acknowledged: float = field(default_factory=time.monotonic)
     operations: list[Operation] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
@@ -125,6 +132,10 @@ class Storm:
     during: dict[str, str] = field(default_factory=dict)
     """By operation, the fault during which it began."""
     figures: defaultdict[str, Figures] = field(default_factory=lambda: defaultdict(Figures))
+
+    def __post_init__(self) -> None:
+        self.open = list(islice(self.fresh, OPEN_TICKETS))
+        self.touched = list(self.open)
 
     async def ask(self, query: str, request: str | None = None, **variables: Any) -> dict[str, Any] | None:
         """The data; None where there is no answer, or one that says to try again."""
@@ -153,7 +164,7 @@ class Storm:
 
     async def write(self) -> None:
         while not self.over:
-            ticket = self.dice.choice(self.tickets[self.begun - OPEN_TICKETS : self.begun])
+            ticket = self.dice.choice(self.open)
             if (turns := await self.read(ticket)) is None:
                 continue
             last = turns[-1] if turns else {"status": "CANCELLED"}
@@ -166,7 +177,7 @@ class Storm:
             return {"ticket": ticket, "engineer": self.dice.choice(self.engineers)}
         wish: dict[str, Any] = {"assignment": assignment}
         if kind == "complete":
-            wish["outcome"] = self.dice.choice(["SUCCESS", "FAILED", "PARTS_REQUIRED"])
+            wish["outcome"] = self.dice.choices(["SUCCESS", "FAILED", "PARTS_REQUIRED"], [1, 4, 4])[0]
             wish["hours"] = str(Decimal(self.dice.randrange(1000)) / 100)
         if kind == "rate":
             wish["stars"] = self.dice.randint(1, 5)
@@ -181,9 +192,9 @@ class Storm:
         ended = None if answer is None else time.monotonic()
         refused = answer is not None and "code" in answer["done"]
         if answer is not None and not refused:
-            self._acknowledge()
-            # The next ticket is there before anybody can see that this one takes no more.
-            self.begun += wish.get("outcome") == "SUCCESS"
+            self._acknowledge(name)
+            if wish.get("outcome") == "SUCCESS":
+                self._replace(ticket)
         self.figures[self.during[name]].refused += refused
         answers = [answer]
         if answer is not None and not refused and self.dice.random() < 0.3:
@@ -195,9 +206,14 @@ class Storm:
         hours = Decimal(wish.get("hours", 0))
         self.operations.append(Operation(name, kind, ticket, began, ended, refused, sequences, hours))
 
-    def _acknowledge(self) -> None:
+    def _replace(self, ticket: str) -> None:
+        new = next(self.fresh)
+        self.open[self.open.index(ticket)] = new
+        self.touched.append(new)
+
+    def _acknowledge(self, name: str) -> None:
+        self.figures[self.during[name]].acknowledged += 1
         now, figures = time.monotonic(), self.figures[self.fault]
-        figures.acknowledged += 1
         figures.longest_s = max(figures.longest_s, now - self.last_acknowledged)
         self.last_acknowledged = now
 
@@ -218,7 +234,7 @@ class Storm:
 
     async def look(self) -> None:
         while not self.over:
-            await self.read(self.dice.choice(self.tickets[: self.begun]))
+            await self.read(self.dice.choice(self.touched))
             await asyncio.sleep(0.02)
 
     async def break_things(self, *, seconds: float, pause_s: float) -> list[str]:
@@ -253,7 +269,7 @@ class Storm:
                 clients.create_task(self.look())
             breaking = clients.create_task(self.break_things(seconds=seconds, pause_s=pause_s))
         wrong = breaking.result()
-        for ticket in self.tickets[: self.begun]:
+        for ticket in self.touched:
             while await self.read(ticket) is None:
                 pass
         async with connect(self.faults.url) as conn:
@@ -347,7 +363,9 @@ async def storm(
             httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20)
         )
         followers = [Follower(running, dice) for _ in range(FOLLOWERS)]
-        yield Storm(Faults(database, url, running, dice, hold_s), client, fresh, engineers, dice, followers)
+        yield Storm(
+            Faults(database, url, running, dice, hold_s), client, iter(fresh), engineers, dice, followers
+        )
 
 
 async def main() -> int:
@@ -361,7 +379,7 @@ async def main() -> int:
         wrong = await one.rage(seconds=given.seconds, pause_s=2)
     stops = ", ".join(f"code {code} after {seconds:.2f} s" for code, seconds in one.faults.stops)
     heard = " and ".join(f"{len(f.heard)} over {f.connections} connections" for f in one.followers)
-    print(f"seed {given.seed}: {len(one.reads)} reads, {one.begun} tickets, {dict(one.codes)}")
+    print(f"seed {given.seed}: {len(one.reads)} reads, {len(one.touched)} tickets, {dict(one.codes)}")
     print(f"{one.table()}\nSIGTERM: {stops}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
     print("\n".join(wrong) or "Every promise was kept.")
     return bool(wrong)
