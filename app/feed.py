@@ -86,7 +86,7 @@ class Feed:
         self._look = asyncio.Event()
         self._changed_here = False
         self._mark: _Mark | None = None
-        self._ended = False
+        self._last: int | None = None  # of `_read`, when the end came
 
     def changed(self) -> None:
         """To be called when this server has committed a change."""
@@ -94,8 +94,8 @@ class Feed:
         self._look.set()
 
     def end(self) -> None:
-        """Let every follower go, once told what has been read; they can follow another server."""
-        self._ended = True
+        """Let every follower go, once told what has been read by now; they can follow another server."""
+        self._last = self._read
         self._tell()
 
     async def run(self) -> None:
@@ -122,7 +122,8 @@ class Feed:
         if since is not None and since.upcoming > now.upcoming:
             await _refuse_unknown(db, since)
         seen, place = (now, self._read) if since is None else (since, -1)
-        while True:
+        # Not until nothing is new: others may go on changing things faster than this follower is told.
+        while self._last is None or place < self._last:
             oldest_kept = self._read - len(self._recent)
             if place < oldest_kept:
                 place, goal = self._read, await self._started()
@@ -136,8 +137,6 @@ class Feed:
                 seen |= cursor
                 if is_new and wanted.admits(event):
                     yield Told(event, seen)
-            elif self._ended:
-                return
             else:
                 await self._news.wait()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import tempfile
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -58,6 +60,25 @@ async def migrate_whole(url: str) -> None:
     """Every migration, those that wait to be asked for among them."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+@asynccontextmanager
+async def frozen(url: str) -> AsyncIterator[None]:
+    """The server and all of its processes stand still."""
+    async with connect(url) as conn:
+        pids = [row[0] for row in await conn.fetch("SELECT pid FROM pg_stat_activity")]
+        pids.append(int((await conn.fetchval("SELECT pg_read_file('postmaster.pid')")).split()[0]))
+    try:
+        _signal(signal.SIGSTOP, *pids)
+        yield
+    finally:
+        _signal(signal.SIGCONT, *pids)
+
+
+def _signal(number: int, *pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def free_port() -> int:

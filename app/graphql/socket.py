@@ -177,7 +177,8 @@ class _Connection:
         except TimeoutError:
             if not self._deaf:
                 raise _Close(4403, "The token has expired") from None
-        while self._operations:
+        # Once: one whose client has left ends, but stays among them.
+        if self._operations:
             await asyncio.wait(self._operations.values())
         raise _Close(1012, "The server stops; connect again")
 

@@ -6,7 +6,9 @@ from tests.chaos.storm import storm
 
 
 async def test_every_promise_is_kept_in_a_short_storm():
-    async with storm(seconds=6) as one:
-        assert await one.rage(pause_s=1) == []
-    assert any(operation.answers for operation in one.operations)
-    assert not [operation.id for operation in one.operations if operation.ended is None]
+    async with storm() as one:
+        assert await one.rage() == []
+        faults = one.faults.all
+    # Each fault met some of them; the first in the table is none.
+    assert len([each for each in one.figures.values() if each.acknowledged]) == len(faults) + 1
+    assert all(follower.heard for follower in one.followers)
