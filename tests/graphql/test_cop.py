@@ -96,8 +96,8 @@ CHECKS = (
     suggestions, explorer, introspection, tracing, exceptions,
 )  # fmt: skip
 
-# A page of another site may send one, but not sign in: a browser has no sign-in of its own to carry along. GraphiQL is
-# a file that shows nothing without a token, and a schema only to those who may explore it.
+# A page of another site may send one, but not sign in: a browser has no sign-in of its own to carry along.
+# GraphiQL is a file that shows nothing without a token, and a schema only to those who may explore it.
 ON_PURPOSE = {query_by_get} | ({explorer} if pages.are_built() else set())
 
 
