@@ -6,8 +6,9 @@ import shutil
 import socket
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,7 +20,9 @@ from app.db.migration_files import read
 from app.db.pool import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    import pytest
 
 
 @contextmanager
@@ -58,6 +61,15 @@ async def migrate_whole(url: str) -> None:
     """Every migration, those that wait to be asked for among them."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+def tell_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
+    """Call `listen` with the text of each statement of the applications that are started from now on."""
+
+    async def watch(conn: Any) -> None:
+        conn.add_query_logger(lambda statement: listen(statement.query))
+
+    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
 
 
 def free_port() -> int:
