@@ -319,7 +319,9 @@ def _timed(metrics: Metrics, watch: Callable[[str, float], object] | None) -> ty
         def execute(
             self, query: str, *args: object, timeout: float | None = None
         ) -> Coroutine[Any, Any, Any]:
-            return timed(query, super().execute(query, *args, timeout=timeout))
+            answer = super().execute(query, *args, timeout=timeout)
+            # What the driver says for itself, as it takes a connection back, is no statement of ours.
+            return answer if query == self.get_reset_query() else timed(query, answer)
 
     return Timed
 
