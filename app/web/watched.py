@@ -60,7 +60,8 @@ class Watched:
             await send(message)
 
         began = time.perf_counter()
-        with self.span(facts, scope["headers"]):
+        span = no_span if scope["path"] in _ASKED_EVERY_FEW_SECONDS else self.span
+        with span(facts, scope["headers"]):
             try:
                 await self.app(scope, receive, send_and_see)
             except Exception:
