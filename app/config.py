@@ -22,6 +22,8 @@ _HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCI
 # In lower case and without a path, as browsers say it.
 _ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
+_SHORTEST_SECRET = 32  # RFC 7518, 3.2
+
 
 class SettingsError(Exception):
     """One sentence that names the setting and says what it should be."""
@@ -103,6 +105,14 @@ class Settings:
     trusted_documents_file: str = _setting(
         "",
         "A manifest of more trusted documents than those of our own clients; see docs/trusted-documents.md.",
+    )
+    metrics_token: str = _setting(
+        "",
+        "What scrapers of /metrics send as a bearer token, 32 characters or more; without it, production has"
+        " no /metrics.",
+    )
+    otel_exporter_otlp_endpoint: str = _setting(
+        "", "Where OpenTelemetry traces go, such as http://collector:4318; none are made when unset."
     )
     data_dir: str = _setting(
         "",
@@ -201,6 +211,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     ):
         if url and not url.startswith(("postgresql://", "postgres://")):
             raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.metrics_token and len(settings.metrics_token) < _SHORTEST_SECRET:
+        raise SettingsError("METRICS_TOKEN must have 32 characters or more.")
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://.")
     _check_sign_in(settings)
     return settings
 
@@ -210,7 +225,7 @@ def _check_sign_in(settings: Settings) -> None:
         raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
     if settings.auth_jwks_url and settings.auth_dev_secret:
         raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
-    if settings.auth_dev_secret and len(settings.auth_dev_secret) < 32:  # noqa: PLR2004 - RFC 7518, 3.2
+    if settings.auth_dev_secret and len(settings.auth_dev_secret) < _SHORTEST_SECRET:
         raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
     if settings.auth_jwks_url and not _may_be_trusted(settings.auth_jwks_url, production=settings.production):
         raise SettingsError(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OLDEST_SERVER = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5
-_SECRET = ("secret", "url")
+_SECRET = ("secret", "token", "url")
 
 
 async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:

@@ -35,7 +35,9 @@ async def escalate_overdue(db: Database) -> int:
     while found < len(seen):
         found = len(seen)
         try:
-            await db.in_transaction(partial(_escalate_next, seen=seen))
+            outcome = await db.in_transaction(partial(_escalate_next, seen=seen))
+            if outcome is not None:
+                db.metrics.escalations(outcome).inc()
         except Unavailable:
             raise
         except Exception:
@@ -45,19 +47,19 @@ async def escalate_overdue(db: Database) -> int:
     return len(seen)
 
 
-async def _escalate_next(tx: Tx, seen: list[TicketId]) -> None:
-    """Add the ticket to `seen`, or nothing when none is left."""
+async def _escalate_next(tx: Tx, seen: list[TicketId]) -> str | None:
+    """Add the ticket to `seen`, or nothing when none is left; says what became of it."""
     ticket_id = await overdue.lock_ticket(tx, seen)
     if ticket_id is None:
-        return
+        return None
     seen.append(ticket_id)
     late = await overdue.assignment(tx, ticket_id)
     if late is None:
-        return
+        return None
     reason = f"Not accepted within {late.accept_within}"
     if late.next_engineer_id is None:
         await _say_overdue(tx, ticket_id, reason, late.now)
-        return
+        return "overdue"
     wish = EscalateTicket(
         ticket_id=ticket_id,
         reason=reason,
@@ -66,6 +68,7 @@ async def _escalate_next(tx: Tx, seen: list[TicketId]) -> None:
     )
     opened = await run_in(tx, RULE, _escalate_by_rule, wish)
     log.info("escalated_by_rule", ticket_id=ticket_id, sequence=opened.assignment_sequence)
+    return "escalated"
 
 
 async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str, now: datetime) -> None:

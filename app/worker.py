@@ -62,7 +62,11 @@ async def _repeat(db: Database, job: Job) -> None:
         await asyncio.sleep(job.every_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
         try:
             await job.do(db)
+            outcome = "done"
         except Unavailable as error:
+            outcome = "put_off"
             log.warning("job_put_off", job=job.name, cause=repr(error.__cause__))
         except Exception:
+            outcome = "failed"
             log.exception("job_failed", job=job.name)
+        db.metrics.jobs(job.name, outcome).inc()

@@ -8,8 +8,9 @@ import signal
 import socket
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,7 +22,9 @@ from app.db.migration_files import read
 from app.db.pool import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    import pytest
 
 
 @contextmanager
@@ -79,6 +82,15 @@ def _signal(number: int, *pids: int) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def tell_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
+    """Call `listen` with the text of each statement of the applications that are started from now on."""
+
+    async def watch(conn: Any) -> None:
+        conn.add_query_logger(lambda statement: listen(statement.query))
+
+    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -97,10 +98,13 @@ async def test_it_goes_on_from_tier_to_tier_until_nobody_is_left_and_says_so_onc
     for tier in (2, 3):
         await people(tier, 0)
     held = await make.assigned(tier=1)
+    outcomes = []
     for minutes in (31, 62, 93, 94):
         async with later(minutes=minutes) as db:
             await escalate_overdue(db)
             await escalate_overdue(db)
+            outcomes.append(re.findall(rb'auto_escalations_total{outcome="(\w+)"} (\d)', db.metrics.text()))
+    assert outcomes == [[(b"escalated", b"1")]] * 2 + [[(b"overdue", b"1")], []]
     assert [a.assignment_tier for a in await world.history(held.ticket_id)] == [1, 2, 3]
     assert [event[0] for event in await world.events(held.ticket_id)] == [
         "assigned",
@@ -117,6 +121,7 @@ async def test_of_the_last_tier_it_says_that_it_is_late(make, world, later):
     held = await make.assigned(tier=5)
     async with later(minutes=31) as db:
         assert await escalate_overdue(db) == 1
+        assert b'baton_auto_escalations_total{outcome="overdue"} 1.0' in db.metrics.text()
     assert [held] == await world.history(held.ticket_id)
     async with world.db.connection() as conn:
         [told] = await conn.fetch(

@@ -137,6 +137,7 @@ async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, worl
         with pytest.raises(OutcomeUnknown):
             await run(db, DISPATCHER, assign_ticket, wish)
         assert fault.times == 999
+        assert b"baton_transaction_unknown_outcomes_total 1.0" in db.metrics.text()
     assert len(await world.history(ticket)) == 1
 
 
