@@ -34,7 +34,7 @@ _LISTS = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 class Key:
     id: str
     algorithm: str
-    private: Any
+    private: Any = field(repr=False)
 
     @property
     def listed(self) -> dict[str, Any]:
