@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_or
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from app.db.pool import Connection, Tx
 
@@ -56,7 +56,7 @@ class Query(Generic[R]):
         text = _without(self.text, leave_out) if leave_out else self.text
         return [self._read(record) for record in await conn.fetch(text, *args)]
 
-    async def stream(self, tx: Tx, *args: object, at_a_time: int) -> AsyncIterator[R]:
+    async def stream(self, tx: Tx, *args: object, at_a_time: int) -> AsyncGenerator[R, None]:
         """Every row, as the caller takes them: no more than `at_a_time` of them are in memory."""
         async for record in tx.cursor(self.text, *args, prefetch=at_a_time):
             yield self._read(record)

@@ -15,7 +15,7 @@ from app.domain.model import EngineerId, TicketId
 from app.domain.period import Period
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from app.db.pool import Connection, Tx
 
@@ -114,7 +114,7 @@ async def lines(
     return await _LINES.all(conn, *wanted.as_parameters, *(after or (None, None, None)), first)
 
 
-def every_line(tx: Tx, wanted: Billable) -> AsyncIterator[BillableLine]:
+def every_line(tx: Tx, wanted: Billable) -> AsyncGenerator[BillableLine, None]:
     """All lines, as fast as they are taken, in little memory. The transaction must outlast them."""
     return _LINES.stream(tx, *wanted.as_parameters, None, None, None, None, at_a_time=_AT_A_TIME)
 
