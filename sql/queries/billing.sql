@@ -56,11 +56,16 @@ GROUP BY a.ticket_id, a.engineer_id, r.id, r.hourly_rate, r.valid_from
 -- name: billable_lines(start, until, customer, ticket_id, after_ticket, after_engineer, after_rate, first)
 -- By ticket, engineer and rate. So many tickets have as many lines at least, so no others need to be priced.
 WITH page AS (
-    SELECT DISTINCT a.ticket_id
-    FROM engineer_assignments a
-    WHERE {billable}
-      AND ($5::text IS NULL OR a.ticket_id >= $5)
-    ORDER BY a.ticket_id
+    SELECT DISTINCT ended.ticket_id
+    FROM (
+        SELECT a.ticket_id
+        FROM engineer_assignments a
+        WHERE {billable}
+          AND ($5::text IS NULL OR a.ticket_id >= $5)
+        -- Or all tickets would be walked by id: up to the period, where ids grow with time, those are years.
+        OFFSET 0
+    ) AS ended
+    ORDER BY ended.ticket_id
     LIMIT $8::bigint + 1
 )
 SELECT l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,

@@ -222,7 +222,7 @@ CASES: list[Case] = [
     (
         "billing.billable_lines",
         (*DAY, "Hospital 7", None, "T-6", ENGINEER, 5, 26),
-        {"service_tickets_customer", "engineer_assignments_sequence_once", "hourly_rates_of_engineer"},
+        {"service_tickets_customer", "hourly_rates_of_engineer"},
     ),
     (
         "billing.billable_totals",
