@@ -3,7 +3,7 @@
 -- corrects the first, and both tell who set them. Until there are any, hours have no price, and reports say so.
 
 -- The tables are small, and each part is safe to run twice.
--- squawk-ignore-file ban-drop-constraint, ban-set-schema, constraint-missing-not-valid, adding-foreign-key-constraint, prefer-robust-stmts
+-- squawk-ignore-file ban-drop-constraint, ban-drop-not-null, ban-set-schema, constraint-missing-not-valid, adding-foreign-key-constraint, prefer-robust-stmts, require-concurrent-index-creation
 
 ALTER TABLE IF EXISTS baton.hourly_rates SET SCHEMA public;
 CREATE TABLE IF NOT EXISTS public.hourly_rates (
