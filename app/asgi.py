@@ -13,7 +13,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from app import worker
-from app.config import SettingsError
+from app.config import DEFAULT_CURRENCY, SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, TimeLimits, Unavailable, open_database
@@ -28,7 +28,7 @@ from app.graphql.socket import Socket
 from app.graphql.streams import Streams
 from app.graphql.view import View
 from app.metrics import Metrics
-from app.web import auth, edge, health, pages, request_id, scraping, watched
+from app.web import auth, billing, edge, health, pages, request_id, scraping, watched
 from app.web.claims import Reading
 from app.web.jwks import Keys
 from app.web.stopping import Stopping
@@ -85,6 +85,7 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         cors_origins=settings.cors_origins,
         provider=provider_of(settings),
         metrics_token=settings.metrics_token,
+        currency=settings.billing_currency,
         tracing=tracing_of(settings),
     )
 
@@ -125,6 +126,7 @@ def create_app(
     allowed_hosts: Sequence[str] = ("*",),
     cors_origins: Sequence[str] = (),
     metrics_token: str = "",
+    currency: str = DEFAULT_CURRENCY,
     tracing: Tracing | None = None,
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
@@ -155,6 +157,7 @@ def create_app(
             else None,
             facts=watched.facts_of(connection),
             transport="ws" if connection.scope["type"] == "websocket" else "http",
+            currency=currency,
             origin=Origin(request_id.of(connection), None if verified is None else verified.token_id),
         )
 
@@ -202,6 +205,11 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
+            Route(
+                "/billing.csv",
+                billing.BillingCsv(lambda: opened[0], currency),
+                middleware=[*doors, signs_in],
+            ),
             WebSocketRoute("/graphql", socket, middleware=doors),
             # Other sites may call the API where CORS lets them, but not sign in.
             *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),

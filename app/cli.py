@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app import config, dev, doctor, seed, telemetry
+from app import config, dev, doctor, export, seed, telemetry
 from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
 from app.db.migration_files import MigrationError, read
-from app.db.pool import Unavailable, connect, connect_in_time, open_database
+from app.db.pool import TimeLimits, Unavailable, connect, connect_in_time, open_database
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Role
 from app.graphql.schema import sdl
-from app.queries import migration
+from app.queries import billing, migration
 from app.web import server
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
     from app.config import Settings
+    from app.queries.billing import Billable
 
+_LONGEST_EXPORT_S = 3600
 _OUR_ERRORS = (
     config.SettingsError,
     EmbeddedPostgresError,
@@ -106,6 +108,25 @@ def _schema() -> None:
 def _doctor(settings: Settings) -> None:
     """Check settings, database, schema, time and extensions, and say what to do."""
     sys.exit(asyncio.run(doctor.examine(settings, say=click.echo)))
+
+
+@commands.group("export")
+def _export() -> None:
+    """Write what others go on with to standard output."""
+
+
+@_export.command("billing")
+@click.option("--from", "start", required=True, help="The first moment; a date is its midnight in UTC.")
+@click.option("--to", "until", required=True, help="The first moment after, a year later at most.")
+@click.option("--customer", help="Only tickets of the customer with exactly this name.")
+@click.option("--ticket", help="Only this ticket, by its id.")
+@click.pass_obj
+def _export_billing(
+    settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
+) -> None:
+    """Hours and parts of work that ended in a period, and what they cost, as CSV."""
+    wanted = export.wanted(start, until, customer, ticket)
+    asyncio.run(_write_bill(settings, wanted))
 
 
 @commands.group("migrate")
@@ -194,6 +215,17 @@ def _verify(settings: Settings) -> None:
         return all(line.agrees for line in report)
 
     sys.exit(0 if asyncio.run(run()) else 1)
+
+
+async def _write_bill(settings: Settings, wanted: Billable) -> None:
+    """In no hurry: whoever reads it may take a while, and nobody else waits for the connection."""
+    limits = TimeLimits(statement_s=_LONGEST_EXPORT_S, idle_s=_LONGEST_EXPORT_S)
+    async with (
+        open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
+        db.transaction(snapshot=True) as tx,
+    ):
+        async for piece in export.written(billing.every_line(tx, wanted), settings.billing_currency):
+            click.echo(piece, nl=False)
 
 
 async def _refuse_other_schema(url: str, wait_s: int) -> None:

@@ -22,6 +22,9 @@ _HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCI
 # In lower case and without a path, as browsers say it.
 _ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
+_CURRENCY = re.compile("[A-Z]{3}")
+DEFAULT_CURRENCY = "EUR"
+
 _SHORTEST_SECRET = 32  # RFC 7518, 3.2
 
 
@@ -113,6 +116,9 @@ class Settings:
     )
     otel_exporter_otlp_endpoint: str = _setting(
         "", "Where OpenTelemetry traces go, such as http://collector:4318; none are made when unset."
+    )
+    billing_currency: str = _setting(
+        DEFAULT_CURRENCY, "What rates and the prices of parts are in: three letters of ISO 4217."
     )
     data_dir: str = _setting(
         "",
@@ -216,6 +222,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     endpoint = settings.otel_exporter_otlp_endpoint
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://.")
+    if not _CURRENCY.fullmatch(settings.billing_currency):
+        raise SettingsError(f"BILLING_CURRENCY must be such as EUR, not {settings.billing_currency!r}.")
     _check_sign_in(settings)
     return settings
 

@@ -5,5 +5,6 @@ GRANT SELECT ON engineers, equipment, assignment_tiers, engineer_tiers, schema_m
 GRANT SELECT, UPDATE ON service_tickets TO %I;
 GRANT SELECT, INSERT, UPDATE ON engineer_assignments TO %I;
 GRANT SELECT, INSERT ON assignment_events TO %I;
+GRANT SELECT, INSERT ON hourly_rates TO %I;
 -- To change a key's time is to lock its row, so that two servers do not forget the same one.
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON idempotency_keys TO %I;

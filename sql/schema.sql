@@ -275,12 +275,37 @@ CREATE TABLE public.equipment (
     CONSTRAINT equipment_status_check CHECK ((status = ANY (ARRAY['operational'::text, 'down'::text, 'under_maintenance'::text, 'decommissioned'::text])))
 );
 
+CREATE TABLE public.hourly_rates (
+    id bigint NOT NULL,
+    engineer_id uuid NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    hourly_rate numeric(9,2) NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    request_id text,
+    token_id text,
+    CONSTRAINT hourly_rates_hourly_rate_check CHECK ((hourly_rate >= (0)::numeric))
+);
+
+COMMENT ON TABLE public.hourly_rates IS 'What an hour of an engineer costs from a moment on. Append only: of two rows for one moment, the later one holds.';
+
+ALTER TABLE public.hourly_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.hourly_rates_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.idempotency_keys (
     actor text NOT NULL,
     key text NOT NULL,
     request_hash bytea NOT NULL,
-    event_id bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    event_id bigint,
+    created_at timestamp with time zone NOT NULL,
+    hourly_rate_id bigint,
+    CONSTRAINT idempotency_keys_of_one_change CHECK ((num_nonnulls(event_id, hourly_rate_id) = 1))
 );
 
 COMMENT ON TABLE public.idempotency_keys IS 'The change that a key has made, so that a repeat changes nothing and answers the same.';
@@ -361,6 +386,9 @@ ALTER TABLE ONLY public.equipment
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_serial_number_key UNIQUE (serial_number);
 
+ALTER TABLE ONLY public.hourly_rates
+    ADD CONSTRAINT hourly_rates_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor, key);
 
@@ -374,9 +402,13 @@ CREATE INDEX assignment_events_ticket ON public.assignment_events USING btree (t
 
 CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
 
+CREATE INDEX engineer_assignments_ended ON public.engineer_assignments USING btree (COALESCE(completed_at, rejected_at));
+
 CREATE INDEX engineer_assignments_engineer ON public.engineer_assignments USING btree (engineer_id, assigned_at DESC, id DESC);
 
 CREATE INDEX engineer_assignments_engineer_active ON public.engineer_assignments USING btree (engineer_id, ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
+
+CREATE INDEX engineer_assignments_given ON public.engineer_assignments USING btree (assigned_at);
 
 CREATE UNIQUE INDEX engineer_assignments_one_active ON public.engineer_assignments USING btree (ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
 
@@ -386,7 +418,11 @@ CREATE INDEX engineer_assignments_unaccepted ON public.engineer_assignments USIN
 
 CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
+CREATE INDEX hourly_rates_of_engineer ON public.hourly_rates USING btree (engineer_id, valid_from DESC, id DESC);
+
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name, created_at DESC);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
 
@@ -417,8 +453,14 @@ ALTER TABLE ONLY public.engineer_tiers
 ALTER TABLE ONLY public.engineer_tiers
     ADD CONSTRAINT engineer_tiers_tier_fkey FOREIGN KEY (tier) REFERENCES public.assignment_tiers(tier);
 
+ALTER TABLE ONLY public.hourly_rates
+    ADD CONSTRAINT hourly_rates_engineer_id_fkey FOREIGN KEY (engineer_id) REFERENCES public.engineers(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.assignment_events(id);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_hourly_rate_id_fkey FOREIGN KEY (hourly_rate_id) REFERENCES public.hourly_rates(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.service_tickets
     ADD CONSTRAINT service_tickets_equipment_id_fkey FOREIGN KEY (equipment_id) REFERENCES public.equipment(id);

@@ -16,6 +16,9 @@ from app.domain.model import (
     TicketPriority,
     TicketStatus,
 )
+from app.domain.period import Period
+from app.queries import billing
+from app.queries.billing import Billable
 from app.seed import NotEmpty, SeedCounts, is_empty, seed
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
@@ -32,8 +35,9 @@ async def values(db, query, *args):
 
 
 async def content(db):
-    """Every row of every table; the number of an event is the database's own."""
-    shown = dict.fromkeys(TABLES, "to_jsonb(r)") | {"assignment_events": "(to_jsonb(r) - 'id')"}
+    """Every row of every table; the numbers of events and rates are the database's own."""
+    shown = dict.fromkeys((*TABLES, "hourly_rates"), "to_jsonb(r)")
+    shown |= dict.fromkeys(["assignment_events", "hourly_rates"], "(to_jsonb(r) - 'id')")
     return [await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1") for table, row in shown.items()]
 
 
@@ -200,6 +204,16 @@ async def test_most_open_tickets_are_of_the_last_week(seeded):
         NOW,
     )
     assert recent > everything / 2 > 15
+
+
+async def test_most_hours_have_a_rate_and_some_rates_were_raised(seeded):
+    wanted = Billable(Period.between(NOW - timedelta(days=91), NOW + timedelta(seconds=1)))
+    async with seeded.connection() as conn:
+        totals = await billing.totals(conn, wanted)
+    assert 0 < totals.unpriced_hours < totals.hours / 10
+    assert totals.cost > totals.parts_cost > 0
+    rates = "SELECT count(*) FROM hourly_rates GROUP BY engineer_id"
+    assert await values(seeded, rates) == {1, 2}
 
 
 async def test_inactive_engineers_have_a_past_but_hold_nothing(seeded):

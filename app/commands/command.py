@@ -39,7 +39,7 @@ def command(cls: type[T]) -> type[T]:
 class Command:
     """The base of every command. Making one checks its values; raises InvalidInput for the first bad one.
 
-    A command names its ticket, or one of the ticket's assignments.
+    It names its ticket, or one of the ticket's assignments; but for what is of no ticket.
     """
 
     __slots__ = ()

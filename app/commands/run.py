@@ -27,12 +27,13 @@ from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from app.db.pool import Database, Tx
     from app.domain.model import Actor, Assignment, Ticket
 
 C = TypeVar("C", bound=Command)
+T = TypeVar("T")
 
 
 async def run(
@@ -48,12 +49,17 @@ async def run(
 
     Raises the refusals of the command, and Unavailable.
     """
-    if MAY[actor.role][command.action] is Reach.NONE:
-        raise Forbidden(command.action)
 
     async def work(tx: Tx) -> Assignment:
         return await run_in(tx, actor, decide, command, idempotency_key=idempotency_key, origin=origin)
 
+    return await admitted(db, actor, command, work)
+
+
+async def admitted(db: Database, actor: Actor, command: Command, work: Callable[[Tx], Awaitable[T]]) -> T:
+    """Do `work` in one transaction, for an actor whose role does such a thing at all. Raises Forbidden."""
+    if MAY[actor.role][command.action] is Reach.NONE:
+        raise Forbidden(command.action)
     # A twin of this request on another ticket may take the key first; the second try finds it taken.
     return await db.in_transaction(
         work,
@@ -81,9 +87,10 @@ async def run_in(
         actor=actor.subject,
         idempotency_key=idempotency_key,
     )
-    request_hash = _hash(command)
-    if idempotency_key is not None and seen.event_id is not None:
-        if seen.request_hash != request_hash:
+    request_hash = hash_of(command)
+    if idempotency_key is not None and seen.request_hash is not None:
+        # A key that has set a rate has no event.
+        if seen.request_hash != request_hash or seen.event_id is None:
             raise IdempotencyKeyReused(idempotency_key)
         return await assignments.as_answered(tx, seen.event_id)
     if ticket is None:
@@ -138,7 +145,7 @@ def _refuse_others_work(locked: LockedTicket, command: Command) -> None:
         raise _not_found(command)
 
 
-def _hash(command: Command) -> bytes:
+def hash_of(command: Command) -> bytes:
     """The same for the same wish, whatever process or release it reaches.
 
     A field that says what it would say by itself is left out, so that a field that a later release adds

@@ -35,8 +35,6 @@ _SESSION = {
     # Measured on our statements: both cost more than they give on reads this short.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
-    # A server of ours that is frozen or cut off lets go of its ticket before the others give up.
-    "idle_in_transaction_session_timeout": "4s",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -98,6 +96,8 @@ class TimeLimits:
     """Waiting for a free connection of the pool."""
     lock_s: float = 5
     statement_s: float = 10
+    idle_s: float = 4
+    """In a transaction: a server that is frozen or cut off lets go of its ticket before others give up."""
 
     @property
     def session(self) -> dict[str, str]:
@@ -105,6 +105,7 @@ class TimeLimits:
         return _SESSION | {
             "lock_timeout": f"{self.lock_s * 1000:.0f}ms",
             "statement_timeout": f"{self.statement_s * 1000:.0f}ms",
+            "idle_in_transaction_session_timeout": f"{self.idle_s * 1000:.0f}ms",
         }
 
 
@@ -154,10 +155,17 @@ class Database:
             self.metrics.acquire_seconds.observe(time.perf_counter() - began)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """Commit when the block ends, roll back when it raises. Raises Unavailable."""
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Tx]:
+        """Commit when the block ends, roll back when it raises. Raises Unavailable.
+
+        A `snapshot` only reads, and all that it reads is of one moment.
+        """
         async with self.connection() as conn:
-            transaction = conn.transaction()
+            transaction = (
+                conn.transaction(isolation="repeatable_read", readonly=True)
+                if snapshot
+                else conn.transaction()
+            )
             await transaction.start()
             try:
                 yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection

@@ -1,6 +1,6 @@
 """Loads the named statements of sql/queries and turns their rows into domain objects.
 
--- fragment: columns            text for the statements of this file, where they say {columns}
+-- fragment: columns            text for what follows in this file, where it says {columns}
 -- name: tickets_by_ids(ticket_ids)
 -- Why the statement is as it is.
 SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_or
 import orjson
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from collections.abc import AsyncGenerator
+
+    from app.db.pool import Connection, Tx
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / "sql"
@@ -53,6 +55,11 @@ class Query(Generic[R]):
         """Every row. The columns to `leave_out` are not read: None stands in their fields."""
         text = _without(self.text, leave_out) if leave_out else self.text
         return [self._read(record) for record in await conn.fetch(text, *args)]
+
+    async def stream(self, tx: Tx, *args: object, at_a_time: int) -> AsyncGenerator[R, None]:
+        """Every row, as the caller takes them: no more than `at_a_time` of them are in memory."""
+        async for record in tx.cursor(self.text, *args, prefetch=at_a_time):
+            yield self._read(record)
 
     async def first(self, conn: Connection, *args: object) -> R | None:
         record = await conn.fetchrow(self.text, *args)
@@ -98,10 +105,10 @@ def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
     for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         if name in found or name in fragments:
             raise SqlFileError(f"{name!r} stands twice in sql/queries/{file}.sql")
+        filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
         if kind == "fragment":
-            fragments[name] = text.strip()
+            fragments[name] = filled
         else:
-            filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
             found[name] = tuple(p.strip() for p in (params or "").split(",") if p.strip()), filled
     return found
 

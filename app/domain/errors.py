@@ -173,6 +173,12 @@ class Forbidden(DomainError):
     action: Action = _says("What was asked for.")
     template = "Your role may not {action}; ask a dispatcher."
 
+    @property
+    def message(self) -> str:
+        if self.action is Action.SET_HOURLY_RATE:
+            return "Your role may not set an hourly rate; ask an admin."
+        return super().message
+
 
 @dataclass(eq=False)
 class InvalidInput(DomainError):

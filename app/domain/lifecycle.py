@@ -16,7 +16,7 @@ TAKES_NO_ASSIGNMENT = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, Tic
 
 
 class Action(StrEnum):
-    """What people do to an assignment; a mutation each."""
+    """What people do, to an assignment but for the last; a mutation each."""
 
     ASSIGN = "assign"
     ACCEPT = "accept"
@@ -28,6 +28,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     RATE = "rate"
     CORRECT = "correct"
+    SET_HOURLY_RATE = "set_hourly_rate"
 
 
 ALLOWED_FROM = MappingProxyType(

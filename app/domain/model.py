@@ -182,6 +182,18 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class HourlyRate:
+    """What an hour of an engineer costs from `valid_from` on; of two for one moment, the later `id` holds."""
+
+    id: int
+    engineer_id: EngineerId
+    hourly_rate: Decimal
+    valid_from: datetime
+    set_by: str
+    set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AssignmentEvent:
     """What happened to one assignment, which is as it was right after.
 

@@ -24,6 +24,8 @@ class Reading(StrEnum):
     ENGINEERS = "engineers"
     VIEWER = "viewer"
     ASSIGNMENT_EVENTS = "assignmentEvents"
+    BILLABLE_TIME = "billableTime"
+    HOURLY_RATES = "hourlyRates"
 
 
 class Exploring(StrEnum):
@@ -47,17 +49,20 @@ class Reach(Enum):
 
 _CHANGE_NOTHING = dict.fromkeys(Action, Reach.NONE)
 _CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
+_SET_NO_RATES = {Action.SET_HOURLY_RATE: Reach.NONE}
 _OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
 _READ_ALL = dict.fromkeys(Reading, Reach.ALL)
 _READ_OWN = dict.fromkeys(Reading, Reach.OWN)
+# What hours cost is between the office and the customer; their hours, engineers see on their tickets.
+_READ_NO_PRICES = dict.fromkeys((Reading.BILLABLE_TIME, Reading.HOURLY_RATES), Reach.NONE)
 _EXPLORE = dict.fromkeys(Exploring, Reach.ALL)
 _EXPLORE_NOTHING = dict.fromkeys(Exploring, Reach.NONE)
 
 MAY: Mapping[Role, Mapping[Action | Reading | Exploring, Reach]] = MappingProxyType(
     {
         Role.ADMIN: _CHANGE_ALL | _READ_ALL | _EXPLORE,
-        Role.DISPATCHER: _CHANGE_ALL | _READ_ALL | _EXPLORE,
-        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN | _EXPLORE_NOTHING,
+        Role.DISPATCHER: _CHANGE_ALL | _SET_NO_RATES | _READ_ALL | _EXPLORE,
+        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN | _READ_NO_PRICES | _EXPLORE_NOTHING,
         Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL | _EXPLORE_NOTHING,
     }
 )
@@ -71,6 +76,11 @@ def only_of(actor: Actor, reading: Reading) -> EngineerId | None:
     if MAY[actor.role][reading] is Reach.ALL:
         return None
     return actor.engineer_id or NOBODY
+
+
+def may_read(actor: Actor, reading: Reading) -> bool:
+    """Whether there is anything of it for the actor."""
+    return MAY[actor.role][reading] is not Reach.NONE
 
 
 def may_explore(actor: Actor | None, what: Exploring) -> bool:

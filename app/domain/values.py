@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -27,6 +28,7 @@ MAX_INT = 2**31 - 1
 
 # The one form of RFC 9562, section 4, in either case: no braces, no urn, no missing hyphens.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -72,6 +74,21 @@ def hours(field: str, value: object) -> Decimal:
     return _two_places(field, value, MAX_HOURS)
 
 
+def money(field: str, value: object) -> Decimal:
+    return _two_places(field, value, MAX_MONEY)
+
+
+def moment(field: str, value: object) -> datetime:
+    """In UTC, of a datetime or of text in ISO 8601; a date alone is its midnight."""
+    try:
+        given = value if isinstance(value, datetime) else _parsed(str(value))
+        if given.tzinfo is None:
+            raise InvalidInput(field, "must say its time zone, as in 2026-03-01T00:00:00Z")
+        return given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(field, "must be a moment such as 2026-03-01T00:00:00Z") from None
+
+
 def parts(field: str, value: object) -> tuple[PartUsed, ...]:
     given: Sequence[PartUsed] = value  # type: ignore[assignment] # the API's input type says so
     if len(given) > MAX_PARTS:
@@ -91,8 +108,12 @@ def _part(field: str, part: PartUsed) -> PartUsed:
         part_number=str(required(f"{field}.partNumber", part.part_number)),
         part_name=str(required(f"{field}.partName", part.part_name)),
         quantity=_quantity(f"{field}.quantity", part.quantity),
-        cost=_two_places(f"{field}.cost", part.cost, MAX_MONEY),
+        cost=money(f"{field}.cost", part.cost),
     )
+
+
+def _parsed(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
 
 
 def _two_places(field: str, value: object, highest: Decimal) -> Decimal:

@@ -10,6 +10,7 @@ import strawberry
 from starlette.requests import HTTPConnection
 from strawberry.utils.str_converters import to_snake_case
 
+from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
 from app.domain.model import UNKNOWN_ORIGIN, Actor, EngineerId, Origin
 from app.domain.policy import Reading, only_of
@@ -35,6 +36,8 @@ class Context:
     idempotency_key: str | None = None
     """Of the header, for the one mutation that the request then has."""
     origin: Origin = UNKNOWN_ORIGIN
+    currency: str = DEFAULT_CURRENCY
+    """What all money is in."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What will be told to the log."""
     transport: str = "http"

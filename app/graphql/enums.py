@@ -88,7 +88,7 @@ _describe(
 )
 _describe(
     Action,
-    "What can be done to an assignment.",
+    "What can be done, to an assignment but for the last.",
     ASSIGN="Give the ticket to an engineer.",
     ACCEPT="Take it.",
     REJECT="Decline it.",
@@ -99,6 +99,7 @@ _describe(
     CANCEL="Take the ticket back.",
     RATE="Keep the customer's rating.",
     CORRECT="Set its hours right.",
+    SET_HOURLY_RATE="Say what an engineer's hour costs.",
 )
 _describe(
     RefusalCode,

@@ -6,13 +6,26 @@ A command's file says all that is needed: its fields become the input type, its 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import MISSING, fields
 from types import ModuleType
 from typing import Annotated, Any, Union, get_type_hints
 
 import strawberry
 
-from app.commands import accept, assign, cancel, complete, correct, escalate, rate, reassign, reject, start
+from app.commands import (
+    accept,
+    assign,
+    cancel,
+    complete,
+    correct,
+    escalate,
+    rate,
+    reassign,
+    reject,
+    set_hourly_rate,
+    start,
+)
 from app.commands.command import Command
 from app.commands.run import run
 from app.domain import values
@@ -20,13 +33,15 @@ from app.domain.errors import DomainError, InvalidInput
 from app.graphql.context import Info
 from app.graphql.hints import graphql_type
 from app.graphql.refusals import REFUSAL_TYPES, as_data
-from app.graphql.types import Assignment
+from app.graphql.types import Assignment, HourlyRate
 
 _KEY = "idempotency_key"
 _check_key = values.text(values.SHORT, required=True)
 
 
-def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
+def mutation(
+    module: ModuleType, *, runs: Callable[..., Awaitable[Any]] = run, answers: type = Assignment
+) -> Any:  # noqa: ANN401 - a Strawberry field
     """The field that runs the module's command."""
     command = next(c for c in vars(module).values() if isinstance(c, type) and c.__base__ is Command)
     decide = getattr(module, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", command.__name__).lower())
@@ -36,7 +51,7 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
         try:
             key = _key(input, info.context.idempotency_key)
             wish = command(**_given(command, input))
-            return await run(
+            return await runs(
                 info.context.db, actor, decide, wish, idempotency_key=key, origin=info.context.origin
             )
         except DomainError as refused:
@@ -48,7 +63,7 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
     resolve.__annotations__ = {
         "info": Info,
         "input": Annotated[_input_type(command), strawberry.argument(description="What is wished for.")],
-        "return": _result_type(command, module.REFUSALS),
+        "return": _result_type(command, answers, module.REFUSALS),
     }
     return strawberry.mutation(resolver=resolve, description=command.__doc__)
 
@@ -76,8 +91,8 @@ def _input_type(command: type[Command]) -> type:
     )
 
 
-def _result_type(command: type[Command], refusals: tuple[type[DomainError], ...]) -> Any:  # noqa: ANN401
-    members = (Assignment, *(REFUSAL_TYPES[refusal] for refusal in refusals))
+def _result_type(command: type[Command], answers: type, refusals: tuple[type[DomainError], ...]) -> Any:  # noqa: ANN401
+    members = (answers, *(REFUSAL_TYPES[refusal] for refusal in refusals))
     return Annotated[
         Union[members],  # noqa: UP007 - a union of types known at run time
         strawberry.union(f"{command.__name__}Result", description=f"What {_spoken(command)} answers."),
@@ -106,7 +121,7 @@ def _spoken(command: type[Command]) -> str:
     return command.__name__[0].lower() + command.__name__[1:]
 
 
-@strawberry.type(description="What people do. Each changes one ticket, whole or not at all.")
+@strawberry.type(description="What people do. Each changes one ticket, or one rate, whole or not at all.")
 class Mutation:
     assign_ticket = mutation(assign)
     escalate_ticket = mutation(escalate)
@@ -118,3 +133,4 @@ class Mutation:
     cancel_assignment = mutation(cancel)
     rate_assignment = mutation(rate)
     correct_time_spent = mutation(correct)
+    set_hourly_rate = mutation(set_hourly_rate, runs=set_hourly_rate.run_on_rates, answers=HourlyRate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,13 @@ def key_after(after: str | None, *parts: Callable[[str], Any]) -> Any:  # noqa: 
 def moment(text: str) -> datetime:
     """In UTC, as PostgreSQL is sent it. Raises OverflowError for one beyond what a datetime holds."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def row_id(text: str) -> int:
+    """A bigint. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise ValueError(text)
+    return int(text)
 
 
 def _storable(text: object) -> str:

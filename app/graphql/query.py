@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 from strawberry import ID
 
 from app.domain import model, values
-from app.domain.errors import InvalidInput
-from app.domain.policy import Reading, only_of
+from app.domain.policy import Reading, may_read, only_of
+from app.graphql.arguments import From, To, argument, optional, period, signed_in
+from app.graphql.billing import Bill, BillableTime
 from app.graphql.context import Info
-from app.graphql.faults import BadUserInput
-from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
-from app.graphql.types import Assignment, Engineer, Ticket, Viewer, said
-from app.queries import engineers, tickets
-
-T = TypeVar("T")
+from app.graphql.pages import (
+    DEFAULT_PAGE,
+    After,
+    Connection,
+    First,
+    Page,
+    checked_first,
+    key_after,
+    moment,
+    row_id,
+)
+from app.graphql.types import Assignment, Engineer, HourlyRate, Ticket, Viewer, said
+from app.queries import engineers, rates, tickets
+from app.queries.billing import Billable
 
 Search = Annotated[
     str | None, strawberry.argument(description="Part of a name or region, in any case of letters.")
 ]
 _search = values.text(values.SHORT)
+_name = values.text(values.SHORT)
 
 
 @strawberry.input(description="Every part that is given narrows the list.")
@@ -128,23 +137,56 @@ class Query:
 
         return Page(found, size, after, key=lambda e: (e.name, e.id), count=count)
 
+    @strawberry.field(
+        description="Hours and parts of work that ended in a period, and what they cost; null for engineers.",
+        graphql_type=BillableTime | None,
+    )
+    async def billable_time(
+        self,
+        info: Info,
+        from_: From,
+        to: To,
+        customer: Annotated[
+            str | None,
+            strawberry.argument(description="Only tickets of the customer with exactly this name."),
+        ] = None,
+        ticket_id: Annotated[ID | None, strawberry.argument(description="Only this ticket.")] = None,
+    ) -> Bill | None:
+        if not may_read(signed_in(info), Reading.BILLABLE_TIME):
+            return None
+        wanted = Billable(
+            period(from_, to),
+            customer=optional(_name, "customer", customer),
+            ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
+        )
+        return Bill(info.context.db, wanted, info.context.currency)
+
+    @strawberry.field(
+        description="What an engineer's hour has cost and will cost, the newest validFrom first, with all"
+        " that was corrected; null for engineers.",
+        graphql_type=Connection[HourlyRate] | None,
+    )
+    async def hourly_rates(
+        self,
+        info: Info,
+        engineer_id: Annotated[ID, strawberry.argument(description="Whose hour.")],
+        first: First = DEFAULT_PAGE,
+        after: After = None,
+    ) -> Page[model.HourlyRate] | None:
+        if not may_read(signed_in(info), Reading.HOURLY_RATES):
+            return None
+        db, whose = info.context.db, argument(values.engineer_id, "engineerId", engineer_id)
+        key = key_after(after, moment, row_id)
+        size = checked_first(first)
+        async with db.connection() as conn:
+            found = await rates.of_engineer(conn, whose, after=key, first=size + 1)
+
+        async def count() -> int:
+            async with db.connection() as conn:
+                return await rates.count_of_engineer(conn, whose)
+
+        return Page(found, size, after, key=lambda r: (r.valid_from, str(r.id)), count=count)
+
     @strawberry.field(description="Who is signed in.", graphql_type=Viewer)
     async def viewer(self, info: Info) -> model.Actor:
         return signed_in(info)
-
-
-def signed_in(info: Info) -> model.Actor:
-    """Every root begins with it. Raises Unauthenticated."""
-    return info.context.actor
-
-
-def argument(check: Callable[[str, object], T], name: str, value: object) -> T:
-    """The argument's value, checked. Raises BadUserInput."""
-    try:
-        return check(name, value)
-    except InvalidInput as refused:
-        raise BadUserInput(refused) from None
-
-
-def optional(check: Callable[[str, object], T], name: str, value: object) -> T | None:
-    return None if value is None else argument(check, name, value)

@@ -239,6 +239,18 @@ class AssignmentEvent:
         return root.event.occurred_at
 
 
+@view_of(model.HourlyRate, "What an hour of an engineer costs, from a moment until that of the next rate.")
+class HourlyRate:
+    hourly_rate: Decimal = said("What an hour costs, two decimals.")
+    valid_from: datetime = said("From when on: it is the rate of work that ended then or later.")
+    set_by: str = said("Who set it, as their token named them.")
+    set_at: datetime = said("When it was set. Of two for the same moment, the one that was set later holds.")
+
+    @strawberry.field(description="Whose hour.", graphql_type=Engineer)
+    async def engineer(root: Parent[model.HourlyRate], info: Info) -> model.Engineer | None:
+        return await info.context.loaders.engineer.load(root.engineer_id)
+
+
 @view_of(model.Actor, "Who is signed in.")
 class Viewer:
     subject: str = said("The name in the token.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,7 +28,7 @@ from app.seed.dice import Dice
 from app.seed.life import LAST_ASSIGNED, Life
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.db.pool import Database
     from app.domain.lifecycle import EventType
@@ -52,6 +53,7 @@ _DUE_HOURS = {
     TicketPriority.LOW: (24, 168),
 }
 """Until the first response, and until the resolution."""
+_OFFICE = "admin@demo"
 _EQUIPMENT_STATUSES = {"operational": 86, "down": 8, "under_maintenance": 6}
 
 _ENGINEER_COLUMNS = (
@@ -62,6 +64,7 @@ _EQUIPMENT_COLUMNS = (
     "id", "name", "serial_number", "manufacturer", "model", "category", "status", "warranty_expiry",
     "created_at", "updated_at",
 )  # fmt: skip
+_RATE_COLUMNS = ("engineer_id", "hourly_rate", "valid_from", "set_by", "set_at")
 _TICKET_FIELDS = tuple(f.name for f in fields(Ticket))
 _TICKET_COLUMNS = (*_TICKET_FIELDS, "sla_response_due", "sla_resolution_due")
 _ASSIGNMENT_COLUMNS = tuple(f.name for f in fields(Assignment))
@@ -121,6 +124,7 @@ async def seed(
         now = now or await queries.current_time(tx)
         world = World(tickets, now.astimezone(UTC).replace(microsecond=0))
         await copy_rows(tx, "engineers", _ENGINEER_COLUMNS, [world.engineer_row(e) for e in world.engineers])
+        await copy_rows(tx, "hourly_rates", _RATE_COLUMNS, world.rate_rows())
         await copy_rows(tx, "equipment", _EQUIPMENT_COLUMNS, [world.machine_row(m) for m in world.machines])
         for first in range(0, tickets, _CHUNK):
             lives = [world.life(number) for number in range(first, min(first + _CHUNK, tickets))]
@@ -198,6 +202,15 @@ class World:
         hired_at = self.now - timedelta(days=self.dice.randint(200, 2500))
         changed_at = hired_at if e.is_active else self.now - LAST_ASSIGNED / 2
         return (e.id, e.name, e.email, phone, e.level, e.region, e.skills, e.is_active, hired_at, changed_at)
+
+    def rate_rows(self) -> Iterator[Row]:
+        """What their hours cost: by level, and for some more in the last month. One has no rate yet."""
+        since, raised_at = self.now - _PAST - timedelta(days=1), self.now - _PAST / 3
+        for number, engineer in enumerate(self.engineers[1:]):
+            rate = Decimal(64 + 16 * engineer.level)
+            yield engineer.id, rate, since, _OFFICE, since
+            if number % 4 == 0:
+                yield engineer.id, rate + Decimal("4.50"), raised_at, _OFFICE, raised_at
 
     def _crews(self, skill: str) -> dict[int, list[Engineer]]:
         """Who has the skill, by the lowest level that will do."""

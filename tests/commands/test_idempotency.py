@@ -13,7 +13,7 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.rate import RateAssignment, rate_assignment
-from app.commands.run import _hash
+from app.commands.run import hash_of
 from app.domain.errors import IdempotencyKeyReused, TransitionNotAllowed
 from app.domain.model import CompletionStatus, PartUsed
 from tests.commands.world import NOTHING, outcome
@@ -84,7 +84,7 @@ DONE = CompleteAssignment(
 
 def test_a_wish_is_known_again_by_every_process_and_release():
     digest = "b579677266f75f54a67584671bef157adfb2c510186abe6454018b47dc118794"
-    assert _hash(DONE).hex() == digest
+    assert hash_of(DONE).hex() == digest
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_wish_is_known_again_by_every_process_and_release():
     ids=str,
 )
 def test_what_means_the_same_is_the_same_wish(same):
-    assert _hash(replace(DONE, **same)) == _hash(DONE)
+    assert hash_of(replace(DONE, **same)) == hash_of(DONE)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_means_the_same_is_the_same_wish(same):
     ids=str,
 )
 def test_what_means_another_is_another_wish(other):
-    assert _hash(replace(DONE, **other)) != _hash(DONE)
+    assert hash_of(replace(DONE, **other)) != hash_of(DONE)
 
 
 async def test_a_repeat_may_write_its_hours_otherwise(make, world):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,7 @@ from app.web.pages import Provider
 CHECKOUT = Path(__file__).parents[2]
 OURS = {f.name.upper() for f in fields(config.Settings)}
 LABELS = sorted(file.name.removesuffix(".up.sql") for file in sql.MIGRATIONS.glob("*.up.sql"))
+NOW = datetime.now(UTC)
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 PROVIDER = {
     "AUTH_JWKS_URL": "https://127.0.0.1:9/keys",
@@ -87,6 +92,7 @@ def test_the_schema_on_file_is_the_schema_of_the_code():
         (PAGES | {"AUTH_ISSUER": "http://idp.example"}, ["AUTH_ISSUER", "https://"]),
         (PAGES | {"AUTH_ISSUER": "https://idp.example; script-src *"}, ["AUTH_ISSUER", "https://"]),
         (PAGES | {"AUTH_SCOPES": "profile"}, ["AUTH_SCOPES", "openid"]),
+        ({"BILLING_CURRENCY": "Euro"}, ["BILLING_CURRENCY", "EUR"]),
     ],
     ids=str,
 )
@@ -235,3 +241,23 @@ def test_the_doctor_finds_what_is_wrong_with_a_database(fresh_url, empty_databas
     assert said.code == 1
     assert "migrate up" in said.out
     assert "does not answer" in run("doctor", DATABASE_URL=NOWHERE).out
+
+
+def test_bills_are_written_to_standard_output(fresh_url):
+    assert run("seed", "--tickets", "50", DATABASE_URL=fresh_url).code == 0
+    year = ["--from", f"{NOW - timedelta(days=300):%Y-%m-%d}", "--to", f"{NOW + timedelta(days=1):%Y-%m-%d}"]
+    said = run("export", "billing", *year, DATABASE_URL=fresh_url, BILLING_CURRENCY="CHF")
+    assert said.code == 0, said.err
+    rows = list(csv.DictReader(StringIO(said.out)))
+    assert sum(Decimal(row["cost"] or 0) for row in rows) > 0
+    assert {row["currency"] for row in rows} == {"CHF"}
+    customer = rows[0]["customer"]
+    narrowed = run("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
+    assert {row["customer"] for row in csv.DictReader(StringIO(narrowed.out))} == {customer}
+    ticket = run("export", "billing", *year, "--ticket", rows[0]["ticket_id"], DATABASE_URL=fresh_url)
+    assert {row["ticket_id"] for row in csv.DictReader(StringIO(ticket.out))} == {rows[0]["ticket_id"]}
+
+
+def test_a_bill_of_no_period_is_one_sentence():
+    is_one_sentence(run("export", "billing", "--from", "x", "--to", "2026-02-01"), "from must be a moment")
+    is_one_sentence(run("export", "billing", "--from", "2026-02-01", "--to", "2026-02-01"), "later than from")

@@ -53,6 +53,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "cancelAssignment": {"assignmentId": FIRST, "reason": "x"},
     "rateAssignment": {"assignmentId": FIRST, "rating": 5},
     "correctTimeSpent": {"assignmentId": FIRST, "timeSpentHours": "1", "reason": "x"},
+    "setHourlyRate": {"engineerId": UNKNOWN, "hourlyRate": "1", "validFrom": "2026-03-01T00:00:00Z"},
 }
 """An input of each, good but for the engineer that nobody knows."""
 PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}
@@ -74,6 +75,8 @@ BAD: list[tuple[str, str, list[Any]]] = [
     ),
     ("completeAssignment", "partsUsed", [[PART] * 101]),
     ("rateAssignment", "rating", [0, 6, -1]),
+    ("setHourlyRate", "hourlyRate", ["-1", "0.005", "10000000", "NaN", "Infinity", "1e1000"]),
+    ("setHourlyRate", "validFrom", ["2026-03-01T00:00:00", "0001-01-01T00:00:00+14:00"]),
 ]
 BAD_PARTS = {
     "quantity": [0, -1, 10_001],
@@ -89,6 +92,8 @@ MALFORMED: list[tuple[str, str, list[Any]]] = [
     ("reassignTicket", "expectedSequence", NOT_INTS),
     ("rateAssignment", "rating", NOT_INTS),
     ("completeAssignment", "timeSpentHours", NOT_DECIMALS),
+    ("setHourlyRate", "hourlyRate", NOT_DECIMALS),
+    ("setHourlyRate", "validFrom", ["", "yesterday", "2026-02-30T00:00:00Z", 1, True]),
     ("completeAssignment", "completionStatus", ["", "success", "DONE", 1, ["SUCCESS", "FAILED"]]),
     ("completeAssignment", "partsUsed", [[PART | {"quantity": value}] for value in [*NOT_INTS, None]]),
     ("completeAssignment", "partsUsed", [[PART | {"cost": value}] for value in [*NOT_DECIMALS, None]]),
@@ -364,7 +369,13 @@ def value_of(type_: Any) -> str:
     if is_input_object_type(named):
         given = [f"{n}: {value_of(f.type)}" for n, f in named.fields.items() if is_required_input_field(f)]
         return f"{{{', '.join(given)}}}"
-    return {"Int": "1", "Decimal": '"1"', "CompletionStatus": "SUCCESS"}.get(named.name, f'"{UNKNOWN}"')
+    values = {
+        "Int": "1",
+        "Decimal": '"1"',
+        "CompletionStatus": "SUCCESS",
+        "DateTime": '"2026-03-01T00:00:00Z"',
+    }
+    return values.get(named.name, f'"{UNKNOWN}"')
 
 
 @pytest.mark.parametrize(("root", "query"), list(calls()))

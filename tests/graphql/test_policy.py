@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SCHEMA = graphql.build_schema(sdl())
 
-# Role: what it gets where the assignment is its own, and where it is another's.
-DONE, FORBIDDEN, MISSING = "Assignment", "FORBIDDEN", "…NOT_FOUND"
+# Role: what it gets where the assignment, or the engineer, is its own, and where it is another's.
+DONE, FORBIDDEN, MISSING = "done", "FORBIDDEN", "…NOT_FOUND"
 ALL, OWN, NONE = (DONE, DONE), (DONE, MISSING), (FORBIDDEN, FORBIDDEN)
 MUTATIONS = {
     "assignTicket": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
@@ -34,6 +34,7 @@ MUTATIONS = {
     "cancelAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
     "correctTimeSpent": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
     "rateAssignment": {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE},
+    "setHourlyRate": {"admin": ALL, "dispatcher": NONE, "engineer": NONE, "auditor": NONE},
 }
 # Role: whether it sees its own, and another's.
 SEES_ALL, SEES_OWN = (True, True), (True, False)
@@ -52,7 +53,7 @@ READS = {
 
 def test_the_tables_name_every_root_and_role():
     assert set(MUTATIONS) == set(SCHEMA.mutation_type.fields)
-    assert set(QUERIES) | {"viewer"} == set(SCHEMA.query_type.fields)
+    assert set(QUERIES) | {"viewer", "billableTime", "hourlyRates"} == set(SCHEMA.query_type.fields)
     assert set(SCHEMA.query_type.fields) | set(SCHEMA.subscription_type.fields) == set(Reading)
     assert all(set(row) == set(Role) for row in (*MUTATIONS.values(), *QUERIES.values()))
     assert set(MAY) == set(Role)
@@ -88,6 +89,11 @@ def wish(mutation: str, held: Assignment, fresh: str, colleague: str) -> dict[st
         "completeAssignment": about | {"completionStatus": "SUCCESS", "timeSpentHours": "1"},
         "rateAssignment": about | {"rating": 5},
         "correctTimeSpent": about | {"reason": "x", "timeSpentHours": "2"},
+        "setHourlyRate": {
+            "engineerId": str(held.engineer_id),
+            "hourlyRate": "95",
+            "validFrom": "2026-01-01T00:00:00Z",
+        },
     }.get(mutation, about)
 
 
@@ -115,7 +121,7 @@ async def test_a_mutation_is_for_those_whom_the_table_names(ask_as, own_and_othe
             await ask_as(Role.ADMIN, None, before, a=str(held.id))
         given = wish(mutation, held, await make.ticket(), colleague)
         answer = (await ask_as(role, own.engineer_id, text, input=given))["answer"]
-        code = answer.get("code", answer["__typename"])
+        code = answer.get("code", DONE)
         got.append(MISSING if code.endswith("NOT_FOUND") else code)
     assert tuple(got) == MUTATIONS[mutation][role]
 
@@ -134,6 +140,20 @@ async def test_a_query_shows_what_the_table_says(ask_as, own_and_other, root, ro
         assert found is None or found.get("totalCount", len(nodes)) == len(nodes)
         seen.append(wanted in [node["id"] for node in nodes])
     assert tuple(seen) == QUERIES[root][role]
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_prices_are_for_the_office(ask_as, own_and_other, role):
+    own, _ = own_and_other
+    text = """query($e: ID!) {
+        billableTime(from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z") { totals { lines } }
+        hourlyRates(engineerId: $e) { totalCount } }"""
+    found = await ask_as(role, own.engineer_id, text, e=str(own.engineer_id))
+    assert found == (
+        {"billableTime": None, "hourlyRates": None}
+        if role is Role.ENGINEER
+        else {"billableTime": {"totals": {"lines": 0}}, "hourlyRates": {"totalCount": 0}}
+    )
 
 
 async def test_anothers_and_a_missing_one_are_the_same_to_an_engineer(ask_as, own_and_other):

@@ -108,6 +108,8 @@ async def test_every_field_of_every_root_answers(ask, make, db):
         "assignment": f'(id: "{held.id}")',
         "engineer": f'(id: "{held.engineer_id}")',
         "engineers": "(first: 2)",
+        "billableTime": f'(from: "{held.assigned_at}", to: "{held.assigned_at + timedelta(days=1)}")',
+        "hourlyRates": f'(engineerId: "{held.engineer_id}", first: 2)',
         "viewer": "",
     }
     roots = schema._schema.query_type.fields

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 
+from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates, set_hourly_rate
 from app.db import migrate, sql
 from app.db.pool import connect, open_database
 from app.queries import migration
+from tests.make import ADMIN
 from tests.migrations.day import a_day_of_work
 from tests.migrations.shapes import ALIKE, ANA, BO, fill
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEPT = ("engineer_assignments", "assignment_events", "idempotency_keys")
 
 
@@ -88,6 +92,31 @@ async def test_what_the_old_application_did_meanwhile_joins_the_history(empty_da
         [(1, "escalated", 1), (2, "completed", 2), (3, "rejected", 1)],
     ]
     assert [line for line in report if not line.agrees] == []
+
+
+async def test_rates_and_the_keys_that_set_them_come_back(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS)
+        gone = await conn.fetchval("INSERT INTO engineers (name) VALUES ('Cy Cole') RETURNING id")
+        async with open_database(empty_database, pool_size=1) as db:
+            for engineer in (ANA, gone):
+                wish = SetHourlyRate(engineer_id=engineer, hourly_rate=Decimal(95), valid_from=NOON)
+                await run_on_rates(db, ADMIN, set_hourly_rate, wish, idempotency_key=str(engineer))
+        rate = "SELECT to_jsonb(r)::text FROM hourly_rates r WHERE engineer_id = $1"
+        before = await conn.fetchval(rate, ANA)
+        await migrate.down(conn, sql.MIGRATIONS, to=11)
+        assert await conn.fetchval("SELECT to_regclass('public.hourly_rates')") is None
+        await migrate.down(conn, sql.MIGRATIONS, to=0)
+        await conn.execute("DELETE FROM engineers WHERE id = $1", gone)
+        await migrate.up(conn, sql.MIGRATIONS)
+        assert await conn.fetchval(rate, ANA) == before
+        assert await conn.fetchval(rate, gone) is None
+        async with open_database(empty_database, pool_size=1) as db:
+            wish = SetHourlyRate(engineer_id=ANA, hourly_rate=Decimal(95), valid_from=NOON)
+            again = await run_on_rates(db, ADMIN, set_hourly_rate, wish, idempotency_key=str(ANA))
+            assert (again.hourly_rate, again.valid_from) == (Decimal(95), NOON)
+        assert await conn.fetchval("SELECT count(*) FROM hourly_rates") == 1
 
 
 async def test_limits_of_tiers_and_whose_people_the_engineers_are_come_back(empty_database):

@@ -11,11 +11,13 @@ from uuid import UUID
 import pytest
 
 import app.queries.assignments
+import app.queries.billing
 import app.queries.engineers
 import app.queries.equipment
 import app.queries.events
 import app.queries.keys
 import app.queries.overdue
+import app.queries.rates
 import app.queries.tickets  # noqa: F401 - they load the statements
 from app.db import sql
 from app.db.pool import connect, open_database
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from app.db.pool import Connection
 
 TEXT = {query.name: query.text for query in sql.LOADED}
-BIG = {"service_tickets", "engineer_assignments", "assignment_events", "idempotency_keys"}
+BIG = {"service_tickets", "engineer_assignments", "assignment_events", "idempotency_keys", "hourly_rates"}
 
 # Three turns on each of 20,000 tickets; every tenth ticket is held, and one of a hundred is new.
 ROWS = """
@@ -46,14 +48,21 @@ FROM generate_series(0, 19999) n;
 
 INSERT INTO engineer_assignments
     (id, ticket_id, engineer_id, assignment_sequence, assignment_tier, assignment_tier_name,
-     assignment_type, status, assigned_at, origin)
+     assignment_type, status, assigned_at, completed_at, started_at, origin)
 SELECT md5('assignment' || n || '.' || s)::uuid, 'T-' || n, md5('engineer' || (n + s) % 2000)::uuid, s,
     1 + n / 10 % 5, 'Tier', 'manual', CASE WHEN s = 3 AND n % 10 = 0 THEN 'assigned' ELSE 'escalated' END,
-    '2026-01-01Z'::timestamptz + n * interval '1 minute' + s * interval '1 hour', 'legacy'
+    '2026-01-01Z'::timestamptz + n * interval '1 minute' + s * interval '1 hour',
+    CASE WHEN s < 3 OR n % 10 > 0
+        THEN '2026-01-01Z'::timestamptz + n * interval '1 minute' + (s + 1) * interval '1 hour' END,
+    '2026-01-01Z'::timestamptz, 'legacy'
 FROM generate_series(0, 19999) n, generate_series(1, 3) s;
 
 INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
 SELECT a.ticket_id, a.id, 'assigned', 'dispatcher', a.assigned_at, '{}' FROM engineer_assignments a;
+
+INSERT INTO hourly_rates (engineer_id, hourly_rate, valid_from, set_by, set_at)
+SELECT md5('engineer' || n)::uuid, 80 + y, '2022-01-01Z'::timestamptz + y * interval '1 year', 'admin', now()
+FROM generate_series(0, 1999) n, generate_series(0, 4) y;
 
 INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
 SELECT e.actor, 'key ' || e.id, '', e.id, e.occurred_at FROM assignment_events e;
@@ -70,6 +79,7 @@ ASSIGNMENTS = [UUID(md5(f"assignment{n}.1".encode()).hexdigest()) for n in range
 TICKETS = [f"T-{n}" for n in range(5000, 5100)]
 OPEN = ["new", "assigned", "in_progress", "on_hold"]
 AFTER = (datetime(2026, 1, 10, tzinfo=UTC), "T-9")
+DAY, FROM_THE_START = (datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)), (None, None, None)
 FIRST_PAGE, NEXT_PAGE = (None, None, 26), (*AFTER, 26)
 
 Case = tuple[str, tuple[Any, ...], set[str]]
@@ -204,6 +214,30 @@ CASES: list[Case] = [
     ("tickets.count_tickets", (None, None, "%hospital 321%", False), {"service_tickets_search"}),
     ("overdue.lock_overdue_ticket", ([],), {"engineer_assignments_unaccepted"}),
     ("keys.forget_keys", (timedelta(days=100), 1000), {"idempotency_keys_created_at"}),
+    (
+        "billing.billable_lines",
+        (*DAY, None, None, *FROM_THE_START, 26),
+        {"engineer_assignments_ended", "hourly_rates_of_engineer", "service_tickets_pkey"},
+    ),
+    (
+        "billing.billable_lines",
+        (*DAY, "Hospital 7", None, "T-6", ENGINEER, 5, 26),
+        {"service_tickets_customer", "hourly_rates_of_engineer"},
+    ),
+    (
+        "billing.billable_totals",
+        (*DAY, None, None),
+        {"engineer_assignments_ended", "hourly_rates_of_engineer"},
+    ),
+    (
+        "rates.rate_situation",
+        (ENGINEER, AFTER[0], "dispatcher", "key 7"),
+        {"engineers_pkey", "idempotency_keys_pkey", "hourly_rates_of_engineer"},
+    ),
+    ("rates.rate_by_id", (7,), {"hourly_rates_pkey"}),
+    ("rates.rates_of_engineer", (ENGINEER, None, None, 26), {"hourly_rates_of_engineer"}),
+    ("rates.rates_of_engineer", (ENGINEER, AFTER[0], 7, 26), {"hourly_rates_of_engineer"}),
+    ("rates.count_rates_of_engineer", (ENGINEER,), {"hourly_rates_of_engineer"}),
 ]
 CHOICES = {"tickets.newest_tickets_matching", "tickets.count_tickets"}
 """What narrows most differs from call to call, so only a plan made for the values can be right."""

@@ -1,0 +1,81 @@
+"""Bills as CSV (RFC 4180), for spreadsheets and for other programs."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from app.domain import values
+from app.domain.period import Period
+from app.queries.billing import Billable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from app.queries.billing import BillableLine, BillablePart
+
+COLUMNS = (
+    "ticket_number", "ticket_id", "customer", "engineer", "engineer_id", "assignments", "hours",
+    "assignments_without_hours", "hourly_rate", "rate_valid_from", "labour_cost", "parts", "parts_cost",
+    "parts_without_price", "cost", "currency",
+)  # fmt: skip
+_CHUNK = 64 * 1024
+# What makes a spreadsheet compute a cell, at the wish of whoever typed a customer's name; in full width, too.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_name = values.text(values.SHORT)
+
+
+def wanted(start: str, until: str, customer: str | None, ticket_id: str | None) -> Billable:
+    """What is to be billed, of text from outside. Raises InvalidInput."""
+    return Billable(
+        Period.between(values.moment("from", start), values.moment("to", until)),
+        customer=None if customer is None else _name("customer", customer),
+        ticket_id=None if ticket_id is None else values.ticket_id("ticketId", ticket_id),
+    )
+
+
+async def written(lines: AsyncIterator[BillableLine], currency: str) -> AsyncGenerator[str, None]:
+    """The whole file in pieces of some kilobytes: the names of the columns, then a row for each line."""
+    buffer = StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    async for line in lines:
+        writer.writerow(_row(line, currency))
+        if buffer.tell() >= _CHUNK:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _row(line: BillableLine, currency: str) -> tuple[object, ...]:
+    """None becomes an empty cell, and numbers stay numbers."""
+    return (
+        _text(line.ticket_number),
+        _text(line.ticket_id),
+        _text(line.customer_name),
+        _text(line.engineer_name),
+        line.engineer_id,
+        line.assignments,
+        line.hours,
+        line.assignments_without_hours,
+        line.hourly_rate,
+        None if line.rate_valid_from is None else line.rate_valid_from.isoformat(),
+        line.labour_cost,
+        _text("; ".join(map(_part, line.parts))),
+        line.parts_cost,
+        line.parts_without_price,
+        line.cost,
+        currency,
+    )
+
+
+def _part(part: BillablePart) -> str:
+    how_many = "?" if part.quantity is None else part.quantity
+    return f"{how_many} x {part.part_name or '?'} ({part.part_number or '?'})"
+
+
+def _text(value: str | None) -> str | None:
+    """With an apostrophe before what would be a formula, which spreadsheets then show as it is."""
+    return f"'{value}" if value is not None and value.startswith(_FORMULA) else value

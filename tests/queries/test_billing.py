@@ -1,0 +1,222 @@
+"""Every line and total, beside what plain Python makes of the same rows."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.db.bulk import copy_rows
+from app.db.pool import connect
+from app.domain.period import Period
+from app.queries import billing
+from app.queries.billing import Billable, BillableTotals
+from tests.databases import new_database
+from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.db.pool import Connection
+    from app.queries.billing import BillableLine
+    from tests.queries.history import Row
+
+CENT = Decimal("0.01")
+moments = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
+periods = st.tuples(moments, moments).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
+wishes = st.builds(
+    Billable,
+    periods,
+    customer=st.none() | st.sampled_from([c for c in CUSTOMERS if c is not None]),
+    ticket_id=st.none() | st.integers(0, 99).map("T-{}".format),
+)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`valid_from` is often the same as another's, which it then corrects."""
+
+    engineer_id: Any
+    valid_from: datetime
+    hourly_rate: Decimal
+
+
+RATES = st.lists(
+    st.builds(
+        Rate,
+        st.sampled_from(ENGINEERS[:-1]),  # the last one never has a rate
+        st.integers(-10, DAYS // 10).map(lambda n: BEGIN + timedelta(days=10 * n)),
+        st.decimals(0, 300, places=2),
+    ),
+    max_size=15,
+)
+
+
+def cents(number: Decimal) -> Decimal:
+    return number.quantize(CENT, ROUND_HALF_UP)
+
+
+def part_cost(part: dict[str, Any]) -> Decimal | None:
+    quantity, price = str(part.get("quantity")), str(part.get("cost"))
+    if re.fullmatch(r"\d+", quantity) and re.fullmatch(r"\d+(\.\d+)?", price):
+        return cents(int(quantity) * Decimal(price))
+    return None
+
+
+def total(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+@dataclass(frozen=True)
+class Model:
+    history: History
+    rates: list[Rate]
+    wanted: Billable
+
+    def rate_of(self, row: Row) -> int | None:
+        """Its number, from 0. Later ones for the same moment hold."""
+        valid = [
+            (rate.valid_from, n)
+            for n, rate in enumerate(self.rates)
+            if rate.engineer_id == row.engineer_id and rate.valid_from <= row.ended_at
+        ]
+        return max(valid)[1] if valid else None
+
+    def is_billable(self, row: Row) -> bool:
+        ticket, wanted = self.history.tickets[row.ticket_id], self.wanted
+        return (
+            row.ended_at is not None
+            and wanted.period.start <= row.ended_at < wanted.period.until
+            and wanted.customer in (None, ticket.customer_name)
+            and wanted.ticket_id in (None, row.ticket_id)
+            and (
+                row.status in ("completed", "failed")
+                or row.time_spent_hours is not None
+                or row.parts_used != "[]"
+            )
+        )
+
+    def lines(self) -> list[tuple[Any, ...]]:
+        of_line = defaultdict(list)
+        for row in filter(self.is_billable, self.history.rows):
+            of_line[row.ticket_id, row.engineer_id, self.rate_of(row)].append(row)
+        return sorted(
+            (self.line(*key, rows) for key, rows in of_line.items()),
+            key=lambda line: (*line[:2], line[3] or 0),
+        )
+
+    def line(self, ticket: str, engineer: Any, number: int | None, rows: list[Row]) -> tuple[Any, ...]:
+        rate = None if number is None else self.rates[number]
+        hours = total([row.time_spent_hours for row in rows])
+        parts = [part_cost(part) for row in rows for part in orjson.loads(row.parts_used)]
+        labour = None if rate is None or hours is None else cents(hours * rate.hourly_rate)
+        used = total(parts) if parts else Decimal(0)
+        untold = sum(row.time_spent_hours is None for row in rows)
+        whole = labour is not None and not untold and None not in parts
+        return (
+            ticket,
+            engineer,
+            None if rate is None else rate.hourly_rate,
+            None if rate is None else rate.valid_from,
+            len(rows),
+            hours,
+            untold,
+            labour,
+            used if not parts or used is not None else None,
+            parts.count(None),
+            labour + used if whole else None,
+        )
+
+
+def shown(line: BillableLine) -> tuple[Any, ...]:
+    return (
+        line.ticket_id,
+        line.engineer_id,
+        line.hourly_rate,
+        line.rate_valid_from,
+        line.assignments,
+        line.hours,
+        line.assignments_without_hours,
+        line.labour_cost,
+        line.parts_cost,
+        line.parts_without_price,
+        line.cost,
+    )
+
+
+@pytest.fixture(scope="module")
+async def history() -> History:
+    return History(seed=11, tickets=100)
+
+
+@pytest.fixture(scope="module")
+async def conn(server: str, template: str, history: History) -> AsyncIterator[Connection]:
+    async with new_database(server, template) as url, connect(url) as conn:
+        await history.load(conn)
+        yield conn
+
+
+@settings(max_examples=60)
+@given(wanted=wishes, rates=RATES, page=st.integers(1, 40))
+async def test_lines_are_what_their_rows_say_and_totals_are_their_sums(history, conn, wanted, rates, page):
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        rows = [(*astuple(rate), "admin", BEGIN) for rate in rates]
+        columns = [*(f.name for f in fields(Rate)), "set_by", "set_at"]
+        await copy_rows(conn, "hourly_rates", columns, rows)
+        lines = [line async for line in billing.every_line(conn, wanted)]
+        model = Model(history, rates, wanted).lines()
+        assert sorted(map(shown, lines), key=str) == sorted(model, key=str)
+        assert await in_pages(conn, wanted, page) == lines
+        assert await billing.totals(conn, wanted) == sums(lines)
+    finally:
+        await transaction.rollback()
+
+
+async def in_pages(conn: Connection, wanted: Billable, size: int) -> list[BillableLine]:
+    found, after = [], None
+    while page := await billing.lines(conn, wanted, after=after, first=size):
+        assert len(page) <= size
+        found += page
+        after = page[-1].ticket_id, page[-1].engineer_id, page[-1].rate_id
+    return found
+
+
+def sums(lines: list[BillableLine]) -> BillableTotals:
+    """As a spreadsheet adds up the columns."""
+
+    def of(values) -> Decimal:
+        return total(list(values)) or Decimal(0)
+
+    return BillableTotals(
+        lines=len(lines),
+        lines_without_cost=sum(line.cost is None for line in lines),
+        assignments=sum(line.assignments for line in lines),
+        hours=of(line.hours for line in lines),
+        unpriced_hours=of(line.hours for line in lines if line.hourly_rate is None),
+        assignments_without_hours=sum(line.assignments_without_hours for line in lines),
+        labour_cost=of(line.labour_cost for line in lines),
+        parts_cost=of(line.parts_cost for line in lines),
+        parts_without_price=sum(line.parts_without_price for line in lines),
+        cost=of(line.cost for line in lines),
+    )
+
+
+async def test_periods_that_follow_one_another_bill_everything_once(history, conn):
+    days = [BEGIN + timedelta(days=n) for n in range(0, 181, 20)]
+    parts = [Billable(Period.between(a, b)) for a, b in pairwise(days)]
+    whole = await billing.totals(conn, Billable(Period.between(days[0], days[-1])))
+    found = [await billing.totals(conn, part) for part in parts]
+    assert sum(part.hours for part in found) == whole.hours > 0
+    assert sum(part.assignments for part in found) == whole.assignments
