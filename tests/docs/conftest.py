@@ -17,7 +17,7 @@ from app.config import Settings
 from app.db.pool import connect, open_database
 from app.seed import seed
 from tests.conftest import SECRET
-from tests.databases import free_port, new_database
+from tests.databases import free_port, migrate_whole, new_database
 from tests.docs.examples import Reader
 from tests.docs.markdown import ROOT
 
@@ -47,17 +47,28 @@ def environment(database_url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-async def seeded(server: str, template: str) -> AsyncIterator[str]:
+async def operator(server: str) -> str:
+    """The server's URL for who sets databases up and is no superuser."""
+    async with connect(server) as conn:
+        await conn.execute("CREATE ROLE operator LOGIN CREATEDB")
+        # Whom the runbook gives rights.
+        await conn.execute("CREATE ROLE baton_server LOGIN")
+    return server.replace("//postgres@", "//operator@")
+
+
+@pytest.fixture(scope="session")
+async def seeded(operator: str) -> AsyncIterator[str]:
     """The name of a database with demo data that nobody is connected to."""
-    async with new_database(server, template) as url:
+    async with new_database(operator) as url:
+        await migrate_whole(url)
         async with open_database(url, pool_size=1) as db:
             await seed(db)
         yield urlsplit(url).path.removeprefix("/")
 
 
 @pytest.fixture(scope="session")
-async def database(server: str, seeded: str) -> AsyncIterator[str]:
-    async with new_database(server, seeded) as url:
+async def database(operator: str, seeded: str) -> AsyncIterator[str]:
+    async with new_database(operator, seeded) as url:
         yield url
 
 

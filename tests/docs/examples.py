@@ -2,7 +2,7 @@
 
 A block may begin with who signs in: `# As the engineer.`; a dispatcher does where it does not say. The blocks
 of JSON right below it are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and
-what it leaves out is not looked at. Names in angle brackets stand for what the reader puts in. They are found
+what it leaves out is not looked at. Names in angle brackets are what the reader puts in, found
 anew for each block, on one ticket for each section.
 """
 

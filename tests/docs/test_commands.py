@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import subprocess
+from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -25,7 +28,7 @@ NOT_RUN = {
 }
 """Whole lines; each target of make is looked for in the Makefile all the same."""
 
-_DATABASE = "postgresql://…"
+_DATABASE = re.compile(r"postgresql://…(/\w+)?")
 _SHELLS = [(page, list(blocks)) for page, blocks in groupby(blocks_of("sh"), key=lambda block: block.page)]
 _SETTING = re.compile(r"[A-Z_]+=\S.*")
 
@@ -43,15 +46,15 @@ def script_of(blocks) -> str:
 
 
 @pytest.mark.parametrize(("page", "blocks"), _SHELLS, ids=lambda value: getattr(value, "name", ""))
-async def test_commands_run(page, blocks, served, server, seeded, reader, tmp_path):
+async def test_commands_run(page, blocks, served, operator, seeded, reader, tmp_path):
     script = await reader.filled_in(script_of(blocks), blocks[-1])
     script = script.replace("http://127.0.0.1:8000", served.origin).replace(".venv/bin/python", "python")
-    async with new_database(server, seeded) as database:
+    async with new_database(operator, seeded) as database:
         settings = environment(database)
         settings["PATH"] = f"{find_binaries()}:{settings['PATH']}"
         done = await asyncio.to_thread(
             subprocess.run,
-            ["/bin/sh", "-eux", "-c", script.replace(_DATABASE, database)],
+            ["/bin/sh", "-eux", "-c", _DATABASE.sub(partial(named, database), script)],
             cwd=tmp_path,
             env=settings,
             capture_output=True,
@@ -61,6 +64,11 @@ async def test_commands_run(page, blocks, served, server, seeded, reader, tmp_pa
         )
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"errors"' not in done.stdout, done.stdout
+
+
+def named(database: str, said: re.Match[str]) -> str:
+    """The URL of the database that is meant, quoted for a shell; the page's own where none is named."""
+    return shlex.quote(urlsplit(database)._replace(path=said[1] or urlsplit(database).path).geturl())
 
 
 def test_what_is_not_run_is_shown_somewhere():
