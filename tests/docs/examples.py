@@ -1,8 +1,8 @@
 """The operations that documents show, as a reader would try them: one after the other, on data of one's own.
 
 A block may begin with who signs in: `# As the engineer.`; a dispatcher does where it does not say. The blocks
-of JSON right below it are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and
-what it leaves out is not looked at. Names in angle brackets are what the reader puts in, found
+of JSON right below are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and what
+it leaves out is not looked at. Names in angle brackets are what the reader puts in, found
 anew for each block, on one ticket for each section.
 """
 
@@ -28,6 +28,7 @@ _MEANT = {
     "equipment": "SELECT equipment_id FROM service_tickets WHERE id = $1",
     "customer": "SELECT customer_name FROM service_tickets WHERE id = $1",
     "assignment": _LAST.format("id::text"),
+    "first assignment": f"{_LAST.format('id::text').removesuffix('DESC LIMIT 1')} LIMIT 1",
     "engineer": f"SELECT coalesce(({_LAST.format('engineer_id::text')}), ({_FREE.format(0)}))",
     "another engineer": _FREE.format(1),
     "inactive engineer": "SELECT id::text FROM engineers WHERE NOT is_active AND $1 <> '' LIMIT 1",
