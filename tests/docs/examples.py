@@ -1,9 +1,9 @@
 """The operations that documents show, as a reader would try them: one after the other, on data of one's own.
 
 A block may begin with who signs in: `# As the engineer.`; a dispatcher does where it does not say. The blocks
-of JSON right below are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and what
-it leaves out is not looked at. Names in angle brackets are what the reader puts in, found
-anew for each block, on one ticket for each section.
+of JSON right below are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and
+what it leaves out is not looked at. Names in angle brackets are what the reader puts in, found anew for each
+block, on one ticket for each section.
 """
 
 from __future__ import annotations
