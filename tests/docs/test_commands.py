@@ -60,7 +60,7 @@ async def test_commands_run(page, blocks, served, operator, seeded, reader, tmp_
             env=settings,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
