@@ -9,7 +9,7 @@ import graphql
 import httpx
 import pytest
 
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, RefusalCode
 from app.domain.model import EngineerId, Role
 from app.graphql.schema import sdl
 from tests.docs.examples import differences, stories
@@ -37,7 +37,8 @@ async def answer_to(example, origin, reader, tokens) -> dict:
     assert graphql.validate(SCHEMA, document) == [], example.place
     operation = document.definitions[0].operation
     if operation is graphql.OperationType.MUTATION:
-        assert "__typename" in text, f"{example.place}: without its type, a refusal looks like success"
+        told = "__typename" in text or "on Refusal" in text
+        assert told, f"{example.place}: a refusal looks like success"
     variables = json.loads(await reader.filled_in(example.variables, block))
     engineer = EngineerId(UUID(await reader.engineer_of(block))) if example.role == "engineer" else None
     token = tokens.sign(Role(example.role), engineer, ttl_s=600)
@@ -45,8 +46,12 @@ async def answer_to(example, origin, reader, tokens) -> dict:
     return await ask(origin, token, {"query": text, "variables": variables})
 
 
-def refusals_in(got: dict) -> set[str]:
-    return {root["__typename"] for root in got["data"].values() if "__typename" in (root or {})} & REFUSALS
+def refusals_in(got: dict) -> list[dict]:
+    """Of those that ask for the type, or for a refusal's code."""
+    roots = [root for root in got["data"].values() if isinstance(root, dict)]
+    return [
+        root for root in roots if root.get("__typename") in REFUSALS or root.get("code") in set(RefusalCode)
+    ]
 
 
 async def answer(origin: str, token: str, request: dict[str, object]) -> dict:
