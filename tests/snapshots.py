@@ -1,6 +1,6 @@
 """The contracts that are kept as text: what clients see and ask, what pages offer, what the database holds.
 
-`python -m tests.snapshots` writes them anew; tests compare them with the code.
+`python -m tests.snapshots` writes them anew, and the pictures of documents; tests compare them with the code.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from graphql import parse, print_ast, separate_operations, strip_ignored_characters
 
 from app.db.embedded import find_binaries
+from app.db.pool import connect
 from app.domain.lifecycle import ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
 from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
 from app.domain.policy import MAY
 from app.graphql.documents import MANIFESTS, name_of
 from app.graphql.schema import sdl
+from tests import diagrams
 from tests.databases import migrate_whole, new_server
 
 ROOT = Path(__file__).parents[1]
@@ -72,14 +74,19 @@ def dump(url: str) -> str:
     return f"-- The schema after all migrations. Made by `make fix`; compared in tests.\n\n{objects}\n"
 
 
-def _migrated_dump() -> str:
-    with new_server() as url:
-        asyncio.run(migrate_whole(url))
-        return dump(url)
+async def _write_what_the_database_says(url: str) -> None:
+    await migrate_whole(url)
+    SCHEMA_SQL.write_text(dump(url), encoding="utf-8")
+    async with connect(url) as conn:
+        drawn = await diagrams.drawn_data(diagrams.DATA.read_text(encoding="utf-8"), conn)
+    diagrams.DATA.write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":
     SCHEMA_GRAPHQL.write_text(sdl(), encoding="utf-8")
     MOBILE_JSON.write_text(mobile_manifest(), encoding="utf-8")
     RULES_JSON.write_text(rules(), encoding="utf-8")
-    SCHEMA_SQL.write_text(_migrated_dump(), encoding="utf-8")
+    drawn = diagrams.drawn_workflow(diagrams.WORKFLOW.read_text(encoding="utf-8"))
+    diagrams.WORKFLOW.write_text(drawn, encoding="utf-8")
+    with new_server() as server_url:
+        asyncio.run(_write_what_the_database_says(server_url))

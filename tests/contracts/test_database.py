@@ -7,7 +7,7 @@ import re
 import asyncpg
 import pytest
 
-from app.domain.lifecycle import ACTIVE, EventType
+from app.domain.lifecycle import ACTIVE, ENDED, EventType
 from app.domain.model import (
     TIER_NAMES,
     AssignmentStatus,
@@ -39,6 +39,15 @@ async def test_a_check_allows_the_words_of_the_domain(tx, constraint, words):
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", constraint
     )
     assert set(re.findall(r"'(\w+)'::", definition)) == set(words)
+
+
+async def test_each_status_has_its_facts_and_what_has_ended_is_kept(tx):
+    facts, kept = await tx.fetchrow(
+        "SELECT pg_get_constraintdef(c.oid), pg_get_triggerdef(t.oid) FROM pg_constraint c, pg_trigger t"
+        " WHERE c.conname = 'chk_status_has_its_facts' AND t.tgname = 'ended_assignment_is_kept'"
+    )
+    assert set(re.findall(r"WHEN '(\w+)'", facts)) == set(AssignmentStatus)
+    assert set(re.findall(r"'(\w+)'::", kept)) == ENDED
 
 
 async def test_active_means_the_same_in_every_index_and_view(tx):

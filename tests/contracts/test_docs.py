@@ -6,12 +6,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import graphql
 import pytest
 
 from app import config
 from app.asgi import authenticator_of
-from app.graphql.schema import sdl
 from app.web.auth import ProviderTokens
 from app.web.claims import is_access_token
 
@@ -74,17 +72,3 @@ def test_the_settings_of_each_provider_read_its_tokens(provider):
     assert is_access_token(header, claims)
     actor = authenticator.reading.actor({"sub": "s"} | claims)
     assert (actor.role, str(actor.engineer_id)) == ("engineer", "0190d3a4-5b6c-7d8e-9f01-23456789abcd")
-
-
-OPERATIONS = [
-    pytest.param(text, id=f"{page.name} {number}")
-    for page in sorted(DOCS.rglob("*.md"))
-    for number, text in enumerate(
-        re.findall(r"```graphql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    )
-]
-
-
-@pytest.mark.parametrize("text", OPERATIONS)
-def test_an_operation_in_the_docs_is_valid(text):
-    assert graphql.validate(graphql.build_schema(sdl()), graphql.parse(text)) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import graphql
 import pytest
 
+from app.commands.command import camel
 from app.domain.errors import DomainError
+from app.domain.model import Assignment, Engineer, Equipment, Ticket
 from app.graphql.schema import sdl
 from tests.snapshots import SCHEMA_GRAPHQL
 
@@ -57,3 +60,10 @@ def test_every_element_is_described():
 def test_every_refusal_of_the_domain_is_a_type_of_the_schema(refusal):
     kind = OURS[refusal.__name__]
     assert "Refusal" in {interface.name for interface in kind.interfaces}
+
+
+@pytest.mark.parametrize("kind", [Assignment, Ticket, Engineer, Equipment], ids=lambda kind: kind.__name__)
+def test_what_the_domain_knows_is_shown(kind):
+    known = {camel(field.name) for field in fields(kind)}
+    # Instead of the id of something else there is the thing itself.
+    assert known - OURS[kind.__name__].fields.keys() <= {"ticketId", "engineerId", "equipmentId"}

@@ -1,0 +1,91 @@
+"""The documents, read as Markdown: their fenced blocks, headings, links and inline code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markdown_it.token import Token
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between fences; `section` is the nearest heading of level 2 above it."""
+
+    page: Page
+    line: int
+    section: str
+    language: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Page:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def _tokens(self) -> list[Token]:
+        return MarkdownIt("commonmark").enable("table").parse(self.text)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        found, section = [], ""
+        for number, token in enumerate(self._tokens):
+            if token.type == "heading_open" and token.tag == "h2":
+                section = self._tokens[number + 1].content
+            elif token.type == "fence" and token.map is not None:
+                found.append(Block(self, token.map[0] + 1, section, token.info.strip(), token.content))
+        return found
+
+    @cached_property
+    def anchors(self) -> set[str]:
+        """The headings' names, as the pages of Git hosts make them; no page has one heading twice."""
+        heads = zip(self._tokens, self._tokens[1:], strict=False)
+        titles = [inline.content for head, inline in heads if head.type == "heading_open"]
+        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+    @cached_property
+    def links(self) -> list[str]:
+        of = {"link_open": "href", "image": "src"}
+        found = [str(token.attrs[of[token.type]]) for token in self._inline() if token.type in of]
+        return found + re.findall(r'<(?:img|a) [^>]*?(?:src|href)="([^"]+)"', self.text)
+
+    @cached_property
+    def code(self) -> list[str]:
+        """What stands between backticks within a line."""
+        return [token.content for token in self._inline() if token.type == "code_inline"]
+
+    def _inline(self) -> Iterator[Token]:
+        for token in self._tokens:
+            yield from token.children or ()
+
+
+PAGES = [
+    Page(path) for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")))
+]
+
+
+def blocks_of(language: str) -> list[Block]:
+    return [block for page in PAGES for block in page.blocks if block.language == language]
