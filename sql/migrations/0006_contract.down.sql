@@ -26,6 +26,21 @@ BEGIN
         EXECUTE FUNCTION baton.tell_old_columns();
 END $$;
 -- next
+-- Tickets that were opened after the contract count as taken over, too: those with a history by that. The caller
+-- holds their locks.
+CREATE OR REPLACE FUNCTION legacy.account_for(tickets varchar(64)[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO assignment_migration
+    SELECT t.id,
+        CASE WHEN btrim(coalesce(t.assigned_engineer_id::text, '')) = '' THEN 'no_engineer' ELSE 'already_there' END,
+        baton.old_columns(to_jsonb(t))
+    FROM service_tickets t
+    WHERE t.id = ANY (tickets)
+      AND EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.ticket_id = t.id)
+    ON CONFLICT DO NOTHING;
+    PERFORM baton.take_over(ARRAY(SELECT to_jsonb(t) FROM service_tickets t WHERE t.id = ANY (tickets)));
+END $$;
+-- next
 CREATE OR REPLACE PROCEDURE legacy.restore_old_columns(batch int DEFAULT 500) LANGUAGE plpgsql AS $$
 DECLARE
     reached varchar(64) := '';
@@ -54,6 +69,7 @@ BEGIN
             WHERE c.id = ANY (tickets)
         ) AS right_one
         WHERE t.id = right_one.id;
+        PERFORM legacy.account_for(tickets);
         COMMIT;
         reached := tickets[cardinality(tickets)];
     END LOOP;
@@ -69,5 +85,9 @@ BEGIN
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+    -- Those that were opened while the others were restored.
+    PERFORM legacy.account_for(ARRAY(
+        SELECT t.id FROM service_tickets t
+        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
     DROP SCHEMA legacy CASCADE;
 END $$;

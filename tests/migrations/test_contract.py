@@ -6,10 +6,15 @@ import json
 
 import pytest
 
+from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.cancel import CancelAssignment, cancel_assignment
+from app.commands.run import run
 from app.db import migrate, sql
 from app.db.migration_files import MigrationError, read
 from app.db.pool import connect, open_database
+from app.domain.model import TicketId
 from app.queries import migration
+from tests.make import DISPATCHER
 from tests.migrations.day import a_day_of_work
 from tests.migrations.shapes import ALIKE, ANA, SHAPES, fill
 from tests.snapshots import SCHEMA_SQL, dump
@@ -94,6 +99,31 @@ async def test_the_old_application_is_followed_again_on_the_way_back(empty_datab
             "SELECT engineer_id FROM current_ticket_assignments WHERE ticket_id = 'TICKET-2024-0001'"
         )
     assert held == ANA
+
+
+async def test_tickets_that_came_after_it_are_taken_over_on_the_way_back(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS, to=LAST)
+        await conn.execute(
+            "INSERT INTO service_tickets (id, ticket_number)"
+            " VALUES ('held', 'held'), ('free', 'free'), ('gone', 'gone')"
+        )
+        async with open_database(empty_database, pool_size=1) as db:
+            for ticket in ("held", "gone"):
+                wish = AssignTicket(ticket_id=TicketId(ticket), engineer_id=ANA, reason="A new ticket")
+                given = await run(db, DISPATCHER, assign_ticket, wish)
+            await run(
+                db, DISPATCHER, cancel_assignment, CancelAssignment(assignment_id=given.id, reason="Closed")
+            )
+        history = "SELECT to_jsonb(a)::text FROM engineer_assignments a ORDER BY 1"
+        before = await conn.fetch(history)
+        await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1)
+        assert [line for line in await migration.report(conn) if not line.agrees] == []
+        await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 3)
+        await migrate.up(conn, sql.MIGRATIONS, to=LAST)
+        assert [line for line in await migration.report(conn) if not line.agrees] == []
+        assert await conn.fetch(history) == before
 
 
 async def column_definitions(conn):
