@@ -1,6 +1,6 @@
 """Loads the named statements of sql/queries and turns their rows into domain objects.
 
--- fragment: columns            text for the statements of this file, where they say {columns}
+-- fragment: columns            text for what follows in this file, where it says {columns}
 -- name: tickets_by_ids(ticket_ids)
 -- Why the statement is as it is.
 SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
@@ -89,10 +89,10 @@ def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
     for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         if name in found or name in fragments:
             raise SqlFileError(f"{name!r} stands twice in sql/queries/{file}.sql")
+        filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
         if kind == "fragment":
-            fragments[name] = text.strip()
+            fragments[name] = filled
         else:
-            filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
             found[name] = tuple(p.strip() for p in (params or "").split(",") if p.strip()), filled
     return found
 

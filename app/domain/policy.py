@@ -24,6 +24,7 @@ class Reading(StrEnum):
     ENGINEERS = "engineers"
     VIEWER = "viewer"
     ASSIGNMENT_EVENTS = "assignmentEvents"
+    STATISTICS = "statistics"
 
 
 class Exploring(StrEnum):

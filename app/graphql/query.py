@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 from strawberry import ID
 
 from app.domain import model, values
-from app.domain.errors import InvalidInput
 from app.domain.policy import Reading, only_of
+from app.graphql.arguments import From, To, argument, optional, period, signed_in
 from app.graphql.context import Info
-from app.graphql.faults import BadUserInput
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
+from app.graphql.statistics import Report, Statistics, StatisticsFilter, wanted_of
 from app.graphql.types import Assignment, Engineer, Ticket, Viewer, said
 from app.queries import engineers, tickets
-
-T = TypeVar("T")
 
 Search = Annotated[
     str | None, strawberry.argument(description="Part of a name or region, in any case of letters.")
@@ -128,23 +125,22 @@ class Query:
 
         return Page(found, size, after, key=lambda e: (e.name, e.id), count=count)
 
+    @strawberry.field(
+        description="What happened in a period, in figures; an engineer sees those of own assignments.",
+        graphql_type=Statistics,
+    )
+    async def statistics(
+        self,
+        info: Info,
+        from_: From,
+        to: To,
+        filter: Annotated[
+            StatisticsFilter | None, strawberry.argument(description="Which assignments.")
+        ] = None,
+    ) -> Report:
+        only = only_of(signed_in(info), Reading.STATISTICS)
+        return Report(info.context.db, wanted_of(period(from_, to), filter, only))
+
     @strawberry.field(description="Who is signed in.", graphql_type=Viewer)
     async def viewer(self, info: Info) -> model.Actor:
         return signed_in(info)
-
-
-def signed_in(info: Info) -> model.Actor:
-    """Every root begins with it. Raises Unauthenticated."""
-    return info.context.actor
-
-
-def argument(check: Callable[[str, object], T], name: str, value: object) -> T:
-    """The argument's value, checked. Raises BadUserInput."""
-    try:
-        return check(name, value)
-    except InvalidInput as refused:
-        raise BadUserInput(refused) from None
-
-
-def optional(check: Callable[[str, object], T], name: str, value: object) -> T | None:
-    return None if value is None else argument(check, name, value)

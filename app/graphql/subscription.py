@@ -14,9 +14,9 @@ from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
 from app.domain.policy import Reading, only_of
 from app.feed import Told, UnknownCursor, Wanted
+from app.graphql.arguments import argument, optional, signed_in
 from app.graphql.context import Info
 from app.graphql.faults import BadUserInput
-from app.graphql.query import argument, optional, signed_in
 from app.graphql.types import AssignmentEvent
 
 

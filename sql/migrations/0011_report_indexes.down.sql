@@ -1,0 +1,11 @@
+-- migrate: no-transaction
+-- 0011 down: the indexes go; nobody waits.
+SET search_path = baton, public;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS service_tickets_customer;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS engineer_assignments_ended;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS engineer_assignments_given;
+-- next
+RESET search_path;
