@@ -4,10 +4,15 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(p) -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
-SOURCES := app tests
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+SOURCES := app tests hatch_build.py
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
+# What the web pages are built from. Installing builds them where they are not of these sources: hatch_build.py.
+PAGES := hatch_build.py $(shell find admin-ui -name node_modules -prune -o -type f -print)
+# Node.js of the check extra, which is the same for everybody.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix admin-ui
 
-.PHONY: run test soak check fix bench clean
+.PHONY: run test check fix bench soak clean
 
 run: .venv/run
 	@$(BIN)/python -m app dev
@@ -15,11 +20,7 @@ run: .venv/run
 test: .venv/test
 	@$(BIN)/pytest
 
-# EXAMPLES=200 make soak takes minutes.
-soak: .venv/soak
-	$(BIN)/pytest -s tests/soak/fuzz.py
-
-check: .venv/check
+check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
@@ -27,28 +28,45 @@ check: .venv/check
 	$(BIN)/hadolint Dockerfile
 	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate:.*no-transaction' sql/migrations/*.sql)
 	$(SQUAWK) $$(grep -l 'migrate:.*no-transaction' sql/migrations/*.sql)
+	$(NPM) run check
 
-fix: .venv/check .venv/test
+fix: .venv/check .venv/test admin-ui/node_modules/.checks
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/python -m tests.snapshots
+	$(NPM) run fix
 
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m tests.benchmarks.migration
 
+# Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
+# under them, for SECONDS.
+soak: .venv/soak
+	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
+	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
+
 clean:
-	rm -rf .venv
+	rm -rf .venv app/static admin-ui/node_modules
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
 # Each stamp is an installation with the extras that its goals need.
-.venv/run: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/run: .venv/bin/python pyproject.toml $(PAGES)
+	$(INSTALL) '.[dev]'
 	@touch $@
 
-.venv/test .venv/soak .venv/check: .venv/%: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,$*]'
+.venv/test: .venv/bin/python pyproject.toml $(PAGES)
+	$(INSTALL) '.[dev,test]'
+	@touch $@
+
+.venv/check .venv/soak: .venv/%: .venv/bin/python pyproject.toml
+	BATON_WEB=0 $(INSTALL) '.[dev,$*]'
+	@touch $@
+
+# More than the build asks for, which then makes do with these.
+admin-ui/node_modules/.checks: admin-ui/package-lock.json | .venv/check
+	$(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@

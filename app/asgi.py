@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from app import worker
@@ -28,7 +27,8 @@ from app.graphql.schema import build_schema
 from app.graphql.socket import Socket
 from app.graphql.streams import Streams
 from app.graphql.view import View
-from app.web import auth, edge, health, request_id
+from app.metrics import Metrics
+from app.web import auth, edge, health, pages, request_id, scraping, watched
 from app.web.claims import Reading
 from app.web.jwks import Keys
 from app.web.stopping import Stopping
@@ -36,16 +36,11 @@ from app.web.stopping import Stopping
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from starlette.requests import HTTPConnection, Request
+    from starlette.requests import HTTPConnection
 
     from app.config import Settings
     from app.db.migration_files import Migration
-
-_HOME = """Baton: who holds a service ticket.
-
-GraphQL     POST /graphql
-Health      GET /livez, GET /readyz
-"""
+    from app.tracing import Tracing
 
 
 def authenticator_of(settings: Settings) -> auth.Authenticator:
@@ -88,6 +83,31 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         production=settings.production,
         allowed_hosts=settings.served_hosts,
         cors_origins=settings.cors_origins,
+        provider=provider_of(settings),
+        metrics_token=settings.metrics_token,
+        tracing=tracing_of(settings),
+    )
+
+
+def tracing_of(settings: Settings) -> Tracing | None:
+    """None, and nothing of it in memory, where no traces are wanted. Raises SettingsError."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        from app.tracing import Tracing  # noqa: PLC0415 - see above
+    except ImportError:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT must not be set without the extra: pip install 'baton[otel]'."
+        ) from None
+    return Tracing()
+
+
+def provider_of(settings: Settings) -> pages.Provider | None:
+    """Where people sign in on the web pages; None where they cannot."""
+    if not settings.auth_client_id:
+        return None
+    return pages.Provider(
+        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
     )
 
 
@@ -95,6 +115,7 @@ def create_app(
     database_url: str,
     authenticator: auth.Authenticator,
     *,
+    provider: pages.Provider | None = None,
     direct_url: str | None = None,
     pool_size: int = 10,
     time_limits: TimeLimits | None = None,
@@ -103,6 +124,8 @@ def create_app(
     production: bool = False,
     allowed_hosts: Sequence[str] = ("*",),
     cors_origins: Sequence[str] = (),
+    metrics_token: str = "",
+    tracing: Tracing | None = None,
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
 
@@ -113,9 +136,11 @@ def create_app(
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
     schema = build_schema(limits, production=production, documents=documents)
-    streams = Streams(limits.streams)
+    metrics = Metrics()
+    span = tracing.span if tracing else watched.no_span
+    streams = Streams(limits.streams, metrics)
     shared = Shared()
-    feed = Feed(direct_url or database_url)
+    feed = Feed(direct_url or database_url, metrics)
 
     def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
         return Context(
@@ -128,6 +153,8 @@ def create_app(
             idempotency_key=connection.headers.get("idempotency-key")
             if connection.scope["type"] == "http"
             else None,
+            facts=watched.facts_of(connection),
+            transport="ws" if connection.scope["type"] == "websocket" else "http",
             origin=Origin(request_id.of(connection), None if verified is None else verified.token_id),
         )
 
@@ -139,6 +166,8 @@ def create_app(
                 pool_size=pool_size,
                 limits=time_limits or TimeLimits(),
                 changed=feed.changed,
+                metrics=metrics,
+                watch=tracing.statement if tracing else None,
             ) as db,
             worker.at_work(db),
             asyncio.TaskGroup() as background,
@@ -148,6 +177,8 @@ def create_app(
             yield
             opened.clear()
             following.cancel()
+        if tracing:
+            await asyncio.to_thread(tracing.end)
 
     async def end_streams() -> None:
         feed.end()
@@ -162,23 +193,24 @@ def create_app(
             return "stopping"
         return await _schema_problem(opened[0], migrations)
 
-    async def home(_: Request) -> Response:
-        return PlainTextResponse(_HOME)
-
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
     )
-    socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins)
+    socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span)
     doors = edge.doors(allowed_hosts, cors_origins)
+    tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
     app = Starlette(
         routes=[
             Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
             WebSocketRoute("/graphql", socket, middleware=doors),
-            Route("/", home, middleware=doors),
+            # Other sites may call the API where CORS lets them, but not sign in.
+            *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),
             *health.routes(why_not_ready),
+            *scraping.routes(metrics, metrics_token, production=production),
         ],
         middleware=[
             Middleware(request_id.RequestId),
+            Middleware(watched.Watched, metrics, span),
             Middleware(edge.SafeHeaders),
             Middleware(edge.JsonRefusals),
         ],

@@ -22,6 +22,8 @@ _HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCI
 # In lower case and without a path, as browsers say it.
 _ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
+_SHORTEST_SECRET = 32  # RFC 7518, 3.2
+
 
 class SettingsError(Exception):
     """One sentence that names the setting and says what it should be."""
@@ -81,6 +83,12 @@ class Settings:
     auth_engineer_claim: str = _setting(
         "engineer_id", "The claim with an engineer's id, a UUID of the engineers table; dots lead inward."
     )
+    auth_client_id: str = _setting(
+        "", "What the identity provider knows the web pages as; without it nobody signs in on them."
+    )
+    auth_scopes: str = _setting(
+        "openid", "What the web pages ask the identity provider for, with spaces between; openid among it."
+    )
     allowed_hosts: tuple[str, ...] = _settings(
         _HOST,
         "Names that clients call the server by, such as `tickets.example.com,*.example.net`; "
@@ -97,6 +105,14 @@ class Settings:
     trusted_documents_file: str = _setting(
         "",
         "A manifest of more trusted documents than those of our own clients; see docs/trusted-documents.md.",
+    )
+    metrics_token: str = _setting(
+        "",
+        "What scrapers of /metrics send as a bearer token, 32 characters or more; without it, production has"
+        " no /metrics.",
+    )
+    otel_exporter_otlp_endpoint: str = _setting(
+        "", "Where OpenTelemetry traces go, such as http://collector:4318; none are made when unset."
     )
     data_dir: str = _setting(
         "",
@@ -195,33 +211,56 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     ):
         if url and not url.startswith(("postgresql://", "postgres://")):
             raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.metrics_token and len(settings.metrics_token) < _SHORTEST_SECRET:
+        raise SettingsError("METRICS_TOKEN must have 32 characters or more.")
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://.")
+    _check_sign_in(settings)
+    return settings
+
+
+def _check_sign_in(settings: Settings) -> None:
     if settings.production and settings.auth_dev_secret:
         raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
     if settings.auth_jwks_url and settings.auth_dev_secret:
         raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
-    if settings.auth_dev_secret and len(settings.auth_dev_secret) < 32:  # noqa: PLR2004 - RFC 7518, 3.2
+    if settings.auth_dev_secret and len(settings.auth_dev_secret) < _SHORTEST_SECRET:
         raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
-    if settings.auth_jwks_url and not _may_bring_keys(settings.auth_jwks_url, production=settings.production):
+    if settings.auth_jwks_url and not _may_be_trusted(settings.auth_jwks_url, production=settings.production):
         raise SettingsError(
             "AUTH_JWKS_URL must begin with https://; in development, http://localhost does as well."
         )
     _ = settings.role_map  # raises now rather than at the first token
-    return settings
+    if settings.auth_client_id:
+        _check_sign_in_of_pages(settings)
 
 
-def _may_bring_keys(url: str, *, production: bool) -> bool:
-    """Who can change the keys on their way signs in as anybody."""
+def _check_sign_in_of_pages(settings: Settings) -> None:
+    if not settings.has_identity_provider:
+        raise SettingsError("AUTH_CLIENT_ID must not be set without AUTH_JWKS_URL; see docs/sign-in.md.")
+    issuer = settings.auth_issuer
+    origin = "/".join(issuer.split("/")[:3])
+    if not _may_be_trusted(issuer, production=settings.production) or not _ORIGIN.fullmatch(origin):
+        raise SettingsError("AUTH_ISSUER must begin with https:// where people sign in on the web pages.")
+    if "openid" not in settings.auth_scopes.split():
+        raise SettingsError("AUTH_SCOPES must have openid among its scopes.")
+
+
+def _may_be_trusted(url: str, *, production: bool) -> bool:
+    """Who can change keys or pages on their way signs in as anybody."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         return False
     return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and not production and _is_this_machine(host))
+        parts.scheme == "https" or (parts.scheme == "http" and not production and is_this_machine(host))
     )
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether the name or address leads nowhere else."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -52,10 +52,13 @@ def _welcome(base: str, url: str, token: str) -> None:
     click.echo(f"""
 Baton is running.
 
+  Tickets   {base}/
+  GraphiQL  {base}/graphiql
   API       {base}/graphql
   Health    {base}/readyz
   Database  {url}
-  Sign in   Authorization: Bearer <token>, from: python -m app token --role dispatcher
+  Sign in   on the pages, by choosing a role; elsewhere with Authorization: Bearer <token>,
+            from: python -m app token --role dispatcher
 
 Who holds the newest tickets?
 

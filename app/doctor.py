@@ -14,7 +14,7 @@ from app.db.migration_files import read
 from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
 from app.queries import server
-from app.web import jwks
+from app.web import jwks, pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OLDEST_SERVER = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5
-_SECRET = ("secret", "url")
+_SECRET = ("secret", "token", "url")
 
 
 async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
@@ -51,6 +51,8 @@ async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
 
 
 async def _of_clients(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    there = "here" if pages.are_built() else "not part of this installation"
+    say(f"  The web pages are {there}")
     try:
         say(f"  They call this server {', '.join(settings.served_hosts)}")
         documents = documents_of(settings)
@@ -66,6 +68,8 @@ async def _of_sign_in(settings: Settings, say: Callable[[str], object]) -> Async
         if not settings.has_identity_provider:
             say("  Development tokens, from: python -m app token")
             return
+        if not settings.auth_client_id:
+            say("  AUTH_CLIENT_ID is unset: nobody signs in on the web pages")
         keys = await asyncio.to_thread(jwks.fetch, settings.auth_jwks_url)
     except SettingsError as error:
         yield str(error)

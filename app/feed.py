@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -17,6 +18,7 @@ import structlog
 from app.db.pool import Unavailable, listening, notify
 from app.domain.cursor import Cursor, beyond, up_to
 from app.domain.model import EngineerId, TicketId
+from app.metrics import Metrics
 from app.queries import events
 
 if TYPE_CHECKING:
@@ -76,9 +78,10 @@ class _Mark(NamedTuple):
 
 
 class Feed:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, metrics: Metrics | None = None) -> None:
         """`url` is of the database itself: a pooler does not pass notifications on."""
         self._url = url
+        self._metrics = metrics or Metrics()
         self._cursor: Cursor | None = None
         self._recent: deque[Told] = deque(maxlen=_KEPT)
         self._read = 0  # events since the start
@@ -86,7 +89,7 @@ class Feed:
         self._look = asyncio.Event()
         self._changed_here = False
         self._mark: _Mark | None = None
-        self._ended = False
+        self._last: int | None = None  # of `_read`, when the end came
 
     def changed(self) -> None:
         """To be called when this server has committed a change."""
@@ -94,8 +97,8 @@ class Feed:
         self._look.set()
 
     def end(self) -> None:
-        """Let every follower go, once told what has been read; they can follow another server."""
-        self._ended = True
+        """Let every follower go, once told what has been read by now; they can follow another server."""
+        self._last = self._read
         self._tell()
 
     async def run(self) -> None:
@@ -108,6 +111,7 @@ class Feed:
                 log.warning("feed_lost_its_connection", cause=repr(lost.__cause__))
             except Exception:
                 log.exception("fault")
+            self._metrics.feed_losses.inc()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def follow(
@@ -122,7 +126,8 @@ class Feed:
         if since is not None and since.upcoming > now.upcoming:
             await _refuse_unknown(db, since)
         seen, place = (now, self._read) if since is None else (since, -1)
-        while True:
+        # Not until nothing is new: others may go on changing things faster than this follower is told.
+        while self._last is None or place < self._last:
             oldest_kept = self._read - len(self._recent)
             if place < oldest_kept:
                 place, goal = self._read, await self._started()
@@ -136,8 +141,6 @@ class Feed:
                 seen |= cursor
                 if is_new and wanted.admits(event):
                     yield Told(event, seen)
-            elif self._ended:
-                return
             else:
                 await self._news.wait()
 
@@ -158,6 +161,8 @@ class Feed:
             # Read after it is known that nobody can fill the gaps any more: what was filled is visible now.
             cursor = await self._read_all(conn, cursor)
             cursor = self._cursor = cursor.seeing(((0, closed - 1),) if closed else ())
+            self._metrics.feed_gaps.set(len(cursor.unseen) - 1)
+            self._metrics.feed_looked.set_to_current_time()
             self._tell()
             # One look for what many commits bring in the meantime.
             await asyncio.sleep(_BREATH_S)
@@ -169,6 +174,7 @@ class Feed:
             found = await events.within(conn, cursor.unseen, most=_PAGE)
             for event in found:
                 cursor = cursor.seeing(((event.id, event.id),))
+                self._measure_lag(event)
                 self._recent.append(Told(event, cursor))
             self._read += len(found)
             if self._cursor is not None:
@@ -185,6 +191,10 @@ class Feed:
             return None
         closed, self._mark = self._mark.event_id, None
         return closed
+
+    def _measure_lag(self, event: AssignmentEvent) -> None:
+        if self._cursor is not None:  # what was there before the server is not late
+            self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()

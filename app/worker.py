@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db.pool import Database, Unavailable
+from app.escalation import escalate_overdue
 from app.queries import keys
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def forget_old_keys(db: Database, *, batch: int = _BATCH) -> int:
     return forgotten
 
 
-JOBS = (Job("forget_old_keys", 60, forget_old_keys),)
+JOBS = (Job("forget_old_keys", 60, forget_old_keys), Job("escalate_overdue", 10, escalate_overdue))
 
 
 @asynccontextmanager
@@ -61,7 +62,11 @@ async def _repeat(db: Database, job: Job) -> None:
         await asyncio.sleep(job.every_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
         try:
             await job.do(db)
+            outcome = "done"
         except Unavailable as error:
+            outcome = "put_off"
             log.warning("job_put_off", job=job.name, cause=repr(error.__cause__))
         except Exception:
+            outcome = "failed"
             log.exception("job_failed", job=job.name)
+        db.metrics.jobs(job.name, outcome).inc()

@@ -214,6 +214,15 @@ CREATE TABLE public.assignment_migration_state (
 
 COMMENT ON TABLE public.assignment_migration_state IS 'How far the backfill has come, and the comments that the old columns had.';
 
+CREATE TABLE public.assignment_tiers (
+    tier integer NOT NULL,
+    accept_within interval,
+    CONSTRAINT assignment_tiers_accept_within_check CHECK ((accept_within > '00:00:00'::interval)),
+    CONSTRAINT assignment_tiers_tier_check CHECK ((tier >= 1))
+);
+
+COMMENT ON COLUMN public.assignment_tiers.accept_within IS 'An assignment of the tier that nobody has accepted for so long goes to the next tier; null: it waits.';
+
 CREATE TABLE public.engineers (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     name text NOT NULL,
@@ -244,6 +253,13 @@ CREATE VIEW public.current_ticket_assignments AS
    FROM (public.engineer_assignments a
      JOIN public.engineers e ON ((e.id = a.engineer_id)))
   WHERE (a.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
+
+CREATE TABLE public.engineer_tiers (
+    tier integer NOT NULL,
+    engineer_id uuid NOT NULL
+);
+
+COMMENT ON TABLE public.engineer_tiers IS 'Whose people the engineers are: to whom a ticket may go when it is escalated by itself.';
 
 CREATE TABLE public.equipment (
     id character varying(64) NOT NULL,
@@ -324,11 +340,17 @@ ALTER TABLE ONLY public.assignment_migration
 ALTER TABLE ONLY public.assignment_migration_state
     ADD CONSTRAINT assignment_migration_state_pkey PRIMARY KEY (only_one);
 
+ALTER TABLE ONLY public.assignment_tiers
+    ADD CONSTRAINT assignment_tiers_pkey PRIMARY KEY (tier);
+
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_sequence_once UNIQUE (ticket_id, assignment_sequence);
+
+ALTER TABLE ONLY public.engineer_tiers
+    ADD CONSTRAINT engineer_tiers_pkey PRIMARY KEY (tier, engineer_id);
 
 ALTER TABLE ONLY public.engineers
     ADD CONSTRAINT engineers_pkey PRIMARY KEY (id);
@@ -360,6 +382,8 @@ CREATE UNIQUE INDEX engineer_assignments_one_active ON public.engineer_assignmen
 
 CREATE INDEX engineer_assignments_tier_active ON public.engineer_assignments USING btree (assignment_tier, ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
 
+CREATE INDEX engineer_assignments_unaccepted ON public.engineer_assignments USING btree (assignment_tier, assigned_at) WHERE ((status = 'assigned'::text) AND (origin = 'live'::text));
+
 CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
@@ -386,6 +410,12 @@ ALTER TABLE ONLY public.engineer_assignments
 
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES public.service_tickets(id);
+
+ALTER TABLE ONLY public.engineer_tiers
+    ADD CONSTRAINT engineer_tiers_engineer_id_fkey FOREIGN KEY (engineer_id) REFERENCES public.engineers(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.engineer_tiers
+    ADD CONSTRAINT engineer_tiers_tier_fkey FOREIGN KEY (tier) REFERENCES public.assignment_tiers(tier);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.assignment_events(id);

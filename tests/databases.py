@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import tempfile
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,19 +22,28 @@ from app.db.migration_files import read
 from app.db.pool import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    import pytest
+
+
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """A folder for a server of its own, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    home.chmod(0o755)  # as root, the server runs as somebody else
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
 def new_server(**settings: str) -> Iterator[str]:
     """The URL of the maintenance database of a server of its own, gone afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    home.chmod(0o755)  # as root, the server runs as somebody else
-    try:
-        with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"} | settings) as url:
-            yield url
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    settings = {"max_connections": "200"} | settings
+    with new_home() as home, EmbeddedPostgres(home, durable=False, settings=settings) as url:
+        yield url
 
 
 @asynccontextmanager
@@ -51,6 +63,34 @@ async def migrate_whole(url: str) -> None:
     """Every migration, those that wait to be asked for among them."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+@asynccontextmanager
+async def frozen(url: str) -> AsyncIterator[None]:
+    """The server and all of its processes stand still."""
+    async with connect(url) as conn:
+        pids = [row[0] for row in await conn.fetch("SELECT pid FROM pg_stat_activity")]
+        pids.append(int((await conn.fetchval("SELECT pg_read_file('postmaster.pid')")).split()[0]))
+    try:
+        _signal(signal.SIGSTOP, *pids)
+        yield
+    finally:
+        _signal(signal.SIGCONT, *pids)
+
+
+def _signal(number: int, *pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def tell_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
+    """Call `listen` with the text of each statement of the applications that are started from now on."""
+
+    async def watch(conn: Any) -> None:
+        conn.add_query_logger(lambda statement: listen(statement.query))
+
+    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
 
 
 def free_port() -> int:

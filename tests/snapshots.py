@@ -1,4 +1,4 @@
-"""The contracts that are kept as text: what clients see, what they ask, and what the database holds.
+"""The contracts that are kept as text: what clients see and ask, what pages offer, what the database holds.
 
 `python -m tests.snapshots` writes them anew; tests compare them with the code.
 """
@@ -14,6 +14,9 @@ from pathlib import Path
 from graphql import parse, print_ast, separate_operations, strip_ignored_characters
 
 from app.db.embedded import find_binaries
+from app.domain.lifecycle import ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
+from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
+from app.domain.policy import MAY
 from app.graphql.documents import MANIFESTS, name_of
 from app.graphql.schema import sdl
 from tests.databases import migrate_whole, new_server
@@ -22,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
 SCHEMA_SQL = ROOT / "sql" / "schema.sql"
 MOBILE_JSON = MANIFESTS / "mobile.json"
+RULES_JSON = ROOT / "admin-ui" / "src" / "rules.json"
 
 # What pg_dump says of itself and of its session; only the objects matter.
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)
@@ -32,6 +36,20 @@ def mobile_manifest() -> str:
     document = parse((MANIFESTS / "mobile.graphql").read_text(encoding="utf-8"))
     texts = [strip_ignored_characters(print_ast(one)) for one in separate_operations(document).values()]
     return json.dumps({f"sha256:{name_of(text)}": text for text in texts}, indent=2) + "\n"
+
+
+def rules() -> str:
+    """Who may do what from where, in the API's names: the pages offer nothing else."""
+    table = {
+        "tiers": TIER_NAMES,
+        "takesNoAssignment": [status.name for status in TicketStatus if status in TAKES_NO_ASSIGNMENT],
+        "allowedFrom": {
+            action.name: [status.name for status in AssignmentStatus if status in allowed]
+            for action, allowed in ALLOWED_FROM.items()
+        },
+        "may": {role.name: {action.name: may[action].name for action in Action} for role, may in MAY.items()},
+    }
+    return json.dumps(table, indent=2) + "\n"
 
 
 def dump(url: str) -> str:
@@ -63,4 +81,5 @@ def _migrated_dump() -> str:
 if __name__ == "__main__":
     SCHEMA_GRAPHQL.write_text(sdl(), encoding="utf-8")
     MOBILE_JSON.write_text(mobile_manifest(), encoding="utf-8")
+    RULES_JSON.write_text(rules(), encoding="utf-8")
     SCHEMA_SQL.write_text(_migrated_dump(), encoding="utf-8")

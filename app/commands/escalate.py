@@ -60,14 +60,16 @@ class EscalateTicket(Command):
     expected_sequence: int | None = given(*EXPECTED_SEQUENCE, default=None)
 
 
-def escalate_ticket(wish: EscalateTicket, locked: LockedTicket) -> Change:
+def escalate_ticket(
+    wish: EscalateTicket, locked: LockedTicket, *, kind: AssignmentType = AssignmentType.ESCALATION
+) -> Change:
     current = locked.assignment_to(wish.action)
     opened = locked.next_assignment(
         wish.next_engineer_id,
         tier=_next_tier(wish, current.assignment_tier),
         tier_name=wish.next_tier_name,
         reason=wish.reason,
-        kind=AssignmentType.ESCALATION,
+        kind=kind,
     )
     ended = replace(
         current,

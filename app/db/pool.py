@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
+from app.db.sql import name_of
+from app.metrics import Metrics
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine
 
     from asyncpg.pool import PoolConnectionProxy
 
@@ -112,18 +117,20 @@ class Database:
     limits: TimeLimits = _DEFAULT_LIMITS
     changed: Callable[[], object] = lambda: None
     """Called when a transaction that may have changed something was committed."""
+    metrics: Metrics = field(default_factory=Metrics)
     _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
     _turns: WeakValueDictionary[Hashable, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
+    _acquiring: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics.watch_pool(self.pool.get_size, self.pool.get_idle_size, lambda: self._acquiring)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Raises Unavailable, also where the block meets a fault of the database."""
-        try:
-            conn = await self.pool.acquire(timeout=self.limits.acquire_s)
-        except _NOT_CONNECTED as error:
-            raise Unavailable from error
+        conn = await self._acquired()
         try:
             yield conn
         except _LOST as error:
@@ -134,6 +141,17 @@ class Database:
             # The answer is there; a connection that cannot be given back has been dropped by the pool.
             with suppress(*_LOST):
                 await self.pool.release(conn)
+
+    async def _acquired(self) -> PoolConnectionProxy[Any]:
+        began = time.perf_counter()
+        self._acquiring += 1
+        try:
+            return await self.pool.acquire(timeout=self.limits.acquire_s)
+        except _NOT_CONNECTED as error:
+            raise Unavailable from error
+        finally:
+            self._acquiring -= 1
+            self.metrics.acquire_seconds.observe(time.perf_counter() - began)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -151,7 +169,11 @@ class Database:
             except BaseException:
                 await transaction.rollback()
                 raise
-            await _commit(conn, transaction)
+            try:
+                await _commit(conn, transaction)
+            except OutcomeUnknown:
+                self.metrics.unknown_outcomes.inc()
+                raise
 
     async def in_transaction(
         self,
@@ -196,14 +218,18 @@ class Database:
                 except asyncpg.UniqueViolationError as error:
                     if error.constraint_name not in retry_on or attempt == ATTEMPTS:
                         raise
+                    cause: BaseException | None = error
                 except _TAKE_TURNS_AGAIN as error:
                     if attempt == ATTEMPTS:
                         raise Unavailable from error
+                    cause = error
                 except asyncpg.LockNotAvailableError as error:
                     raise Unavailable from error
                 except Unavailable as error:
                     if attempt == ATTEMPTS or not _may_be_tried_again(error):
                         raise
+                    cause = error.__cause__
+                self.metrics.retries(type(cause).__name__).inc()
                 # Rivals that met once should not meet again at the same moment.
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
         raise AssertionError
@@ -211,11 +237,14 @@ class Database:
     @asynccontextmanager
     async def _taking_turns(self, turn: Hashable | None) -> AsyncIterator[None]:
         lock = asyncio.Lock() if turn is None else self._turns.setdefault(turn, asyncio.Lock())
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self.limits.lock_s):
                 await lock.acquire()
         except TimeoutError as error:
             raise Unavailable from error
+        finally:
+            self.metrics.turn_seconds.observe(time.perf_counter() - began)
         try:
             yield
         finally:
@@ -255,6 +284,48 @@ async def _commit(conn: Connection, transaction: asyncpg.transaction.Transaction
         raise OutcomeUnknown from asyncpg.PostgresWarning(warnings[0])
 
 
+def _timed(metrics: Metrics, watch: Callable[[str, float], object] | None) -> type[asyncpg.Connection[Any]]:
+    """A connection that measures its statements, at a fraction of what the driver's query loggers cost."""
+
+    @lru_cache(maxsize=1000)  # texts vary by the columns that they leave out
+    def name_and_observer(text: str) -> tuple[str, Callable[[float], None]]:
+        name = name_of(text)
+        return name, metrics.statement_seconds(name).observe
+
+    async def timed(text: str, answer: Awaitable[T]) -> T:
+        began = time.perf_counter()
+        try:
+            return await answer
+        finally:
+            took_s = time.perf_counter() - began
+            name, observe = name_and_observer(text)
+            observe(took_s)
+            if watch is not None:
+                watch(name, took_s)
+
+    class Timed(asyncpg.Connection):
+        __slots__ = ()
+
+        def fetch(  # type: ignore[override]
+            self, query: str, *args: object, timeout: float | None = None
+        ) -> Coroutine[Any, Any, Any]:
+            return timed(query, super().fetch(query, *args, timeout=timeout))
+
+        def fetchrow(  # type: ignore[override]
+            self, query: str, *args: object, timeout: float | None = None
+        ) -> Coroutine[Any, Any, Any]:
+            return timed(query, super().fetchrow(query, *args, timeout=timeout))
+
+        def execute(
+            self, query: str, *args: object, timeout: float | None = None
+        ) -> Coroutine[Any, Any, Any]:
+            answer = super().execute(query, *args, timeout=timeout)
+            # What the driver says for itself, as it takes a connection back, is no statement of ours.
+            return answer if query == self.get_reset_query() else timed(query, answer)
+
+    return Timed
+
+
 @asynccontextmanager
 async def open_database(
     url: str,
@@ -262,8 +333,14 @@ async def open_database(
     pool_size: int,
     limits: TimeLimits = _DEFAULT_LIMITS,
     changed: Callable[[], object] = lambda: None,
+    metrics: Metrics | None = None,
+    watch: Callable[[str, float], object] | None = None,
 ) -> AsyncIterator[Database]:
-    """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start."""
+    """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start.
+
+    `watch` is told of each statement at its end: its name, and the seconds that it took.
+    """
+    metrics = metrics or Metrics()
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -273,10 +350,11 @@ async def open_database(
             # The server's own limit comes first, as long as there is a server to keep it.
             command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
             server_settings=limits.session,
+            connection_class=_timed(metrics, watch),
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error
-    db = Database(pool, limits, changed)
+    db = Database(pool, limits, changed, metrics)
     try:
         yield db
     finally:

@@ -30,6 +30,8 @@ MIGRATIONS = ROOT / "migrations"
 
 _PART = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]*)\))?$", re.MULTILINE)
 
+_OF_TRANSACTIONS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
+
 R = TypeVar("R")
 
 
@@ -75,9 +77,16 @@ def load(file: str, name: str, row: type[R]) -> Query[R]:
         params, text = statements(file)[name]
     except KeyError:
         raise SqlFileError(f"there is no statement {name!r} in sql/queries/{file}.sql") from None
-    query = Query(f"{file}.{name}", params, text, row, _reader(row))
+    query = Query(f"{file}.{name}", params, f"/* {file}.{name} */\n{text}", row, _reader(row))
     LOADED.append(query)
     return query
+
+
+def name_of(text: str) -> str:
+    """The name that a loaded statement has before its text, also for who looks at it in the database."""
+    if text.startswith("/* "):
+        return text[3 : text.index(" */")]
+    return text.rstrip(";").lower() if text in _OF_TRANSACTIONS else "other"
 
 
 @cache

@@ -17,6 +17,7 @@ from app.feed import Feed
 from app.graphql.fan_out import Shared
 from app.graphql.faults import Unauthenticated
 from app.graphql.loaders import Loaders
+from app.graphql.observation import Observation
 from app.web.auth import Verified
 
 NewContext: TypeAlias = "Callable[[HTTPConnection, Verified | None], Context]"
@@ -34,12 +35,17 @@ class Context:
     idempotency_key: str | None = None
     """Of the header, for the one mutation that the request then has."""
     origin: Origin = UNKNOWN_ORIGIN
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What will be told to the log."""
+    transport: str = "http"
     words: tuple[Any, ...] = ()
     """Text, name of the operation, variables."""
     _asked: frozenset[str] = frozenset()
     loaders: Loaders = field(init=False)
+    observation: Observation = field(init=False)
 
     def __post_init__(self) -> None:
+        self.observation = Observation(self.db.metrics, self.facts, self.transport)
         self._begin_to_load()
 
     def begin(self, fields: Iterable[str], *words: object) -> None:

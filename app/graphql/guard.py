@@ -49,6 +49,7 @@ class Guard:
             MaybeNullValidationRule,
             OneOfInputValidationRule,
         ]
+        self._trusted = frozenset(documents.texts.values())
         self._shapes = Shapes(schema)
         self._buckets = Buckets(limits)
 
@@ -62,7 +63,11 @@ class Guard:
         if text is None:
             return
         document = self._parse(text)
-        cost, asked = self._measure(document, operation)
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        runs = _that_runs(operations, operation.operation_name)
+        if runs is not None:
+            operation.context.observation.is_of(runs, trusted=text in self._trusted)
+        cost, asked = self._measure(document, operations, runs, operation)
         operation.graphql_document = document
         self._charge(operation, cost)
         operation.context.begin(asked, text, operation.operation_name, operation.variables)
@@ -92,13 +97,14 @@ class Guard:
                 raise TooLarge("tokens", limits.tokens) from None
             raise
 
-    def _measure(self, document: DocumentNode, operation: ExecutionContext) -> tuple[int, set[str]]:
+    def _measure(
+        self,
+        document: DocumentNode,
+        operations: list[OperationDefinitionNode],
+        runs: OperationDefinitionNode | None,
+        operation: ExecutionContext,
+    ) -> tuple[int, set[str]]:
         """What the operation that will run costs, and the names of all fields of the document."""
-        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-        name = operation.operation_name
-        if name is None and len(operations) > 1:
-            raise GraphQLError("The document has several operations; say which by operationName.")
-        runs = next((o for o in operations if not name or (o.name and o.name.value == name)), None)
         pages = pages_of(runs, operation.variables or {}) if runs else {}
         ruler = Ruler(document, self._shapes, pages, assumed_list=self._limits.assumed_list)
         whole = Size()
@@ -141,6 +147,13 @@ class Guard:
         }
         if account.wait_s:
             raise RateLimited(account.wait_s)
+
+
+def _that_runs(operations: list[OperationDefinitionNode], name: str | None) -> OperationDefinitionNode | None:
+    """None when there is none of this name. Raises GraphQLError."""
+    if name is None and len(operations) > 1:
+        raise GraphQLError("The document has several operations; say which by operationName.")
+    return next((o for o in operations if not name or (o.name and o.name.value == name)), None)
 
 
 def bounded_overlaps(most: int) -> type[OverlappingFieldsCanBeMergedRule]:

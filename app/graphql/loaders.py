@@ -76,25 +76,30 @@ class Loaders:
 
     @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
-        return self._at_most_one(partial(tickets.by_ids, only_of=self._only_of), key=lambda ticket: ticket.id)
+        return self._at_most_one(
+            "ticket", partial(tickets.by_ids, only_of=self._only_of), key=lambda ticket: ticket.id
+        )
 
     @cached_property
     def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
         return self._at_most_one(
-            partial(assignments.by_ids, only_of=self._only_of), key=lambda assignment: assignment.id
+            "assignment",
+            partial(assignments.by_ids, only_of=self._only_of),
+            key=lambda assignment: assignment.id,
         )
 
     @cached_property
     def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
-        return self._at_most_one(engineers.by_ids, key=lambda engineer: engineer.id)
+        return self._at_most_one("engineer", engineers.by_ids, key=lambda engineer: engineer.id)
 
     @cached_property
     def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
-        return self._at_most_one(equipment.by_ids, key=lambda item: item.id)
+        return self._at_most_one("equipment", equipment.by_ids, key=lambda item: item.id)
 
     @cached_property
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
         return self._at_most_one(
+            "current_assignment",
             partial(assignments.current_of_tickets, leave_out=self._leave_out),
             key=lambda assignment: assignment.ticket_id,
         )
@@ -102,23 +107,32 @@ class Loaders:
     @cached_property
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
         return self._many(
+            "assignment_history",
             partial(assignments.history_of_tickets, leave_out=self._leave_out),
             key=lambda assignment: assignment.ticket_id,
         )
 
     @cached_property
     def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:
-        return self._at_most_one(assignments.count_active_of_engineers, key=lambda count: count.engineer_id)
+        return self._at_most_one(
+            "active_assignments", assignments.count_active_of_engineers, key=lambda count: count.engineer_id
+        )
 
     @cached_property
     def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
-        return self._of_engineers(partial(assignments.newest_of_engineers, only_of=self._only_of))
+        return self._of_engineers(
+            "engineer_page", partial(assignments.newest_of_engineers, only_of=self._only_of)
+        )
 
     @cached_property
     def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
-        return self._of_engineers(partial(assignments.count_of_engineers, only_of=self._only_of))
+        return self._of_engineers(
+            "engineer_total", partial(assignments.count_of_engineers, only_of=self._only_of)
+        )
 
-    def _of_engineers(self, fetch: Callable[..., Awaitable[list[Any]]]) -> DataLoader[Any, list[Any]]:
+    def _of_engineers(
+        self, name: str, fetch: Callable[..., Awaitable[list[Any]]]
+    ) -> DataLoader[Any, list[Any]]:
         """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
 
         Engineers whose arguments are equal share a statement.
@@ -135,10 +149,10 @@ class Loaders:
                         found[row.engineer_id, *same].append(row)
             return [found[key] for key in keys]
 
-        return self._loader(batch)
+        return self._loader(name, batch)
 
     def _many(
-        self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
+        self, name: str, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
     ) -> DataLoader[K, list[V]]:
         """`fetch` takes keys and returns rows in any order of keys; a batch holds one connection."""
 
@@ -149,25 +163,26 @@ class Loaders:
                     found[key(row)].append(row)
             return [found[k] for k in keys]
 
-        return self._loader(batch)
+        return self._loader(name, batch)
 
     def _at_most_one(
-        self, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
+        self, name: str, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
     ) -> DataLoader[K, V | None]:
         async def batch(keys: list[K]) -> list[V | None]:
             async with self._db.connection() as conn:
                 found = {key(row): row for row in await fetch(conn, keys)}
             return [found.get(k) for k in keys]
 
-        return self._loader(batch)
+        return self._loader(name, batch)
 
-    def _loader(self, batch: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
+    def _loader(self, name: str, batch: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
         async def owned(keys: list[K]) -> list[V]:
             if self._ended:
                 raise asyncio.CancelledError
             task = asyncio.current_task()
             assert task is not None  # noqa: S101 - DataLoader makes one for each batch
             self._batches.add(task)
+            self._db.metrics.loader_keys(name).observe(len(keys))
             try:
                 return await batch(keys)
             finally:

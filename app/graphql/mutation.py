@@ -40,6 +40,7 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
                 info.context.db, actor, decide, wish, idempotency_key=key, origin=info.context.origin
             )
         except DomainError as refused:
+            info.context.observation.refused(info.field_name, refused)
             return as_data(refused)
         finally:
             info.context.forget()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from strawberry.types import ExecutionContext
     from strawberry.types.execution import ExecutionResult
 
+    from app.graphql.observation import Observation
+
 
 class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
@@ -48,24 +50,33 @@ class Schema(strawberry.Schema):
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         result = await super().execute(*args, **kwargs)
-        self._show(result)
+        observation = kwargs["context_value"].observation
+        self._show(result, observation)
+        observation.end()
         return result
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
-        return self._shown(await super().stream(*args, **kwargs))
+        results = await super().stream(*args, **kwargs)
+        return self._shown(results, kwargs["context_value"].observation)
 
-    async def _shown(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[ExecutionResult, None]:
-        async with aclosing(results):
-            async for result in results:
-                self._show(result)
-                yield result
-                if result.data is None:
-                    # An event that cannot be told whole must not be passed over: the client asks again.
-                    return
+    async def _shown(
+        self, results: AsyncGenerator[Any, None], observation: Observation
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    self._show(result, observation)
+                    yield result
+                    if result.data is None:
+                        # An event that cannot be told whole must not be passed over: the client asks again.
+                        return
+        finally:
+            observation.end()
 
-    def _show(self, result: ExecutionResult) -> None:
+    def _show(self, result: ExecutionResult, observation: Observation) -> None:
         if result.errors is not None:
             result.errors = shown(result.errors, most=self._limits.errors, suggest=not self._production)
+            observation.saw(result.errors)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner

@@ -18,18 +18,20 @@ from app.graphql.streams import TooManyStreams
 from app.web.auth import LEEWAY_S, InvalidToken, bearer
 from app.web.jwks import KeysUnavailable
 from app.web.refusals import errors_body
+from app.web.watched import no_span
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.types import Receive, Scope, Send
 
-    from app.graphql.context import NewContext
+    from app.graphql.context import Context, NewContext
     from app.graphql.limits import Limits
     from app.graphql.request import Parameters
     from app.graphql.schema import Schema
     from app.graphql.streams import Streams
     from app.web.auth import Authenticator, Verified
+    from app.web.watched import Span
 
 log = structlog.get_logger()
 
@@ -62,6 +64,7 @@ class Socket:
         streams: Streams,
         *,
         origins: Collection[str] = (),
+        span: Span = no_span,
     ) -> None:
         self._schema = schema
         self._authenticator = authenticator
@@ -69,6 +72,7 @@ class Socket:
         self._limits = limits
         self._streams = streams
         self._origins = origins
+        self._span = span
         self._connections: dict[_Connection, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +85,7 @@ class Socket:
             await socket.accept()
             await socket.close(4406, f"The subprotocol must be {PROTOCOL}")
             return
-        connection = _Connection(socket, self._schema, self._new_context, self._limits)
+        connection = _Connection(socket, self._schema, self._new_context, self._limits, self._span)
         self._connections[connection] = cast("asyncio.Task[Any]", asyncio.current_task())
         try:
             await socket.accept(subprotocol=PROTOCOL)
@@ -117,7 +121,7 @@ class Socket:
             raise _Close(4408, "Connection initialisation timeout") from None
         subject = connection.sign_in(verified)
         try:
-            with self._streams.one_more(subject):
+            with self._streams.one_more(subject, "ws"):
                 await connection.acknowledge()
                 await connection.serve(None if verified is None else verified.seconds_left + LEEWAY_S)
         except TooManyStreams:
@@ -137,7 +141,10 @@ class Socket:
 
 
 class _Connection:
-    def __init__(self, socket: WebSocket, schema: Schema, new_context: NewContext, limits: Limits) -> None:
+    def __init__(
+        self, socket: WebSocket, schema: Schema, new_context: NewContext, limits: Limits, span: Span
+    ) -> None:
+        self._span = span
         self._socket = socket
         self._schema = schema
         self._new_context = new_context
@@ -177,7 +184,8 @@ class _Connection:
         except TimeoutError:
             if not self._deaf:
                 raise _Close(4403, "The token has expired") from None
-        while self._operations:
+        # Once: one whose client has left ends, but stays among them.
+        if self._operations:
             await asyncio.wait(self._operations.values())
         raise _Close(1012, "The server stops; connect again")
 
@@ -227,27 +235,32 @@ class _Connection:
         self._operations[name] = asyncio.create_task(self._operate(name, asked))
 
     async def _operate(self, name: str, asked: Parameters) -> None:
+        context = self._new_context(self._socket, self._verified)
         try:
-            results = await self._schema.stream(
-                asked.query,
-                variable_values=asked.variables,
-                context_value=self._new_context(self._socket, self._verified),
-                operation_name=asked.operation_name,
-                operation_extensions=asked.extensions,
-            )
-            async with aclosing(results):
-                async for result in results:
-                    body = result_body(result)
-                    if "data" not in body:
-                        await self._end(name, type="error", payload=body["errors"])
-                        return
-                    await self._send(id=name, type="next", payload=body)
-            await self._end(name, type="complete")
+            with self._span(context.facts, []):
+                await self._answer(name, asked, context)
         except WebSocketDisconnect:
             pass
         except Exception:
             log.exception("fault")
             await self._socket.close(1011)
+
+    async def _answer(self, name: str, asked: Parameters, context: Context) -> None:
+        results = await self._schema.stream(
+            asked.query,
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation_name,
+            operation_extensions=asked.extensions,
+        )
+        async with aclosing(results):
+            async for result in results:
+                body = result_body(result)
+                if "data" not in body:
+                    await self._end(name, type="error", payload=body["errors"])
+                    return
+                await self._send(id=name, type="next", payload=body)
+        await self._end(name, type="complete")
 
     async def _end(self, name: str, **message: object) -> None:
         """The client may use the name again as soon as it hears the end."""

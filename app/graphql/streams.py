@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.metrics import Metrics
+
 
 class TooManyStreams(Exception):
     """The subject has as many open as it may."""
@@ -17,18 +19,20 @@ class TooManyStreams(Exception):
 class Streams:
     """In the memory of one process: each server process counts its own."""
 
-    def __init__(self, most_of_subject: int) -> None:
+    def __init__(self, most_of_subject: int, metrics: Metrics) -> None:
         self._most = most_of_subject
+        self._metrics = metrics
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def one_more(self, subject: str) -> Iterator[None]:
+    def one_more(self, subject: str, transport: str) -> Iterator[None]:
         """Raises TooManyStreams."""
         if self._open[subject] >= self._most:
             raise TooManyStreams
         self._open[subject] += 1
         try:
-            yield
+            with self._metrics.streams(transport).track_inprogress():
+                yield
         finally:
             self._open[subject] -= 1
             if not self._open[subject]:

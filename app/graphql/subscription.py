@@ -47,9 +47,10 @@ class Subscription:
         )
         since = None if after_cursor is None else argument(_cursor, "afterCursor", after_cursor)
         try:
-            async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
-                async for each in told:
-                    yield each
+            with info.context.db.metrics.followers.track_inprogress():
+                async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
+                    async for each in told:
+                        yield each
         except UnknownCursor:
             raise BadUserInput(_not_a_cursor("afterCursor")) from None
 

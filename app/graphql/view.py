@@ -94,7 +94,7 @@ class View:
                 if not streams:
                     return _answered(media_type, errors_body("BAD_USER_INPUT", _STREAMED))
         try:
-            until_sent.enter_context(self._streams.one_more(context.subject))
+            until_sent.enter_context(self._streams.one_more(context.subject, "sse"))
         except TooManyStreams:
             raise NotServed(429, "TOO_MANY_STREAMS", "You have too many streams open; close one.") from None
         written = event_stream.written(await self._stream(request, asked, context))
@@ -122,6 +122,7 @@ class View:
     async def _stream(
         self, request: Request, asked: Parameters, context: Context
     ) -> AsyncGenerator[ExecutionResult, None]:
+        context.observation.transport = "sse"
         return await self._schema.stream(
             asked.query,
             variable_values=asked.variables,

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = "tuple[Any, ...]"
 
-_CHUNK = 1_000
+# The transaction is idle while a chunk is made up, and the database ends one that is idle for seconds.
+_CHUNK = 250
 """Tickets that are made and copied at a time, so that memory does not grow with their number."""
 _PAST = timedelta(days=90)
 _PRIORITIES = {

@@ -71,8 +71,9 @@ class JsonRefusals:
 
 
 def _is_plain_refusal(start: Message) -> bool:
-    content_type = Headers(raw=start["headers"]).get("Content-Type", "")
-    return start["status"] >= _SMALLEST_REFUSAL and content_type.startswith("text/plain")
+    if start["status"] < _SMALLEST_REFUSAL:
+        return False
+    return Headers(raw=start["headers"]).get("Content-Type", "").startswith("text/plain")
 
 
 def _as_json(start: Message, text: str) -> Response:

@@ -42,6 +42,7 @@ def config(
         ws_max_size=MAX_MESSAGE_BYTES,
         # A compressed message of 256 KiB may be one of 250 MiB, and each connection keeps two windows.
         ws_per_message_deflate=False,
+        log_config=None,  # as everything else: app/telemetry.py
         log_level=log_level,
         server_header=False,
         timeout_graceful_shutdown=LONGEST_ANSWER_S,

@@ -56,6 +56,9 @@ class Faulty(asyncpg.Connection):
             admin = await asyncpg.connect(**self.target)
             await admin.execute("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
             await admin.close()
+        elif fault.when == "it is cancelled":
+            # The step has been sent when this is noticed, and its answer has not come.
+            asyncio.current_task().cancel()
         answer = await doing
         if fault.when == "the answer is lost":
             self.terminate()
@@ -134,6 +137,7 @@ async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, worl
         with pytest.raises(OutcomeUnknown):
             await run(db, DISPATCHER, assign_ticket, wish)
         assert fault.times == 999
+        assert b"baton_transaction_unknown_outcomes_total 1.0" in db.metrics.text()
     assert len(await world.history(ticket)) == 1
 
 
@@ -149,6 +153,16 @@ async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, 
         fault.go_on.set()
         await db.finish()
         assert len(await world.history(escalation.ticket_id)) == 2
+    await is_made_once(world, escalation)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+async def test_a_change_that_is_cancelled_itself_at_any_step(world, shared_url, escalation, step):
+    """As it is when the process ends: nobody shields it any more."""
+    async with faulty(shared_url, Fault(step, "it is cancelled")) as db:
+        with pytest.raises(asyncio.CancelledError):
+            await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
+    assert step == COMMIT or len(await world.history(escalation.ticket_id)) == 1
     await is_made_once(world, escalation)
 
 

@@ -48,7 +48,11 @@ def test_settings_of_sign_in_are_told_and_no_others():
 
 def test_defaults_are_told():
     told = re.findall(r"^\| `(\w+)` \|.*\| `(.+)` \|$", SIGN_IN, re.MULTILINE)
-    assert dict(told) == {"AUTH_ROLE_CLAIM": "roles", "AUTH_ENGINEER_CLAIM": "engineer_id"}
+    assert dict(told) == {
+        "AUTH_ROLE_CLAIM": "roles",
+        "AUTH_ENGINEER_CLAIM": "engineer_id",
+        "AUTH_SCOPES": "openid",
+    }
     assert {name: SETTINGS[name] for name, _ in told} == dict(told)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import asyncpg
 import httpx
@@ -19,7 +17,7 @@ from app.db.pool import OutcomeUnknown, TimeLimits, Unavailable, connect, open_d
 from app.domain.model import Role
 from app.graphql.limits import Limits
 from app.queries import assignments
-from tests.databases import migrate_whole, new_database, new_server
+from tests.databases import frozen, migrate_whole, new_database, new_server
 from tests.make import DISPATCHER, Make
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
@@ -38,25 +36,6 @@ async def own_url(own_server):
     async with new_database(own_server) as url:
         await migrate_whole(url)
         yield url
-
-
-@asynccontextmanager
-async def frozen(url):
-    """The server and all of its processes stand still."""
-    async with connect(url) as conn:
-        pids = [row[0] for row in await conn.fetch("SELECT pid FROM pg_stat_activity")]
-        pids.append(int((await conn.fetchval("SELECT pg_read_file('postmaster.pid')")).split()[0]))
-    try:
-        _signal(signal.SIGSTOP, *pids)
-        yield
-    finally:
-        _signal(signal.SIGCONT, *pids)
-
-
-def _signal(number, *pids):
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 ASSIGN = """

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from app import config
+from app.asgi import provider_of
 from app.db import sql
 from app.db.pool import connect
 from app.domain.model import Role
+from app.web.pages import Provider
 
 CHECKOUT = Path(__file__).parents[2]
 OURS = {f.name.upper() for f in fields(config.Settings)}
@@ -24,6 +26,7 @@ PROVIDER = {
     "AUTH_ISSUER": "https://idp.example",
     "AUTH_AUDIENCE": "https://baton.example/api",
 }
+PAGES = PROVIDER | {"AUTH_CLIENT_ID": "baton-pages"}
 PRODUCTION = {"APP_ENV": "production", "DATABASE_URL": NOWHERE}
 
 
@@ -79,6 +82,11 @@ def test_the_schema_on_file_is_the_schema_of_the_code():
         ({"AUTH_ROLE_MAP": "dispatcher"}, ["AUTH_ROLE_MAP", "dispatch=dispatcher", "auditor"]),
         ({"AUTH_ROLE_MAP": "a=chief"}, ["AUTH_ROLE_MAP"]),
         ({"AUTH_ROLE_MAP": "a=admin,,b=auditor"}, ["AUTH_ROLE_MAP"]),
+        ({"AUTH_CLIENT_ID": "pages"}, ["AUTH_CLIENT_ID", "AUTH_JWKS_URL"]),
+        (PAGES | {"AUTH_ISSUER": "idp.example"}, ["AUTH_ISSUER", "https://"]),
+        (PAGES | {"AUTH_ISSUER": "http://idp.example"}, ["AUTH_ISSUER", "https://"]),
+        (PAGES | {"AUTH_ISSUER": "https://idp.example; script-src *"}, ["AUTH_ISSUER", "https://"]),
+        (PAGES | {"AUTH_SCOPES": "profile"}, ["AUTH_SCOPES", "openid"]),
     ],
     ids=str,
 )
@@ -92,6 +100,14 @@ def test_a_wrong_setting_is_named(settings, words):
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080"])
 def test_development_may_ask_a_provider_on_this_machine(host):
     assert config.load({"AUTH_JWKS_URL": f"http://{host}/keys"}).auth_jwks_url
+
+
+def test_the_pages_sign_people_in_where_they_have_a_client_id():
+    assert provider_of(config.load(PROVIDER)) is None
+    told = config.load(PAGES | {"AUTH_ISSUER": "https://idp.example/realms/field"})
+    assert provider_of(told) == Provider(
+        "https://idp.example/realms/field", "baton-pages", "openid", PROVIDER["AUTH_AUDIENCE"]
+    )
 
 
 def test_the_providers_roles_become_ours():
@@ -197,6 +213,7 @@ def test_demo_data_goes_into_an_empty_database_only(fresh_url):
 
 def test_the_doctor_says_what_is_missing():
     said = run("doctor")
+    assert "The web pages are " in said.out
     assert said.code == 1
     assert "!! DATABASE_URL is unset" in said.out
 

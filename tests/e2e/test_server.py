@@ -300,7 +300,7 @@ def test_it_tells_what_it_is_and_that_it_is_well(running):
     with httpx.Client(base_url=running.url) as client:
         assert client.get("/livez").text == "ok\n"
         assert client.get("/readyz").json() == {"ready": True, "reason": None}
-        assert "/graphql" in client.get("/").text
+        assert "<title>" in client.get("/").text
         assert client.get("/nothing").status_code == 404
 
 

@@ -109,6 +109,28 @@ async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fre
             assert [row["status"] for row in statuses] == ["accepted"]
 
 
+async def test_who_leaves_while_it_stops_is_not_waited_for(fresh_url, fresh_db):
+    held = await Make(fresh_db).assigned()
+    async with server(fresh_url, SHUTDOWN_DRAIN_S="1") as (process, port):
+        await until(port, "/readyz", 200)
+        async with connect(fresh_url) as conn, talking(port) as talk:
+            lock = conn.transaction()
+            await lock.start()
+            await conn.execute(LOCK, [held.ticket_id])
+            await talk.say(subscribe("change", ACCEPT, i={"assignmentId": str(held.id)}))
+            await waiting_for_locks(conn, 1)
+            await talk.say(subscribe("events", FOLLOW))
+            process.send_signal(signal.SIGTERM)
+            assert await talk.hear() == {"id": "events", "type": "complete"}
+            talk.socket.transport.abort()
+            await lock.rollback()
+        async with asyncio.timeout(PATIENCE_S * 3):
+            _, said = await process.communicate()
+        assert process.returncode == 0
+        # Which is what is said of what did not end by itself.
+        assert b"exceeded" not in said
+
+
 async def accept_over_http(served: Served, held: Any) -> Any:
     async with httpx.AsyncClient(headers=as_dispatcher(), timeout=PATIENCE_S) as client:
         given = {"query": ACCEPT, "variables": {"i": {"assignmentId": str(held.id)}}}

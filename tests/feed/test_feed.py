@@ -337,3 +337,18 @@ async def test_a_cursor_that_the_database_has_not_reached_is_refused(feed, db, h
     async with aclosing(feed.follow(db, ALL, Cursor.after_all_to(10**6))) as told:
         with pytest.raises(UnknownCursor):
             await anext(told)
+
+
+async def test_at_the_end_all_are_told_what_was_read_and_wait_for_nothing_newer(feed, db, tell):
+    await caught_up(feed, db)
+    told = feed.follow(db, ALL)
+    first = asyncio.ensure_future(anext(told))
+    await asyncio.sleep(0)  # it listens from here on
+    await tell("first")
+    await first
+    await tell("before the end")
+    await caught_up(feed, db)
+    feed.end()
+    await tell("after the end")
+    await caught_up(feed, db)
+    assert [each.event.actor async for each in told] == ["before the end"]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from app import config, doctor
 from app.graphql.limits import Limits
 from app.graphql.pages import MAX_PAGE
+from tests.databases import tell_statements
 
 LIMITS = Limits()
 DOCS = Path(__file__).parents[2] / "docs" / "limits.md"
@@ -79,10 +78,7 @@ def sent(monkeypatch) -> list[str]:
     """The statements that the application has sent; ask for it before the client."""
     statements: list[str] = []
 
-    async def watch(conn: Any) -> None:
-        conn.add_query_logger(lambda logged: statements.append(logged.query))
-
-    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
+    tell_statements(monkeypatch, statements.append)
     return statements
 
 

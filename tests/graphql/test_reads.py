@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from graphql import get_named_type, is_leaf_type, is_object_type
 from hypothesis import HealthCheck, example, given, settings
@@ -33,6 +31,7 @@ from app.domain.model import (
     TicketStatus,
 )
 from app.graphql.schema import schema
+from tests.databases import tell_statements
 from tests.make import DISPATCHER
 
 if TYPE_CHECKING:
@@ -40,12 +39,6 @@ if TYPE_CHECKING:
     from tests.make import Make
 
 
-def after_columns(text: str) -> str:
-    """What tells a statement from others, whichever columns it leaves out."""
-    return text.partition("\nFROM ")[2]
-
-
-NAME_OF = {after_columns(query.text): query.name for query in sql.LOADED if after_columns(query.text)}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOTHING = str(UUID(int=0))
 
@@ -55,16 +48,13 @@ def statements(monkeypatch) -> list[str]:
     """The names of the statements that the application has sent; ask for it before the client."""
     sent: list[str] = []
 
-    async def watch(conn: Any) -> None:
-        conn.add_query_logger(lambda logged: sent.append(NAME_OF.get(after_columns(logged.query), "")))
-
-    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
+    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
     return sent
 
 
 def asked(sent: list[str]) -> list[str]:
     """What was sent since the last look, without what the driver says for itself."""
-    seen = sorted(filter(None, sent))
+    seen = sorted(name for name in sent if name != "other")
     sent.clear()
     return seen
 

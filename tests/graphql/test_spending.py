@@ -108,7 +108,7 @@ def test_no_more_subjects_are_remembered_than_may_be():
 )
 async def test_a_read_that_takes_too_long_is_cut_short(serve, make, shared_url, locked, query):
     await make.assigned()
-    api = await serve(read_timeout_s=0.2)
+    api = await serve(read_timeout_s=1.5)
     async with connect(shared_url) as conn, conn.transaction():
         await conn.execute(f"LOCK TABLE {locked}")
         for _ in range(5):  # more than there are connections: each comes back

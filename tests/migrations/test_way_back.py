@@ -88,3 +88,19 @@ async def test_what_the_old_application_did_meanwhile_joins_the_history(empty_da
         [(1, "escalated", 1), (2, "completed", 2), (3, "rejected", 1)],
     ]
     assert [line for line in report if not line.agrees] == []
+
+
+async def test_limits_of_tiers_and_whose_people_the_engineers_are_come_back(empty_database):
+    async with connect(empty_database) as conn:
+        await fill(conn, ALIKE)
+        await migrate.up(conn, sql.MIGRATIONS)
+        gone = await conn.fetchval("INSERT INTO engineers (name) VALUES ('Cy Cole') RETURNING id")
+        await conn.execute("UPDATE assignment_tiers SET accept_within = '30 minutes' WHERE tier = 2")
+        await conn.executemany("INSERT INTO engineer_tiers VALUES (2, $1)", [(ANA,), (gone,)])
+        await migrate.down(conn, sql.MIGRATIONS, to=0)
+        await conn.execute("DELETE FROM engineers WHERE id = $1", gone)
+        await migrate.up(conn, sql.MIGRATIONS)
+        assert await conn.fetchval("SELECT tier FROM assignment_tiers WHERE accept_within IS NOT NULL") == 2
+        assert [tuple(row) for row in await conn.fetch("SELECT tier, engineer_id FROM engineer_tiers")] == [
+            (2, ANA)
+        ]

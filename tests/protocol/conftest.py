@@ -45,8 +45,8 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Any, **protocols: Any) -> AsyncIterator[Served]:
-    server = uvicorn.Server(config(app, "127.0.0.1", 0, log_level="critical", **protocols))
+async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator[Served]:
+    server = uvicorn.Server(config(app, "127.0.0.1", port, log_level="critical", **protocols))
     running = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
     while not server.started:
         assert not running.done()

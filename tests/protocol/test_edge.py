@@ -45,7 +45,7 @@ async def test_every_answer_has_the_headers_of_safety(client):
         (await client.post("/graphql", content=b"null"), 415),
         (await client.put("/graphql"), 405),
         (await client.post("/graphql", json=TYPENAME, headers=wrong), 401),
-        (await client.get("/"), 200),
+        (await client.get("/ui-config.json"), 200),
         (await client.get("/livez"), 200),
         (await client.get("/nothing"), 404),
     ):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -20,6 +18,7 @@ from app.graphql.limits import Limits
 from app.web.auth import DevelopmentTokens
 from app.web.jwks import KeysUnavailable
 from tests.conftest import SECRET
+from tests.databases import tell_statements
 from tests.make import DISPATCHER
 from tests.protocol.conftest import serving
 from tests.protocol.talk import Talk, as_dispatcher, subscribe, talking
@@ -405,10 +404,7 @@ async def test_an_event_is_read_once_for_all_who_ask_in_the_same_words(monkeypat
     held = await make.assigned()
     sent: list[str] = []
 
-    async def watch(conn: Any) -> None:
-        conn.add_query_logger(lambda logged: sent.append(logged.query))
-
-    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
+    tell_statements(monkeypatch, sent.append)
     served = await serve()
     engineer = DevelopmentTokens(SECRET).sign(Role.ENGINEER, held.engineer_id, ttl_s=60)
     async with AsyncExitStack() as until_done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from importlib import import_module
@@ -29,6 +29,7 @@ PYTHON_OF = {
     "date": date,
     "int4": int,
     "int8": int,
+    "interval": timedelta,
     "jsonb": tuple,
     "numeric": Decimal,
     "text": str,

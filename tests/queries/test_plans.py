@@ -15,6 +15,7 @@ import app.queries.engineers
 import app.queries.equipment
 import app.queries.events
 import app.queries.keys
+import app.queries.overdue
 import app.queries.tickets  # noqa: F401 - they load the statements
 from app.db import sql
 from app.db.pool import connect, open_database
@@ -201,6 +202,7 @@ CASES: list[Case] = [
         {"service_tickets_status_newest", "engineer_assignments_one_active"},
     ),
     ("tickets.count_tickets", (None, None, "%hospital 321%", False), {"service_tickets_search"}),
+    ("overdue.lock_overdue_ticket", ([],), {"engineer_assignments_unaccepted"}),
     ("keys.forget_keys", (timedelta(days=100), 1000), {"idempotency_keys_created_at"}),
 ]
 CHOICES = {"tickets.newest_tickets_matching", "tickets.count_tickets"}

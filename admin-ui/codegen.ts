@@ -1,0 +1,20 @@
+import type { CodegenConfig } from '@graphql-codegen/cli'
+
+/** Types for exactly the operations beside the pages, from the server's committed schema; and the list of their hashes. */
+export default {
+  schema: '../schema.graphql',
+  documents: 'src/*.graphql',
+  generates: {
+    'src/gql/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false, persistedDocuments: { hashAlgorithm: 'sha256' } },
+      config: {
+        documentMode: 'string',
+        enumsAsTypes: true,
+        strictScalars: true,
+        scalars: { ID: 'string', DateTime: 'string', Decimal: 'string' },
+        useTypeImports: true,
+      },
+    },
+  },
+} satisfies CodegenConfig

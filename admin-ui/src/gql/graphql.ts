@@ -1,0 +1,2196 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** What acceptAssignment needs. */
+export type AcceptAssignmentInput = {
+  /** The assignment to accept. */
+  assignmentId: string;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+};
+
+/** What assignTicket needs. */
+export type AssignTicketInput = {
+  /** Who is to hold it; must be active. */
+  engineerId: string;
+  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  expectedSequence?: number | null | undefined;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Why this engineer, for the history. */
+  reason?: string | null | undefined;
+  /** The ticket to assign. */
+  ticketId: string;
+  /** Whose people are asked: 1 OEM to 5 Hospital. */
+  tier?: number | null | undefined;
+  /** Another name for the tier, where yours differs. */
+  tierName?: string | null | undefined;
+  /** AUTO when a rule chose, MANUAL when a person did. */
+  type?: AssignmentType | null | undefined;
+};
+
+/** Where an assignment stands. The first three are active; the others have ended and stay as they are. */
+export type AssignmentStatus =
+  /** The engineer has taken it. */
+  | 'ACCEPTED'
+  /** Given to the engineer, who has not answered yet. */
+  | 'ASSIGNED'
+  /** Taken back, or handed to a colleague. */
+  | 'CANCELLED'
+  /** Ended with success, or with another visit to come. */
+  | 'COMPLETED'
+  /** Handed to a higher tier. */
+  | 'ESCALATED'
+  /** Ended without success. */
+  | 'FAILED'
+  /** The engineer is working. */
+  | 'IN_PROGRESS'
+  /** The engineer declined. */
+  | 'REJECTED';
+
+/** How an assignment came about. */
+export type AssignmentType =
+  /** A rule chose the engineer. */
+  | 'AUTO'
+  /** It came from a lower tier. */
+  | 'ESCALATION'
+  /** A person chose the engineer. */
+  | 'MANUAL'
+  /** It came from a colleague at the same tier. */
+  | 'REASSIGNMENT';
+
+/** What cancelAssignment needs. */
+export type CancelAssignmentInput = {
+  /** The assignment to cancel. */
+  assignmentId: string;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Why, for the history. */
+  reason: string;
+};
+
+/** What completeAssignment needs. */
+export type CompleteAssignmentInput = {
+  /** What was done. */
+  actionsTaken?: string | null | undefined;
+  /** The assignment to complete. */
+  assignmentId: string;
+  /** The outcome. ESCALATED is refused: escalate the ticket. */
+  completionStatus: CompletionStatus;
+  /** What was wrong. */
+  diagnosis?: string | null | undefined;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Anything else worth keeping. */
+  notes?: string | null | undefined;
+  /** The parts that were used. */
+  partsUsed?: Array<PartUsedInput> | null | undefined;
+  /** Hours worked, 0 to 999.99, two decimals at most. */
+  timeSpentHours: string;
+};
+
+/** How an assignment's work came out. */
+export type CompletionStatus =
+  /** Nobody was there; the ticket is on hold. */
+  | 'CUSTOMER_UNAVAILABLE'
+  /** Handed to a higher tier; only escalateTicket ends so. */
+  | 'ESCALATED'
+  /** It could not be fixed; the ticket needs another engineer. */
+  | 'FAILED'
+  /** Parts are missing; the ticket is on hold. */
+  | 'PARTS_REQUIRED'
+  /** The fault is gone; the ticket is resolved. */
+  | 'SUCCESS';
+
+/** What correctTimeSpent needs. */
+export type CorrectTimeSpentInput = {
+  /** The assignment whose hours are wrong. */
+  assignmentId: string;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Why, for the history. */
+  reason: string;
+  /** Hours that were worked, 0 to 999.99, two decimals at most. */
+  timeSpentHours: string;
+};
+
+/** What escalateTicket needs. */
+export type EscalateTicketInput = {
+  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  expectedSequence?: number | null | undefined;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Who is to hold it next; must be active. */
+  nextEngineerId: string;
+  /** The tier it moves to; the next one when left out. */
+  nextTier?: number | null | undefined;
+  /** Another name for the tier, where yours differs. */
+  nextTierName?: string | null | undefined;
+  /** Why it moves up; both assignments keep it. */
+  reason: string;
+  /** The ticket to escalate. */
+  ticketId: string;
+};
+
+/** A spare part that went into the equipment. */
+export type PartUsedInput = {
+  /** What one costs, two decimals at most. */
+  cost: string;
+  /** What it is. */
+  partName: string;
+  /** The maker's number. */
+  partNumber: string;
+  /** How many, 1 or more. */
+  quantity: number;
+};
+
+/** What rateAssignment needs. */
+export type RateAssignmentInput = {
+  /** The assignment that is rated. */
+  assignmentId: string;
+  /** The customer's words. */
+  feedback?: string | null | undefined;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** 1, the worst, to 5, the best. */
+  rating: number;
+};
+
+/** What reassignTicket needs. */
+export type ReassignTicketInput = {
+  /** Who is to hold it next; must be active. */
+  engineerId: string;
+  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  expectedSequence?: number | null | undefined;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Why it is handed over; both assignments keep it. */
+  reason: string;
+  /** The ticket to hand over. */
+  ticketId: string;
+};
+
+/** What rejectAssignment needs. */
+export type RejectAssignmentInput = {
+  /** The assignment to decline. */
+  assignmentId: string;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+  /** Why, for the dispatcher. */
+  reason: string;
+};
+
+/** What somebody who is signed in may do. */
+export type Role =
+  /** Everything. */
+  | 'ADMIN'
+  /** Read everything, change nothing. */
+  | 'AUDITOR'
+  /** Assign, escalate, and act on every assignment. */
+  | 'DISPATCHER'
+  /** Accept, reject, start and complete assignments of one's own. */
+  | 'ENGINEER';
+
+/** What startAssignment needs. */
+export type StartAssignmentInput = {
+  /** The assignment to start. */
+  assignmentId: string;
+  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  idempotencyKey?: string | null | undefined;
+};
+
+/** Every part that is given narrows the list. */
+export type TicketFilter = {
+  /** Only tickets that this engineer holds now. */
+  engineerId?: string | null | undefined;
+  /** Only these priorities. */
+  priority?: Array<TicketPriority> | null | undefined;
+  /** Part of the ticket number, the customer's name or the issue category. */
+  search?: string | null | undefined;
+  /** Only these statuses. */
+  status?: Array<TicketStatus> | null | undefined;
+  /** Only tickets that somebody at this tier holds now. */
+  tier?: number | null | undefined;
+  /** True: only open tickets that nobody holds. False: only tickets that somebody holds. */
+  unassigned?: boolean | null | undefined;
+};
+
+/** How urgent a ticket is. */
+export type TicketPriority =
+  /** Patients are at risk. */
+  | 'CRITICAL'
+  /** Equipment is down. */
+  | 'HIGH'
+  /** Can wait. */
+  | 'LOW'
+  /** Equipment works in part. */
+  | 'MEDIUM';
+
+/** Where a ticket stands. */
+export type TicketStatus =
+  /** An engineer holds it. */
+  | 'ASSIGNED'
+  /** Withdrawn. */
+  | 'CANCELLED'
+  /** Done and filed. */
+  | 'CLOSED'
+  /** An engineer is working on it. */
+  | 'IN_PROGRESS'
+  /** Nobody holds it; it needs an engineer. */
+  | 'NEW'
+  /** It needs another visit: parts are missing, or the customer was not there. */
+  | 'ON_HOLD'
+  /** The fault is gone. */
+  | 'RESOLVED';
+
+export type TurnFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
+
+export type TicketRowFragment = { id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { id: string, name: string } | null, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null };
+
+export type TicketWholeFragment = { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null };
+
+export type JobFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, ticket: { id: string, ticketNumber: string, priority: TicketPriority, customerName: string | null, issueCategory: string | null, issueDescription: string | null, equipment: { id: string, name: string, serialNumber: string | null, manufacturer: string | null, model: string | null } | null }, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
+
+export type ChangedFragment = { id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } };
+
+type Refused_AssignmentNotFound_Fragment = { message: string };
+
+type Refused_EngineerInactive_Fragment = { message: string };
+
+type Refused_EngineerNotFound_Fragment = { message: string };
+
+type Refused_Forbidden_Fragment = { message: string };
+
+type Refused_IdempotencyKeyReused_Fragment = { message: string };
+
+type Refused_InvalidInput_Fragment = { field: string, problem: string, message: string };
+
+type Refused_NoCurrentAssignment_Fragment = { message: string };
+
+type Refused_NoHigherTier_Fragment = { message: string };
+
+type Refused_SameEngineer_Fragment = { message: string };
+
+type Refused_StaleSequence_Fragment = { message: string };
+
+type Refused_TicketAlreadyAssigned_Fragment = { message: string };
+
+type Refused_TicketNotFound_Fragment = { message: string };
+
+type Refused_TicketNotOpen_Fragment = { message: string };
+
+type Refused_TierNotHigher_Fragment = { message: string };
+
+type Refused_TransitionNotAllowed_Fragment = { message: string };
+
+export type RefusedFragment =
+  | Refused_AssignmentNotFound_Fragment
+  | Refused_EngineerInactive_Fragment
+  | Refused_EngineerNotFound_Fragment
+  | Refused_Forbidden_Fragment
+  | Refused_IdempotencyKeyReused_Fragment
+  | Refused_InvalidInput_Fragment
+  | Refused_NoCurrentAssignment_Fragment
+  | Refused_NoHigherTier_Fragment
+  | Refused_SameEngineer_Fragment
+  | Refused_StaleSequence_Fragment
+  | Refused_TicketAlreadyAssigned_Fragment
+  | Refused_TicketNotFound_Fragment
+  | Refused_TicketNotOpen_Fragment
+  | Refused_TierNotHigher_Fragment
+  | Refused_TransitionNotAllowed_Fragment
+;
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { viewer: { subject: string, role: Role, engineer: { id: string, name: string } | null } };
+
+export type TicketsQueryVariables = Exact<{
+  filter: TicketFilter;
+  after?: string | null | undefined;
+}>;
+
+
+export type TicketsQuery = { tickets: { totalCount: number, pageInfo: { endCursor: string | null, hasNextPage: boolean }, nodes: Array<{ id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { id: string, name: string } | null, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null }> } };
+
+export type TicketQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type TicketQuery = { ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } | null };
+
+export type EngineersQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type EngineersQuery = { engineers: { pageInfo: { endCursor: string | null, hasNextPage: boolean }, nodes: Array<{ id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number }> } };
+
+export type MyWorkQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type MyWorkQuery = { viewer: { subject: string, engineer: { id: string, name: string, assignments: { nodes: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, ticket: { id: string, ticketNumber: string, priority: TicketPriority, customerName: string | null, issueCategory: string | null, issueDescription: string | null, equipment: { id: string, name: string, serialNumber: string | null, manufacturer: string | null, model: string | null } | null }, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }> } } | null } };
+
+export type AssignTicketMutationVariables = Exact<{
+  input: AssignTicketInput;
+}>;
+
+
+export type AssignTicketMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'EngineerInactive', message: string }
+    | { __typename: 'EngineerNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'StaleSequence', message: string }
+    | { __typename: 'TicketAlreadyAssigned', message: string }
+    | { __typename: 'TicketNotFound', message: string }
+    | { __typename: 'TicketNotOpen', message: string }
+   };
+
+export type EscalateTicketMutationVariables = Exact<{
+  input: EscalateTicketInput;
+}>;
+
+
+export type EscalateTicketMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'EngineerInactive', message: string }
+    | { __typename: 'EngineerNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'NoCurrentAssignment', message: string }
+    | { __typename: 'NoHigherTier', message: string }
+    | { __typename: 'SameEngineer', message: string }
+    | { __typename: 'StaleSequence', message: string }
+    | { __typename: 'TicketNotFound', message: string }
+    | { __typename: 'TicketNotOpen', message: string }
+    | { __typename: 'TierNotHigher', message: string }
+   };
+
+export type ReassignTicketMutationVariables = Exact<{
+  input: ReassignTicketInput;
+}>;
+
+
+export type ReassignTicketMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'EngineerInactive', message: string }
+    | { __typename: 'EngineerNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'NoCurrentAssignment', message: string }
+    | { __typename: 'SameEngineer', message: string }
+    | { __typename: 'StaleSequence', message: string }
+    | { __typename: 'TicketNotFound', message: string }
+    | { __typename: 'TicketNotOpen', message: string }
+   };
+
+export type AcceptAssignmentMutationVariables = Exact<{
+  input: AcceptAssignmentInput;
+}>;
+
+
+export type AcceptAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type RejectAssignmentMutationVariables = Exact<{
+  input: RejectAssignmentInput;
+}>;
+
+
+export type RejectAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type StartAssignmentMutationVariables = Exact<{
+  input: StartAssignmentInput;
+}>;
+
+
+export type StartAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type CompleteAssignmentMutationVariables = Exact<{
+  input: CompleteAssignmentInput;
+}>;
+
+
+export type CompleteAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type CancelAssignmentMutationVariables = Exact<{
+  input: CancelAssignmentInput;
+}>;
+
+
+export type CancelAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type CorrectTimeSpentMutationVariables = Exact<{
+  input: CorrectTimeSpentInput;
+}>;
+
+
+export type CorrectTimeSpentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type RateAssignmentMutationVariables = Exact<{
+  input: RateAssignmentInput;
+}>;
+
+
+export type RateAssignmentMutation = { result:
+    | { __typename: 'Assignment', id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } }
+    | { __typename: 'AssignmentNotFound', message: string }
+    | { __typename: 'Forbidden', message: string }
+    | { __typename: 'IdempotencyKeyReused', message: string }
+    | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TransitionNotAllowed', message: string }
+   };
+
+export type AssignmentEventsSubscriptionVariables = Exact<{
+  afterCursor?: string | null | undefined;
+}>;
+
+
+export type AssignmentEventsSubscription = { assignmentEvents: { cursor: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } } };
+
+export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EngineersToBeQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const TurnFragmentDoc = new TypedDocumentString(`
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+    `, {"fragmentName":"Turn"}) as unknown as TypedDocumentString<TurnFragment, unknown>;
+export const JobFragmentDoc = new TypedDocumentString(`
+    fragment Job on Assignment {
+  ...Turn
+  ticket {
+    id
+    ticketNumber
+    priority
+    customerName
+    issueCategory
+    issueDescription
+    equipment {
+      id
+      name
+      serialNumber
+      manufacturer
+      model
+    }
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}`, {"fragmentName":"Job"}) as unknown as TypedDocumentString<JobFragment, unknown>;
+export const TicketRowFragmentDoc = new TypedDocumentString(`
+    fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+    `, {"fragmentName":"TicketRow"}) as unknown as TypedDocumentString<TicketRowFragment, unknown>;
+export const TicketWholeFragmentDoc = new TypedDocumentString(`
+    fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}`, {"fragmentName":"TicketWhole"}) as unknown as TypedDocumentString<TicketWholeFragment, unknown>;
+export const ChangedFragmentDoc = new TypedDocumentString(`
+    fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}`, {"fragmentName":"Changed"}) as unknown as TypedDocumentString<ChangedFragment, unknown>;
+export const RefusedFragmentDoc = new TypedDocumentString(`
+    fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}
+    `, {"fragmentName":"Refused"}) as unknown as TypedDocumentString<RefusedFragment, unknown>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    subject
+    role
+    engineer {
+      id
+      name
+    }
+  }
+}
+    `, {"hash":"sha256:118261a889ed0aefe2f965da22a1b71fbb9e5bc3c75428ccea49c60f8a4cc925"}) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const TicketsDocument = new TypedDocumentString(`
+    query Tickets($filter: TicketFilter!, $after: String) {
+  tickets(filter: $filter, first: 25, after: $after) {
+    totalCount
+    pageInfo {
+      endCursor
+      hasNextPage
+    }
+    nodes {
+      ...TicketRow
+    }
+  }
+}
+    fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}`, {"hash":"sha256:5a0685e6f5ed7926b161a94e5fcf8b5c0d62758d57dfa7a0db69b321b1bcb661"}) as unknown as TypedDocumentString<TicketsQuery, TicketsQueryVariables>;
+export const TicketDocument = new TypedDocumentString(`
+    query Ticket($id: ID!) {
+  ticket(id: $id) {
+    ...TicketWhole
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}`, {"hash":"sha256:e3a2799e694ab9dc98fd57a16a9b1b5f097e9cd811a2d92cca1bb4244632e086"}) as unknown as TypedDocumentString<TicketQuery, TicketQueryVariables>;
+export const EngineersDocument = new TypedDocumentString(`
+    query Engineers($after: String) {
+  engineers(first: 100, after: $after) {
+    pageInfo {
+      endCursor
+      hasNextPage
+    }
+    nodes {
+      id
+      name
+      level
+      region
+      skills
+      isActive
+      activeAssignments
+    }
+  }
+}
+    `, {"hash":"sha256:7c8444356d0f49a2baddb0801dbb11e9adbcfdf0d8e43633bf8988fc482fe137"}) as unknown as TypedDocumentString<EngineersQuery, EngineersQueryVariables>;
+export const MyWorkDocument = new TypedDocumentString(`
+    query MyWork {
+  viewer {
+    subject
+    engineer {
+      id
+      name
+      assignments(status: [ASSIGNED, ACCEPTED, IN_PROGRESS], first: 50) {
+        nodes {
+          ...Job
+        }
+      }
+    }
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment Job on Assignment {
+  ...Turn
+  ticket {
+    id
+    ticketNumber
+    priority
+    customerName
+    issueCategory
+    issueDescription
+    equipment {
+      id
+      name
+      serialNumber
+      manufacturer
+      model
+    }
+  }
+}`, {"hash":"sha256:acf20314297ff77e0c70f71569fbfc818ca5b1a632bf3f20f4811279986f2a6a"}) as unknown as TypedDocumentString<MyWorkQuery, MyWorkQueryVariables>;
+export const AssignTicketDocument = new TypedDocumentString(`
+    mutation AssignTicket($input: AssignTicketInput!) {
+  result: assignTicket(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:f88d60b4f07a3c233d25bdb111b604c3a2d9a2c3757fb90414b760c096a05bb4"}) as unknown as TypedDocumentString<AssignTicketMutation, AssignTicketMutationVariables>;
+export const EscalateTicketDocument = new TypedDocumentString(`
+    mutation EscalateTicket($input: EscalateTicketInput!) {
+  result: escalateTicket(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:2df0d268670208458223fb87f3936d404970a0d97fbb13b6b2ea3b8daa921a83"}) as unknown as TypedDocumentString<EscalateTicketMutation, EscalateTicketMutationVariables>;
+export const ReassignTicketDocument = new TypedDocumentString(`
+    mutation ReassignTicket($input: ReassignTicketInput!) {
+  result: reassignTicket(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:d5b9f2f52419dc81c9a7ee7d81ac3d77bb32a98f9e3150552ff21592362ceecf"}) as unknown as TypedDocumentString<ReassignTicketMutation, ReassignTicketMutationVariables>;
+export const AcceptAssignmentDocument = new TypedDocumentString(`
+    mutation AcceptAssignment($input: AcceptAssignmentInput!) {
+  result: acceptAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:f94aaa95e740a685b67588c133768015ecb6582c7ab587ab758886978fd1e655"}) as unknown as TypedDocumentString<AcceptAssignmentMutation, AcceptAssignmentMutationVariables>;
+export const RejectAssignmentDocument = new TypedDocumentString(`
+    mutation RejectAssignment($input: RejectAssignmentInput!) {
+  result: rejectAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:69008266ddd03af8e6025df766274f753a38e5fe5dfc099f9fc99ecaba5846d6"}) as unknown as TypedDocumentString<RejectAssignmentMutation, RejectAssignmentMutationVariables>;
+export const StartAssignmentDocument = new TypedDocumentString(`
+    mutation StartAssignment($input: StartAssignmentInput!) {
+  result: startAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:6f4aa771418b0806f96bb2bdab07fd36ea3aa4133417cc294059f45278642da9"}) as unknown as TypedDocumentString<StartAssignmentMutation, StartAssignmentMutationVariables>;
+export const CompleteAssignmentDocument = new TypedDocumentString(`
+    mutation CompleteAssignment($input: CompleteAssignmentInput!) {
+  result: completeAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:fec8d2a762815b21a37603e3905bbb8262c2abba6c24eac9a46bf8ac7207c5d4"}) as unknown as TypedDocumentString<CompleteAssignmentMutation, CompleteAssignmentMutationVariables>;
+export const CancelAssignmentDocument = new TypedDocumentString(`
+    mutation CancelAssignment($input: CancelAssignmentInput!) {
+  result: cancelAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:707f44e251f04165681cba1e8cbe521b12f84ca3becfd44013edf42b6bb3c54f"}) as unknown as TypedDocumentString<CancelAssignmentMutation, CancelAssignmentMutationVariables>;
+export const CorrectTimeSpentDocument = new TypedDocumentString(`
+    mutation CorrectTimeSpent($input: CorrectTimeSpentInput!) {
+  result: correctTimeSpent(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:6eaf0041b0d7ddeb336735752543304a7fd352e8993225a82aca522a93ea4ad5"}) as unknown as TypedDocumentString<CorrectTimeSpentMutation, CorrectTimeSpentMutationVariables>;
+export const RateAssignmentDocument = new TypedDocumentString(`
+    mutation RateAssignment($input: RateAssignmentInput!) {
+  result: rateAssignment(input: $input) {
+    __typename
+    ...Changed
+    ...Refused
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}
+fragment Changed on Assignment {
+  id
+  ticket {
+    ...TicketWhole
+  }
+}
+fragment Refused on Refusal {
+  message
+  ... on InvalidInput {
+    field
+    problem
+  }
+}`, {"hash":"sha256:2e1f6180b892d0f7353ede2714425de86927660072b73ee7b8e19f1d945b0e3b"}) as unknown as TypedDocumentString<RateAssignmentMutation, RateAssignmentMutationVariables>;
+export const AssignmentEventsDocument = new TypedDocumentString(`
+    subscription AssignmentEvents($afterCursor: String) {
+  assignmentEvents(afterCursor: $afterCursor) {
+    cursor
+    ticket {
+      ...TicketWhole
+    }
+  }
+}
+    fragment Turn on Assignment {
+  id
+  assignmentSequence
+  assignmentTier
+  assignmentTierName
+  assignmentReason
+  assignmentType
+  status
+  isCurrent
+  assignedBy
+  assignedAt
+  acceptedAt
+  rejectedAt
+  startedAt
+  completedAt
+  rejectionReason
+  escalationReason
+  cancellationReason
+  completionStatus
+  timeSpentHours
+  diagnosis
+  actionsTaken
+  notes
+  customerRating
+  customerFeedback
+  partsUsed {
+    partNumber
+    partName
+    quantity
+    cost
+  }
+  engineer {
+    id
+    name
+  }
+}
+fragment TicketRow on Ticket {
+  id
+  ticketNumber
+  status
+  priority
+  customerName
+  issueCategory
+  createdAt
+  updatedAt
+  escalationCount
+  equipment {
+    id
+    name
+  }
+  currentAssignment {
+    id
+    status
+    assignmentTierName
+    engineer {
+      id
+      name
+    }
+  }
+}
+fragment TicketWhole on Ticket {
+  ...TicketRow
+  issueDescription
+  resolvedAt
+  totalTimeSpentHours
+  equipment {
+    serialNumber
+    manufacturer
+    model
+    category
+  }
+  timeByEngineer {
+    timeSpentHours
+    assignments
+    engineer {
+      id
+      name
+    }
+  }
+  assignmentHistory {
+    ...Turn
+  }
+}`, {"hash":"sha256:96750ac6163116ba9b9e2043f68b7f27a3bd261ba5d7c9945de5b0b992c8a298"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;
+export const EngineersToBeDocument = new TypedDocumentString(`
+    query EngineersToBe {
+  engineers(first: 100) {
+    nodes {
+      id
+      name
+      isActive
+      activeAssignments
+    }
+  }
+}
+    `, {"hash":"sha256:adb6b006089103bd7c8f572836fd7af27c8272361915dbdd8bab09560a6da452"}) as unknown as TypedDocumentString<EngineersToBeQuery, EngineersToBeQueryVariables>;

@@ -1,0 +1,256 @@
+import './styles.css'
+import { QueryClient, QueryClientProvider, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { createRoot } from 'react-dom/client'
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
+import { ApiError, type LiveState, useLiveState } from './api'
+import { signOut, useSession } from './auth'
+import { MyWork } from './MyWork'
+import { useOutbox } from './OutboxPanel'
+import { Outbox } from './outbox'
+import { forget, useLive, useViewer, type Viewer } from './queries'
+import { SignIn } from './SignIn'
+import { TicketList } from './TicketList'
+import { TicketPage } from './TicketPage'
+import {
+  Boundary,
+  ClockProvider,
+  Dialog,
+  Empty,
+  Failure,
+  NotFound,
+  Skeleton,
+  ToastProvider,
+  useKeys,
+  words,
+} from './ui'
+import { ACTIONS } from './wishes'
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000,
+      retry: (count, error) => (!(error instanceof ApiError) || error.passes) && count < 3,
+    },
+  },
+})
+
+const KEYS: [string, string][] = [
+  ['g t', 'Tickets'],
+  ['g m', 'My work'],
+  ['g s', 'Statistics'],
+  ['/', 'Search tickets'],
+  ['j  k', 'Next, previous ticket'],
+  ['Enter', 'Open the ticket'],
+  ['u', 'Back to the list'],
+  ...ACTIONS.map(({ key, verb }): [string, string] => [key, verb]),
+  ['Ctrl Enter', 'Send the form'],
+  ['Esc', 'Close'],
+  ['?', 'This list'],
+]
+const LIVE: Record<LiveState, string> = {
+  connecting: 'Connecting…',
+  live: 'Live',
+  reconnecting: 'Reconnecting…',
+}
+
+function App() {
+  const session = useSession()
+  useTheme()
+  useEffect(() => {
+    if (!session) forget(client)
+  }, [session])
+  if (!session) return <SignIn />
+  return (
+    <Switch>
+      <Route path="/sign-in">
+        <Redirect to="/" replace />
+      </Route>
+      <Route>
+        <SignedIn />
+      </Route>
+    </Switch>
+  )
+}
+
+function SignedIn() {
+  const viewer = useViewer()
+  if (viewer.data) return <Shell viewer={viewer.data} />
+  return (
+    <main>{viewer.isError ? <Failure error={viewer.error} retry={viewer.refetch} /> : <Skeleton />}</main>
+  )
+}
+
+function Shell({ viewer }: { viewer: Viewer }) {
+  const client = useQueryClient()
+  const outbox = useMemo(() => new Outbox(viewer.subject, client), [viewer.subject, client])
+  useEffect(() => outbox.start(), [outbox])
+  useLive()
+  const [path, go] = useLocation()
+  const [isHelping, setHelping] = useState(false)
+  useKeys({
+    '?': () => setHelping(true),
+    'g t': () => go('/'),
+    'g m': () => go('/my-work'),
+    'g s': () => go('/statistics'),
+  })
+
+  const main = useRef<HTMLElement>(null)
+  const shown = useRef(path)
+  useEffect(() => {
+    if (shown.current === path) return
+    shown.current = path
+    // Screen readers go on at the new page, and so does the keyboard.
+    if (!main.current?.contains(document.activeElement)) main.current?.focus()
+    scrollTo(0, 0)
+  }, [path])
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <Header viewer={viewer} outbox={outbox} path={path} help={() => setHelping(true)} />
+      <main id="main" ref={main} tabIndex={-1}>
+        <Switch>
+          <Route path="/">
+            <TicketList viewer={viewer} />
+          </Route>
+          <Route path="/tickets/:id">{({ id }) => <TicketPage key={id} id={id} viewer={viewer} />}</Route>
+          <Route path="/my-work">
+            <MyWork viewer={viewer} outbox={outbox} />
+          </Route>
+          <Route path="/statistics">
+            <Statistics />
+          </Route>
+          <Route>
+            <NotFound title="There is no such page">
+              <Link href="/">Back to the tickets</Link>
+            </NotFound>
+          </Route>
+        </Switch>
+      </main>
+      {isHelping && (
+        <Dialog title="Keyboard shortcuts" onClose={() => setHelping(false)}>
+          <dl className="shortcuts">
+            {KEYS.map(([key, what]) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+          <form method="dialog">
+            <footer>
+              <button type="submit">Close</button>
+            </footer>
+          </form>
+        </Dialog>
+      )}
+    </>
+  )
+}
+
+function Header({
+  viewer,
+  outbox,
+  path,
+  help,
+}: {
+  viewer: Viewer
+  outbox: Outbox
+  path: string
+  help: () => void
+}) {
+  const live = useLiveState()
+  const { items } = useOutbox(outbox)
+  const [theme, setTheme] = useTheme()
+  const pages: [string, string][] = [
+    ['/', 'Tickets'],
+    ['/my-work', 'My work'],
+    ['/statistics', 'Statistics'],
+  ]
+  return (
+    <header className="top">
+      <Link href="/" className="brand">
+        Baton
+      </Link>
+      <nav className="nav" aria-label="Main">
+        {pages
+          .filter(([href]) => href !== '/my-work' || viewer.engineer)
+          .map(([href, name]) => (
+            <Link key={href} href={href} aria-current={path === href ? 'page' : undefined}>
+              {name}
+              {href === '/my-work' && items.length > 0 && (
+                <span className="count" title="Not sent yet">
+                  {items.length}
+                </span>
+              )}
+            </Link>
+          ))}
+        <a href="/graphiql">GraphiQL</a>
+      </nav>
+      <span className={`live live-${live}`} role="status">
+        {LIVE[live]}
+      </span>
+      <span className="viewer" title={viewer.subject}>
+        <small>{words(viewer.role)}</small> {viewer.engineer?.name ?? viewer.subject}
+      </span>
+      <select aria-label="Theme" value={theme} onChange={(event) => setTheme(event.target.value)}>
+        <option value="system">System</option>
+        <option value="light">Light</option>
+        <option value="dark">Dark</option>
+      </select>
+      <button
+        type="button"
+        className="quiet help"
+        onClick={help}
+        aria-label="Keyboard shortcuts"
+        aria-keyshortcuts="?"
+      >
+        ?
+      </button>
+      <button type="button" className="quiet" onClick={() => void signOut()}>
+        Sign out
+      </button>
+    </header>
+  )
+}
+
+function useTheme() {
+  const [theme, setTheme] = useState(() => localStorage.getItem('theme') ?? 'system')
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme
+    localStorage.setItem('theme', theme)
+  }, [theme])
+  return [theme, setTheme] as const
+}
+
+const Statistics = () => (
+  <>
+    <title>Statistics · Baton</title>
+    <h1>Statistics</h1>
+    <div className="card">
+      <Empty title="The report comes with a later version.">
+        It will tell escalations per ticket, hours by engineer and tier, and times to accept and to resolve.
+        Until then, each ticket tells its own.
+      </Empty>
+    </div>
+  </>
+)
+
+const root = document.getElementById('root')
+if (root) {
+  createRoot(root).render(
+    <QueryClientProvider client={client}>
+      <ClockProvider>
+        <ToastProvider>
+          <Boundary>
+            <App />
+          </Boundary>
+        </ToastProvider>
+      </ClockProvider>
+    </QueryClientProvider>,
+  )
+}

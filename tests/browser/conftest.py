@@ -1,0 +1,144 @@
+"""The whole product in a real browser. No page may log an error, break its own policy or ask another host."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
+
+from app import seed
+from app.asgi import create_app
+from app.db.pool import open_database
+from app.web.auth import DevelopmentTokens
+from tests.databases import new_database
+from tests.make import Make
+from tests.protocol.conftest import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from playwright.async_api import Browser
+
+    from app.domain.model import EngineerId, Role
+
+TOKENS = DevelopmentTokens("a secret of thirty-two characters")
+TICKETS = 60
+PATIENCE_MS = 20_000
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_QUIET = (
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The machine's own, else the one that `playwright install chromium` fetched."""
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    # Chromium's sandbox refuses to be root's; a container often has nobody else.
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PATIENCE_MS)
+    async with async_playwright() as playwright:
+        try:
+            browser = await playwright.chromium.launch(executable_path=found, args=[*_QUIET, *as_root])
+        except Error as error:
+            said = "There is no browser: install your system's chromium, or: playwright install chromium"
+            if os.environ.get("CI"):
+                pytest.fail(f"{said}\n{error}")
+            pytest.skip(said)
+        yield browser
+        await browser.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """As development runs it, with demo data in a database of its own."""
+
+    url: str
+    make: Make
+
+    async def sign_in(
+        self, page: Page, role: Role, engineer_id: EngineerId | None = None, *, at: str = "/"
+    ) -> None:
+        """Open the page at `at` as somebody, without the sign-in page."""
+        token = TOKENS.sign(role, engineer_id, ttl_s=600)
+        session = {"accessToken": token, "expiresAt": None, "refreshToken": None, "idToken": None}
+        await page.goto(f"{self.url}/ui-config.json")
+        await page.evaluate("kept => sessionStorage.setItem('baton.session', kept)", json.dumps(session))
+        await page.goto(self.url + at)
+
+
+@pytest.fixture(scope="session")
+async def product(server: str, template: str) -> AsyncIterator[Product]:
+    async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
+        await seed.seed(db, tickets=TICKETS)
+        async with serving(create_app(url, TOKENS, pool_size=5)) as served:
+            yield Product(f"http://127.0.0.1:{served.port}", Make(db))
+
+
+@pytest.fixture
+def hosts(product: Product) -> set[str]:
+    """Whom the pages may speak to."""
+    return {urlsplit(product.url).netloc}
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """What went wrong in the browser; a test that wants it to clears the list."""
+    return []
+
+
+@pytest.fixture
+async def context(browser: Browser, hosts: set[str], problems: list[str]) -> AsyncIterator[BrowserContext]:
+    """A browser of the test's own. Every page of it is watched."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(message.text)
+
+    def see(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.netloc not in hosts:
+            problems.append(f"asked {request.url}")
+
+    context = await browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    context.on("console", hear)
+    context.on("weberror", lambda error: problems.append(str(error.error)))
+    context.on("request", see)
+    yield context
+    await context.close()
+    assert problems == []
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    return await context.new_page()
+
+
+async def assert_accessible(page: Page, *, but: Sequence[str] = ()) -> None:
+    """In both colour schemes; `but` names the rules of axe that are not asked."""
+    rules = {"rules": {rule: {"enabled": False} for rule in but}}
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        result = await Axe().run(page, options=rules)
+        assert result.violations_count == 0, f"{scheme}: {result.generate_report()}"

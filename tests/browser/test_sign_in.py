@@ -1,0 +1,64 @@
+"""Signing in on the pages, without a password in development and at an identity provider."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from app.domain.model import Role
+from tests.browser.conftest import assert_accessible
+
+VIEWER = """async () => {
+  const { accessToken } = JSON.parse(sessionStorage.getItem('baton.session'))
+  const answer = await fetch('/graphql', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` },
+    body: JSON.stringify({ query: '{ viewer { subject role engineer { name } } }' }),
+  })
+  return (await answer.json()).data.viewer
+}"""
+
+
+@pytest.mark.parametrize("role", [Role.DISPATCHER, Role.AUDITOR, Role.ADMIN])
+async def test_in_development_a_role_is_chosen(product, page, role):
+    await page.goto(f"{product.url}/statistics")
+    await page.get_by_role("radio", name=role).check()
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_hidden()
+    assert (await page.evaluate(VIEWER))["role"] == role.upper()
+    assert page.url == f"{product.url}/statistics"
+
+
+async def test_in_development_an_engineer_is_chosen_by_name(product, page):
+    await page.goto(f"{product.url}/sign-in?to=/my-work")
+    await page.get_by_role("radio", name="engineer").check()
+    choice = page.get_by_role("combobox", name="Engineer")
+    chosen = choice.locator("option").nth(1)
+    name = (await chosen.inner_text()).split(" · ")[0]
+    await assert_accessible(page)
+    await choice.select_option(await chosen.get_attribute("value"))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{product.url}/my-work")
+    viewer = await page.evaluate(VIEWER)
+    assert (viewer["role"], viewer["engineer"]["name"]) == ("ENGINEER", name)
+
+
+@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/.//evil.example"])
+async def test_the_way_back_never_leads_to_another_site(product, page, problems, to):
+    await page.goto(f"{product.url}/sign-in?to={to}")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(lambda url: "/sign-in" not in url)
+    assert page.url.startswith(f"{product.url}/")
+    assert await page.evaluate("sessionStorage.getItem('baton.session')")
+    # Here there may be no such page; that it was asked for here is what matters.
+    assert all("404" in problem for problem in problems)
+    problems.clear()
+
+
+async def test_a_token_that_the_server_does_not_take_leads_to_the_sign_in_page(product, page, problems):
+    await product.sign_in(page, Role.DISPATCHER)
+    await page.evaluate("sessionStorage.setItem('baton.session', JSON.stringify({ accessToken: 'wrong' }))")
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_have_text("Your session has ended. Sign in again to go on.")
+    assert all("401" in problem or "WebSocket" in problem for problem in problems)
+    problems.clear()

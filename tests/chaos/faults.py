@@ -1,0 +1,198 @@
+"""What goes wrong in a storm: servers, the database and the lines to them, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import asyncpg
+import httpx
+
+from app.db.embedded import EmbeddedPostgres
+from app.db.pool import connect
+from tests.chaos.proxy import Proxy
+from tests.conftest import SECRET
+from tests.databases import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE_S = 60
+DRAIN_S = 1
+"""That a server which is asked to stop goes on as before."""
+
+
+@dataclass
+class Server:
+    """One process of the product, started again when it was killed, and the clients' line to it."""
+
+    database_url: str
+    line: Proxy
+    log: BinaryIO
+    process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Until it can be given work."""
+        settings = {"DATABASE_URL": self.database_url, "AUTH_DEV_SECRET": SECRET}
+        settings["SHUTDOWN_DRAIN_S"] = str(DRAIN_S)
+        command = [sys.executable, "-m", "app", "serve", "--port", str(self.line.server_port)]
+        self.process = subprocess.Popen(
+            command, cwd=CHECKOUT, env=os.environ | settings, stderr=self.log, stdout=self.log
+        )
+        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient() as client:
+            while not await self._is_ready(client):
+                await asyncio.sleep(0.05)
+
+    async def _is_ready(self, client: httpx.AsyncClient) -> bool:
+        try:
+            answer = await client.get(f"http://127.0.0.1:{self.line.server_port}/readyz")
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
+
+    def send(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def stop(self, number: int) -> int | None:
+        """Its exit code."""
+        self.send(number)
+        return None if self.process is None else self.process.wait()
+
+
+@dataclass
+class Faults:
+    """Each lasts `hold_s` where it has a length, and leaves everything running."""
+
+    database: EmbeddedPostgres
+    url: str
+    servers: list[Server]
+    dice: random.Random
+    hold_s: float
+    stops: list[tuple[int | None, float]] = field(default_factory=list)
+    """Of each server that was asked to stop: its exit code, and after how many seconds."""
+
+    @property
+    def all(self) -> list[Callable[[], Awaitable[None]]]:
+        return [
+            self.backends_killed,
+            self.database_crashed,
+            self.lines_cut,
+            self.server_killed,
+            self.database_restarted,
+            self.server_frozen,
+            self.database_frozen,
+            self.server_stopped,
+            self.lines_slow,
+            self.database_read_only,
+            self.postmaster_killed,
+            self.tables_altered,
+        ]
+
+    def gone(self) -> list[str]:
+        """Servers that nobody has stopped."""
+        codes = [server.process and server.process.poll() for server in self.servers]
+        return [f"a server left by itself with {code}" for code in codes if code is not None]
+
+    async def backends_killed(self) -> None:
+        async with connect(self.url) as conn:
+            await _end_sessions(conn)
+
+    async def database_restarted(self) -> None:
+        await asyncio.to_thread(self.database.stop)
+        await asyncio.to_thread(self.database.start)
+
+    async def database_crashed(self) -> None:
+        await self._start_after(signal.SIGQUIT)
+
+    async def postmaster_killed(self) -> None:
+        """Its children go on until they notice."""
+        await self._start_after(signal.SIGKILL)
+
+    async def _start_after(self, number: int) -> None:
+        first_line = (self.database.home / "data/postmaster.pid").read_text().splitlines()[0]
+        os.kill(int(first_line), number)
+        await self.database_restarted()
+
+    async def database_frozen(self) -> None:
+        async with frozen(self.url):
+            await asyncio.sleep(self.hold_s)
+
+    async def database_read_only(self) -> None:
+        async with connect(self.url) as conn:
+            await conn.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            await conn.execute("SELECT pg_reload_conf()")
+            await _end_sessions(conn)
+            await asyncio.sleep(self.hold_s)
+            await conn.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            await conn.execute("SELECT pg_reload_conf()")
+
+    async def tables_altered(self) -> None:
+        """As a migration may: it asks again for a lock that it does not get soon, so that others go on."""
+        async with connect(self.url) as conn:
+            await conn.execute("SET lock_timeout = '200ms'")
+            for statement in (
+                "ALTER TABLE engineer_assignments ADD COLUMN chaos integer NOT NULL DEFAULT 7",
+                "CREATE INDEX CONCURRENTLY chaos ON engineer_assignments (chaos)",
+                "DROP INDEX CONCURRENTLY chaos",
+                "ALTER TABLE engineer_assignments DROP COLUMN chaos",
+            ):
+                await _in_the_end(conn, statement)
+
+    async def server_killed(self) -> None:
+        server = self.dice.choice(self.servers)
+        await asyncio.to_thread(server.stop, signal.SIGKILL)
+        await server.start()
+
+    async def server_stopped(self) -> None:
+        server, asked = self.dice.choice(self.servers), time.monotonic()
+        code = await asyncio.to_thread(server.stop, signal.SIGTERM)
+        self.stops.append((code, time.monotonic() - asked))
+        await server.start()
+
+    async def server_frozen(self) -> None:
+        server = self.dice.choice(self.servers)
+        server.send(signal.SIGSTOP)
+        await asyncio.sleep(self.hold_s)
+        server.send(signal.SIGCONT)
+
+    async def lines_cut(self) -> None:
+        await self._lines(cuts=0.2)
+
+    async def lines_slow(self) -> None:
+        await self._lines(piece_bytes=100, delay_s=0.02)
+
+    async def _lines(self, **how: float) -> None:
+        for server in self.servers:
+            usual = {name: getattr(server.line, name) for name in how}
+            vars(server.line).update(how)
+        await asyncio.sleep(self.hold_s)
+        for server in self.servers:
+            vars(server.line).update(usual)
+
+
+async def _end_sessions(conn: asyncpg.Connection) -> None:
+    await conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'baton%' AND pid <> pg_backend_pid()"
+    )
+
+
+async def _in_the_end(conn: asyncpg.Connection, statement: str) -> None:
+    while True:
+        try:
+            await conn.execute(statement)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,14 @@
+"""Clients that send until they are answered, while everything is killed under them."""
+
+from __future__ import annotations
+
+from tests.chaos.storm import storm
+
+
+async def test_every_promise_is_kept_in_a_short_storm():
+    async with storm() as one:
+        assert await one.rage() == []
+        faults = one.faults.all
+    # Each fault met some of them; the first in the table is none.
+    assert len([each for each in one.figures.values() if each.acknowledged]) == len(faults) + 1
+    assert all(follower.heard for follower in one.followers)

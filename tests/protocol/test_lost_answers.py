@@ -1,0 +1,46 @@
+"""A client that has hung up before the answer came sends again, and gets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+
+from app.domain.model import Role
+from app.queries import tickets
+from tests.commands.world import World
+
+ASSIGN = """
+mutation ($ticket: ID!, $engineer: ID!) {
+    assignTicket(input: {ticketId: $ticket, engineerId: $engineer}) { ... on Assignment { id } } }
+"""
+
+
+async def test_who_hung_up_in_the_middle_of_a_mutation_gets_its_answer_the_next_time(
+    served, db, make, tokens
+):
+    ticket, engineer = await make.ticket(), str(await make.engineer())
+    body = json.dumps({"query": ASSIGN, "variables": {"ticket": ticket, "engineer": engineer}})
+    headers = {
+        "Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=60)}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": "k",
+        "Host": "test",
+        "Content-Length": str(len(body)),
+    }
+    request = "POST /graphql HTTP/1.1\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in headers.items()
+    )
+    async with db.transaction() as tx:
+        await tickets.lock(tx, ticket)
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(f"{request}\r\n{body}".encode())
+        while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            pass
+        writer.transport.abort()
+    async with httpx.AsyncClient(headers=headers) as client:
+        answers = [(await client.post(served.url, content=body)).json() for _ in range(2)]
+    [held] = await World(db).history(ticket)
+    assert [answer["data"]["assignTicket"]["id"] for answer in answers] == [str(held.id)] * 2
+    assert [event[0] for event in await World(db).events(ticket)] == ["assigned"]
