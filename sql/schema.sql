@@ -374,9 +374,13 @@ CREATE INDEX assignment_events_ticket ON public.assignment_events USING btree (t
 
 CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
 
+CREATE INDEX engineer_assignments_ended ON public.engineer_assignments USING btree (COALESCE(completed_at, rejected_at));
+
 CREATE INDEX engineer_assignments_engineer ON public.engineer_assignments USING btree (engineer_id, assigned_at DESC, id DESC);
 
 CREATE INDEX engineer_assignments_engineer_active ON public.engineer_assignments USING btree (engineer_id, ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
+
+CREATE INDEX engineer_assignments_given ON public.engineer_assignments USING btree (assigned_at);
 
 CREATE UNIQUE INDEX engineer_assignments_one_active ON public.engineer_assignments USING btree (ticket_id) WHERE (status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
 
@@ -387,6 +391,8 @@ CREATE INDEX engineer_assignments_unaccepted ON public.engineer_assignments USIN
 CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
 

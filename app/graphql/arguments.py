@@ -23,7 +23,8 @@ From = Annotated[
 To = Annotated[
     datetime,
     strawberry.argument(
-        description=f"The first moment after the period, {LONGEST.days} days later at most: the next one's `from`."
+        description="The first moment after the period, which is the next one's `from`;"
+        f" {LONGEST.days} days later at most."
     ),
 ]
 

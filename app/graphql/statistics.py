@@ -30,7 +30,6 @@ from app.queries.statistics import Unit, Wanted
 T = TypeVar("T")
 
 _name = values.text(values.SHORT)
-_time_zones = cache(available_timezones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,9 @@ class Report:
 
     async def read(self, figures: Callable[..., Awaitable[T]], *more: object) -> T:
         """`figures` takes a connection, what is wanted, and `more`."""
-        async with self._turn, self.db.connection() as conn:
-            return await figures(conn, self.wanted, *more)
+        async with self._turn, self.db.transaction() as tx:
+            await statistics.plan_for_values(tx)
+            return await figures(tx, self.wanted, *more)
 
 
 @strawberry.input(description="Every part that is given narrows the figures.")
@@ -174,8 +174,8 @@ class SeriesPart:
 
 @view_of(
     Report,
-    "Figures of a period. Tickets go by when they were reported; assignments by when they were given, their end"
-    " and their hours by when they ended.",
+    "Figures of a period. Tickets go by when they were reported; assignments by when they were given,"
+    " their end and their hours by when they ended.",
 )
 class Statistics:
     @strawberry.field(description="Tickets, and how often they went up.", graphql_type=TicketFigures)
@@ -210,7 +210,7 @@ class Statistics:
         return await root.read(statistics.outcomes)
 
     @strawberry.field(
-        description=f"Why engineers declined: the {statistics.MOST_REASONS} most frequent reasons, by frequency.",
+        description=f"Why engineers declined: the {statistics.MOST_REASONS} most frequent reasons.",
         graphql_type=list[ReasonCount],
     )
     async def rejections(root: Parent[Report]) -> list[statistics.ReasonCount]:
@@ -259,7 +259,13 @@ def _by_hours_and_name(time: statistics.TimeSpent) -> tuple[Decimal, str]:
     return -time.time_spent_hours, "" if time.name is None else f"={time.name}"
 
 
+@cache
+def time_zones() -> frozenset[str]:
+    """Those whose name means the same everywhere."""
+    return frozenset(available_timezones() | {"UTC"}) - {"localtime"}
+
+
 def _time_zone(name: str, value: object) -> str:
-    if value != "UTC" and value not in _time_zones():
+    if value not in time_zones():
         raise InvalidInput(name, "must be the name of a time zone, such as Europe/Berlin")
     return str(value)

@@ -1,6 +1,10 @@
 -- What happened in a period: from $1, before $2. An assignment is given at one moment and ends at another, and each
 -- figure says which of the two it goes by. Customer and model are looked up only where they are asked for.
 
+-- name: plan_for_values()
+-- Until the transaction ends. What is wanted decides how a statement here is best run, and planning is the least of it.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
+
 -- fragment: wanted
 ($3::int IS NULL OR a.assignment_tier = $3)
   AND ($4::uuid IS NULL OR a.engineer_id = $4)
@@ -24,12 +28,6 @@ t.created_at >= $1 AND t.created_at < $2
       SELECT FROM engineer_assignments a
       WHERE a.ticket_id = t.id
         AND ($3::int IS NULL OR a.assignment_tier = $3) AND ($4::uuid IS NULL OR a.engineer_id = $4)))
-
--- fragment: ticket
--- One by one, which LIMIT sees to here and below: for a plain join the planner reads all tickets.
-LEFT JOIN LATERAL (
-    SELECT t.created_at, t.customer_name FROM service_tickets t WHERE t.id = a.ticket_id LIMIT 1
-) AS t ON true
 
 -- fragment: durations
 count(w.seconds) AS counted,
@@ -154,7 +152,10 @@ FROM (
     SELECT a.origin <> 'live' AS old,
         CASE WHEN a.origin = 'live' THEN extract(epoch FROM a.completed_at - t.created_at) END AS seconds
     FROM engineer_assignments a
-    {ticket}
+    -- One by one, which LIMIT sees to: for a plain join the planner reads all tickets.
+    LEFT JOIN LATERAL (
+        SELECT t.created_at FROM service_tickets t WHERE t.id = a.ticket_id LIMIT 1
+    ) AS t ON true
     WHERE {ended}
       AND a.status = 'completed'
       AND (a.completion_status = 'success' OR a.origin <> 'live')
@@ -197,10 +198,17 @@ LEFT JOIN equipment e ON e.id = d.equipment_id
 GROUP BY e.model;
 
 -- name: time_by_customer(start, until, tier, engineer_id, customer, equipment_model)
-SELECT t.customer_name AS name, count(*) AS assignments, coalesce(sum(a.time_spent_hours), 0.00) AS time_spent_hours
-FROM engineer_assignments a
-{ticket}
-WHERE {ended}
+-- Added up by ticket first.
+SELECT t.customer_name AS name, sum(d.assignments)::bigint AS assignments, sum(d.hours) AS time_spent_hours
+FROM (
+    SELECT a.ticket_id, count(*) AS assignments, coalesce(sum(a.time_spent_hours), 0.00) AS hours
+    FROM engineer_assignments a
+    WHERE {ended}
+    GROUP BY a.ticket_id
+) AS d
+LEFT JOIN LATERAL (
+    SELECT t.customer_name FROM service_tickets t WHERE t.id = d.ticket_id LIMIT 1
+) AS t ON true
 GROUP BY t.customer_name;
 
 -- name: series(start, until, tier, engineer_id, customer, equipment_model, unit, time_zone)
