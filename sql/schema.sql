@@ -392,7 +392,7 @@ CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
 
-CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name);
+CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name, created_at DESC);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
 

@@ -25,6 +25,7 @@ class Reading(StrEnum):
     VIEWER = "viewer"
     ASSIGNMENT_EVENTS = "assignmentEvents"
     STATISTICS = "statistics"
+    SUGGEST_ENGINEERS = "suggestEngineers"
 
 
 class Exploring(StrEnum):
@@ -50,7 +51,8 @@ _CHANGE_NOTHING = dict.fromkeys(Action, Reach.NONE)
 _CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
 _OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
 _READ_ALL = dict.fromkeys(Reading, Reach.ALL)
-_READ_OWN = dict.fromkeys(Reading, Reach.OWN)
+# Those who are given work do not choose who is.
+_READ_OWN = dict.fromkeys(Reading, Reach.OWN) | {Reading.SUGGEST_ENGINEERS: Reach.NONE}
 _EXPLORE = dict.fromkeys(Exploring, Reach.ALL)
 _EXPLORE_NOTHING = dict.fromkeys(Exploring, Reach.NONE)
 

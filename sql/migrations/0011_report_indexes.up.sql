@@ -9,7 +9,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_given ON engineer_a
 CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_ended
     ON engineer_assignments ((coalesce(completed_at, rejected_at)));
 -- next
-CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_customer ON service_tickets (customer_name);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_customer ON service_tickets (customer_name, created_at DESC);
 -- next
 -- How many end in a period is known of an index on an expression only after this.
 ANALYZE engineer_assignments;

@@ -24,10 +24,12 @@ coalesce(a.completed_at, a.rejected_at) >= $1 AND coalesce(a.completed_at, a.rej
 t.created_at >= $1 AND t.created_at < $2
   AND ($5::text IS NULL OR t.customer_name = $5)
   AND ($6::text IS NULL OR t.equipment_id IN (SELECT e.id FROM equipment e WHERE e.model = $6))
-  AND (($3::int IS NULL AND $4::uuid IS NULL) OR EXISTS (
-      SELECT FROM engineer_assignments a
+  -- Not EXISTS, for which the planner may read all assignments.
+  AND (($3::int IS NULL AND $4::uuid IS NULL) OR (
+      SELECT true FROM engineer_assignments a
       WHERE a.ticket_id = t.id
-        AND ($3::int IS NULL OR a.assignment_tier = $3) AND ($4::uuid IS NULL OR a.engineer_id = $4)))
+        AND ($3::int IS NULL OR a.assignment_tier = $3) AND ($4::uuid IS NULL OR a.engineer_id = $4)
+      LIMIT 1))
 
 -- fragment: durations
 count(w.seconds) AS counted,
