@@ -47,5 +47,5 @@ CROSS JOIN LATERAL (
 WHERE e.is_active AND e.id IS DISTINCT FROM $4::uuid
   AND (e.id IN (SELECT p.engineer_id FROM engineer_tiers p WHERE p.tier = $1)
       OR NOT EXISTS (SELECT FROM engineer_tiers p WHERE p.tier = $1))
-ORDER BY cardinality(matching.skills) DESC, same_region DESC, active_assignments, e.id
+ORDER BY cardinality(matching.skills) DESC, same_region DESC, active_assignments, e.name, e.id
 LIMIT $5;
