@@ -125,7 +125,7 @@ export function StatisticsPage({ viewer }: { viewer: Viewer }) {
       {query.isError ? (
         <Failure error={query.error} retry={query.refetch} />
       ) : query.data ? (
-        <div className={`stack ${query.isPlaceholderData ? 'stale' : ''}`}>
+        <div className={`stack report ${query.isPlaceholderData ? 'stale' : ''}`}>
           <Report found={query.data} unit={shown.unit} file={`${shown.from} to ${shown.to}`} />
         </div>
       ) : (
@@ -175,7 +175,10 @@ function Report({ found, unit, file }: { found: Statistics; unit: Unit; file: st
     <>
       <dl className="figures">
         <Figure name="Tickets reported" value={tickets.tickets} />
-        <Figure name="Escalations per ticket" value={tickets.averageEscalations ?? '–'}>
+        <Figure
+          name="Escalations per ticket"
+          value={tickets.averageEscalations === null ? '–' : Number(tickets.averageEscalations).toFixed(2)}
+        >
           {percent(tickets.escalatedShare)} of tickets went up
         </Figure>
         <Figure name="Time to accept" value={duration(found.timeToAccept.p50Seconds)}>
@@ -229,7 +232,7 @@ function Report({ found, unit, file }: { found: Statistics; unit: Unit; file: st
           { name: 'Hours', of: (row) => row.timeSpentHours, bar: true },
           { name: 'Given', of: (row) => row.assignments },
           { name: 'Accepted', of: (row) => row.accepted },
-          { name: 'Seconds to accept', of: (row) => row.meanSecondsToAccept, show: (cell) => duration(cell) },
+          { name: 'Time to accept', of: (row) => row.meanSecondsToAccept, show: (cell) => duration(cell) },
           { name: 'Completed', of: (row) => row.completed },
           { name: 'Failed', of: (row) => row.failed },
           { name: 'Rejected', of: (row) => row.rejected },
@@ -338,7 +341,7 @@ interface Column<Row> {
   name: string
   /** As the file has it. */
   of: (row: Row) => Cell
-  /** As the page shows it. */
+  /** As the page shows it: seconds, in words. */
   show?: (cell: string | null) => string
   /** A number that a bar stands beside. */
   bar?: boolean
@@ -363,7 +366,10 @@ function Table<Row>({
   const save = () =>
     download(
       `${title}, ${file}.csv`,
-      csv([columns.map(({ name }) => name), ...rows.map((row) => columns.map(({ of }) => of(row)))]),
+      csv([
+        columns.map(({ name, show }) => (show ? `${name}, seconds` : name)),
+        ...rows.map((row) => columns.map(({ of }) => of(row))),
+      ]),
     )
   return (
     <section className="card" aria-labelledby={id}>

@@ -56,6 +56,9 @@ async def test_a_dispatcher_reads_what_happened(product, page, told):
     assert len(await rows(page, "Engineers")) > 10
     await expect(page.get_by_role("region")).to_have_count(9)
     await assert_accessible(page)
+    for width in (1200, 360):
+        await page.set_viewport_size({"width": width, "height": 740})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_what_is_asked_for_stands_in_the_address(product, page, told):
