@@ -108,6 +108,8 @@ async def test_every_field_of_every_root_answers(ask, make, db):
         "assignment": f'(id: "{held.id}")',
         "engineer": f'(id: "{held.engineer_id}")',
         "engineers": "(first: 2)",
+        "statistics": '(from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z")',
+        "suggestEngineers": f'(ticketId: "{held.ticket_id}")',
         "viewer": "",
     }
     roots = schema._schema.query_type.fields
