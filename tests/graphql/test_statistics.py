@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.db import sql
+from tests.databases import tell_statements
 from tests.queries.history import BEGIN, DAYS, History
 
 if TYPE_CHECKING:
@@ -192,6 +194,16 @@ async def test_pages_follow_one_another(ask, db, field, node):
 async def test_what_cannot_be_told_is_refused_by_its_name(ask, figure, variables, field):
     [error] = (await ask.answer(ASK.format(figure), **PERIOD | variables))["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field.removeprefix("filter.")}
+
+
+async def test_a_figure_that_is_not_asked_for_is_not_computed(monkeypatch, serve):
+    sent: list[str] = []
+    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    api = await serve()
+    sent.clear()
+    await api(ASK.format("outcomes { assignments }"), **PERIOD)
+    ours = [name for name in sent if name.startswith("statistics.")]
+    assert ours == ["statistics.plan_for_values", "statistics.outcomes"]
 
 
 async def test_a_customer_and_a_model_narrow_to_what_is_theirs(ask, told):

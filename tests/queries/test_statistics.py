@@ -283,7 +283,7 @@ async def hours_agree(conn, model):
 @settings(max_examples=60)
 @given(
     seed=seeds,
-    wanted=wishes,
+    wanted=st.builds(Wanted, periods),
     unit=st.sampled_from(Unit),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
 )
@@ -322,14 +322,26 @@ async def test_a_series_is_a_calendar_of_its_time_zone(conn, seed, wanted, unit,
 
 
 async def test_periods_that_follow_one_another_count_everything_once(conn):
-    days = [BEGIN + timedelta(days=n) for n in range(0, 181, 20)]
-    whole, *parts = (Wanted(Period.between(*of)) for of in [(days[0], days[-1]), *pairwise(days)])
-    async with there_is(conn, seed=7):
-        for read in (statistics.outcomes, statistics.time_by_tier, statistics.time_by_customer):
-            at_once, *pieces = [
-                sum(row.assignments for row in await read(conn, of)) for of in (whole, *parts)
-            ]
+    async with there_is(conn, seed=7) as history:
+        # Where one ends and the next begins, something happens.
+        happened = {row.assigned_at for row in history.rows} | {row.ended_at for row in history.rows}
+        cuts = sorted(happened - {None} | {ticket.created_at for ticket in history.tickets.values()})[::10]
+        whole, *parts = (Wanted(Period.between(*of)) for of in [(cuts[0], cuts[-1]), *pairwise(cuts)])
+        for count in (reported, given_out, ended):
+            at_once, *pieces = [await count(conn, of) for of in (whole, *parts)]
             assert at_once == sum(pieces) > 0
+
+
+async def reported(conn, wanted):
+    return (await statistics.ticket_figures(conn, wanted)).tickets
+
+
+async def given_out(conn, wanted):
+    return sum(work.assignments for work in await statistics.work_of_engineers(conn, wanted))
+
+
+async def ended(conn, wanted):
+    return sum(outcome.assignments for outcome in await statistics.outcomes(conn, wanted))
 
 
 async def test_the_database_knows_every_time_zone_that_is_let_through(conn):
