@@ -39,6 +39,7 @@ fix: .venv/check .venv/test admin-ui/node_modules/.checks
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks.limits
 	$(BIN)/python -m tests.benchmarks.migration
+	$(BIN)/python -m tests.benchmarks.statistics
 
 # Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
 # under them, for SECONDS.

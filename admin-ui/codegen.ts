@@ -12,7 +12,7 @@ export default {
         documentMode: 'string',
         enumsAsTypes: true,
         strictScalars: true,
-        scalars: { ID: 'string', DateTime: 'string', Decimal: 'string' },
+        scalars: { ID: 'string', Date: 'string', DateTime: 'string', Decimal: 'string' },
         useTypeImports: true,
       },
     },

@@ -43,9 +43,11 @@ class Make:
         given = {"id": f"TICKET-{uuid4().hex[:8]}", "ticket_number": f"SR-{uuid4().hex[:12]}"} | columns
         return await self._insert("service_tickets", **given)
 
-    async def assigned(self, *, tier: int = 1, ticket: TicketId | None = None) -> Assignment:
-        """A new assignment of a new engineer, on a new ticket where none is named."""
+    async def assigned(
+        self, *, tier: int = 1, ticket: TicketId | None = None, engineer: EngineerId | None = None
+    ) -> Assignment:
+        """A new assignment, of a new engineer and on a new ticket where none is named."""
         wish = AssignTicket(
-            ticket_id=ticket or await self.ticket(), engineer_id=await self.engineer(), tier=tier
+            ticket_id=ticket or await self.ticket(), engineer_id=engineer or await self.engineer(), tier=tier
         )
         return await run(self.db, DISPATCHER, assign_ticket, wish)

@@ -210,8 +210,13 @@ function SearchBox({
   )
 }
 
-type SelectProps = { label: string; value: string; onChange: (value: string) => void; children: ReactNode }
-const Select = ({ label, value, onChange, children }: SelectProps) => (
+export type SelectProps = {
+  label: string
+  value: string
+  onChange: (value: string) => void
+  children: ReactNode
+}
+export const Select = ({ label, value, onChange, children }: SelectProps) => (
   <select
     aria-label={label}
     className={value && 'chosen'}
@@ -222,7 +227,7 @@ const Select = ({ label, value, onChange, children }: SelectProps) => (
   </select>
 )
 
-function EngineerSelect(props: Omit<SelectProps, 'label' | 'children'>) {
+export function EngineerSelect(props: Omit<SelectProps, 'label' | 'children'>) {
   const { data } = useEngineers()
   return (
     <Select {...props} label="Engineer">

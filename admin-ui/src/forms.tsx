@@ -41,15 +41,10 @@ export function Fields({ action, ticket, turn, initial }: FieldsProps) {
   if (isDirect(action)) return null
   if (action === 'COMPLETE') return <CompleteFields initial={initial as Completion | undefined} />
   if (action === 'RATE') return <RateFields turn={turn} />
-  const isEscalation = action === 'ESCALATE'
   const isOptional = action === 'ASSIGN'
   return (
     <>
-      {ticket && opensNext(action) && (
-        <EngineerPicker name={isEscalation ? 'nextEngineerId' : 'engineerId'} ticket={ticket} />
-      )}
-      {isOptional && <TierField name="tier" above={0} />}
-      {isEscalation && <TierField name="nextTier" above={turn?.assignmentTier ?? 0} />}
+      {ticket && opensNext(action) && <NextFields action={action} ticket={ticket} turn={turn} />}
       {action === 'CORRECT' && <HoursField initial={turn?.timeSpentHours} />}
       <Field
         {...LONG}
@@ -63,15 +58,34 @@ export function Fields({ action, ticket, turn, initial }: FieldsProps) {
   )
 }
 
-const TierField = ({ name, above }: { name: string; above: number }) => (
-  <Field as="select" name={name} label="Tier">
-    {TIERS.filter(({ tier }) => tier > above).map(({ tier, name }) => (
-      <option key={tier} value={tier}>
-        {tier} {name}
-      </option>
-    ))}
-  </Field>
-)
+/** Who is next, and whose people are asked: a colleague of the same tier, or somebody of a tier that is chosen. */
+function NextFields({ action, ticket, turn }: { action: Action; ticket: Ticket; turn: Turn | undefined }) {
+  const isEscalation = action === 'ESCALATE'
+  const before = turn?.assignmentTier ?? 0
+  const [wanted, setWanted] = useState(0)
+  // Who holds it may change while the form is open.
+  const tier = action === 'REASSIGN' ? before : Math.max(wanted, before + 1)
+  return (
+    <>
+      <EngineerPicker name={isEscalation ? 'nextEngineerId' : 'engineerId'} ticket={ticket} tier={tier} />
+      {action !== 'REASSIGN' && (
+        <Field
+          as="select"
+          name={isEscalation ? 'nextTier' : 'tier'}
+          label="Tier"
+          value={tier}
+          onChange={(event) => setWanted(Number((event.target as HTMLSelectElement).value))}
+        >
+          {TIERS.filter(({ tier }) => tier > before).map(({ tier, name }) => (
+            <option key={tier} value={tier}>
+              {tier} {name}
+            </option>
+          ))}
+        </Field>
+      )}
+    </>
+  )
+}
 
 const HoursField = ({ initial }: { initial: string | null | undefined }) => (
   <Field

@@ -10,13 +10,13 @@ import { useOutbox } from './OutboxPanel'
 import { Outbox } from './outbox'
 import { forget, useLive, useViewer, type Viewer } from './queries'
 import { SignIn } from './SignIn'
+import { StatisticsPage } from './StatisticsPage'
 import { TicketList } from './TicketList'
 import { TicketPage } from './TicketPage'
 import {
   Boundary,
   ClockProvider,
   Dialog,
-  Empty,
   Failure,
   NotFound,
   Skeleton,
@@ -120,7 +120,7 @@ function Shell({ viewer }: { viewer: Viewer }) {
             <MyWork viewer={viewer} outbox={outbox} />
           </Route>
           <Route path="/statistics">
-            <Statistics />
+            <StatisticsPage viewer={viewer} />
           </Route>
           <Route>
             <NotFound title="There is no such page">
@@ -226,19 +226,6 @@ function useTheme() {
   }, [theme])
   return [theme, setTheme] as const
 }
-
-const Statistics = () => (
-  <>
-    <title>Statistics · Baton</title>
-    <h1>Statistics</h1>
-    <div className="card">
-      <Empty title="The report comes with a later version.">
-        It will tell escalations per ticket, hours by engineer and tier, and times to accept and to resolve.
-        Until then, each ticket tells its own.
-      </Empty>
-    </div>
-  </>
-)
 
 const root = document.getElementById('root')
 if (root) {

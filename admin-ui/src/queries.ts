@@ -16,7 +16,8 @@ export type TicketRow = gql.TicketRowFragment
 export type Turn = gql.TurnFragment
 export type Job = gql.JobFragment
 export type Viewer = gql.ViewerQuery['viewer']
-export type Engineer = gql.EngineersQuery['engineers']['nodes'][number]
+export type Engineer = gql.PersonFragment
+export type Statistics = gql.StatisticsQuery['statistics']
 
 type Filter = gql.TicketFilter
 type Pages = InfiniteData<gql.TicketsQuery & { part: number }>
@@ -43,7 +44,7 @@ export const useTicket = (id: string) =>
     queryFn: async ({ signal }) => (await execute(gql.TicketDocument, { id }, { signal })).ticket,
   })
 
-/** All of them: suggestions rank everybody. */
+/** All of them: anybody may be looked for. */
 export const useEngineers = (enabled = true) =>
   useQuery({
     queryKey: ['engineers'],
@@ -57,6 +58,22 @@ export const useEngineers = (enabled = true) =>
         after = engineers.pageInfo.endCursor
       }
     },
+  })
+
+/** Who could best be given the ticket, the best first, and why. */
+export const useSuggestions = (ticketId: string, tier: number) =>
+  useQuery({
+    queryKey: ['suggestions', ticketId, tier],
+    queryFn: async ({ signal }) =>
+      (await execute(gql.SuggestEngineersDocument, { ticketId, tier }, { signal })).suggestEngineers ?? [],
+    placeholderData: keepPreviousData,
+  })
+
+export const useStatistics = (wanted: gql.StatisticsQueryVariables) =>
+  useQuery({
+    queryKey: ['statistics', wanted],
+    queryFn: async ({ signal }) => (await execute(gql.StatisticsDocument, wanted, { signal })).statistics,
+    placeholderData: keepPreviousData,
   })
 
 export const useViewer = () =>
@@ -131,7 +148,8 @@ function refreshSoon(client: QueryClient) {
   isRefreshDue = true
   setTimeout(() => {
     isRefreshDue = false
-    for (const key of ['tickets', 'my-work', 'engineers']) void client.invalidateQueries({ queryKey: [key] })
+    for (const key of ['tickets', 'my-work', 'engineers', 'suggestions'])
+      void client.invalidateQueries({ queryKey: [key] })
   }, REFRESH_AFTER_MS)
 }
 

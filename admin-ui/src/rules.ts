@@ -5,11 +5,12 @@ import table from './rules.json'
 const rules = table as {
   tiers: Record<string, string>
   takesNoAssignment: TicketStatus[]
-  allowedFrom: Record<Exclude<Action, 'ASSIGN'>, AssignmentStatus[]>
+  allowedFrom: Record<keyof typeof table.allowedFrom, AssignmentStatus[]>
   may: Record<Role, Record<Action, 'NONE' | 'OWN' | 'ALL'>>
 }
 
-export type Action = keyof typeof table.may.ADMIN
+/** What is done to a ticket: to an assignment that there is, or by opening the first. */
+export type Action = 'ASSIGN' | keyof typeof table.allowedFrom
 export const TIERS = Object.entries(rules.tiers).map(([tier, name]) => ({ tier: Number(tier), name }))
 const TOP_TIER = Math.max(...TIERS.map(({ tier }) => tier))
 

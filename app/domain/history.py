@@ -1,4 +1,4 @@
-"""What a ticket's history adds up to: escalations, and hours by engineer."""
+"""What a ticket's history adds up to: who holds it, escalations, and hours by engineer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from app.domain.model import AssignmentStatus, EngineerId
+from app.domain.lifecycle import ACTIVE
+from app.domain.model import TOP_TIER, AssignmentStatus, EngineerId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,18 @@ class EngineerTime:
     engineer_id: EngineerId
     time_spent_hours: Decimal
     assignments: int
+
+
+def holder(history: Sequence[Assignment]) -> Assignment | None:
+    return next((a for a in history if a.status in ACTIVE), None)
+
+
+def next_tier(history: Sequence[Assignment]) -> int:
+    """Whose people are asked next: a higher tier's while somebody holds the ticket, else the last one's."""
+    if not history:
+        return 1
+    held = holder(history)
+    return history[-1].assignment_tier if held is None else min(held.assignment_tier + 1, TOP_TIER)
 
 
 def escalation_count(history: Sequence[Assignment]) -> int:

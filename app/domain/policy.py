@@ -26,6 +26,8 @@ class Reading(StrEnum):
     ASSIGNMENT_EVENTS = "assignmentEvents"
     BILLABLE_TIME = "billableTime"
     HOURLY_RATES = "hourlyRates"
+    STATISTICS = "statistics"
+    SUGGEST_ENGINEERS = "suggestEngineers"
 
 
 class Exploring(StrEnum):
@@ -52,9 +54,10 @@ _CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
 _SET_NO_RATES = {Action.SET_HOURLY_RATE: Reach.NONE}
 _OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
 _READ_ALL = dict.fromkeys(Reading, Reach.ALL)
-_READ_OWN = dict.fromkeys(Reading, Reach.OWN)
 # What hours cost is between the office and the customer; their hours, engineers see on their tickets.
 _READ_NO_PRICES = dict.fromkeys((Reading.BILLABLE_TIME, Reading.HOURLY_RATES), Reach.NONE)
+# Those who are given work do not choose who is.
+_READ_OWN = dict.fromkeys(Reading, Reach.OWN) | {Reading.SUGGEST_ENGINEERS: Reach.NONE}
 _EXPLORE = dict.fromkeys(Exploring, Reach.ALL)
 _EXPLORE_NOTHING = dict.fromkeys(Exploring, Reach.NONE)
 

@@ -16,6 +16,7 @@ from app.domain.model import (
     TicketPriority,
     TicketStatus,
 )
+from app.queries.statistics import Unit
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -119,4 +120,11 @@ _describe(
     IDEMPOTENCY_KEY_REUSED="The key has made another change.",
     FORBIDDEN="Your role does not do this.",
     INVALID_INPUT="A value is out of its bounds.",
+)
+_describe(
+    Unit,
+    "The parts of a series.",
+    DAY="From midnight to midnight.",
+    WEEK="From Monday to Sunday.",
+    MONTH="From the first of a month to its last.",
 )

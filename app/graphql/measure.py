@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _OBJECT = 2
 _SCALAR = 1
+_FIGURE = 500
+_OF_FIGURES = ("Statistics",)
+"""Types whose every field reads all that happened in a period, however short its answer is."""
 _INTROSPECTION = ("__schema", "__type")
 _DIGITS = len(str(MAX_PAGE))
 
@@ -162,6 +165,7 @@ class Ruler:
             each = _OBJECT + inside.cost
             if inside.row_cost:
                 each += self._page(node) * inside.row_cost
+        figure = _FIGURE if kind in _OF_FIGURES and node.name.value != "__typename" else 0
         of_connection = shape.many and kind is not None and kind.endswith("Connection")
         return Size(
             depth=1 if node.name.value in _INTROSPECTION else inside.depth + 1,
@@ -169,7 +173,7 @@ class Ruler:
             aliases=inside.aliases + (node.alias is not None),
             directives=inside.directives,
             width=1,
-            cost=0 if of_connection else each * self._assumed_list if shape.many else each,
+            cost=0 if of_connection else figure + each * (self._assumed_list if shape.many else 1),
             row_cost=each if of_connection else 0,
         )
 

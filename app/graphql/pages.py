@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -105,6 +106,37 @@ def key_after(after: str | None, *parts: Callable[[str], Any]) -> Any:  # noqa: 
         return tuple(make(_storable(text)) for make, text in zip(parts, texts, strict=True))
     except (ValueError, TypeError, OverflowError):
         raise BadUserInput(InvalidInput("after", "must be a cursor of this list")) from None
+
+
+def page_of(
+    rows: Iterable[T],
+    first: int | None,
+    after: str | None,
+    *,
+    order: Callable[[T], tuple[Any, ...]],
+    parts: tuple[Callable[[str], Any], ...],
+) -> Page[T]:
+    """A page of rows that are all here. `order` gives what they stand by, `parts` read that from a cursor."""
+    key = key_after(after, *parts)
+    size = checked_first(first)
+    all_rows = sorted(rows, key=order)
+
+    async def count() -> int:
+        return len(all_rows)
+
+    follow = [row for row in all_rows if key is None or order(row) > key]
+    return Page(follow[: size + 1], size, after, key=order, count=count)
+
+
+def number(text: str) -> Decimal:
+    """Raises ValueError for what has no place among numbers."""
+    try:
+        found = Decimal(text)
+    except ArithmeticError:
+        raise ValueError(text) from None
+    if not found.is_finite():
+        raise ValueError(text)
+    return found
 
 
 def moment(text: str) -> datetime:

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import ID
 
 from app.domain import model, values
+from app.domain.history import holder, next_tier
 from app.domain.policy import Reading, may_read, only_of
 from app.graphql.arguments import From, To, argument, optional, period, signed_in
 from app.graphql.billing import Bill, BillableTime
@@ -24,13 +25,25 @@ from app.graphql.pages import (
     moment,
     row_id,
 )
-from app.graphql.types import Assignment, Engineer, HourlyRate, Ticket, Viewer, said
+from app.graphql.statistics import Report, Statistics, StatisticsFilter, wanted_of
+from app.graphql.types import (
+    Assignment,
+    Engineer,
+    EngineerSuggestion,
+    HourlyRate,
+    Ticket,
+    Viewer,
+    history_of,
+    said,
+)
 from app.queries import engineers, rates, tickets
 from app.queries.billing import Billable
+from app.queries.engineers import Suggestion
 
 Search = Annotated[
     str | None, strawberry.argument(description="Part of a name or region, in any case of letters.")
 ]
+MOST_SUGGESTIONS = 10
 _search = values.text(values.SHORT)
 _name = values.text(values.SHORT)
 
@@ -186,6 +199,57 @@ class Query:
                 return await rates.count_of_engineer(conn, whose)
 
         return Page(found, size, after, key=lambda r: (r.valid_from, str(r.id)), count=count)
+
+    @strawberry.field(
+        description="What happened in a period, in figures; an engineer sees those of own assignments.",
+        graphql_type=Statistics,
+    )
+    async def statistics(
+        self,
+        info: Info,
+        from_: From,
+        to: To,
+        filter: Annotated[
+            StatisticsFilter | None, strawberry.argument(description="Which assignments.")
+        ] = None,
+    ) -> Report:
+        only = only_of(signed_in(info), Reading.STATISTICS)
+        return Report(info.context.db, wanted_of(period(from_, to), filter, only))
+
+    @strawberry.field(
+        description=f"The {MOST_SUGGESTIONS} engineers who could best be given a ticket, the best first: by"
+        " skills that match its equipment, then region, then who has least to do. Who holds it is left out."
+        " Null when there is no such ticket, or an engineer asks.",
+        graphql_type=list[EngineerSuggestion] | None,
+    )
+    async def suggest_engineers(
+        self,
+        info: Info,
+        ticket_id: Annotated[ID, strawberry.argument(description="The ticket's id.")],
+        tier: Annotated[
+            int | None,
+            strawberry.argument(
+                description="Whose people are asked; when left out, the next tier of a ticket that somebody"
+                " holds, else the tier that was asked last, or 1."
+            ),
+        ] = None,
+    ) -> list[Suggestion] | None:
+        only = only_of(signed_in(info), Reading.SUGGEST_ENGINEERS)
+        wanted = optional(values.tier, "tier", tier)
+        ticket = await info.context.loaders.ticket.load(argument(values.ticket_id, "ticketId", ticket_id))
+        if ticket is None or only is not None:
+            return None
+        turns = await history_of(ticket, info)
+        held = holder(turns)
+        async with info.context.db.connection() as conn:
+            return await engineers.suggested(
+                conn,
+                next_tier(turns) if wanted is None else wanted,
+                ticket.equipment_id,
+                ticket.customer_name,
+                passed_over=None if held is None else held.engineer_id,
+                first=MOST_SUGGESTIONS,
+            )
 
     @strawberry.field(description="Who is signed in.", graphql_type=Viewer)
     async def viewer(self, info: Info) -> model.Actor:

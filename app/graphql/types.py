@@ -20,6 +20,7 @@ from app.graphql import enums  # noqa: F401 - describes the enums before a type 
 from app.graphql.context import Info
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
+from app.queries import engineers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +107,16 @@ class Engineer:
             return total[0].assignments if total else 0
 
         return Page(found, size, after, key=lambda a: (a.assigned_at, a.id), count=count)
+
+
+@view_of(engineers.Suggestion, "An engineer who could be given a ticket, and what speaks for them.")
+class EngineerSuggestion:
+    engineer: Engineer = said("Who.")
+    matching_skills: list[str] = said("Their skills that name the equipment's category, model or maker.")
+    same_region: bool = said(
+        "They work where the one works who was sent first about the customer's newest ticket."
+    )
+    active_assignments: int = said("How many tickets they hold now.")
 
 
 @view_of(model.Assignment, "One engineer's turn on a ticket: why, when, how long, and how it ended.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.db import sql
@@ -12,14 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.db.pool import Connection
-    from app.domain.model import EngineerId
+    from app.domain.model import EngineerId, EquipmentId
 
 EngineerKey: TypeAlias = "tuple[str, EngineerId]"
 """Where an engineer stands by name."""
 
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An engineer who may be given a ticket, and what speaks for them."""
+
+    matching_skills: tuple[str, ...]
+    same_region: bool
+    active_assignments: int
+    engineer: Engineer
+
+
 _BY_IDS = sql.load("engineers", "engineers_by_ids", row=Engineer)
 _BY_NAME = sql.load("engineers", "engineers_by_name", row=Engineer)
 _COUNT = sql.load("engineers", "count_engineers", row=int)
+_SUGGESTED = sql.load("engineers", "suggested_engineers", row=Suggestion)
 
 
 async def by_ids(conn: Connection, engineer_ids: Sequence[EngineerId]) -> list[Engineer]:
@@ -40,3 +53,16 @@ async def by_name(
 
 async def count(conn: Connection, search: str | None) -> int:
     return await _COUNT.one(conn, like(search))
+
+
+async def suggested(
+    conn: Connection,
+    tier: int,
+    equipment_id: EquipmentId | None,
+    customer: str | None,
+    *,
+    passed_over: EngineerId | None,
+    first: int,
+) -> list[Suggestion]:
+    """The best come first: most skills that match, the customer's region, least to do."""
+    return await _SUGGESTED.all(conn, tier, equipment_id, customer, passed_over, first)

@@ -30,6 +30,7 @@ async def scene(product):
 
 async def escalate(page, reason):
     await page.keyboard.press("e")
+    await expect(page.get_by_role("radio").first).to_be_checked()
     await page.get_by_role("dialog").get_by_label("Reason").fill(reason)
     await page.keyboard.press("Control+Enter")
 

@@ -130,6 +130,9 @@ def test_the_counts_are_those_of_every_fragment_written_out(text):
         ("{ tickets(first: 1000) { nodes { id } } }", 2 + 100 * 3),
         ("{ tickets(first: -1) { nodes { id } } }", 2),
         ("{ tickets: viewer { role } }", 2 + 1),
+        ("{ statistics { __typename tickets { escalated } } }", 2 + 1 + 500 + 2 + 1),
+        ("{ statistics { ... on Statistics { outcomes { status } } } }", 2 + 500 + 10 * (2 + 1)),
+        ("{ statistics { engineers(first: 3) { nodes { completed } } } }", 2 + 500 + 2 + 3 * (2 + 1)),
         ("{ __schema { types { fields { name } } } }", 2 + 2 + 2 + 1),
     ],
 )

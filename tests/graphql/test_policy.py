@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import graphql
@@ -53,7 +54,9 @@ READS = {
 
 def test_the_tables_name_every_root_and_role():
     assert set(MUTATIONS) == set(SCHEMA.mutation_type.fields)
-    assert set(QUERIES) | {"viewer", "billableTime", "hourlyRates"} == set(SCHEMA.query_type.fields)
+    assert set(QUERIES) | {"viewer", "billableTime", "hourlyRates", "statistics", "suggestEngineers"} == set(
+        SCHEMA.query_type.fields
+    )
     assert set(SCHEMA.query_type.fields) | set(SCHEMA.subscription_type.fields) == set(Reading)
     assert all(set(row) == set(Role) for row in (*MUTATIONS.values(), *QUERIES.values()))
     assert set(MAY) == set(Role)
@@ -154,6 +157,39 @@ async def test_prices_are_for_the_office(ask_as, own_and_other, role):
         if role is Role.ENGINEER
         else {"billableTime": {"totals": {"lines": 0}}, "hourlyRates": {"totalCount": 0}}
     )
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_statistics_are_of_all_or_of_own_assignments(ask_as, own_and_other, role):
+    own, other = own_and_other
+    now = datetime.now(UTC)
+    text = """query($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter) {
+        statistics(from: $from, to: $to, filter: $filter) {
+            tickets { tickets } engineers { totalCount nodes { engineer { id } assignments } } } }"""
+    seen = []
+    for engineer in (None, own.engineer_id, other.engineer_id):
+        found = await ask_as(
+            role,
+            own.engineer_id,
+            text,
+            **{"from": str(now - timedelta(days=1)), "to": str(now + timedelta(days=1))},
+            filter={"engineerId": None if engineer is None else str(engineer)},
+        )
+        figures = found["statistics"]
+        nodes = {node["engineer"]["id"] for node in figures["engineers"]["nodes"]}
+        assert figures["tickets"]["tickets"] == figures["engineers"]["totalCount"] == len(nodes)
+        seen.append(nodes)
+    mine, theirs = {str(own.engineer_id)}, {str(other.engineer_id)}
+    assert seen == ([mine, mine, set()] if role is Role.ENGINEER else [mine | theirs, mine, theirs])
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_engineers_are_suggested_to_those_who_choose(ask_as, own_and_other, role):
+    own, other = own_and_other
+    text = "query($t: ID!) { suggestEngineers(ticketId: $t) { engineer { id } } }"
+    found = await ask_as(role, own.engineer_id, text, t=own.ticket_id)
+    expected = None if role is Role.ENGINEER else [{"engineer": {"id": str(other.engineer_id)}}]
+    assert found == {"suggestEngineers": expected}
 
 
 async def test_anothers_and_a_missing_one_are_the_same_to_an_engineer(ask_as, own_and_other):

@@ -110,6 +110,8 @@ async def test_every_field_of_every_root_answers(ask, make, db):
         "engineers": "(first: 2)",
         "billableTime": f'(from: "{held.assigned_at}", to: "{held.assigned_at + timedelta(days=1)}")',
         "hourlyRates": f'(engineerId: "{held.engineer_id}", first: 2)',
+        "statistics": '(from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z")',
+        "suggestEngineers": f'(ticketId: "{held.ticket_id}")',
         "viewer": "",
     }
     roots = schema._schema.query_type.fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from importlib import import_module
@@ -26,6 +26,7 @@ for module in pkgutil.iter_modules(app.queries.__path__):
 PYTHON_OF = {
     "bool": bool,
     "bytea": bytes,
+    "date": date,
     "int4": int,
     "int8": int,
     "interval": timedelta,

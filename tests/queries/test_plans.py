@@ -135,6 +135,15 @@ CASES: list[Case] = [
     ("engineers.engineers_by_ids", (engineers(3),), {"engineers_pkey"}),
     ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
     ("engineers.engineers_by_name", (None, "Engineer 2", ENGINEER, 26), {"engineers_by_name"}),
+    (
+        "engineers.suggested_engineers",
+        (2, "EQ-1", "Hospital 7", ENGINEER, 10),
+        {
+            "engineer_assignments_engineer_active",
+            "engineer_assignments_sequence_once",
+            "service_tickets_customer",
+        },
+    ),
     ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(3)],), {"equipment_pkey"}),
     ("tickets.lock_ticket", ("T-7",), {"service_tickets_pkey"}),
     (

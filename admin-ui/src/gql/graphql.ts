@@ -202,6 +202,18 @@ export type StartAssignmentInput = {
   idempotencyKey?: string | null | undefined;
 };
 
+/** Every part that is given narrows the figures. */
+export type StatisticsFilter = {
+  /** Only tickets of the customer with exactly this name. */
+  customer?: string | null | undefined;
+  /** Only assignments of this engineer. */
+  engineerId?: string | null | undefined;
+  /** Only devices of exactly this model. */
+  equipmentModel?: string | null | undefined;
+  /** Only assignments at this tier. */
+  tier?: number | null | undefined;
+};
+
 /** Every part that is given narrows the list. */
 export type TicketFilter = {
   /** Only tickets that this engineer holds now. */
@@ -245,6 +257,15 @@ export type TicketStatus =
   | 'ON_HOLD'
   /** The fault is gone. */
   | 'RESOLVED';
+
+/** The parts of a series. */
+export type Unit =
+  /** From midnight to midnight. */
+  | 'DAY'
+  /** From the first of a month to its last. */
+  | 'MONTH'
+  /** From Monday to Sunday. */
+  | 'WEEK';
 
 export type TurnFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
 
@@ -330,6 +351,16 @@ export type EngineersQueryVariables = Exact<{
 
 
 export type EngineersQuery = { engineers: { pageInfo: { endCursor: string | null, hasNextPage: boolean }, nodes: Array<{ id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number }> } };
+
+export type SuggestEngineersQueryVariables = Exact<{
+  ticketId: string;
+  tier?: number | null | undefined;
+}>;
+
+
+export type SuggestEngineersQuery = { suggestEngineers: Array<{ matchingSkills: Array<string>, sameRegion: boolean, engineer: { id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number } }> | null };
+
+export type PersonFragment = { id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number };
 
 export type MyWorkQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -503,6 +534,21 @@ export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type EngineersToBeQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
+
+export type StatisticsQueryVariables = Exact<{
+  from: string;
+  to: string;
+  filter: StatisticsFilter;
+  unit: Unit;
+  timeZone: string;
+}>;
+
+
+export type StatisticsQuery = { statistics: { tickets: { tickets: number, escalated: number, escalatedShare: string | null, averageEscalations: string | null, byEscalations: Array<{ escalations: number, tickets: number }> }, escalations: Array<{ fromTier: number, toTier: number | null, manual: number, automatic: number }>, engineers: { totalCount: number, nodes: Array<{ assignments: number, accepted: number, meanSecondsToAccept: string | null, completed: number, failed: number, rejected: number, reassigned: number, cancelled: number, escalatedFromManually: number, escalatedFromAutomatically: number, escalatedToManually: number, escalatedToAutomatically: number, timeSpentHours: string, engineer: { id: string, name: string } }> }, timeToAccept: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, timeToResolve: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, outcomes: Array<{ status: AssignmentStatus, completionStatus: CompletionStatus | null, assignments: number }>, rejections: Array<{ reason: string | null, assignments: number }>, timeByTier: Array<{ tier: number, assignments: number, timeSpentHours: string }>, timeByEquipmentModel: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, timeByCustomer: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, series: Array<{ start: string, tickets: number, assignments: number, escalations: number, completed: number, timeSpentHours: string }> } };
+
+export type TookFragment = { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null };
+
+export type SpentFragment = { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -824,6 +870,36 @@ export const RefusedFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"Refused"}) as unknown as TypedDocumentString<RefusedFragment, unknown>;
+export const PersonFragmentDoc = new TypedDocumentString(`
+    fragment Person on Engineer {
+  id
+  name
+  level
+  region
+  skills
+  isActive
+  activeAssignments
+}
+    `, {"fragmentName":"Person"}) as unknown as TypedDocumentString<PersonFragment, unknown>;
+export const TookFragmentDoc = new TypedDocumentString(`
+    fragment Took on Durations {
+  counted
+  leftOut
+  meanSeconds
+  p50Seconds
+  p95Seconds
+}
+    `, {"fragmentName":"Took"}) as unknown as TypedDocumentString<TookFragment, unknown>;
+export const SpentFragmentDoc = new TypedDocumentString(`
+    fragment Spent on TimeSpentConnection {
+  totalCount
+  nodes {
+    name
+    assignments
+    timeSpentHours
+  }
+}
+    `, {"fragmentName":"Spent"}) as unknown as TypedDocumentString<SpentFragment, unknown>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
@@ -970,17 +1046,38 @@ export const EngineersDocument = new TypedDocumentString(`
       hasNextPage
     }
     nodes {
-      id
-      name
-      level
-      region
-      skills
-      isActive
-      activeAssignments
+      ...Person
     }
   }
 }
-    `, {"hash":"sha256:7c8444356d0f49a2baddb0801dbb11e9adbcfdf0d8e43633bf8988fc482fe137"}) as unknown as TypedDocumentString<EngineersQuery, EngineersQueryVariables>;
+    fragment Person on Engineer {
+  id
+  name
+  level
+  region
+  skills
+  isActive
+  activeAssignments
+}`, {"hash":"sha256:7ece3a54aa9f14647ecb549c6276e56354da0290512d75f1e2a8b8a454e566c3"}) as unknown as TypedDocumentString<EngineersQuery, EngineersQueryVariables>;
+export const SuggestEngineersDocument = new TypedDocumentString(`
+    query SuggestEngineers($ticketId: ID!, $tier: Int) {
+  suggestEngineers(ticketId: $ticketId, tier: $tier) {
+    matchingSkills
+    sameRegion
+    engineer {
+      ...Person
+    }
+  }
+}
+    fragment Person on Engineer {
+  id
+  name
+  level
+  region
+  skills
+  isActive
+  activeAssignments
+}`, {"hash":"sha256:06aa29799ed5a39f8159546190a8b034bdfef15f1981547d7bd550a05a88c231"}) as unknown as TypedDocumentString<SuggestEngineersQuery, SuggestEngineersQueryVariables>;
 export const MyWorkDocument = new TypedDocumentString(`
     query MyWork {
   viewer {
@@ -2194,3 +2291,95 @@ export const EngineersToBeDocument = new TypedDocumentString(`
   }
 }
     `, {"hash":"sha256:adb6b006089103bd7c8f572836fd7af27c8272361915dbdd8bab09560a6da452"}) as unknown as TypedDocumentString<EngineersToBeQuery, EngineersToBeQueryVariables>;
+export const StatisticsDocument = new TypedDocumentString(`
+    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
+  statistics(from: $from, to: $to, filter: $filter) {
+    tickets {
+      tickets
+      escalated
+      escalatedShare
+      averageEscalations
+      byEscalations {
+        escalations
+        tickets
+      }
+    }
+    escalations {
+      fromTier
+      toTier
+      manual
+      automatic
+    }
+    engineers(first: 100) {
+      totalCount
+      nodes {
+        engineer {
+          id
+          name
+        }
+        assignments
+        accepted
+        meanSecondsToAccept
+        completed
+        failed
+        rejected
+        reassigned
+        cancelled
+        escalatedFromManually
+        escalatedFromAutomatically
+        escalatedToManually
+        escalatedToAutomatically
+        timeSpentHours
+      }
+    }
+    timeToAccept {
+      ...Took
+    }
+    timeToResolve {
+      ...Took
+    }
+    outcomes {
+      status
+      completionStatus
+      assignments
+    }
+    rejections {
+      reason
+      assignments
+    }
+    timeByTier {
+      tier
+      assignments
+      timeSpentHours
+    }
+    timeByEquipmentModel(first: 100) {
+      ...Spent
+    }
+    timeByCustomer(first: 100) {
+      ...Spent
+    }
+    series(unit: $unit, timeZone: $timeZone) {
+      start
+      tickets
+      assignments
+      escalations
+      completed
+      timeSpentHours
+    }
+  }
+}
+    fragment Took on Durations {
+  counted
+  leftOut
+  meanSeconds
+  p50Seconds
+  p95Seconds
+}
+fragment Spent on TimeSpentConnection {
+  totalCount
+  nodes {
+    name
+    assignments
+    timeSpentHours
+  }
+}`, {"hash":"sha256:81b8424c38f3688d3c9495cead5e06e78e21850d88cf3718a74173027ed0dc84"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
