@@ -159,8 +159,8 @@ async def test_by_an_application_that_opens_an_assignment_without_the_ticket(
 
 async def test_by_an_application_that_takes_the_ticket_without_changing_it(make, world, overtaken):
     ticket, engineer = await make.ticket(), await make.engineer()
-    taking = f"""INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence, assignment_tier,
-        assignment_tier_name) VALUES ('{ticket}', '{engineer}', 1, 1, 'OEM')"""
+    taking = f"""INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence,
+        assignment_tier, assignment_tier_name) VALUES ('{ticket}', '{engineer}', 1, 1, 'OEM')"""
     async with overtaken(taking) as db:
         with pytest.raises(TicketAlreadyAssigned):
             await run(db, DISPATCHER, assign_ticket, AssignTicket(ticket_id=ticket, engineer_id=engineer))
