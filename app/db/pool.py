@@ -143,7 +143,9 @@ class Database:
         began = time.perf_counter()
         self._acquiring += 1
         try:
-            return await self.pool.acquire(timeout=self.limits.acquire_s)
+            # The driver's own limit would make a task of it.
+            async with asyncio.timeout(self.limits.acquire_s):
+                return await self.pool.acquire()
         except _NOT_CONNECTED as error:
             raise Unavailable from error
         finally:
