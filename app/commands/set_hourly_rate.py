@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.commands.command import ALWAYS, Command, command, given
-from app.commands.run import admitted, hash_of
+from app.commands.run import hash_of, refuse_by_role
 from app.domain import values
 from app.domain.errors import EngineerNotFound, IdempotencyKeyReused
 from app.domain.lifecycle import Action
@@ -58,6 +58,7 @@ async def run_on_rates(
 
     Raises the refusals of the command, and Unavailable.
     """
+    refuse_by_role(actor, wish)
 
     async def work(tx: Tx) -> HourlyRate:
         seen = await rates.situation(
@@ -87,4 +88,7 @@ async def run_on_rates(
             )
         return rate
 
-    return await admitted(db, actor, wish, work)
+    # A twin of this request may take the key first; the second try finds it taken.
+    return await db.in_transaction(
+        work, retry_on=("idempotency_keys_pkey",), turn=wish.named_assignment or wish.named_ticket
+    )
