@@ -13,9 +13,9 @@ _ENGINEERS = """
     INSERT INTO engineers (id, name)
     SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n"""
 _TICKETS = """
-    INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description, priority,
-        status, created_at, updated_at)
-    SELECT $1 || n, $1 || 'SR-' || n, 'Hospital ' || n % 500, 'Image quality', 'Stripes in every image, since Monday',
+    INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description,
+        priority, status, created_at, updated_at)
+    SELECT $1 || n, $1 || 'SR-' || n, 'Hospital ' || n % 500, 'Image quality', 'Stripes in every image',
         (ARRAY['critical', 'high', 'medium', 'low'])[n % 4 + 1], 'assigned', at, at
     FROM generate_series($2::int, $3::int) AS n,
         LATERAL (SELECT timestamptz '2020-01-01Z' + n * interval '30 s' AS at) AS of"""
@@ -27,14 +27,15 @@ _ASSIGNMENTS = """
         (ARRAY['OEM', 'Dealer', 'Distributor', 'Service provider', 'Hospital'])[least(s, 5)],
         CASE s WHEN 1 THEN 'manual' ELSE 'escalation' END,
         CASE s WHEN $4 THEN 'accepted' ELSE 'escalated' END, 'dispatcher', at, at + interval '1 h',
-        CASE WHEN s < $4 THEN at + interval '3 h' END, CASE WHEN s < $4 THEN 'Needs a part we do not have' END,
-        CASE WHEN s < $4 THEN 'escalated' END, CASE WHEN s < $4 THEN 1.25 END
-    FROM generate_series($2::int, $3::int) AS n, generate_series(1, $4::int) AS s,
-        LATERAL (SELECT timestamptz '2020-01-01Z' + n * interval '30 s' + s * interval '3 h' AS at) AS of"""
+        CASE WHEN s < $4 THEN at + interval '3 h' END,
+        CASE WHEN s < $4 THEN 'Needs a part we do not have' END, CASE WHEN s < $4 THEN 'escalated' END,
+        CASE WHEN s < $4 THEN 1.25 END
+    FROM generate_series($2::int, $3::int) AS n, generate_series(1, $4::int) AS s, LATERAL (
+        SELECT timestamptz '2020-01-01Z' + n * interval '30 s' + s * interval '3 h' AS at) AS of"""
 
 
 async def prepare(url: str) -> None:
-    """The engineers, and old tickets with each of the LONG_HISTORIES, H<length>-1 and so on. The schema is there."""
+    """The engineers, and tickets with each of the LONG_HISTORIES, from H<length>-1 on."""
     conn = await asyncpg.connect(url)
     try:
         await conn.execute(_ENGINEERS)
@@ -75,7 +76,7 @@ async def engineers(url: str) -> list[str]:
 
 async def _load(conn: asyncpg.Connection, prefix: str, first: int, last: int, history: int) -> None:
     async with conn.transaction():
-        # What is made here refers to what is there: checking each of millions would take longer than all else.
+        # What is made here refers to what is there: to check millions would take longer than all else.
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(_TICKETS, prefix, first, last)
         await conn.execute(_ASSIGNMENTS, prefix, first, last, history)

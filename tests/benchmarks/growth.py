@@ -45,7 +45,7 @@ async def run(options: Options, postgres: str) -> None:
                 measured = await _measured(options, server, operation, loaded)
                 rows.append([f"{loaded:,} tickets: one with a history of {length}", *measured])
             for length in _LISTS:
-                operation = replace(LIST, variables=lambda _, n=length: repeat({"first": n}))
+                operation = replace(LIST, variables=partial(_list_of, length))
                 measured = await _measured(options, server, operation, loaded)
                 rows.append([f"{loaded:,} tickets: list of {length} with histories", *measured])
             table("Growth", ("", "requests/s", "at req/s", "p50 ms", "p99 ms"), rows)
@@ -54,6 +54,10 @@ async def run(options: Options, postgres: str) -> None:
 
 def _with_history(length: int, _: int) -> Iterator[Variables]:
     return cycle({"id": f"H{length}-{n}"} for n in range(1, data.LONG_HISTORIES_EACH + 1))
+
+
+def _list_of(length: int, _: int) -> Iterator[Variables]:
+    return repeat({"first": length})
 
 
 async def _measured(options: Options, server: Server, operation: Operation, tickets: int) -> list[str]:

@@ -69,9 +69,11 @@ WITH_HISTORY = _of_ticket(
 )
 LIST = Operation(
     "list of 50 with current assignment and history",
-    f"query List($first: Int!) {{ tickets(first: $first) {{ nodes {{ {_TICKET} {_CURRENT} {_HISTORY} }} }} }}",
-    f"""query List($first: Int!) {{ tickets: allServiceTicketsList(first: $first, orderBy: [CREATED_AT_DESC, ROW_ID_DESC]) {{
-        {_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY} }} }}""",
+    f"""query List($first: Int!) {{ tickets(first: $first) {{ nodes {{
+        {_TICKET} {_CURRENT} {_HISTORY} }} }} }}""",
+    f"""query List($first: Int!) {{
+        tickets: allServiceTicketsList(first: $first, orderBy: [CREATED_AT_DESC, ROW_ID_DESC]) {{
+            {_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY} }} }}""",
     lambda _: repeat({"first": 50}),
     is_list=True,
 )

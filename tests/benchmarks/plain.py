@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+@dataclass
+class Context:
+    pool: asyncpg.Pool
+    ticket: DataLoader[str, Ticket | None]
+    engineer: DataLoader[UUID, Engineer]
+    current: DataLoader[str, Assignment | None]
+    history: DataLoader[str, list[Assignment]]
+
+
+Info = strawberry.Info[Context, None]
+
+
 @strawberry.type
 class Engineer:
     id: strawberry.ID
@@ -35,7 +49,7 @@ class Engineer:
 @strawberry.type
 class Assignment:
     ticket_id: strawberry.Private[str]
-    engineer_id: strawberry.Private[str]
+    engineer_id: strawberry.Private[UUID]
     id: strawberry.ID
     assignment_sequence: int
     assignment_tier: int
@@ -49,8 +63,8 @@ class Assignment:
     time_spent_hours: Decimal | None
 
     @strawberry.field
-    async def engineer(self, info: strawberry.Info) -> Engineer:
-        return await info.context["engineer"].load(self.engineer_id)
+    async def engineer(self, info: Info) -> Engineer:
+        return await info.context.engineer.load(self.engineer_id)
 
 
 @strawberry.type
@@ -63,12 +77,12 @@ class Ticket:
     created_at: datetime
 
     @strawberry.field
-    async def current_assignment(self, info: strawberry.Info) -> Assignment | None:
-        return await info.context["current"].load(self.id)
+    async def current_assignment(self, info: Info) -> Assignment | None:
+        return await info.context.current.load(self.id)
 
     @strawberry.field
-    async def assignment_history(self, info: strawberry.Info) -> list[Assignment]:
-        return await info.context["history"].load(self.id)
+    async def assignment_history(self, info: Info) -> list[Assignment]:
+        return await info.context.history.load(self.id)
 
 
 @strawberry.type
@@ -79,34 +93,36 @@ class TicketConnection:
 @strawberry.type
 class Query:
     @strawberry.field
-    async def ticket(self, info: strawberry.Info, id: strawberry.ID) -> Ticket | None:
-        return await info.context["ticket"].load(id)
+    async def ticket(self, info: Info, id: strawberry.ID) -> Ticket | None:
+        return await info.context.ticket.load(id)
 
     @strawberry.field
-    async def tickets(self, info: strawberry.Info, first: int) -> TicketConnection:
-        rows = await info.context["pool"].fetch(statements.NEWEST, first)
+    async def tickets(self, info: Info, first: int) -> TicketConnection:
+        rows = await info.context.pool.fetch(statements.NEWEST, first)
         return TicketConnection(nodes=[Ticket(**row) for row in rows])
 
 
-class Server(GraphQL[Any, None]):
+class Server(GraphQL[Context, None]):
     def __init__(self, schema: strawberry.Schema, pool: asyncpg.Pool) -> None:
         super().__init__(schema)
         self.pool = pool
 
-    async def get_context(self, *_: Any, **__: Any) -> dict[str, Any]:
-        return {
-            "pool": self.pool,
-            "ticket": at_most_one(self.pool, statements.TICKETS, "id", Ticket),
-            "engineer": at_most_one(self.pool, statements.ENGINEERS, "id", Engineer),
-            "current": at_most_one(self.pool, statements.CURRENT, "ticket_id", Assignment),
-            "history": many(self.pool, statements.HISTORY, "ticket_id", Assignment),
-        }
+    async def get_context(self, *_: Any, **__: Any) -> Context:
+        return Context(
+            pool=self.pool,
+            ticket=at_most_one(self.pool, statements.TICKETS, "id", Ticket),
+            engineer=at_most_one(self.pool, statements.ENGINEERS, "id", Engineer),
+            current=at_most_one(self.pool, statements.CURRENT, "ticket_id", Assignment),
+            history=many(self.pool, statements.HISTORY, "ticket_id", Assignment),
+        )
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
 
-def at_most_one(pool: asyncpg.Pool, statement: str, key: str, type_: Callable[..., Any]) -> DataLoader:
+def at_most_one(
+    pool: asyncpg.Pool, statement: str, key: str, type_: Callable[..., Any]
+) -> DataLoader[Any, Any]:
     async def batch(keys: Sequence[Any]) -> list[Any]:
         found = {row[key]: type_(**row) for row in await pool.fetch(statement, keys)}
         return [found.get(k) for k in keys]
@@ -114,7 +130,7 @@ def at_most_one(pool: asyncpg.Pool, statement: str, key: str, type_: Callable[..
     return DataLoader(batch)
 
 
-def many(pool: asyncpg.Pool, statement: str, key: str, type_: Callable[..., Any]) -> DataLoader:
+def many(pool: asyncpg.Pool, statement: str, key: str, type_: Callable[..., Any]) -> DataLoader[Any, Any]:
     async def batch(keys: Sequence[Any]) -> list[Any]:
         found = defaultdict(list)
         for row in await pool.fetch(statement, keys):

@@ -94,6 +94,8 @@ def ours(database: str) -> Iterator[Server]:
                 "APP_ENV": "production",
                 "DATABASE_URL": database,
                 "DATABASE_POOL_SIZE": str(POOL_SIZE),
+                # The others never give up; 32 large lists at once may take longer than the usual two seconds.
+                "DATABASE_ACQUIRE_TIMEOUT_S": "30",
                 "AUTH_JWKS_URL": provider.url,
                 "AUTH_ISSUER": issuer.ISSUER,
                 "AUTH_AUDIENCE": issuer.AUDIENCE,

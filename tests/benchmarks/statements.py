@@ -2,8 +2,8 @@
 
 _TICKET = "id, ticket_number, upper(status) AS status, upper(priority) AS priority, customer_name, created_at"
 _ASSIGNMENT = """id, ticket_id, engineer_id, assignment_sequence, assignment_tier, assignment_tier_name,
-    upper(assignment_type) AS assignment_type, upper(status) AS status, assigned_at, accepted_at, completed_at,
-    escalation_reason, time_spent_hours"""
+    upper(assignment_type) AS assignment_type, upper(status) AS status, assigned_at, accepted_at,
+    completed_at, escalation_reason, time_spent_hours"""
 
 NEWEST = f"SELECT {_TICKET} FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT $1"
 TICKETS = f"SELECT {_TICKET} FROM service_tickets WHERE id = ANY ($1::text[])"
