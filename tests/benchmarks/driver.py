@@ -67,7 +67,7 @@ class _Connection(asyncio.Protocol):
         self._load.answered(self, self._due, self._beginning, self._parser.get_status_code())
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._load.lost()
+        self._load.lost(self)
 
     def close(self) -> None:
         self._transport.abort()
@@ -116,7 +116,9 @@ class _Load:
         self._open -= 1
         if self._gap_s is None:
             self._over = self._over or now >= self._ends_at
-            if not self._over:
+            if self._over:
+                self._idle.append(connection)
+            else:
                 self._ask(connection, now)
         elif self._waiting:
             self._ask(connection, self._waiting.popleft())
@@ -124,14 +126,18 @@ class _Load:
             self._idle.append(connection)
         self._end_when_all_is_answered()
 
-    def lost(self) -> None:
-        if not self._ended.done():
+    def lost(self, connection: _Connection) -> None:
+        """A server may close what is idle for some seconds; the others go on."""
+        if connection in self._idle and len(self._idle) + self._open > 1:
+            self._idle.remove(connection)
+        elif not self._ended.done():
             self._ended.set_exception(ConnectionError("the server has closed a connection"))
 
     def _ask(self, connection: _Connection, due: float) -> None:
         request = next(self._requests, None)
         if request is None:
             self._over = True
+            self._idle.append(connection)
         else:
             self._open += 1
             connection.ask(request, due)
