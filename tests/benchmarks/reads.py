@@ -134,6 +134,7 @@ class Contest:
                 "",
                 "requests/s",
                 "Baton to it",
+                "by CPU",
                 "CPU ms",
                 "database CPU ms",
                 "at req/s",
@@ -154,6 +155,7 @@ def _row(name: str, seen: Seen, our: Seen) -> list[str]:
         name,
         middle(seen.per_s),
         "" if seen is our else middle(ratios, ".2f"),
+        "" if seen is our or not seen.cpu_ms else f"{_times(seen.cpu_ms, our.cpu_ms):.2f}",
         f"{statistics.median(seen.cpu_ms):.2f}" if seen.cpu_ms else "",
         f"{statistics.median(seen.database_ms):.2f}" if seen.database_ms else "",
         *(
@@ -166,6 +168,11 @@ def _row(name: str, seen: Seen, our: Seen) -> list[str]:
             else ("", "", "")
         ),
     ]
+
+
+def _times(theirs: Sequence[float], our: Sequence[float]) -> float:
+    """How many times as much they take."""
+    return statistics.median(a / b for a, b in zip(theirs, our, strict=True))
 
 
 def _document(server: Server, operation: Operation) -> str:
