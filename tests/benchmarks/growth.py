@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks import data, driver
 from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY
-from tests.benchmarks.shared import memory_mb, ours, percentile_ms, table
+from tests.benchmarks.shared import cpu_s, memory_mb, ours, percentile_ms, table
 from tests.databases import migrate_whole, new_database
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def run(options: Options, postgres: str) -> None:
                 operation = replace(LIST, variables=partial(_list_of, length))
                 measured = await _measured(options, server, operation, loaded)
                 rows.append([f"{loaded:,} tickets: list of {length} with histories", *measured])
-            table("Growth", ("", "requests/s", "at req/s", "p50 ms", "p99 ms"), rows)
+            table("Growth", ("", "requests/s", "CPU ms", "at req/s", "p50 ms", "p99 ms"), rows)
             print(f"\nMemory of the server afterwards: {memory_mb(server.pid):.0f} MB.")
 
 
@@ -66,13 +66,16 @@ async def _measured(options: Options, server: Server, operation: Operation, tick
     seconds = options.seconds
     # The first time warms up.
     for _ in range(2):
+        used = cpu_s(server.pid)
         full = await driver.flood(server.port, requests, seconds, expected=b'"data":')
         full.check(operation.name)
+        cpu_ms = (cpu_s(server.pid) - used) / len(full.waits) * 1e3
     rate = len(full.waits) / full.took_s
     paced = await driver.pace(server.port, requests, seconds, expected=b'"data":', rate=_LOAD * rate)
     paced.check(operation.name)
     return [
         f"{rate:.0f}",
+        f"{cpu_ms:.2f}",
         f"{_LOAD * rate:.0f}",
         f"{percentile_ms(paced.waits, 50):.1f}",
         f"{percentile_ms(paced.waits, 99):.1f}",

@@ -71,7 +71,13 @@ async def main(options: argparse.Namespace) -> None:
                 engineer = await make.engineer()
                 tickets = [await make.ticket() for _ in range(options.changes)]
             port = free_port()
-            env = os.environ | {"DATABASE_URL": database, "AUTH_DEV_SECRET": SECRET, "APP_ENV": "development"}
+            # Who follows and who changes wait for each other rather than be told that there is too much.
+            env = os.environ | {
+                "DATABASE_URL": database,
+                "AUTH_DEV_SECRET": SECRET,
+                "APP_ENV": "development",
+                "DATABASE_ACQUIRE_TIMEOUT_S": "30",
+            }
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
             process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
             try:
