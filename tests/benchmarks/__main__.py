@@ -1,4 +1,4 @@
-"""Measures: python -m tests.benchmarks [--only PART] [--rounds 5] [--seconds 3] [--tickets 100000].
+"""Measures: python -m tests.benchmarks [--only PART] [--rounds 5] [--seconds 2] [--tickets 100000].
 
 What it prints is Markdown. The machine should have nothing else to do; ratios say more than rates.
 """
@@ -31,7 +31,7 @@ def main() -> None:
         "--only", nargs="+", choices=parts, default=usual, metavar="PART", help=", ".join(parts)
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement in each round")
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement in each round")
     parser.add_argument("--tickets", type=int, default=100_000, help="each has four assignments")
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of the growing database"
