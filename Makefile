@@ -36,10 +36,11 @@ fix: .venv/check .venv/test admin-ui/node_modules/.checks
 	$(BIN)/python -m tests.snapshots
 	$(NPM) run fix
 
-bench: .venv/test
-	$(BIN)/python -m tests.benchmarks.limits
-	$(BIN)/python -m tests.benchmarks.migration
-	$(BIN)/python -m tests.benchmarks.statistics
+# About a quarter of an hour. ROUNDS and SECONDS make it longer; ONLY="reads growth" chooses parts. Two that load a million
+# tickets are run only where they are named: statistics, and the migration under load.
+bench: .venv/bench
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(TICKETS),--tickets $(TICKETS))
 
 # Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
 # under them, for SECONDS.
@@ -63,7 +64,7 @@ clean:
 	$(INSTALL) '.[dev,test]'
 	@touch $@
 
-.venv/check .venv/soak: .venv/%: .venv/bin/python pyproject.toml
+.venv/check .venv/soak .venv/bench: .venv/%: .venv/bin/python pyproject.toml
 	BATON_WEB=0 $(INSTALL) '.[dev,$*]'
 	@touch $@
 

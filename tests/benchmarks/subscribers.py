@@ -8,24 +8,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
 import orjson
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from app.db.pool import open_database
-from app.domain.model import Role
+from app.domain.model import EngineerId, Role
 from app.graphql.socket import PROTOCOL
 from app.web.auth import DevelopmentTokens
+from tests.benchmarks.shared import cpu_s, memory_mb, table
 from tests.databases import free_port, migrate_whole, new_database, new_server
 from tests.make import Make
 
@@ -46,7 +46,7 @@ class Subscriber:
     repeated: int = 0
 
     async def follow(self, url: str, token: str, ready: asyncio.Semaphore) -> None:
-        async with connect(url, subprotocols=[PROTOCOL], proxy=None, compression=None) as socket:
+        async with connect(url, subprotocols=[Subprotocol(PROTOCOL)], proxy=None, compression=None) as socket:
             await socket.send(
                 orjson.dumps({"type": "connection_init", "payload": {"Authorization": token}}).decode()
             )
@@ -71,8 +71,15 @@ async def main(options: argparse.Namespace) -> None:
                 engineer = await make.engineer()
                 tickets = [await make.ticket() for _ in range(options.changes)]
             port = free_port()
-            env = os.environ | {"DATABASE_URL": database, "AUTH_DEV_SECRET": SECRET, "APP_ENV": "development"}
-            process = subprocess.Popen([sys.executable, "-m", "app", "serve", "--port", str(port)], env=env)
+            # Who follows and who changes wait for each other rather than be told that there is too much.
+            env = os.environ | {
+                "DATABASE_URL": database,
+                "AUTH_DEV_SECRET": SECRET,
+                "APP_ENV": "development",
+                "DATABASE_ACQUIRE_TIMEOUT_S": "30",
+            }
+            command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
             try:
                 await answering(port)
                 await measure(options, port, tokens, process.pid, str(engineer), tickets)
@@ -132,12 +139,17 @@ async def measure(
         await asyncio.sleep(0.1)
     waits = sorted(s.heard[a] - at for s in subscribers for a, at in committed.items() if a in s.heard)
     told = sum(len(s.heard) for s in subscribers)
-    print(f"subscribers {len(subscribers)}, changes {len(committed)}, {options.per_second} a second")
-    print(f"told {told} of {len(subscribers) * len(committed)}, twice {sum(s.repeated for s in subscribers)}")
-    print(f"ms after the answer to who changed it: {quantiles(waits)}")
-    print(f"CPU of the server for each thing told: {(cpu_s(pid) - cpu) / max(told, 1) * 1e6:.0f} us")
-    print(
-        f"memory of the server: {empty:.0f} MB alone, {before:.0f} MB with all, {memory_mb(pid):.0f} MB after"
+    table(
+        f"{len(subscribers)} subscribers, {len(committed)} changes, {options.per_second:g} a second",
+        ("", ""),
+        [
+            ("told", f"{told} of {len(subscribers) * len(committed)}"),
+            ("told twice", f"{sum(s.repeated for s in subscribers)}"),
+            ("ms after the answer to who changed it", quantiles(waits)),
+            ("CPU of the server for each thing told", f"{(cpu_s(pid) - cpu) / max(told, 1) * 1e6:.0f} µs"),
+            ("memory of the server alone", f"{empty:.0f} MB"),
+            ("memory with all subscribers, and afterwards", f"{before:.0f} MB, {memory_mb(pid):.0f} MB"),
+        ],
     )
     for task in following:
         task.cancel()
@@ -146,24 +158,13 @@ async def measure(
 
 def token_of(tokens: DevelopmentTokens, subscriber: int) -> str:
     """Fifty share a subject, as many as one may have."""
-    engineer = UUID(int=subscriber // 40)
+    engineer = EngineerId(UUID(int=subscriber // 40))
     return f"Bearer {tokens.sign(Role.AUDITOR if subscriber else Role.DISPATCHER, engineer, ttl_s=3600)}"
 
 
 def quantiles(waits: Sequence[float]) -> str:
     cuts = statistics.quantiles(waits, n=100)
     return f"p50 {cuts[49] * 1000:.0f}, p99 {cuts[98] * 1000:.0f}, worst {waits[-1] * 1000:.0f}"
-
-
-def memory_mb(pid: int) -> float:
-    return (
-        int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 1e6
-    )
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

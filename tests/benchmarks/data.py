@@ -1,0 +1,82 @@
+"""The tickets that are measured: any number of them, each with four assignments, the last of them current."""
+
+from __future__ import annotations
+
+import asyncpg
+
+HISTORY = 4
+LONG_HISTORIES = (1, 10, 100)
+LONG_HISTORIES_EACH = 100
+
+# Every value follows from the ticket's number, so that each database of a size holds the same.
+_ENGINEERS = """
+    INSERT INTO engineers (id, name)
+    SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n"""
+_TICKETS = """
+    INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description,
+        priority, status, created_at, updated_at)
+    SELECT $1 || n, $1 || 'SR-' || n, 'Hospital ' || n % 500, 'Image quality', 'Stripes in every image',
+        (ARRAY['critical', 'high', 'medium', 'low'])[n % 4 + 1], 'assigned', at, at
+    FROM generate_series($2::int, $3::int) AS n,
+        LATERAL (SELECT timestamptz '2020-01-01Z' + n * interval '30 s' AS at) AS of"""
+_ASSIGNMENTS = """
+    INSERT INTO engineer_assignments (id, ticket_id, engineer_id, assignment_sequence, assignment_tier,
+        assignment_tier_name, assignment_type, status, assigned_by, assigned_at, accepted_at, completed_at,
+        escalation_reason, completion_status, time_spent_hours)
+    SELECT md5($1 || n || '/' || s)::uuid, $1 || n, md5('engineer' || (n + s) % 400)::uuid, s, least(s, 5),
+        (ARRAY['OEM', 'Dealer', 'Distributor', 'Service provider', 'Hospital'])[least(s, 5)],
+        CASE s WHEN 1 THEN 'manual' ELSE 'escalation' END,
+        CASE s WHEN $4 THEN 'accepted' ELSE 'escalated' END, 'dispatcher', at, at + interval '1 h',
+        CASE WHEN s < $4 THEN at + interval '3 h' END,
+        CASE WHEN s < $4 THEN 'Needs a part we do not have' END, CASE WHEN s < $4 THEN 'escalated' END,
+        CASE WHEN s < $4 THEN 1.25 END
+    FROM generate_series($2::int, $3::int) AS n, generate_series(1, $4::int) AS s, LATERAL (
+        SELECT timestamptz '2020-01-01Z' + n * interval '30 s' + s * interval '3 h' AS at) AS of"""
+
+
+async def prepare(url: str) -> None:
+    """The engineers, and tickets with each of the LONG_HISTORIES, from H<length>-1 on."""
+    conn = await asyncpg.connect(url)
+    try:
+        await conn.execute(_ENGINEERS)
+        for length in LONG_HISTORIES:
+            await _load(conn, f"H{length}-", 1, LONG_HISTORIES_EACH, length)
+    finally:
+        await conn.close()
+
+
+async def load(url: str, first: int, last: int) -> None:
+    """The tickets T-<first> to T-<last>."""
+    conn = await asyncpg.connect(url)
+    try:
+        await _load(conn, "T-", first, last, HISTORY)
+        await conn.execute("VACUUM ANALYZE")
+    finally:
+        await conn.close()
+
+
+async def load_unassigned(url: str, prefix: str, tickets: int) -> None:
+    """New tickets that nobody ever held, from <prefix>1 on."""
+    conn = await asyncpg.connect(url)
+    try:
+        await conn.execute(_TICKETS, prefix, 1, tickets)
+        await conn.execute("UPDATE service_tickets SET status = 'new' WHERE id LIKE $1", f"{prefix}%")
+    finally:
+        await conn.close()
+
+
+async def engineers(url: str) -> list[str]:
+    """Their ids."""
+    conn = await asyncpg.connect(url)
+    try:
+        return [str(row["id"]) for row in await conn.fetch("SELECT id FROM engineers ORDER BY id")]
+    finally:
+        await conn.close()
+
+
+async def _load(conn: asyncpg.Connection, prefix: str, first: int, last: int, history: int) -> None:
+    async with conn.transaction():
+        # What is made here refers to what is there: to check millions would take longer than all else.
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(_TICKETS, prefix, first, last)
+        await conn.execute(_ASSIGNMENTS, prefix, first, last, history)

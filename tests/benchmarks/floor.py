@@ -1,0 +1,150 @@
+"""The same reads with no server around them: what nobody who asks PostgreSQL can be faster than."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import resource
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+from app.db.embedded import find_binaries
+from tests.benchmarks import statements
+from tests.benchmarks.shared import POOL_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.benchmarks.operations import Operation, Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    times: int
+    took_s: float
+    cpu_s: float | None
+    """Of the one process that did it; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class BareAsyncpg:
+    """As many connections as a server has, each busy all the time, and orjson: in this process."""
+
+    connections: Sequence[asyncpg.Connection]
+    tickets: int
+    name: str = "bare asyncpg + orjson"
+
+    async def flood(self, operation: Operation, seconds: float) -> Done:
+        variables = operation.variables(self.tickets)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        began = time.perf_counter()
+        done = await asyncio.gather(
+            *(_work(conn, operation, variables, began + seconds) for conn in self.connections)
+        )
+        took_s = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_s = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+        return Done(sum(done), took_s, cpu_s)
+
+
+async def _work(
+    conn: asyncpg.Connection, operation: Operation, variables: Iterator[Variables], ends_at: float
+) -> int:
+    done = 0
+    while time.perf_counter() < ends_at:
+        await _read(conn, operation, next(variables))
+        done += 1
+    return done
+
+
+async def _read(conn: asyncpg.Connection, operation: Operation, given: Variables) -> bytes:
+    found = await (
+        conn.fetch(statements.NEWEST, given["first"])
+        if operation.is_list
+        else conn.fetch(statements.TICKETS, [given["id"]])
+    )
+    tickets = [dict(row) for row in found]
+    ids = [ticket["id"] for ticket in tickets]
+    current = {row["ticket_id"]: dict(row) for row in await conn.fetch(statements.CURRENT, ids)}
+    wanted = list({row["engineer_id"] for row in current.values()})
+    engineers = {row["id"]: dict(row) for row in await conn.fetch(statements.ENGINEERS, wanted)}
+    history: dict[str, list[Any]] = defaultdict(list)
+    if operation.with_history:
+        for row in await conn.fetch(statements.HISTORY, ids):
+            history[row["ticket_id"]].append(dict(row))
+    for assignment in current.values():
+        assignment["engineer"] = engineers[assignment["engineer_id"]]
+    for ticket in tickets:
+        ticket["currentAssignment"] = current[ticket["id"]]
+        ticket["assignmentHistory"] = history[ticket["id"]]
+    return orjson.dumps({"data": tickets}, default=str)
+
+
+@asynccontextmanager
+async def bare_asyncpg(database: str, tickets: int) -> AsyncIterator[BareAsyncpg]:
+    connections = [await asyncpg.connect(database) for _ in range(POOL_SIZE)]
+    try:
+        yield BareAsyncpg(connections, tickets)
+    finally:
+        for conn in connections:
+            await conn.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Pgbench:
+    """PostgreSQL's own client: the statements prepared once, what they answer thrown away."""
+
+    database: str
+    tickets: int
+    name: str = "pgbench"
+
+    async def flood(self, operation: Operation, seconds: float) -> Done:
+        program = shutil.which("pgbench", path=find_binaries()) or shutil.which("pgbench")
+        if program is None:
+            raise SystemExit("pgbench is missing; it comes with PostgreSQL's client programs.")
+        with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+            script.write(_script(operation, self.tickets))
+            script.flush()
+            command = (
+                f"{program} -n -M prepared -c {POOL_SIZE} -j 1 -T {max(1, round(seconds))} -f {script.name}"
+            )
+            process = await asyncio.create_subprocess_exec(
+                *command.split(),
+                self.database,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            said, wrong = await process.communicate()
+        found = re.search(rb"actually processed: (\d+)[\s\S]+tps = ([\d.]+)", said)
+        if found is None or process.returncode:
+            raise SystemExit(f"pgbench failed: {wrong.decode()}")
+        return Done(int(found[1]), int(found[1]) / float(found[2]), None)
+
+
+def _script(operation: Operation, tickets: int) -> str:
+    """Each statement finds its keys by itself: pgbench cannot keep a list of them."""
+    if operation.is_list:
+        first = next(operation.variables(tickets))["first"]
+        keys = f"ARRAY(SELECT id FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT {first})"
+        lines = ["", statements.NEWEST.replace("$1", str(first))]
+    else:
+        # A text, which a variable between quotes would not be.
+        keys = "ARRAY['T-' || :number]"
+        lines = [f"\\set number random(1, {tickets})", statements.TICKETS.replace("$1::text[]", keys)]
+    held = statements.CURRENT.replace("$1::text[]", keys)
+    lines += [
+        held,
+        statements.ENGINEERS.replace("$1::uuid[]", f"ARRAY(SELECT engineer_id FROM ({held}) AS held)"),
+    ]
+    if operation.with_history:
+        lines.append(statements.HISTORY.replace("$1::text[]", keys))
+    return lines[0] + "\n" + "".join(f"{' '.join(line.split())};\n" for line in lines[1:])

@@ -1,0 +1,96 @@
+"""What is asked of every server: the same answers, for PostGraphile in the words of its own schema."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import repeat
+from typing import Any
+
+from tests.benchmarks.data import HISTORY
+
+Variables = dict[str, Any]
+
+_TICKET = "id ticketNumber status priority customerName createdAt"
+_CURRENT = "currentAssignment { id assignmentTier status engineer { id name } }"
+_TURN = """id assignmentSequence assignmentTier assignmentTierName assignmentType status assignedAt acceptedAt
+    completedAt escalationReason timeSpentHours"""
+_HISTORY = f"assignmentHistory {{ {_TURN} }}"
+
+_ROW_TICKET = f"id: rowId {_TICKET.removeprefix('id ')}"
+_ROW_CURRENT = """currentAssignment { id: rowId assignmentTier status
+    engineer: engineerByEngineerId { id: rowId name } }"""
+_ROW_HISTORY = f"""assignmentHistory: engineerAssignmentsByTicketIdList(orderBy: ASSIGNMENT_SEQUENCE_ASC) {{
+    id: rowId {_TURN.removeprefix("id ")} }}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`variables` are those of each request, for so many tickets as there are."""
+
+    name: str
+    document: str
+    for_postgraphile: str
+    variables: Callable[[int], Iterator[Variables]]
+    with_history: bool = True
+    is_list: bool = False
+
+
+def any_ticket(tickets: int) -> Iterator[Variables]:
+    """Always the same ones in the same order."""
+    dice = random.Random(1)  # noqa: S311 - chooses what is read
+    while True:
+        yield {"id": f"T-{dice.randint(1, tickets)}"}
+
+
+def _of_ticket(name: str, ours: str, theirs: str, *, with_history: bool) -> Operation:
+    return Operation(
+        name,
+        f"query One($id: ID!) {{ ticket(id: $id) {{ {ours} }} }}",
+        f"query One($id: String!) {{ ticket: serviceTicketByRowId(rowId: $id) {{ {theirs} }} }}",
+        any_ticket,
+        with_history=with_history,
+    )
+
+
+ONE = _of_ticket(
+    "one ticket, current assignment, engineer",
+    f"{_TICKET} {_CURRENT}",
+    f"{_ROW_TICKET} {_ROW_CURRENT}",
+    with_history=False,
+)
+WITH_HISTORY = _of_ticket(
+    f"the same with its history of {HISTORY}",
+    f"{_TICKET} {_CURRENT} {_HISTORY}",
+    f"{_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY}",
+    with_history=True,
+)
+LIST = Operation(
+    "list of 50 with current assignment and history",
+    f"""query List($first: Int!) {{ tickets(first: $first) {{ nodes {{
+        {_TICKET} {_CURRENT} {_HISTORY} }} }} }}""",
+    f"""query List($first: Int!) {{
+        tickets: allServiceTicketsList(first: $first, orderBy: [CREATED_AT_DESC, ROW_ID_DESC]) {{
+            {_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY} }} }}""",
+    lambda _: repeat({"first": 50}),
+    is_list=True,
+)
+READS = (ONE, WITH_HISTORY, LIST)
+
+
+def normal(value: Any) -> Any:
+    """Without what two right answers may differ in: capitals, the zone's spelling, a list's wrapping."""
+    if isinstance(value, dict):
+        return (
+            normal(value["nodes"]) if value.keys() == {"nodes"} else {k: normal(v) for k, v in value.items()}
+        )
+    if isinstance(value, list):
+        return [normal(v) for v in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value.upper()

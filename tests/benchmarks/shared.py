@@ -1,0 +1,193 @@
+"""What the parts share: options, a database, servers, what they cost, and tables of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import orjson
+
+from app.db.embedded import EmbeddedPostgres
+from tests.benchmarks import data
+from tests.databases import free_port, migrate_whole, new_database, new_home
+from tests.web import issuer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from tests.benchmarks.operations import Variables
+
+CHECKOUT = Path(__file__).parents[2]
+POOL_SIZE = 10
+PEOPLE = 1000
+"""Who send requests, each with a token: one alone would meet the limit of what one may spend."""
+_SETTINGS = {"max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
+_PATIENCE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    rounds: int
+    seconds: float
+    """Of each measurement in each round."""
+    tickets: int
+    sizes: Sequence[int]
+    """Of the growing database, in tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    name: str
+    port: int
+    pid: int
+    tokens: Sequence[str] = ()
+
+    def requests(self, document: str, variables: Iterator[Variables]) -> Iterator[bytes]:
+        """As they go over the wire, each by the next person."""
+        people = cycle([f"Authorization: Bearer {token}\r\n" for token in self.tokens] or [""])
+        for given in variables:
+            body = orjson.dumps({"query": document, "variables": given})
+            head = (
+                "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                f"Accept: application/json\r\n{next(people)}Content-Length: {len(body)}\r\n\r\n"
+            )
+            yield head.encode() + body
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """One that keeps what it is told, as in production."""
+    with new_home() as home, EmbeddedPostgres(home, settings=_SETTINGS) as url:
+        yield url
+
+
+@asynccontextmanager
+async def loaded(server: str, tickets: int) -> AsyncIterator[str]:
+    """The URL of a new database with so many tickets."""
+    async with new_database(server) as url:
+        await migrate_whole(url)
+        await data.prepare(url)
+        await data.load(url, 1, tickets)
+        yield url
+
+
+@contextmanager
+def ours(database: str) -> Iterator[Server]:
+    """As in production: whoever asks shows a token of an identity provider, which is checked."""
+    with new_home() as home:
+        certificate = issuer.certificate(home)
+        with issuer.running(certificate) as provider:
+            provider.keys = [issuer.ED.listed]
+            environment = {
+                "APP_ENV": "production",
+                "DATABASE_URL": database,
+                "DATABASE_POOL_SIZE": str(POOL_SIZE),
+                # The others never give up; 32 large lists at once may take longer than the usual two seconds.
+                "DATABASE_ACQUIRE_TIMEOUT_S": "30",
+                "AUTH_JWKS_URL": provider.url,
+                "AUTH_ISSUER": issuer.ISSUER,
+                "AUTH_AUDIENCE": issuer.AUDIENCE,
+                "ALLOWED_HOSTS": "127.0.0.1",
+                "SHUTDOWN_DRAIN_S": "1",
+                "SSL_CERT_FILE": str(certificate[0]),
+            }
+            port = free_port()
+            command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+            with started("Baton", command, port, environment) as server:
+                yield Server(server.name, port, server.pid, _tokens())
+
+
+def _tokens() -> list[str]:
+    ends_at = int(time.time()) + 24 * 60 * 60
+    return [issuer.token(issuer.ED, sub=f"person-{n}", exp=ends_at) for n in range(PEOPLE)]
+
+
+@contextmanager
+def started(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = CHECKOUT
+) -> Iterator[Server]:
+    """Until it is no longer needed; what it says is shown where it does not begin to answer."""
+    with new_home() as home, (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            while not _answers(port):
+                if process.poll() is not None:
+                    raise SystemExit(f"{name} has ended: {(home / 'log').read_text()[-2000:]}")
+                time.sleep(0.1)
+            yield Server(name, port, process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def memory_mb(pid: int) -> float:
+    """That the process has in memory now."""
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize() / 1e6
+
+
+def cpu_s(*pids: int) -> float:
+    """That the processes have used so far; one that has ended counts no more."""
+    ticks = 0
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            fields = stat.read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def backends(database: str) -> list[int]:
+    """The processes that work for the database's clients."""
+    conn = await asyncpg.connect(database)
+    try:
+        rows = await conn.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await conn.close()
+    return [row["pid"] for row in rows]
+
+
+def middle(values: Sequence[float], form: str = ".0f") -> str:
+    """The median, and the lowest and highest where there are several."""
+    if len(values) < 2:
+        return f"{values[0]:{form}}"
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def percentile_ms(waits_s: Sequence[float], percent: int) -> float:
+    """The wait that so many per cent of all do not exceed."""
+    return sorted(waits_s)[math.ceil(len(waits_s) * percent / 100) - 1] * 1e3
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """In Markdown."""
+    print(f"\n### {title}\n")
+    for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows):
+        print(f"| {' | '.join(row)} |")
+    sys.stdout.flush()
