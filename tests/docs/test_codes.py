@@ -9,8 +9,8 @@ from app.domain.errors import DomainError
 from tests.docs.markdown import ROOT
 
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-# Words in capitals that are no codes: methods, environments, and an operation that went well.
-NOT_CODES = {"GET", "JWT", "K", "OK", "POST", "T", "V"}
+# Words in capitals that are no codes: methods, type variables, a zone, and an operation that went well.
+NOT_CODES = {"GET", "JWT", "K", "OK", "POST", "T", "UTC", "V"}
 
 
 def table(chapter: str) -> list[list[str]]:
