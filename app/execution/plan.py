@@ -1,0 +1,160 @@
+"""What an operation asks for of each type, worked out once and kept for all its executions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    DirectiveNode,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    VariableNode,
+    Visitor,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    visit,
+)
+from graphql.execution.collect_fields import collect_fields, collect_subfields
+
+from app.execution.completion import Abstract, Leaf, Listing, Object
+from app.execution.sources import source_of
+
+if TYPE_CHECKING:
+    from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
+    from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+
+    from app.execution.completion import Kind
+    from app.execution.executor import LevelExecutor
+
+_MOST_PLANS = 16
+_CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
+
+
+class Field:
+    """One field of a selection: where its values come from, and what becomes of them."""
+
+    def __init__(
+        self,
+        executor: LevelExecutor,
+        parent: GraphQLObjectType,
+        definition: GraphQLField,
+        key: str,
+        index: int,
+        details: FieldDetailsList,
+    ) -> None:
+        self.parent = parent
+        self.definition = definition
+        self.key = key
+        self.index = index
+        self.details = details
+        self.nodes: list[FieldNode] = [each.node for each in details]
+        self.kind = self._kind_of(definition.type)
+        self.source = source_of(executor, self)
+
+    def _kind_of(self, type_: GraphQLOutputType) -> Kind:
+        nullable = not is_non_null_type(type_)
+        inner: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr] # it is non-null
+        if is_list_type(inner):
+            return Listing(self, self._kind_of(inner.of_type), nullable=nullable)
+        if is_leaf_type(inner):
+            return Leaf(self, inner, nullable=nullable)
+        return (Abstract if is_abstract_type(inner) else Object)(self, inner, nullable=nullable)
+
+    def selection(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection:
+        """What is asked of a value of the type."""
+        collected = collect_subfields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            executor.operation,
+            type_,
+            self.details,
+            executor.hide_suggestions,
+        )
+        return _selection(executor, type_, collected.grouped_field_set)
+
+
+class Selection:
+    """Fields that are asked for of objects of one type, in the order of the answer."""
+
+    def __init__(self, fields: list[Field]) -> None:
+        self.fields = fields
+        self.keys = [field.key for field in fields]
+
+    def one_by_one(self) -> list[Selection]:
+        """A selection for each field, as mutations are executed."""
+        return [Selection([field]) for field in self.fields]
+
+
+def _selection(executor: LevelExecutor, parent: GraphQLObjectType, grouped: GroupedFieldSet) -> Selection:
+    definitions = {
+        key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
+    }
+    # What the schema does not have is left out, as graphql-core does with what was not validated.
+    return Selection(
+        [
+            Field(executor, parent, definition, key, index, grouped[key])
+            for index, (key, definition) in enumerate(definitions.items())
+            if definition is not None
+        ]
+    )
+
+
+def selection_of_root(executor: LevelExecutor, root: GraphQLObjectType) -> Selection:
+    """Raises RecursionError for fragments within fragments beyond reason."""
+    collected = collect_fields(
+        executor.schema,
+        executor.fragments,
+        executor.variable_values,
+        root,
+        executor.operation,
+        executor.hide_suggestions,
+    )
+    return _selection(executor, root, collected.grouped_field_set)
+
+
+class Plans:
+    """Of one operation: a plan, by its root, for each combination of what its @skip and @include depend on."""
+
+    def __init__(self) -> None:
+        self._conditions: tuple[str, ...] | None = None
+        self._roots: dict[tuple[Any, ...], Selection] = {}
+
+    def root(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection:
+        """Raises RecursionError, and GraphQLError where a condition cannot be told."""
+        if self._conditions is None:
+            self._conditions = _conditions(executor)
+        given = executor.variable_values.coerced
+        key = tuple(given.get(name) for name in self._conditions)
+        selection = self._roots.get(key)
+        if selection is None:
+            selection = selection_of_root(executor, type_)
+            if len(self._roots) >= _MOST_PLANS:
+                del self._roots[next(iter(self._roots))]
+            self._roots[key] = selection
+        return selection
+
+
+class _Variables(Visitor):
+    """Those that @skip and @include depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        if node.name.value in _CONDITIONS:
+            self.names.update(
+                argument.value.name.value
+                for argument in node.arguments or ()
+                if isinstance(argument.value, VariableNode)
+            )
+
+
+def _conditions(executor: LevelExecutor) -> tuple[str, ...]:
+    variables = _Variables()
+    for node in (executor.operation, *executor.fragment_definitions.values()):
+        visit(node, variables)
+    return tuple(sorted(variables.names))
