@@ -69,5 +69,6 @@ class Run:
             )
             for field, column in zip(group.selection.fields, columns, strict=True)
         ]
-        for target, row in zip(group.targets, zip(*told, strict=True), strict=True):
+        # Every field of it may be left out by @skip; then there are no rows.
+        for target, row in zip(group.targets, zip(*told, strict=True), strict=bool(told)):
             target.update(zip(group.selection.keys, row, strict=True))
