@@ -86,6 +86,7 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         provider=provider_of(settings),
         metrics_token=settings.metrics_token,
         tracing=tracing_of(settings),
+        compiled_execution=settings.compiled_execution,
     )
 
 
@@ -126,6 +127,7 @@ def create_app(
     cors_origins: Sequence[str] = (),
     metrics_token: str = "",
     tracing: Tracing | None = None,
+    compiled_execution: bool = True,
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
 
@@ -135,7 +137,9 @@ def create_app(
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
-    schema = build_schema(limits, production=production, documents=documents)
+    schema = build_schema(
+        limits, production=production, documents=documents, compiled=compiled_execution
+    )
     metrics = Metrics()
     span = tracing.span if tracing else watched.no_span
     streams = Streams(limits.streams, metrics)

@@ -1,12 +1,11 @@
 """What becomes of a column of values: leaves are told, lists opened, objects handed to the next level.
 
-A value that cannot be told is null here; `Run.fail` keeps why, and nulls.py says afterwards how far it reaches.
+A value that cannot be told is null here. `Run.fail` keeps why; nulls.py says afterwards how far it reaches.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,9 @@ from app.execution.leaves import NotAlike, convert_of
 from app.execution.waiting import attempt, is_awaited, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from graphql import GraphQLAbstractType, GraphQLLeafType, GraphQLObjectType
+    from graphql import GraphQLLeafType, GraphQLObjectType
 
     from app.execution.leaves import Convert
     from app.execution.places import Places
@@ -74,8 +73,7 @@ class Kind:
         )
 
 
-@lru_cache(maxsize=1024)
-def _is_odd(kind: type) -> bool:
+def _is_odd(kind: type[Any]) -> bool:
     """Whether such a value is null, failed or yet to come."""
     return issubclass(kind, Exception) or kind in (_NONE, type(Undefined)) or is_awaited(kind)
 
@@ -128,7 +126,9 @@ class Listing(Kind):
 
     async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         lists = [
-            value if value is None or type(value) in (list, tuple) else await self._opened(run, value, places, i)
+            value
+            if value is None or type(value) in (list, tuple)
+            else await self._opened(run, value, places, i)
             for i, value in enumerate(await self._sifted(run, values, places))
         ]
         sizes = [None if items is None else len(items) for items in lists]
@@ -137,19 +137,20 @@ class Listing(Kind):
         return [None if size is None else list(islice(told, size)) for size in sizes]
 
     async def _opened(self, run: Run, value: Any, places: Places, index: int) -> list[Any] | None:  # noqa: ANN401
+        field = self.field
         try:
             if run.executor.is_async_iterable(value):
                 return [item async for item in value]
             if is_iterable(value):
                 return list(value)
-            field = self.field
-            raise GraphQLError(
-                f"Expected Iterable, but did not find one for field"
+            error: Exception = GraphQLError(
+                "Expected Iterable, but did not find one for field"
                 f" '{field.parent}.{field.nodes[0].name.value}'."
             )
-        except Exception as error:  # noqa: BLE001 - whatever an iterator raises
-            run.fail(places[index], error)
-            return None
+        except Exception as raised:  # noqa: BLE001 - whatever an iterator raises
+            error = raised
+        run.fail(places[index], error)
+        return None
 
 
 class Object(Kind):
@@ -181,7 +182,7 @@ class Object(Kind):
 
     async def _by_type(
         self, _run: Run, _values: list[Any], _places: Places, found: Sequence[int]
-    ) -> dict[GraphQLObjectType, Sequence[int]]:
+    ) -> Mapping[GraphQLObjectType, Sequence[int]]:
         """Which of the values that were found are of which type."""
         return {self._type: found}
 
@@ -197,9 +198,7 @@ class Object(Kind):
             kinds = {type(values[index]) for index in indices}
             if all(issubclass(kind, check.class_) for kind in kinds):
                 return indices
-        answers = [
-            attempt(check, values[index], run.info(self.field, places[index])) for index in indices
-        ]
+        answers = [attempt(check, values[index], run.info(self.field, places[index])) for index in indices]
         await settle([answers])
         own = []
         for index, answer in zip(indices, answers, strict=True):
@@ -208,9 +207,7 @@ class Object(Kind):
             elif answer:
                 own.append(index)
             else:
-                run.fail(
-                    places[index], invalid_return_type_error(type_, values[index], self.field.details)
-                )
+                run.fail(places[index], invalid_return_type_error(type_, values[index], self.field.details))
         return own
 
     def _selection(self, run: Run, type_: GraphQLObjectType) -> Selection:
@@ -224,7 +221,7 @@ class Abstract(Object):
 
     async def _by_type(
         self, run: Run, values: list[Any], places: Places, found: Sequence[int]
-    ) -> dict[GraphQLObjectType, Sequence[int]]:
+    ) -> Mapping[GraphQLObjectType, Sequence[int]]:
         executor = run.executor
         resolve = self._type.resolve_type or executor.type_resolver
         infos = [run.info(self.field, places[index]) for index in found]
@@ -233,11 +230,12 @@ class Abstract(Object):
             for index, info in zip(found, infos, strict=True)
         ]
         await settle([names])
-        by_type: dict[GraphQLObjectType, list[int]] = defaultdict(list)
+        by_type: defaultdict[GraphQLObjectType, list[int]] = defaultdict(list)
         for index, info, name in zip(found, infos, names, strict=True):
+            if isinstance(name, Exception):
+                run.fail(places[index], name)
+                continue
             try:
-                if isinstance(name, Exception):
-                    raise name
                 type_ = executor.ensure_valid_runtime_type(
                     name, self._type, self.field.details, info, values[index]
                 )

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import Enum
 from math import isfinite
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import UUID
 
 from graphql import (
@@ -25,6 +24,8 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCor
 from strawberry.schema.types import base_scalars
 
 if TYPE_CHECKING:
+    from enum import Enum
+
     from graphql import GraphQLLeafType
 
 Convert: TypeAlias = Callable[[list[Any]], list[Any]]
@@ -86,7 +87,7 @@ def _moments(values: list[Any]) -> list[Any]:
 
 def _by_member(leaf: CustomGraphQLEnumType) -> Convert:
     # Members are told by identity: the hash of an Enum is Python code.
-    members: type[Enum] = leaf.wrapped_cls
+    members = cast("type[Enum]", leaf.wrapped_cls)
     names = {id(member): leaf.coerce_output_value(member) for member in members.__members__.values()}
 
     def names_of(values: list[Any]) -> list[Any]:

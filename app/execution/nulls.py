@@ -55,6 +55,7 @@ def _nearest(
     """
     nearest: tuple[Any, Any] = (None, None)
     holder, kind = data, None
+    key: int | str
     for step in steps:
         if holder is None:
             return None

@@ -18,7 +18,7 @@ Place: TypeAlias = "tuple[Place, Field | int] | None"
 class Places:
     """Of the values of a column, in their order."""
 
-    __slots__ = ("_make", "_made")
+    __slots__ = ("_made", "_make")
 
     def __init__(self, make: Callable[[], Sequence[Place]]) -> None:
         self._make = make

@@ -40,9 +40,10 @@ class Field:
         executor: LevelExecutor,
         parent: GraphQLObjectType,
         definition: GraphQLField,
+        details: FieldDetailsList,
+        *,
         key: str,
         index: int,
-        details: FieldDetailsList,
     ) -> None:
         self.parent = parent
         self.definition = definition
@@ -95,7 +96,7 @@ def _selection(executor: LevelExecutor, parent: GraphQLObjectType, grouped: Grou
     # What the schema does not have is left out, as graphql-core does with what was not validated.
     return Selection(
         [
-            Field(executor, parent, definition, key, index, grouped[key])
+            Field(executor, parent, definition, grouped[key], key=key, index=index)
             for index, (key, definition) in enumerate(definitions.items())
             if definition is not None
         ]
@@ -116,7 +117,7 @@ def selection_of_root(executor: LevelExecutor, root: GraphQLObjectType) -> Selec
 
 
 class Plans:
-    """Of one operation: a plan, by its root, for each combination of what its @skip and @include depend on."""
+    """Of one operation: a plan, known by its root, for each way that its @skip and @include may turn out."""
 
     def __init__(self) -> None:
         self._conditions: tuple[str, ...] | None = None

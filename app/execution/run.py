@@ -40,7 +40,7 @@ class Run:
     def fail(self, place: Place, error: Exception) -> None:
         self.failures.append((place, error))
 
-    def info(self, field: Field, place: Place) -> GraphQLResolveInfo:
+    def info(self, field: Field, place: Place) -> GraphQLResolveInfo[Any]:
         """What functions of the schema are told of the field at a place, or around an item of its list."""
         while place is not None and isinstance(place[1], int):
             place = place[0]
@@ -52,7 +52,10 @@ class Run:
         """All levels, one after the other."""
         while self._below:
             groups, self._below = self._below, []
-            begun = [[field.source.begin(self, group, field) for field in group.selection.fields] for group in groups]
+            begun = [
+                [field.source.begin(self, group, field) for field in group.selection.fields]
+                for group in groups
+            ]
             await settle(
                 column
                 for group, columns in zip(groups, begun, strict=True)

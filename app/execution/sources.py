@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
-from graphql import GraphQLError, TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
+from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from app.execution.places import path_of
 from app.execution.waiting import attempt
 
 if TYPE_CHECKING:
@@ -59,18 +58,26 @@ class Constant(_Plain):
         return [self._value] * len(group.sources)
 
 
-class Called(_Plain):
-    """One function of the object alone: an attribute, or a resolver that asks for no more."""
-
-    def __init__(self, function: Callable[[Any], Any], *, waits: bool) -> None:
-        self._function = function
+class Attribute(_Plain):
+    def __init__(self, name: str, *, waits: bool) -> None:
+        self._read = attrgetter(name)
         self.waits = waits
 
     def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
         try:
-            return list(map(self._function, group.sources))
+            return list(map(self._read, group.sources))
         except Exception:  # noqa: BLE001 - one of them fails; the others may not
-            return [attempt(self._function, source) for source in group.sources]
+            return [attempt(self._read, source) for source in group.sources]
+
+
+class Called(_Plain):
+    """A resolver that asks for no more than the object."""
+
+    def __init__(self, resolver: Callable[[Any], Any]) -> None:
+        self._resolver = resolver
+
+    def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
+        return [attempt(self._resolver, source) for source in group.sources]
 
 
 class WholeLevel:
@@ -105,9 +112,7 @@ class Resolved(_Plain):
             resolve = executor.middleware_manager.get_field_resolver(resolve)
 
         def resolved(source: Any, index: int) -> Any:  # noqa: ANN401 - whatever resolvers return
-            info = executor.build_resolve_info(
-                definition, field.nodes, field.parent, path_of(places[index])
-            )
+            info = run.info(field, places[index])
             first = field.details[0]
             given = (
                 get_argument_values(
@@ -134,22 +139,14 @@ def source_of(executor: LevelExecutor, field: Field) -> Source:
     if level := definition.extensions.get(LEVEL):
         return WholeLevel(level)
     strawberry = _of_strawberry(executor, definition)
-    if strawberry is None:
-        return Resolved()
-    if level := strawberry.metadata.get(LEVEL):
-        return WholeLevel(level)
-    if strawberry.is_basic_field and strawberry.default_resolver is getattr:
-        return Called(
-            attrgetter(strawberry.python_name), waits=not is_leaf_type(get_named_type(definition.type))
-        )
-    if function := _of_object_alone(strawberry):
-        return Called(function, waits=True)
-    return Resolved()
+    return (strawberry and _plain_source(strawberry, definition)) or Resolved()
 
 
 def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> StrawberryField | None:
-    """The field, unless something stands between it and its resolver: an extension, as a permission is one;
-    a handler of exceptions; or a resolver that was put in place of Strawberry's own."""
+    """The field, unless something stands between it and its resolver.
+
+    That is an extension (permissions are), a handler of exceptions, or another resolver in its place.
+    """
     field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     schema = executor.schema.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     own = getattr(definition.resolve, "__module__", None) == GraphQLCoreConverter.__module__
@@ -158,15 +155,18 @@ def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> Strawbe
     return None if schema is None or schema.exception_handlers else field
 
 
-def _of_object_alone(field: StrawberryField) -> Callable[[Any], Any] | None:
+def _plain_source(field: StrawberryField, definition: GraphQLField) -> Source | None:
+    """None where the resolver is best called by Strawberry, which knows what it wants."""
+    if level := field.metadata.get(LEVEL):
+        return WholeLevel(level)
     resolver = field.base_resolver
-    if resolver is None or resolver.info_parameter or field.arguments:
-        return None
-    if not (resolver.self_parameter or resolver.parent_parameter or resolver.root_parameter):
-        return None
-    parameters = inspect.signature(resolver.wrapped_func).parameters.values()
-    if [p.kind for p in parameters] != [inspect.Parameter.POSITIONAL_OR_KEYWORD]:
-        return None
-    function: Callable[[Any], Any] = resolver.wrapped_func
-    return function
-
+    if resolver is None:
+        if field.default_resolver is not getattr:
+            return None
+        is_leaf = is_leaf_type(get_named_type(definition.type))
+        return Attribute(field.python_name, waits=not is_leaf)
+    takes_object = resolver.self_parameter or resolver.parent_parameter or resolver.root_parameter
+    function = cast("Callable[[Any], Any]", resolver.wrapped_func)
+    if takes_object and len(inspect.signature(function).parameters) == 1:
+        return Called(function)
+    return None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, Future, ensure_future
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-@lru_cache(maxsize=1024)
-def is_awaited(kind: type) -> bool:
+def is_awaited(kind: type[Any]) -> bool:
     return hasattr(kind, "__await__")
 
 

@@ -1,4 +1,4 @@
-"""Fields that are read for all objects of a level at once: one load of a dataloader, however long the list."""
+"""Fields that are read for all objects of a level at once: one load of a dataloader for a whole list."""
 
 from __future__ import annotations
 

@@ -100,9 +100,7 @@ class Guard:
         # That it stopped there is no news, unless it has nothing else to say.
         return [error for error in errors if not isinstance(error, ValidationAbortedError)] or errors
 
-    def _cost(
-        self, known: Known, runs: OperationDefinitionNode | None, operation: ExecutionContext
-    ) -> int:
+    def _cost(self, known: Known, runs: OperationDefinitionNode | None, operation: ExecutionContext) -> int:
         pages = pages_of(runs, operation.variables or {}) if runs else {}
         key = operation.operation_name, *pages.values()
         cost = known.cost(key)

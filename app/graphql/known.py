@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from graphql import OperationDefinitionNode
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 
 from app.execution.plan import Plans
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from graphql import DocumentNode, GraphQLError
 
 _MOST_COSTS = 64
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from strawberry.extensions.runner import SchemaExtensionsRunner
     from strawberry.schema._graphql_core import ResultType
     from strawberry.types import ExecutionContext
+
     from app.graphql.context import Context
     from app.graphql.observation import Observation
 
@@ -110,7 +111,7 @@ class Schema(strawberry.Schema):
         )
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
-        return await self._in_time(kind, executor.execute_operation())
+        return await self._in_time(kind, cast("PlanningExecutor", executor).execute_operation())
 
     async def _in_time(self, kind: OperationType, result: Awaitable[T]) -> T | GraphQLResult:
         if kind is not OperationType.QUERY:
@@ -195,9 +196,7 @@ def build_schema(
 
     What is not `compiled` is executed by graphql-core.
     """
-    return Schema(
-        limits, production=production, documents=documents or TrustedDocuments(), compiled=compiled
-    )
+    return Schema(limits, production=production, documents=documents or TrustedDocuments(), compiled=compiled)
 
 
 schema = build_schema(Limits(), production=False)

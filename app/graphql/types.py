@@ -204,10 +204,12 @@ class Ticket:
     async def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
         return await each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
-    assignment_history = edge(
-        list[Assignment], "Everybody it was given to, by sequence, first to last."
-    )(histories_of)
-    escalation_count = edge(int, "How often it went to a higher tier.")(told_of_histories(history.escalation_count))
+    assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(
+        histories_of
+    )
+    escalation_count = edge(int, "How often it went to a higher tier.")(
+        told_of_histories(history.escalation_count)
+    )
     total_time_spent_hours = edge(Decimal, "Everybody's hours together, two decimals.")(
         told_of_histories(history.total_hours)
     )
