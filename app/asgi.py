@@ -137,9 +137,7 @@ def create_app(
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
-    schema = build_schema(
-        limits, production=production, documents=documents, compiled=compiled_execution
-    )
+    schema = build_schema(limits, production=production, documents=documents, compiled=compiled_execution)
     metrics = Metrics()
     span = tracing.span if tracing else watched.no_span
     streams = Streams(limits.streams, metrics)

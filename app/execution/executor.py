@@ -40,8 +40,6 @@ class LevelExecutor(Executor[Any]):
         by_itself = (
             self.abort_signal is not None
             or self.hooks is not None
-            or self.schema.get_directive("defer") is not None
-            or self.schema.get_directive("stream") is not None
             or any(fragment.variable_signatures for fragment in self.fragments.values())
         )
         if type_ is None or by_itself:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import (
     DirectiveNode,
+    GraphQLDeferDirective,
     GraphQLIncludeDirective,
     GraphQLSkipDirective,
+    GraphQLStreamDirective,
     VariableNode,
     Visitor,
     is_abstract_type,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_PLANS = 16
 _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
+_INCREMENTAL = (GraphQLDeferDirective.name, GraphQLStreamDirective.name)
 
 
 class Field:
@@ -120,15 +123,23 @@ class Plans:
     """Of one operation: a plan, known by its root, for each way that its @skip and @include may turn out."""
 
     def __init__(self) -> None:
-        self._conditions: tuple[str, ...] | None = None
+        self._directives: _Directives | None = None
         self._roots: dict[tuple[Any, ...], Selection] = {}
 
-    def root(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection:
-        """Raises RecursionError, and GraphQLError where a condition cannot be told."""
-        if self._conditions is None:
-            self._conditions = _conditions(executor)
+    def root(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection | None:
+        """None where a part is to come later, which no plan can tell.
+
+        Raises RecursionError, and GraphQLError where a condition cannot be told.
+        """
+        directives = self._directives
+        if directives is None:
+            directives = self._directives = _Directives()
+            for node in (executor.operation, *executor.fragment_definitions.values()):
+                visit(node, directives)
+        if directives.incremental:
+            return None
         given = executor.variable_values.coerced
-        key = tuple(given.get(name) for name in self._conditions)
+        key = tuple(map(given.get, directives.conditions))
         selection = self._roots.get(key)
         if selection is None:
             selection = selection_of_root(executor, type_)
@@ -138,24 +149,19 @@ class Plans:
         return selection
 
 
-class _Variables(Visitor):
-    """Those that @skip and @include depend on."""
+class _Directives(Visitor):
+    """What the directives of an operation and its fragments make of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.names: set[str] = set()
+        self.conditions: dict[str, None] = {}
+        """The variables of @skip and @include, each once, in order."""
+        self.incremental = False
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        if node.name.value in _INCREMENTAL:
+            self.incremental = True
         if node.name.value in _CONDITIONS:
-            self.names.update(
-                argument.value.name.value
-                for argument in node.arguments or ()
-                if isinstance(argument.value, VariableNode)
-            )
-
-
-def _conditions(executor: LevelExecutor) -> tuple[str, ...]:
-    variables = _Variables()
-    for node in (executor.operation, *executor.fragment_definitions.values()):
-        visit(node, variables)
-    return tuple(sorted(variables.names))
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    self.conditions[argument.value.name.value] = None
