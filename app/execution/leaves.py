@@ -33,6 +33,7 @@ Convert: TypeAlias = Callable[[list[Any]], list[Any]]
 
 _LEAST_INT, _LARGEST_INT = -(2**31), 2**31 - 1
 _zone = attrgetter("tzinfo")
+_UTC = {UTC}
 
 
 class NotAlike(Exception):
@@ -80,7 +81,7 @@ def _numbers(values: list[Any]) -> list[Any]:
 
 def _moments(values: list[Any]) -> list[Any]:
     # What PostgreSQL is asked comes back in UTC; of other zones orjson knows not all.
-    if any(zone is not UTC for zone in map(_zone, values)):
+    if set(map(_zone, values)) != _UTC:
         raise NotAlike
     return values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, ensure_future
+from asyncio import CancelledError, ensure_future, isfuture
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ def is_awaited(kind: type[Any]) -> bool:
     return hasattr(kind, "__await__")
 
 
-def awaits(column: Iterable[Any]) -> bool:
-    """Whether any of the values is to be awaited: a column holds many values, but of few classes."""
-    return any(map(is_awaited, set(map(type, column))))
+def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
+    """The classes of values that are to be awaited: a column holds many values, but of few classes."""
+    return set(filter(is_awaited, set(map(type, column))))
 
 
 async def settle(columns: Iterable[list[Any]]) -> None:
@@ -23,14 +23,15 @@ async def settle(columns: Iterable[list[Any]]) -> None:
     waiting = [
         (column, index)
         for column in columns
-        if awaits(column)
+        if (kinds := awaited_kinds(column))
         for index, value in enumerate(column)
-        if is_awaited(type(value))
+        if type(value) in kinds
     ]
     if len(waiting) > 1:
-        # All begin before the first is waited for. A future, as loaders give, stays itself.
+        # All begin before the first is waited for.
         for column, index in waiting:
-            column[index] = ensure_future(column[index])
+            if not isfuture(column[index]):  # as those that loaders give
+                column[index] = ensure_future(column[index])
     try:
         for column, index in waiting:
             try:
@@ -39,7 +40,7 @@ async def settle(columns: Iterable[list[Any]]) -> None:
                 column[index] = error
     except CancelledError:
         for column, index in waiting:
-            if isinstance(column[index], Future):
+            if isfuture(column[index]):
                 column[index].cancel()
         raise
 

@@ -15,7 +15,7 @@ from graphql.execution.incremental import IncrementalExecutor
 
 from app.execution import completion, run
 from app.execution.executor import LevelExecutor
-from app.execution.waiting import awaits, settle
+from app.execution.waiting import awaited_kinds, settle
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Iterable
@@ -112,7 +112,7 @@ async def _later(value: Any) -> Any:
 
 async def _noticed(columns: Iterable[list[Any]]) -> None:
     columns = list(columns)
-    AtOnce.waited |= any(map(awaits, columns))
+    AtOnce.waited |= any(map(awaited_kinds, columns))
     await settle(columns)
 
 
