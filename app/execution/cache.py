@@ -8,9 +8,9 @@ V = TypeVar("V")
 
 
 class TextCache(Generic[V]):
-    """A document takes some 100 bytes of memory for each of its characters, so these are what is counted."""
+    """A document takes some 70 bytes of memory for each of its characters, and each plan as much again."""
 
-    def __init__(self, *, texts: int = 500, characters: int = 500_000) -> None:
+    def __init__(self, *, texts: int = 500, characters: int = 200_000) -> None:
         self._texts = texts
         self._characters = characters
         self._held = 0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from app.execution.completion import Kind
     from app.execution.executor import LevelExecutor
 
-_MOST_PLANS = 16
+_MOST_PLANS = 4
 _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
 _INCREMENTAL = (GraphQLDeferDirective.name, GraphQLStreamDirective.name)
 
