@@ -66,7 +66,6 @@ def _square() -> int:
 @strawberry.type
 class Thing:
     number: int
-    secret: int = strawberry.field(permission_classes=[Closed], name="secret", resolver=lambda: 1)
     square: int | None = strawberry.field(resolver=_square, metadata={LEVEL: squares})
     few: int | None = strawberry.field(resolver=_square, metadata={LEVEL: too_few})
 
@@ -75,6 +74,10 @@ class Thing:
     @strawberry.field
     def half(root: strawberry.Parent[Row]) -> float:
         return root.number / 2
+
+    @strawberry.field(permission_classes=[Closed])
+    def secret(root: strawberry.Parent[Row]) -> int:
+        return root.number
 
     @strawberry.field
     async def later(root: strawberry.Parent[Row]) -> int:
@@ -102,7 +105,7 @@ class Query:
 
     @strawberry.field
     def moments(self) -> list[datetime | None]:
-        return [NOON, None, NOON.astimezone(timezone(timedelta(hours=2)))]
+        return [NOON, None, NOON.astimezone(timezone(timedelta(minutes=19, seconds=32)))]
 
     @strawberry.field
     def noons(self) -> list[datetime]:
