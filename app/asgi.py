@@ -87,6 +87,7 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         metrics_token=settings.metrics_token,
         currency=settings.billing_currency,
         tracing=tracing_of(settings),
+        compiled_execution=settings.compiled_execution,
     )
 
 
@@ -128,6 +129,7 @@ def create_app(
     metrics_token: str = "",
     currency: str = DEFAULT_CURRENCY,
     tracing: Tracing | None = None,
+    compiled_execution: bool = True,
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
 
@@ -137,7 +139,7 @@ def create_app(
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
-    schema = build_schema(limits, production=production, documents=documents)
+    schema = build_schema(limits, production=production, documents=documents, compiled=compiled_execution)
     metrics = Metrics()
     span = tracing.span if tracing else watched.no_span
     streams = Streams(limits.streams, metrics)

@@ -109,6 +109,9 @@ class Settings:
         "",
         "A manifest of more trusted documents than those of our own clients; see docs/trusted-documents.md.",
     )
+    compiled_execution: bool = _setting(
+        default=True, description="0: operations are executed by graphql-core itself, which takes longer."
+    )
     metrics_token: str = _setting(
         "",
         "What scrapers of /metrics send as a bearer token, 32 characters or more; without it, production has"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # How long something takes on a busy machine says nothing about it.
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
+
+# Every application of the tests is as the setting says, also those that a test makes for itself.
+if os.environ.get("COMPILED_EXECUTION") == "0":
+    create_app.__kwdefaults__["compiled_execution"] = False
 
 POOL_SIZE = 10
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only

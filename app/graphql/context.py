@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import strawberry
 from starlette.requests import HTTPConnection
-from strawberry.utils.str_converters import to_snake_case
 
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
@@ -17,6 +16,7 @@ from app.domain.policy import Reading, only_of
 from app.feed import Feed
 from app.graphql.fan_out import Shared
 from app.graphql.faults import Unauthenticated
+from app.graphql.known import Known
 from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation
 from app.web.auth import Verified
@@ -43,7 +43,8 @@ class Context:
     transport: str = "http"
     words: tuple[Any, ...] = ()
     """Text, name of the operation, variables."""
-    _asked: frozenset[str] = frozenset()
+    known: Known | None = None
+    """The document, once it is let through."""
     loaders: Loaders = field(init=False)
     observation: Observation = field(init=False)
 
@@ -51,9 +52,9 @@ class Context:
         self.observation = Observation(self.db.metrics, self.facts, self.transport)
         self._begin_to_load()
 
-    def begin(self, fields: Iterable[str], *words: object) -> None:
-        """Know the names of the fields that are asked for before anything is read, and the words."""
-        self._asked = frozenset(map(to_snake_case, fields))  # as the domain spells them
+    def begin(self, known: Known, *words: object) -> None:
+        """Know what is asked for before anything is read, and the words."""
+        self.known = known
         self.words = words
         self.forget()
 
@@ -88,7 +89,8 @@ class Context:
         return replace(self)
 
     def _begin_to_load(self) -> None:
-        self.loaders = Loaders(self.db, self._asked, self.confined_to)
+        asked = frozenset() if self.known is None else self.known.asked
+        self.loaders = Loaders(self.db, asked, self.confined_to)
 
 
 Info = strawberry.Info[Context, None]

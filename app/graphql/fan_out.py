@@ -7,8 +7,10 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from graphql import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app.execution.executor import LevelExecutor
 from app.feed import Told
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Shared:
         return result
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
+class _Sharing(Executor[Any]):
     """What an event shows depends on the words, the variables, and whose tickets the reader may see."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
@@ -64,3 +66,18 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             return await result if isawaitable(result) else result  # type: ignore[return-value] # an event is one result
         finally:
             context.end()
+
+
+class SharingExecutor(_Sharing, StrawberryGraphQLCoreExecutionContext):
+    """Executes as graphql-core does."""
+
+
+class PlanningExecutor(_Sharing, LevelExecutor, StrawberryGraphQLCoreExecutionContext):
+    """Executes by the plans of documents that are known."""
+
+    native_leaves = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as graphql-core has it
+        super().__init__(*args, **kwargs)
+        name = self.operation.name
+        self.plans = self.context_value.known.plans[name.value if name else None]

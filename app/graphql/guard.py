@@ -21,10 +21,13 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.utils.str_converters import to_snake_case
 
 from app.domain.policy import Exploring, may_explore
+from app.execution.cache import TextCache
 from app.graphql.buckets import Buckets
 from app.graphql.faults import KeyOfMany, RateLimited, TooLarge
+from app.graphql.known import Cost, Known
 from app.graphql.measure import Ruler, Shapes, Size, pages_of
 
 if TYPE_CHECKING:
@@ -52,29 +55,41 @@ class Guard:
         self._trusted = frozenset(documents.texts.values())
         self._shapes = Shapes(schema)
         self._buckets = Buckets(limits)
+        self._known: TextCache[Known] = TextCache()
 
-    def admit(self, operation: ExecutionContext) -> None:
-        """Find, parse, measure and charge the operation, before anything slower. Raises GraphQLError."""
+    def admit(self, operation: ExecutionContext) -> Known | None:
+        """Find, parse, measure and charge the operation, before anything slower. Raises GraphQLError.
+
+        None when it is given neither by text nor by name.
+        """
         text = self._documents.text(
             operation.query,
             operation.operation_extensions,
             free=may_explore(operation.context.signed_in, Exploring.DOCUMENTS),
         )
         if text is None:
-            return
-        document = self._parse(text)
-        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-        runs = _that_runs(operations, operation.operation_name)
+            return None
+        known = self._known.get(text) or Known(self._parse(text))
+        name = operation.operation_name
+        runs = _that_runs(known.operations, name)
         if runs is not None:
             operation.context.observation.is_of(runs, trusted=text in self._trusted)
-        cost, asked = self._measure(document, operations, runs, operation)
-        operation.graphql_document = document
+        cost = self._cost(known, runs, operation)
+        self._known.put(text, known)
+        operation.graphql_document = known.document
         self._charge(operation, cost)
-        operation.context.begin(asked, text, operation.operation_name, operation.variables)
+        operation.context.begin(known, text, name, operation.variables)
+        return known
 
-    def validate(self, document: DocumentNode, actor: Actor | None) -> list[GraphQLError]:
+    def validate(self, known: Known, actor: Actor | None) -> list[GraphQLError]:
         """What is wrong with the document: no more than is shown, and one to tell that there is more."""
         closed = self._production and not may_explore(actor, Exploring.SCHEMA)
+        mistakes = known.mistakes.get(closed)
+        if mistakes is None:
+            mistakes = known.mistakes[closed] = self._mistakes(known.document, closed=closed)
+        return mistakes
+
+    def _mistakes(self, document: DocumentNode, *, closed: bool) -> list[GraphQLError]:
         errors = validate(
             self._schema,
             document,
@@ -84,6 +99,22 @@ class Guard:
         )
         # That it stopped there is no news, unless it has nothing else to say.
         return [error for error in errors if not isinstance(error, ValidationAbortedError)] or errors
+
+    def _cost(self, known: Known, runs: OperationDefinitionNode | None, operation: ExecutionContext) -> int:
+        pages = pages_of(runs, operation.variables or {}) if runs else {}
+        key = operation.operation_name, *pages.values()
+        cost = known.cost(key)
+        if cost is None:
+            cost = self._measure(known, runs, pages)
+            known.costs(key, cost)
+        if (
+            runs is not None
+            and runs.operation is OperationType.MUTATION
+            and cost.width > 1
+            and operation.context.idempotency_key
+        ):
+            raise KeyOfMany
+        return cost.points
 
     def _parse(self, text: str) -> DocumentNode:
         limits = self._limits
@@ -97,19 +128,12 @@ class Guard:
                 raise TooLarge("tokens", limits.tokens) from None
             raise
 
-    def _measure(
-        self,
-        document: DocumentNode,
-        operations: list[OperationDefinitionNode],
-        runs: OperationDefinitionNode | None,
-        operation: ExecutionContext,
-    ) -> tuple[int, set[str]]:
-        """What the operation that will run costs, and the names of all fields of the document."""
-        pages = pages_of(runs, operation.variables or {}) if runs else {}
-        ruler = Ruler(document, self._shapes, pages, assumed_list=self._limits.assumed_list)
+    def _measure(self, known: Known, runs: OperationDefinitionNode | None, pages: dict[str, int]) -> Cost:
+        """What the operation that will run costs. Raises TooLarge for any of the document."""
+        ruler = Ruler(known.document, self._shapes, pages, assumed_list=self._limits.assumed_list)
         whole = Size()
-        cost = 0
-        for node in operations:
+        cost = Cost(0, 0)
+        for node in known.operations:
             try:
                 size = ruler.operation(node)
             except RecursionError:
@@ -117,20 +141,15 @@ class Guard:
             self._check("mutations" if node.operation is OperationType.MUTATION else "roots", size.width)
             whole.add(size)
             if node is runs:
-                cost = size.cost
-                if (
-                    size.width > 1
-                    and operation.context.idempotency_key
-                    and node.operation is OperationType.MUTATION
-                ):
-                    raise KeyOfMany
+                cost = Cost(size.cost, size.width)
         # Those that will not run are validated, too.
         self._check("depth", whole.depth)
         self._check("aliases", whole.aliases)
         self._check("directives", whole.directives)
         self._check("fields", whole.fields)
-        self._check("cost", cost)
-        return cost, ruler.names
+        self._check("cost", cost.points)
+        known.asked = frozenset(map(to_snake_case, ruler.names))
+        return cost
 
     def _check(self, limit: str, counted: int) -> None:
         maximum = getattr(self._limits, limit)

@@ -33,7 +33,6 @@ from app.graphql.types import (
     HourlyRate,
     Ticket,
     Viewer,
-    history_of,
     said,
 )
 from app.queries import engineers, rates, tickets
@@ -239,7 +238,7 @@ class Query:
         ticket = await info.context.loaders.ticket.load(argument(values.ticket_id, "ticketId", ticket_id))
         if ticket is None or only is not None:
             return None
-        turns = await history_of(ticket, info)
+        turns = await info.context.loaders.assignment_history.load(ticket.id)
         held = holder(turns)
         async with info.context.db.connection() as conn:
             return await engineers.suggested(

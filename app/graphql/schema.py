@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
-from strawberry.types.execution import PreExecutionError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from app.graphql.documents import TrustedDocuments
-from app.graphql.fan_out import SharingExecutor
+from app.graphql.fan_out import PlanningExecutor, SharingExecutor
 from app.graphql.faults import TimedOut, shown
 from app.graphql.guard import Guard
 from app.graphql.limits import Limits
@@ -23,37 +25,103 @@ from app.graphql.query import Query
 from app.graphql.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator
 
     from strawberry.extensions.runner import SchemaExtensionsRunner
     from strawberry.schema._graphql_core import ResultType
     from strawberry.types import ExecutionContext
-    from strawberry.types.execution import ExecutionResult
 
+    from app.graphql.context import Context
     from app.graphql.observation import Observation
+
+T = TypeVar("T")
 
 
 class Schema(strawberry.Schema):
     """What is refused is refused here, not in an extension: what a hook raises is lost on some transports."""
 
-    def __init__(self, limits: Limits, *, production: bool, documents: TrustedDocuments) -> None:
+    def __init__(
+        self, limits: Limits, *, production: bool, documents: TrustedDocuments, compiled: bool
+    ) -> None:
         super().__init__(
             query=Query,
             mutation=Mutation,
             subscription=Subscription,
             extensions=[_Steps],
-            execution_context_class=SharingExecutor,
+            execution_context_class=PlanningExecutor if compiled else SharingExecutor,
         )
+        self._compiled = compiled
         self._limits = limits
         self._production = production
         self.guard = Guard(self._schema, limits, production=production, documents=documents)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
-        result = await super().execute(*args, **kwargs)
+        execute = self._execute_planned if self._compiled else super().execute
+        result = await execute(*args, **kwargs)
         observation = kwargs["context_value"].observation
         self._show(result, observation)
         observation.end()
         return result
+
+    async def _execute_planned(
+        self,
+        query: str | None,
+        *,
+        context_value: Context,
+        allowed_operation_types: Collection[OperationType],
+        **asked: Any,  # noqa: ANN401 - variable_values, operation_name, operation_extensions
+    ) -> ExecutionResult:
+        """As Strawberry, without what only extensions need: ours do what is done here, in the same order."""
+        operation = self._create_execution_context(
+            query, allowed_operation_types, context_value=context_value, **asked
+        )
+        try:
+            result = await self._planned_result(operation)
+        except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
+            raise
+        except GraphQLError as error:
+            result = GraphQLResult(None, [error])
+        except Exception as error:  # noqa: BLE001 - masked, and logged, where it is shown
+            result = GraphQLResult(None, [GraphQLError(str(error), original_error=error)])
+        finally:
+            context_value.end()
+        return ExecutionResult(result.data, result.errors, operation.extensions_results)
+
+    async def _planned_result(self, operation: ExecutionContext) -> GraphQLResult:
+        """Raises GraphQLError for what is not admitted, and what Strawberry raises for no operation."""
+        known = self.guard.admit(operation)
+        if known is None:
+            raise MissingQueryError
+        try:
+            kind = operation.operation_type
+        except RuntimeError as error:
+            raise CannotGetOperationTypeError(operation.operation_name) from error
+        if kind not in operation.allowed_operations:
+            raise InvalidOperationTypeError(kind)
+        if mistakes := self.guard.validate(known, operation.context.signed_in):
+            return GraphQLResult(None, mistakes)
+        executor = PlanningExecutor.build(
+            self._schema,
+            known.document,
+            None,
+            operation.context,
+            operation.variables,
+            operation.operation_name,
+            operation_extensions=operation.operation_extensions,
+        )
+        if isinstance(executor, list):
+            return GraphQLResult(None, executor)
+        return await self._in_time(kind, cast("PlanningExecutor", executor).execute_operation())
+
+    async def _in_time(self, kind: OperationType, result: Awaitable[T]) -> T | GraphQLResult:
+        if kind is not OperationType.QUERY:
+            # A mutation that is cut short may have happened or not, and nobody could tell.
+            return await result
+        try:
+            async with asyncio.timeout(self._limits.read_timeout_s):
+                return await result
+        except TimeoutError:
+            return GraphQLResult(data=None, errors=[TimedOut(self._limits.read_timeout_s)])
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
         results = await super().stream(*args, **kwargs)
@@ -93,14 +161,9 @@ class Schema(strawberry.Schema):
         execution_context: ExecutionContext,
         *args: Any,  # noqa: ANN401
     ) -> ResultType:
-        if execution_context.operation_type is not OperationType.QUERY:
-            # A mutation that is cut short may have happened or not, and nobody could tell.
-            return await super()._execute_operation(execution_context, *args)
-        try:
-            async with asyncio.timeout(self._limits.read_timeout_s):
-                return await super()._execute_operation(execution_context, *args)
-        except TimeoutError:
-            return GraphQLResult(data=None, errors=[TimedOut(self._limits.read_timeout_s)])
+        return await self._in_time(
+            execution_context.operation_type, super()._execute_operation(execution_context, *args)
+        )
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -113,7 +176,9 @@ class _Steps(SchemaExtension):
         operation = self.execution_context
         schema, document = operation.schema, operation.graphql_document
         if isinstance(schema, Schema) and document is not None:
-            operation.pre_execution_errors = schema.guard.validate(document, operation.context.signed_in)
+            operation.pre_execution_errors = schema.guard.validate(
+                operation.context.known, operation.context.signed_in
+            )
         yield
 
     def on_operation(self) -> Iterator[None]:
@@ -124,9 +189,14 @@ class _Steps(SchemaExtension):
             self.execution_context.context.end()
 
 
-def build_schema(limits: Limits, *, production: bool, documents: TrustedDocuments | None = None) -> Schema:
-    """With a memory of its own of what each subject has spent. In production it does not tell of itself."""
-    return Schema(limits, production=production, documents=documents or TrustedDocuments())
+def build_schema(
+    limits: Limits, *, production: bool, documents: TrustedDocuments | None = None, compiled: bool = True
+) -> Schema:
+    """With a memory of its own of what each subject has spent. In production it does not tell of itself.
+
+    What is not `compiled` is executed by graphql-core.
+    """
+    return Schema(limits, production=production, documents=documents or TrustedDocuments(), compiled=compiled)
 
 
 schema = build_schema(Limits(), production=False)

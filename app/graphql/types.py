@@ -5,9 +5,10 @@ A plain field is the object's attribute of the same name; an edge goes through a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -15,15 +16,14 @@ from strawberry import ID, Parent
 
 from app.domain import history, model
 from app.domain.lifecycle import ACTIVE
+from app.execution.completion import InstanceOf
 from app.feed import Told
 from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
-from app.graphql.context import Info
+from app.graphql.context import Context, Info
+from app.graphql.edges import Level, each, edge
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
 from app.queries import engineers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T", bound=type)
 
@@ -32,7 +32,7 @@ def view_of(source: type, description: str) -> Callable[[T], T]:
     """Make a GraphQL type of a class whose instances are `source` objects."""
 
     def make(cls: T) -> T:
-        cls.is_type_of = staticmethod(lambda found, _info: isinstance(found, source))  # type: ignore[attr-defined]
+        cls.is_type_of = staticmethod(InstanceOf(source))  # type: ignore[attr-defined]
         return strawberry.type(cls, description=description)
 
     return make
@@ -40,6 +40,29 @@ def view_of(source: type, description: str) -> Callable[[T], T]:
 
 def said(description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
     return strawberry.field(description=description)
+
+
+async def engineers_of(of: Sequence[Any], context: Context) -> list[Any]:
+    """Of anything that has an `engineer_id`."""
+    return await each(context.loaders.engineer, (one.engineer_id for one in of))
+
+
+async def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> list[Any]:
+    return await each(context.loaders.equipment, (item.equipment_id for item in about))
+
+
+async def histories_of(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+    return await each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
+
+
+def told_of_histories(tell: Callable[[list[model.Assignment]], Any]) -> Level:
+    """What the history of each ticket adds up to."""
+
+    async def told(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+        found = await histories_of(tickets, context)
+        return [past if isinstance(past, Exception) else tell(past) for past in found]
+
+    return told
 
 
 @view_of(model.PartUsed, "A spare part that went into the equipment.")
@@ -78,10 +101,13 @@ class Engineer:
     skills: list[str] = said("What the engineer is trained in.")
     is_active: bool = said("Takes work now.")
 
-    @strawberry.field(description="How many tickets the engineer holds now.")
-    async def active_assignments(root: Parent[model.Engineer], info: Info) -> int:
-        found = await info.context.loaders.active_assignments.load(root.id)
-        return 0 if found is None else found.assignments
+    @edge(int, "How many tickets the engineer holds now.")
+    async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
+        found = await each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
+        return [
+            0 if count is None else count if isinstance(count, Exception) else count.assignments
+            for count in found
+        ]
 
     @strawberry.field(
         description="What the engineer was given, newest first.",
@@ -152,20 +178,12 @@ class Assignment:
     def is_current(root: Parent[model.Assignment]) -> bool:
         return root.status in ACTIVE
 
-    @strawberry.field(
-        description="The ticket it belongs to.",
-        graphql_type=Annotated["Ticket", strawberry.lazy("app.graphql.types")],
-    )
-    async def ticket(root: Parent[model.Assignment], info: Info) -> model.Ticket | None:
-        return await info.context.loaders.ticket.load(root.ticket_id)
+    @edge(Annotated["Ticket", strawberry.lazy("app.graphql.types")], "The ticket it belongs to.")
+    async def ticket(assignments: Sequence[model.Assignment], context: Context) -> list[Any]:
+        return await each(context.loaders.ticket, (a.ticket_id for a in assignments))
 
-    @strawberry.field(description="Who was given the ticket.", graphql_type=Engineer)
-    async def engineer(root: Parent[model.Assignment], info: Info) -> model.Engineer | None:
-        return await info.context.loaders.engineer.load(root.engineer_id)
-
-    @strawberry.field(description="The device it was about.", graphql_type=Equipment | None)
-    async def equipment(root: Parent[model.Assignment], info: Info) -> model.Equipment | None:
-        return await equipment_of(root, info)
+    engineer = edge(Engineer, "Who was given the ticket.")(engineers_of)
+    equipment = edge(Equipment | None, "The device it was about.")(equipment_of)
 
 
 @view_of(history.EngineerTime, "One engineer's part in a ticket's hours.")
@@ -173,9 +191,7 @@ class EngineerTime:
     time_spent_hours: Decimal = said("Their hours, two decimals.")
     assignments: int = said("How many times they were given the ticket.")
 
-    @strawberry.field(description="Who.", graphql_type=Engineer)
-    async def engineer(root: Parent[history.EngineerTime], info: Info) -> model.Engineer | None:
-        return await info.context.loaders.engineer.load(root.engineer_id)
+    engineer = edge(Engineer, "Who.")(engineers_of)
 
 
 @view_of(model.Ticket, "A fault on a piece of equipment, and everybody who was asked to repair it.")
@@ -193,34 +209,24 @@ class Ticket:
     resolved_at: datetime | None = said("When the fault was gone.")
     closed_at: datetime | None = said("When it was filed.")
 
-    @strawberry.field(description="The device it is about.", graphql_type=Equipment | None)
-    async def equipment(root: Parent[model.Ticket], info: Info) -> model.Equipment | None:
-        return await equipment_of(root, info)
+    equipment = edge(Equipment | None, "The device it is about.")(equipment_of)
 
-    @strawberry.field(description="Who holds it now; null when nobody does.", graphql_type=Assignment | None)
-    async def current_assignment(root: Parent[model.Ticket], info: Info) -> model.Assignment | None:
-        return await info.context.loaders.current_assignment.load(root.id)
+    @edge(Assignment | None, "Who holds it now; null when nobody does.")
+    async def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+        return await each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
-    @strawberry.field(
-        description="Everybody it was given to, by sequence, first to last.", graphql_type=list[Assignment]
+    assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(
+        histories_of
     )
-    async def assignment_history(root: Parent[model.Ticket], info: Info) -> list[model.Assignment]:
-        return await history_of(root, info)
-
-    @strawberry.field(description="How often it went to a higher tier.")
-    async def escalation_count(root: Parent[model.Ticket], info: Info) -> int:
-        return history.escalation_count(await history_of(root, info))
-
-    @strawberry.field(description="Everybody's hours together, two decimals.")
-    async def total_time_spent_hours(root: Parent[model.Ticket], info: Info) -> Decimal:
-        return history.total_hours(await history_of(root, info))
-
-    @strawberry.field(
-        description="The hours of each engineer, in the order in which they first had the ticket.",
-        graphql_type=list[EngineerTime],
+    escalation_count = edge(int, "How often it went to a higher tier.")(
+        told_of_histories(history.escalation_count)
     )
-    async def time_by_engineer(root: Parent[model.Ticket], info: Info) -> list[history.EngineerTime]:
-        return history.time_by_engineer(await history_of(root, info))
+    total_time_spent_hours = edge(Decimal, "Everybody's hours together, two decimals.")(
+        told_of_histories(history.total_hours)
+    )
+    time_by_engineer = edge(
+        list[EngineerTime], "The hours of each engineer, in the order in which they first had the ticket."
+    )(told_of_histories(history.time_by_engineer))
 
 
 @view_of(Told, "A change of one assignment, as it was committed.")
@@ -231,9 +237,9 @@ class AssignmentEvent:
     def type(root: Parent[Told]) -> str:
         return root.event.type
 
-    @strawberry.field(description="The ticket, as it is now.", graphql_type=Ticket)
-    async def ticket(root: Parent[Told], info: Info) -> model.Ticket | None:
-        return await info.context.loaders.ticket.load(root.event.assignment.ticket_id)
+    @edge(Ticket, "The ticket, as it is now.")
+    async def ticket(events: Sequence[Told], context: Context) -> list[Any]:
+        return await each(context.loaders.ticket, (told.event.assignment.ticket_id for told in events))
 
     @strawberry.field(
         description="The assignment, as it was right after the change.", graphql_type=Assignment
@@ -257,9 +263,7 @@ class HourlyRate:
     set_by: str = said("Who set it, as their token named them.")
     set_at: datetime = said("When it was set. Of two for the same moment, the one that was set later holds.")
 
-    @strawberry.field(description="Whose hour.", graphql_type=Engineer)
-    async def engineer(root: Parent[model.HourlyRate], info: Info) -> model.Engineer | None:
-        return await info.context.loaders.engineer.load(root.engineer_id)
+    engineer = edge(Engineer, "Whose hour.")(engineers_of)
 
 
 @view_of(model.Actor, "Who is signed in.")
@@ -267,20 +271,4 @@ class Viewer:
     subject: str = said("The name in the token.")
     role: model.Role = said("What they may do.")
 
-    @strawberry.field(
-        description="Who they are among the engineers, where they are one.", graphql_type=Engineer | None
-    )
-    async def engineer(root: Parent[model.Actor], info: Info) -> model.Engineer | None:
-        return (
-            None if root.engineer_id is None else await info.context.loaders.engineer.load(root.engineer_id)
-        )
-
-
-async def equipment_of(about: model.Ticket | model.Assignment, info: Info) -> model.Equipment | None:
-    if about.equipment_id is None:
-        return None
-    return await info.context.loaders.equipment.load(about.equipment_id)
-
-
-async def history_of(ticket: model.Ticket, info: Info) -> list[model.Assignment]:
-    return await info.context.loaders.assignment_history.load(ticket.id)
+    engineer = edge(Engineer | None, "Who they are among the engineers, where they are one.")(engineers_of)

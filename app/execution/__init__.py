@@ -1,0 +1,1 @@
+"""Runs a GraphQL operation level by level, after a plan that is made once. README.md says how."""

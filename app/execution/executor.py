@@ -1,0 +1,66 @@
+"""What takes the place of graphql-core's executor: it leaves to it what plans cannot do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from graphql import ExecutionResult, Executor, GraphQLError, OperationType
+
+from app.execution.nulls import with_nulls
+from app.execution.places import Places
+from app.execution.plan import Plans
+from app.execution.run import Run
+
+if TYPE_CHECKING:
+    from app.execution.plan import Selection
+
+
+class LevelExecutor(Executor[Any]):
+    """An `executor_class` for graphql-core, alone or before another in the line of bases."""
+
+    native_leaves: ClassVar[bool] = False
+    """Whether moments are left as they are, for orjson to write."""
+
+    def __init__(self, *args: Any, plans: Plans | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        """`plans` of the same operation, made by executions before this one."""
+        super().__init__(*args, **kwargs)
+        self.plans = plans or Plans()
+
+    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
+        root = self._planned()
+        if root is None:
+            return super().execute_operation(serially)
+        if serially is None:
+            serially = self.operation.operation is OperationType.MUTATION
+        return self._execute(root.one_by_one() if serially else [root])
+
+    def _planned(self) -> Selection | None:
+        """None for what graphql-core does itself, or can tell better why it cannot be done."""
+        type_ = self.schema.get_root_type(self.operation.operation)
+        by_itself = (
+            self.abort_signal is not None
+            or self.hooks is not None
+            or any(fragment.variable_signatures for fragment in self.fragments.values())
+        )
+        if type_ is None or by_itself:
+            return None
+        try:
+            return self.plans.root(self, type_)
+        except (RecursionError, GraphQLError):
+            return None
+
+    async def _execute(self, selections: list[Selection]) -> ExecutionResult:
+        """The selections of the root one after the other."""
+        data: dict[str, Any] | None = {}
+        errors: list[GraphQLError] = []
+        for selection in selections:
+            assert data is not None  # noqa: S101 - see the end of the loop
+            run = Run(self)
+            run.next(selection, [self.root_value], [data], Places(lambda: [None]))
+            await run.complete()
+            if run.failures:
+                data, found = with_nulls(data, run.failures, propagate=self.error_propagation)
+                errors += found
+            if data is None:
+                break  # what comes after would not be told, and must not happen
+        return ExecutionResult(data, errors or None)

@@ -1,0 +1,77 @@
+"""One execution of a plan: a level of the answer at a time, each field of it for all its objects at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app.execution.places import path_of
+from app.execution.waiting import settle
+
+if TYPE_CHECKING:
+    from graphql import GraphQLResolveInfo
+
+    from app.execution.executor import LevelExecutor
+    from app.execution.places import Place, Places
+    from app.execution.plan import Field, Selection
+
+
+class Group(NamedTuple):
+    """Objects of which the same is asked."""
+
+    selection: Selection
+    sources: list[Any]
+    targets: list[dict[str, Any]]
+    """What the answer shows of each; empty until the level is done."""
+    places: Places
+
+
+class Run:
+    def __init__(self, executor: LevelExecutor) -> None:
+        self.executor = executor
+        self.failures: list[tuple[Place, Exception]] = []
+        self._below: list[Group] = []
+
+    def next(
+        self, selection: Selection, sources: list[Any], targets: list[dict[str, Any]], places: Places
+    ) -> None:
+        """Ask this of these objects on the next level."""
+        self._below.append(Group(selection, sources, targets, places))
+
+    def fail(self, place: Place, error: Exception) -> None:
+        self.failures.append((place, error))
+
+    def info(self, field: Field, place: Place) -> GraphQLResolveInfo[Any]:
+        """What functions of the schema are told of the field at a place, or around an item of its list."""
+        while place is not None and isinstance(place[1], int):
+            place = place[0]
+        path = path_of(place)
+        assert path is not None  # noqa: S101 - a field is never the root
+        return self.executor.build_resolve_info(field.definition, field.nodes, field.parent, path)
+
+    async def complete(self) -> None:
+        """All levels, one after the other."""
+        while self._below:
+            groups, self._below = self._below, []
+            begun = [
+                [field.source.begin(self, group, field) for field in group.selection.fields]
+                for group in groups
+            ]
+            await settle(
+                column
+                for group, columns in zip(groups, begun, strict=True)
+                for field, column in zip(group.selection.fields, columns, strict=True)
+                if field.source.waits
+            )
+            for group, columns in zip(groups, begun, strict=True):
+                await self._fill(group, columns)
+
+    async def _fill(self, group: Group, columns: list[list[Any]]) -> None:
+        told = [
+            await field.kind.complete(
+                self, field.source.end(column, len(group.sources)), group.places.of_field(field)
+            )
+            for field, column in zip(group.selection.fields, columns, strict=True)
+        ]
+        # Every field of it may be left out by @skip; then there are no rows.
+        for target, row in zip(group.targets, zip(*told, strict=True), strict=bool(told)):
+            target.update(zip(group.selection.keys, row, strict=True))

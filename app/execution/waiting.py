@@ -1,0 +1,53 @@
+"""Waits for all that a level began, without a task for each value."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, ensure_future, isfuture
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def is_awaited(kind: type[Any]) -> bool:
+    return hasattr(kind, "__await__")
+
+
+def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
+    """The classes of values that are to be awaited: a column holds many values, but of few classes."""
+    return set(filter(is_awaited, set(map(type, column))))
+
+
+async def settle(columns: Iterable[list[Any]]) -> None:
+    """Put in the place of each awaitable what it comes to: a value, or the exception that it raised."""
+    waiting = [
+        (column, index)
+        for column in columns
+        if (kinds := awaited_kinds(column))
+        for index, value in enumerate(column)
+        if type(value) in kinds
+    ]
+    if len(waiting) > 1:
+        # All begin before the first is waited for.
+        for column, index in waiting:
+            if not isfuture(column[index]):  # as those that loaders give
+                column[index] = ensure_future(column[index])
+    try:
+        for column, index in waiting:
+            try:
+                column[index] = await column[index]
+            except Exception as error:  # noqa: BLE001 - whatever a resolver raises is an error of its field
+                column[index] = error
+    except CancelledError:
+        for column, index in waiting:
+            if isfuture(column[index]):
+                column[index].cancel()
+        raise
+
+
+def attempt(function: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - whatever it returns
+    """What the function returns, or the exception that it raises."""
+    try:
+        return function(*given)
+    except Exception as error:  # noqa: BLE001 - an error of the field that asks
+        return error

@@ -1,0 +1,44 @@
+"""Fields that are read for all objects of a level at once: one load of a dataloader for a whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import strawberry
+from aiodataloader import DataLoader
+from strawberry import Parent
+
+from app.execution.sources import LEVEL
+from app.execution.waiting import settle
+from app.graphql.context import Context, Info
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Level: TypeAlias = Callable[[Sequence[Any], Context], Awaitable[Sequence[Any]]]
+"""Answers for each object in turn; what failed for one of them stands in its place as the exception."""
+
+
+def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa: ANN401 - Strawberry's
+    """Make a field of a Level; graphql-core, which asks object by object, gets levels of one."""
+
+    def make(level: Level) -> Any:  # noqa: ANN401 - a Strawberry field
+        async def resolve(root: Parent[Any], info: Info) -> Any:  # noqa: ANN401 - as above
+            (found,) = await level([root], info.context)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return strawberry.field(
+            resolver=resolve, description=description, graphql_type=graphql_type, metadata={LEVEL: level}
+        )
+
+    return make
+
+
+async def each(loader: DataLoader[K, V], keys: Iterable[K | None]) -> list[Any]:
+    """What is loaded for each key, or the exception; None for a key that is None."""
+    found = [None if key is None else loader.load(key) for key in keys]
+    await settle([found])
+    return found

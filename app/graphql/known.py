@@ -1,0 +1,47 @@
+"""A document that was let through before: what was worked out of its text stays true."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
+
+from app.execution.plan import Plans
+
+_MOST_COSTS = 64
+
+
+class Cost(NamedTuple):
+    """Of one operation, for the pages that its variables ask for."""
+
+    points: int
+    width: int
+    """Fields at its root."""
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    document: DocumentNode
+    asked: frozenset[str] = frozenset()
+    """The names of all its fields, as the domain spells them."""
+    mistakes: dict[bool, list[GraphQLError]] = field(default_factory=dict)
+    """What validation finds, by whether the schema is closed to who asks."""
+    plans: defaultdict[str | None, Plans] = field(default_factory=lambda: defaultdict(Plans))
+    """By the name of the operation. It has as many as the document has operations."""
+    _costs: dict[Hashable, Cost] = field(default_factory=dict)
+
+    @property
+    def operations(self) -> list[OperationDefinitionNode]:
+        return [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
+
+    def cost(self, key: Hashable) -> Cost | None:
+        return self._costs.get(key)
+
+    def costs(self, key: Hashable, cost: Cost) -> None:
+        # Variables may ask for any number of pages.
+        if len(self._costs) >= _MOST_COSTS:
+            self._costs.clear()
+        self._costs[key] = cost

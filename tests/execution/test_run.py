@@ -1,0 +1,101 @@
+"""What an execution does besides its answer: how often, in which order, and what it leaves undone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from graphql import build_schema, execute, parse
+
+from app.execution.cache import TextCache
+from app.execution.executor import LevelExecutor
+from app.execution.plan import Plans
+from app.execution.waiting import settle
+
+SCHEMA = build_schema("""
+    type Query { a: Item  b: Item  items: [Item!] }
+    type Mutation { first: Int  second: Int!  third: Int }
+    type Item { name: String!  item: Item }
+""")
+
+
+async def test_mutations_take_turns_and_stop_where_there_is_no_answer_any_more():
+    done: list[str] = []
+
+    class Root:
+        async def first(self, _):
+            done.append("first begins")
+            await asyncio.sleep(0)
+            done.append("first ends")
+
+        async def second(self, _):
+            done.append("second")
+
+        third = None
+
+        def __getattribute__(self, name):
+            if name == "third":
+                done.append("third")
+            return object.__getattribute__(self, name)
+
+    document = parse("mutation { first second third }")
+    result = await execute(SCHEMA, document, Root(), executor_class=LevelExecutor)
+    assert result.data is None
+    assert [error.path for error in result.errors] == [["second"]]
+    assert done == ["first begins", "first ends", "second"]
+
+
+async def test_what_is_skipped_leaves_an_object_without_fields():
+    document = parse("query ($no: Boolean!) { a { name @include(if: $no) } }")
+    for no, expected in ((False, {"a": {}}), (True, {"a": {"name": "x"}}), (False, {"a": {}})):
+        result = await execute(
+            SCHEMA, document, {"a": {"name": "x"}}, variable_values={"no": no}, executor_class=LevelExecutor
+        )
+        assert (result.data, result.errors) == (expected, None)
+
+
+async def test_plans_are_made_once_and_are_not_more_than_a_few(monkeypatch):
+    names = [f"v{i}" for i in range(6)]
+    declared = " ".join(f"${name}: Boolean!" for name in names)
+    asked = " ".join(f"{name}: a {{ name @skip(if: ${name}) }}" for name in names)
+    document, plans = parse(f"query ({declared}) {{ {asked} }}"), Plans()
+    for number in [*range(64), 63]:
+        variables = {name: bool(number & 2**i) for i, name in enumerate(names)}
+        executor = LevelExecutor.build(SCHEMA, document, {}, None, variables, plans=plans)
+        await executor.execute_operation()
+    assert len(plans._roots) == 4
+    kept = list(plans._roots.values())
+    await LevelExecutor.build(SCHEMA, document, {}, None, variables, plans=plans).execute_operation()
+    assert list(plans._roots.values()) == kept
+
+
+async def test_who_is_cancelled_leaves_nothing_running():
+    ended: list[str] = []
+
+    async def endless(name):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    waiting = asyncio.create_task(settle([[endless("a"), 1], [endless("b")]]))
+    for _ in range(2):  # until both have begun
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(0)
+    assert sorted(ended) == ["a", "b"]
+
+
+def test_texts_are_forgotten_by_number_and_by_length_the_longest_unused_first():
+    cache: TextCache[int] = TextCache(texts=3, characters=10)
+    for text in ("aa", "bb", "cc"):
+        cache.put(text, len(text))
+    assert cache.get("aa") == 2
+    cache.put("dd", 2)
+    assert [cache.get(text) for text in ("aa", "bb", "cc", "dd")] == [2, None, 2, 2]
+    cache.put("eeeeee", 6)
+    assert [cache.get(text) for text in ("aa", "cc", "dd", "eeeeee")] == [None, 2, 2, 6]
+    cache.put("f" * 11, 11)
+    assert cache.get("f" * 11) is None
