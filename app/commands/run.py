@@ -57,7 +57,7 @@ async def run(
     # A twin of this request on another ticket may take the key first; the second try finds it taken.
     return await db.in_transaction(
         work,
-        retry_on=("idempotency_keys_pkey",),
+        retry_on=("idempotency_keys_",),
         turn=command.named_assignment or command.named_ticket,
     )
 

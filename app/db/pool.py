@@ -185,8 +185,9 @@ class Database:
         """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival or a fault was in the way.
 
         It is done to its end, though the caller be cancelled meanwhile. `retry_on` names unique constraints
-        that only a rival's insert can violate. Of works with the same `turn`, the later wait for the first
-        without a connection, so that a ticket that everybody wants leaves connections for the others.
+        that only a rival's insert can violate, by what they begin with: each partition has its own. Of works
+        with the same `turn`, the later wait for the first without a connection, so that a ticket that
+        everybody wants leaves connections for the others.
 
         Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
         """
@@ -216,7 +217,7 @@ class Database:
                     self.changed()
                     return answer  # noqa: TRY300 - an else would be further from its try than readers look
                 except asyncpg.UniqueViolationError as error:
-                    if error.constraint_name not in retry_on or attempt == ATTEMPTS:
+                    if not (error.constraint_name or "").startswith(tuple(retry_on)) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
                 except _TAKE_TURNS_AGAIN as error:

@@ -70,7 +70,13 @@ SELECT app_now() AS now,
     {columns}
 FROM (SELECT) AS always
 LEFT JOIN engineers e ON e.id = $3
-LEFT JOIN idempotency_keys k ON k.actor = $4 AND k.key = $5
+LEFT JOIN LATERAL (
+    -- Of whatever day; of two, each says the same.
+    SELECT known.request_hash, known.event_id
+    FROM idempotency_keys known
+    WHERE known.actor = $4 AND known.key = $5
+    LIMIT 1
+) AS k ON true
 LEFT JOIN engineer_assignments a ON a.ticket_id = $1 AND CASE
     WHEN $2::uuid IS NULL THEN a.status IN ('assigned', 'accepted', 'in_progress')
     ELSE a.id = $2 END;
@@ -135,10 +141,15 @@ WITH changed AS (
         updated_at = $6
     WHERE t.id = $4 AND $5::text IS NOT NULL
 )
-INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
-SELECT $3, $7, $8, max(told.id), $6
+-- Under each day that the next hour belongs to: a twin that comes when a new day has begun, while this one is
+-- under way, finds its place taken.
+INSERT INTO idempotency_keys (actor, key, day, request_hash, event_id, created_at)
+SELECT $3, $7, days.day::date, $8, max(told.id), $6
 FROM told
-HAVING $7::text IS NOT NULL;
+CROSS JOIN generate_series(
+    date_trunc('day', $6 AT TIME ZONE 'UTC'), ($6 + interval '1 hour') AT TIME ZONE 'UTC', '1 day') AS days (day)
+WHERE $7::text IS NOT NULL
+GROUP BY days.day;
 
 -- name: assignment_as_answered(event_id)
 SELECT {columns}
@@ -168,8 +179,11 @@ CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignmen
 ORDER BY e.id
 LIMIT $6;
 
--- name: newest_event()
-SELECT coalesce(max(e.id), 0) FROM assignment_events e;
+-- name: known_ids()
+-- The highest id that was ever taken, and the highest among those that were dropped for their age.
+SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END AS newest, d.last_id AS dropped
+FROM assignment_events_id_seq s
+CROSS JOIN dropped_events d;
 
 -- name: next_transaction()
 -- Every transaction that had taken the id of an event before has a lower number: it wrote, or locked a row.

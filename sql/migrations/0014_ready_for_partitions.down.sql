@@ -1,0 +1,17 @@
+-- migrate: no-transaction
+-- 0014 down: nothing is made ready any more.
+
+-- A way back takes away what its way there has made.
+-- squawk-ignore-file ban-drop-constraint, ban-drop-column, prefer-robust-stmts
+ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events_before;
+ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
+-- next
+ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT idempotency_keys_event_id_fkey;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.assignment_events_before_pkey;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.assignment_events_before_id;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.idempotency_keys_before_pkey;
+-- next
+ALTER TABLE public.idempotency_keys DROP COLUMN IF EXISTS day;
