@@ -35,7 +35,7 @@ async def retain(
             say(f"{name} would be dropped")
         else:
             last_id = await _drop(db, name)
-            say(f"{name} is dropped; cursors that have not seen event {last_id} are refused now")
+            say(f"{name} is dropped, with all events up to {last_id}")
     if not names:
         say("No month of events is older than it is kept.")
 

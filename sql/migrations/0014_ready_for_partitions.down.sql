@@ -2,7 +2,7 @@
 -- 0014 down: nothing is made ready any more.
 
 -- A way back takes away what its way there has made.
--- squawk-ignore-file ban-drop-constraint, ban-drop-column, prefer-robust-stmts
+-- squawk-ignore-file ban-drop-column, ban-drop-constraint, prefer-robust-stmts
 ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events_before;
 ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
 -- next

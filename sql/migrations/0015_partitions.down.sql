@@ -2,7 +2,7 @@
 -- events of the others: changes wait for it, about a minute for five million of them. Reads go on.
 
 -- The tables are locked, so that nobody is between two statements.
--- squawk-ignore-file ban-drop-table, ban-drop-constraint, ban-drop-trigger, renaming-object, adding-foreign-key-constraint, constraint-missing-not-valid, disallowed-unique-constraint, adding-required-field, require-concurrent-index-creation, require-concurrent-index-deletion, prefer-robust-stmts
+-- squawk-ignore-file ban-drop-constraint, renaming-object, renaming-table, require-concurrent-partition-detach
 SET LOCAL search_path = baton, public;
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 -- The others are not waited for while the first is held; the migrator tries again.

@@ -6,7 +6,7 @@
 -- two who use it at midnight meet at one row.
 
 -- The tables are locked, so that nobody is between two statements.
--- squawk-ignore-file ban-drop-constraint, renaming-object, adding-foreign-key-constraint, constraint-missing-not-valid, disallowed-unique-constraint, adding-required-field, require-concurrent-index-creation, require-concurrent-index-deletion
+-- squawk-ignore-file ban-drop-constraint, renaming-table, require-concurrent-index-deletion
 SET LOCAL search_path = baton, public;
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 -- The others are not waited for while the first is held; the migrator tries again.

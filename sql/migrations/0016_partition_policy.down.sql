@@ -3,7 +3,7 @@
 -- the whole table again, while nobody waits.
 
 -- Each part is safe to run twice.
--- squawk-ignore-file ban-drop-table, ban-drop-view, ban-set-schema, renaming-object, prefer-robust-stmts
+-- squawk-ignore-file ban-drop-function, ban-drop-view, ban-set-schema, prefer-robust-stmts
 DO $$
 DECLARE oldest text;
 BEGIN

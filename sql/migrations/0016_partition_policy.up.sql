@@ -2,7 +2,7 @@
 -- whichever server comes first. Months of events are dropped by the owner of the tables only, who asks for it.
 
 -- A month of events goes with its indexes, for ever, and what went is remembered for the cursors.
--- squawk-ignore-file require-concurrent-index-deletion, ban-set-schema
+-- squawk-ignore-file ban-set-schema, require-concurrent-index-deletion
 DROP INDEX IF EXISTS public.assignment_events_before_one, public.assignment_events_before_ticket;
 
 ALTER TABLE IF EXISTS baton.dropped_events SET SCHEMA public;
