@@ -137,6 +137,15 @@ BEGIN
     RETURN last;
 END $$;
 
+CREATE FUNCTION public.enter_key_for_tomorrow() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.day := NEW.day + 1;
+    INSERT INTO public.idempotency_keys SELECT NEW.*;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -507,6 +516,8 @@ CREATE INDEX service_tickets_status_newest ON public.service_tickets USING btree
 CREATE TRIGGER ended_assignment_is_kept AFTER UPDATE ON public.engineer_assignments FOR EACH ROW WHEN ((old.status = ANY (ARRAY['completed'::text, 'failed'::text, 'rejected'::text, 'escalated'::text, 'cancelled'::text]))) EXECUTE FUNCTION public.keep_ended_assignment();
 
 CREATE TRIGGER keys_go_with_their_day BEFORE DELETE ON public.idempotency_keys FOR EACH ROW EXECUTE FUNCTION public.keep_key();
+
+CREATE TRIGGER keys_meet_at_midnight AFTER INSERT ON public.idempotency_keys FOR EACH ROW WHEN (((((public.app_now() + '01:00:00'::interval) AT TIME ZONE 'UTC'::text))::date > new.day)) EXECUTE FUNCTION public.enter_key_for_tomorrow();
 
 ALTER TABLE public.assignment_events
     ADD CONSTRAINT assignment_events_assignment_id_fkey FOREIGN KEY (assignment_id) REFERENCES public.engineer_assignments(id);

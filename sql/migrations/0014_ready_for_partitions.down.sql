@@ -6,7 +6,15 @@
 ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events_before;
 ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
 -- next
-ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT idempotency_keys_event_id_fkey;
+DO $$
+DECLARE unseen record;
+BEGIN
+    FOR unseen IN SELECT c.conname FROM pg_constraint c
+        WHERE c.conrelid = 'public.idempotency_keys'::regclass AND NOT c.convalidated
+    LOOP
+        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unseen.conname);
+    END LOOP;
+END $$;
 -- next
 DROP INDEX CONCURRENTLY IF EXISTS public.assignment_events_before_pkey;
 -- next

@@ -9,19 +9,14 @@ LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 LOCK TABLE engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 LOCK TABLE public.assignment_events, public.idempotency_keys IN ACCESS EXCLUSIVE MODE NOWAIT;
 
+-- The columns of both are in the same order, since each was made like the other.
 ALTER TABLE public.idempotency_keys RENAME TO idempotency_keys_by_day;
-CREATE TABLE public.idempotency_keys (LIKE public.idempotency_keys_by_day INCLUDING DEFAULTS);
-INSERT INTO public.idempotency_keys (actor, key, request_hash, event_id, created_at, day)
-SELECT DISTINCT ON (k.actor, k.key) k.actor, k.key, k.request_hash, k.event_id, k.created_at, k.day
-FROM public.idempotency_keys_by_day k
-ORDER BY k.actor, k.key, k.day;
+CREATE TABLE public.idempotency_keys (LIKE public.idempotency_keys_by_day INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+INSERT INTO public.idempotency_keys
+SELECT DISTINCT ON (k.actor, k.key) k.* FROM public.idempotency_keys_by_day k ORDER BY k.actor, k.key, k.day;
 
 ALTER TABLE public.assignment_events DETACH PARTITION public.assignment_events_before;
-INSERT INTO public.assignment_events_before
-    (id, ticket_id, assignment_id, type, actor, occurred_at, assignment, request_id, token_id, details)
-SELECT e.id, e.ticket_id, e.assignment_id, e.type, e.actor, e.occurred_at, e.assignment, e.request_id, e.token_id,
-    e.details
-FROM public.assignment_events e ORDER BY e.id;
+INSERT INTO public.assignment_events_before SELECT e.* FROM public.assignment_events e ORDER BY e.id;
 ALTER TABLE public.assignment_events RENAME TO assignment_events_by_month;
 ALTER TABLE public.assignment_events_before RENAME TO assignment_events;
 
@@ -41,9 +36,17 @@ BEGIN
         EXECUTE format('GRANT %s ON public.%I TO %s', given.privilege_type,
             regexp_replace(given.relname, '_by_(month|day)$', ''), given.role);
     END LOOP;
+    -- Of the copied table; the rows are looked at by the next step, where nobody waits.
+    FOR given IN
+        SELECT c.conname, pg_get_constraintdef(c.oid) AS definition FROM pg_constraint c
+        WHERE c.contype = 'f' AND c.conrelid = 'public.idempotency_keys_by_day'::regclass
+    LOOP
+        EXECUTE format('ALTER TABLE public.idempotency_keys ADD CONSTRAINT %I %s NOT VALID', given.conname, given.definition);
+    END LOOP;
     DROP TABLE public.assignment_events_by_month;
     DROP TABLE public.idempotency_keys_by_day;
     DROP FUNCTION public.keep_key();
+    DROP FUNCTION public.enter_key_for_tomorrow();
     ALTER TABLE public.assignment_events
         ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME public.assignment_events_id_seq);
     PERFORM setval('public.assignment_events_id_seq', last_id, was_called);
@@ -55,7 +58,6 @@ ALTER TABLE public.assignment_events ADD CONSTRAINT assignment_events_pkey PRIMA
 ALTER INDEX public.assignment_events_before_ticket RENAME TO assignment_events_ticket;
 ALTER TABLE public.idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor, key);
 CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys (created_at);
--- The rows are looked at by the next step, where nobody waits.
 ALTER TABLE public.idempotency_keys ADD CONSTRAINT idempotency_keys_event_id_fkey
     FOREIGN KEY (event_id) REFERENCES public.assignment_events (id) NOT VALID;
 COMMENT ON TABLE public.idempotency_keys IS 'The change that a key has made, so that a repeat changes nothing and answers the same.';

@@ -2,8 +2,8 @@
 -- partition of each; no row is looked at, since checks and indexes are there already.
 --
 -- An event is found by its ticket or by its id; a unique constraint holds the ticket, and must hold the time. A key
--- is unique within its day. Who uses one in the last hour of a day enters it under the next day as well, so that
--- two who use it at midnight meet at one row.
+-- is unique within its day, and one of the last hour of a day is entered under the next day as well: so two who use
+-- it at midnight meet at one row, as no transaction takes an hour.
 
 -- The tables are locked, so that nobody is between two statements.
 -- squawk-ignore-file ban-drop-constraint, renaming-table, require-concurrent-index-deletion
@@ -31,11 +31,7 @@ CREATE TABLE public.assignment_events (
     LIKE public.assignment_events_before INCLUDING CONSTRAINTS INCLUDING COMMENTS,
     PRIMARY KEY (ticket_id, id, occurred_at)
 ) PARTITION BY RANGE (occurred_at);
-ALTER TABLE public.assignment_events
-    DROP CONSTRAINT assignment_events_before,
-    ADD CONSTRAINT assignment_events_assignment_id_fkey
-        FOREIGN KEY (assignment_id) REFERENCES engineer_assignments (id),
-    ADD CONSTRAINT assignment_events_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES service_tickets (id);
+ALTER TABLE public.assignment_events DROP CONSTRAINT assignment_events_before;
 CREATE INDEX assignment_events_id ON public.assignment_events (id);
 COMMENT ON TABLE public.assignment_events IS 'What happened to which assignment, who did it, and the row as it was afterwards. Append only.';
 
@@ -59,6 +55,15 @@ BEGIN
         ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME public.assignment_events_id_seq);
     PERFORM setval('public.assignment_events_id_seq', last_id, was_called);
 
+    FOR given IN
+        SELECT replace(c.conrelid::regclass::text, '_before', '') AS parent, c.conname, pg_get_constraintdef(c.oid) AS definition
+        FROM pg_constraint c
+        WHERE c.contype = 'f'
+          AND c.conrelid IN ('public.assignment_events_before'::regclass, 'public.idempotency_keys_before'::regclass)
+    LOOP
+        EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', given.parent, given.conname, given.definition);
+    END LOOP;
+
     -- The first partitions end where their checks say.
     FOR given IN SELECT * FROM (VALUES ('assignment_events'), ('idempotency_keys')) AS t (parent) LOOP
         SELECT substring(pg_get_constraintdef(c.oid) FROM '''[^'']+''') INTO STRICT bound
@@ -81,6 +86,16 @@ BEGIN
             given.privilege_type, replace(given.relname, '_before', ''), given.role);
     END LOOP;
 END $$;
+
+CREATE OR REPLACE FUNCTION public.enter_key_for_tomorrow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.day := NEW.day + 1;
+    INSERT INTO public.idempotency_keys SELECT NEW.*;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER keys_meet_at_midnight AFTER INSERT ON public.idempotency_keys
+    FOR EACH ROW WHEN (((app_now() + interval '1 hour') AT TIME ZONE 'UTC')::date > NEW.day)
+    EXECUTE FUNCTION public.enter_key_for_tomorrow();
 
 -- A server of the release before would delete old keys by where they lie in their partition, and hit keys of other
 -- days with them. It finds nothing to delete.

@@ -141,15 +141,10 @@ WITH changed AS (
         updated_at = $6
     WHERE t.id = $4 AND $5::text IS NOT NULL
 )
--- Under each day that the next hour belongs to: a twin that comes when a new day has begun, while this one is
--- under way, finds its place taken.
-INSERT INTO idempotency_keys (actor, key, day, request_hash, event_id, created_at)
-SELECT $3, $7, days.day::date, $8, max(told.id), $6
+INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
+SELECT $3, $7, $8, max(told.id), $6
 FROM told
-CROSS JOIN generate_series(
-    date_trunc('day', $6 AT TIME ZONE 'UTC'), ($6 + interval '1 hour') AT TIME ZONE 'UTC', '1 day') AS days (day)
-WHERE $7::text IS NOT NULL
-GROUP BY days.day;
+HAVING $7::text IS NOT NULL;
 
 -- name: assignment_as_answered(event_id)
 SELECT {columns}

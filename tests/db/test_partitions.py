@@ -48,6 +48,7 @@ async def end_first_partition(url, table, end):
             ALTER TABLE {table}_before RENAME TO {table}_aside;
             CREATE TABLE {table}_before (LIKE {table}_aside INCLUDING ALL);
             ALTER TABLE {table} ATTACH PARTITION {table}_before FOR VALUES FROM (MINVALUE) TO ('{end}');
+            SET LOCAL session_replication_role = replica;
             INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {table}_aside;
             DROP TABLE {table}_aside"""
         )
