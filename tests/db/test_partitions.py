@@ -44,7 +44,8 @@ async def end_first_partition(url, table, end):
     """As if the tables had been partitioned so long ago; what does not fit lies in the default partition."""
     async with connect(url) as conn, conn.transaction():
         await conn.execute(
-            f"""ALTER TABLE {table} DETACH PARTITION {table}_before;
+            f"""LOCK TABLE service_tickets, engineer_assignments, assignment_events, idempotency_keys;
+            ALTER TABLE {table} DETACH PARTITION {table}_before;
             ALTER TABLE {table}_before RENAME TO {table}_aside;
             CREATE TABLE {table}_before (LIKE {table}_aside INCLUDING ALL);
             ALTER TABLE {table} ATTACH PARTITION {table}_before FOR VALUES FROM (MINVALUE) TO ('{end}');
