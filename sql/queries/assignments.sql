@@ -108,14 +108,14 @@ WITH changed AS (
         customer_feedback = r.customer_feedback,
         updated_at = r.updated_at
     FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
-    WHERE a.id = r.id
+    WHERE a.ticket_id = $4 AND a.id = r.id
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), opened AS (
     INSERT INTO engineer_assignments AS a (
         id, ticket_id, engineer_id, equipment_id, assignment_sequence, assignment_tier,
         assignment_tier_name, assignment_reason, assignment_type, status, assigned_by, assigned_at,
         parts_used, created_at, updated_at)
-    SELECT r.id, r.ticket_id, r.engineer_id, r.equipment_id, r.assignment_sequence, r.assignment_tier,
+    SELECT r.id, $4, r.engineer_id, r.equipment_id, r.assignment_sequence, r.assignment_tier,
         r.assignment_tier_name, r.assignment_reason, r.assignment_type, r.status, r.assigned_by, r.assigned_at,
         r.parts_used, r.created_at, r.updated_at
     FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
