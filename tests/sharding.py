@@ -148,8 +148,9 @@ class _Reader(Visitor):
             self.found.same[one].add(other)
             self.found.same[other].add(one)
 
-    def visit_RangeVar(self, _: Any, node: ast.RangeVar) -> None:  # noqa: N802 - pglast's names
-        if node.relname in SPREAD and node.relname not in self.ctes:
+    def visit_RangeVar(self, ancestors: Any, node: ast.RangeVar) -> None:  # noqa: N802 - pglast's names
+        is_target = isinstance(ancestors.node, ast.InsertStmt)
+        if node.relname in SPREAD and node.relname not in self.ctes and not is_target:
             self.found.tables[node.alias.aliasname if node.alias else node.relname] = node.relname
 
     def visit_LockingClause(self, *_: Any) -> None:  # noqa: N802
@@ -196,7 +197,9 @@ class _Reader(Visitor):
         if table not in SPREAD:
             return
         self.found.writes = True
-        alias = node.relation.alias.aliasname if node.relation.alias else table
+        # Its alias may be that of another part, too, and what holds there says nothing of the new rows.
+        alias = f"new {table} {len(self.found.written)}"
+        self.found.tables[alias] = table
         self.found.written.append(alias)
         columns = [column.name for column in node.cols or ()]
         if SPREAD[table] in columns and node.selectStmt.targetList:
