@@ -123,4 +123,4 @@ async def _problems(conn: Connection, settings: Settings, say: Callable[[str], o
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: let a server run, or look why tend_partitions fails."
     if old := await retention.outdated(conn, settings.events_kept_months):
-        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain as their owner."
+        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."

@@ -13,7 +13,9 @@ import pytest
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run, run_in
+from app.config import Settings
 from app.db.pool import Unavailable, connect, open_database
+from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
 from app.feed import CursorTooOld, Feed, Wanted
@@ -57,6 +59,7 @@ async def end_first_partition(url, table, end):
 
 @pytest.fixture
 async def keys_ended(fresh_url):
+    """The days of keys are over, but for the default partition."""
     await end_first_partition(fresh_url, "idempotency_keys", day(-1))
 
 
@@ -315,3 +318,23 @@ async def test_a_cursor_is_known_though_all_events_up_to_it_are_gone(fresh_db, f
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
+
+
+async def test_the_doctor_says_what_is_due(fresh_db, fresh_url, old_events, keys_ended):
+    async def said(kept_months):
+        lines = []
+        settings = Settings(database_url=fresh_url, events_kept_months=kept_months)
+        await examine(settings, say=lines.append)
+        return [line for line in lines if "partitions" in line or "EVENTS_KEPT_MONTHS:" in line]
+
+    assert await said(0) == [
+        f"  assignment_events has partitions until {month(3)}",
+        f"  idempotency_keys has partitions until {day(-1)}",
+        "  !! idempotency_keys needs new partitions: let a server run, or look why tend_partitions fails.",
+    ]
+    await tend_partitions(fresh_db)
+    assert await said(1) == [
+        f"  assignment_events has partitions until {month(3)}",
+        f"  idempotency_keys has partitions until {day(4)}",
+        "  !! assignment_events_before: older than EVENTS_KEPT_MONTHS: run python -m app retain.",
+    ]
