@@ -18,7 +18,7 @@ from app.db.pool import Unavailable, connect, open_database
 from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
-from app.feed import CursorTooOld, Feed, Wanted
+from app.feed import CursorTooOld, Feed, Wanted, _refuse_unknown
 from app.queries import partitions
 from app.retention import outdated, retain
 from app.worker import tend_partitions
@@ -309,6 +309,7 @@ async def test_a_cursor_is_known_though_all_events_up_to_it_are_gone(fresh_db, f
         held = await run(then, DISPATCHER, assign_ticket, await wish_for(make))
     await end_first_partition(fresh_url, "assignment_events", month(-2))
     await retain(fresh_db, 1)
+    await _refuse_unknown(fresh_db, Cursor.after_all_to(1))
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:
