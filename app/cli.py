@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app import config, dev, doctor, export, seed, telemetry
+from app import config, dev, doctor, export, retention, seed, telemetry
 from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
 from app.db.embedded import EmbeddedPostgresError
@@ -127,6 +127,21 @@ def _export_billing(
     """Hours and parts of work that ended in a period, and what they cost, as CSV."""
     wanted = export.wanted(start, until, customer, ticket)
     asyncio.run(_write_bill(settings, wanted))
+
+
+@commands.command("retain")
+@click.option("--dry-run", is_flag=True, help="Only say what would be dropped.")
+@click.pass_obj
+def _retain(settings: Settings, *, dry_run: bool) -> None:
+    """Drop the months of events that are older than EVENTS_KEPT_MONTHS; as the owner of the tables."""
+    if not settings.events_kept_months:
+        raise config.SettingsError("EVENTS_KEPT_MONTHS must be set to drop events; unset, all are kept.")
+
+    async def run() -> None:
+        async with open_database(settings.direct_url, pool_size=1) as db:
+            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, say=click.echo)
+
+    asyncio.run(run())
 
 
 @commands.group("migrate")

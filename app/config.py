@@ -63,6 +63,9 @@ class Settings:
     )
     database_statement_timeout_s: int = _setting(10, "Seconds that one statement may take.")
     database_wait_s: int = _setting(60, "Seconds that `serve` waits for a database that is still starting.")
+    events_kept_months: int = _setting(
+        0, "Months of events that `retain` leaves; it drops what is older. 0: events are kept for ever."
+    )
     shutdown_drain_s: int = _setting(
         5, "Seconds that `serve` goes on after SIGTERM, with /readyz at 503, for load balancers to notice."
     )

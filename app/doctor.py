@@ -7,13 +7,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app import retention
 from app.asgi import documents_of
 from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
-from app.queries import server
+from app.queries import partitions, server
 from app.web import jwks, pages
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ async def _of_database(settings: Settings, say: Callable[[str], object]) -> Asyn
         return
     try:
         async with connect(settings.direct_url) as conn:
-            async for problem in _problems(conn, say):
+            async for problem in _problems(conn, settings, say):
                 yield problem
     except Unavailable as error:
         yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
@@ -102,7 +103,7 @@ def _shown(name: str, value: object) -> object:
     return ",".join(value) if isinstance(value, tuple) else value
 
 
-async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIterator[str]:
+async def _problems(conn: Connection, settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     about = await server.about(conn)
     say(f"  PostgreSQL {about.version}, as {about.user}")
     if about.version_number < _OLDEST_SERVER:
@@ -116,3 +117,10 @@ async def _problems(conn: Connection, say: Callable[[str], object]) -> AsyncIter
     problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         yield problem
+        return
+    for ready in await partitions.ready_until(conn):
+        say(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
+        if not ready.in_time:
+            yield f"{ready.table} needs new partitions: let a server run, or look why tend_partitions fails."
+    if old := await retention.outdated(conn, settings.events_kept_months):
+        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."

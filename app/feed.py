@@ -44,6 +44,10 @@ class UnknownCursor(Exception):
     """The cursor is of another database: this one has not come as far."""
 
 
+class CursorTooOld(Exception):
+    """Events that the cursor has not seen were dropped for their age."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which events a follower is told; None stands for any."""
@@ -120,10 +124,11 @@ class Feed:
         """All wanted events that `since` has not seen, then each new one; without `since`, new ones only.
 
         A follower costs nothing while it does not ask for the next event, however long. Raises
-        UnknownCursor; Unavailable, after which to follow again from the last cursor misses nothing.
+        UnknownCursor, CursorTooOld; Unavailable, after which to follow again from the last cursor misses
+        nothing.
         """
         now = await self._started()
-        if since is not None and since.upcoming > now.upcoming:
+        if since is not None:
             await _refuse_unknown(db, since)
         seen, place = (now, self._read) if since is None else (since, -1)
         # Not until nothing is new: others may go on changing things faster than this follower is told.
@@ -151,7 +156,7 @@ class Feed:
         return self._cursor
 
     async def _follow_table(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after_all_to(max(0, await events.newest(conn) - _RECENT))
+        cursor = self._cursor or Cursor.after_all_to(max(0, (await events.known_ids(conn)).newest - _RECENT))
         while True:
             self._look.clear()
             if self._changed_here:
@@ -202,10 +207,13 @@ class Feed:
 
 
 async def _refuse_unknown(db: Database, cursor: Cursor) -> None:
-    """Another server may have seen more than this one, but not more than the table has."""
+    """Another server may have seen more than this one, but not more than was ever numbered."""
     async with db.connection() as conn:
-        if cursor.upcoming > await events.newest(conn) + 1:
-            raise UnknownCursor
+        known = await events.known_ids(conn)
+    if cursor.upcoming > known.newest + 1:
+        raise UnknownCursor
+    if cursor.unseen[0][0] <= known.dropped:
+        raise CursorTooOld
 
 
 async def _missed(db: Database, wanted: Wanted, seen: Cursor, goal: Cursor) -> AsyncIterator[Told]:

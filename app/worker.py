@@ -7,22 +7,18 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from app.db.pool import Database, Unavailable
 from app.escalation import escalate_overdue
-from app.queries import keys
+from app.queries import partitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 log = structlog.get_logger()
-
-KEYS_ARE_KEPT = timedelta(hours=24)
-_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +28,20 @@ class Job:
     do: Callable[[Database], Awaitable[object]]
 
 
-async def forget_old_keys(db: Database, *, batch: int = _BATCH) -> int:
-    """Remove all that are old, in batches that each commit, so that nobody waits for long."""
-    forgotten, last = 0, batch
-    while last == batch:
-        last = await db.in_transaction(lambda tx: keys.forget(tx, kept=KEYS_ARE_KEPT, batch=batch))
-        forgotten += last
-    return forgotten
+async def tend_partitions(db: Database) -> list[str]:
+    """Make what will be needed and drop the days of keys that are over, each in a transaction of its own.
+
+    Each waits for others for an instant only and is put off else: there is time, as partitions are made
+    ahead, and what fits into none is stored all the same.
+    """
+    done: list[str] = []
+    while (step := await db.in_transaction(partitions.tend)) is not None:
+        log.info("partition_tended", step=step)
+        done.append(step)
+    return done
 
 
-JOBS = (Job("forget_old_keys", 60, forget_old_keys), Job("escalate_overdue", 10, escalate_overdue))
+JOBS = (Job("tend_partitions", 600, tend_partitions), Job("escalate_overdue", 10, escalate_overdue))
 
 
 @asynccontextmanager

@@ -6,5 +6,7 @@ GRANT SELECT, UPDATE ON service_tickets TO %I;
 GRANT SELECT, INSERT, UPDATE ON engineer_assignments TO %I;
 GRANT SELECT, INSERT ON assignment_events TO %I;
 GRANT SELECT, INSERT ON hourly_rates TO %I;
--- To change a key's time is to lock its row, so that two servers do not forget the same one.
-GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON idempotency_keys TO %I;
+GRANT SELECT, INSERT ON idempotency_keys TO %I;
+GRANT SELECT ON assignment_events_id_seq, dropped_events, time_partitions TO %I;
+-- Written by the owner of the tables: it makes partitions ahead, and drops days of keys, nothing else.
+GRANT EXECUTE ON FUNCTION tend_partitions() TO %I;

@@ -119,6 +119,33 @@ BEGIN
     END IF;
 END $_$;
 
+CREATE FUNCTION public.drop_events(name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    AS $$
+DECLARE last bigint;
+BEGIN
+    PERFORM FROM public.time_partitions p
+    WHERE p.parent = 'assignment_events' AND p.name = drop_events.name AND p.ends_at < clock_timestamp();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is no month of events that is over', name;
+    END IF;
+    EXECUTE format('SELECT coalesce(max(e.id), 0) FROM public.%I e', name) INTO last;
+    UPDATE public.dropped_events d SET last_id = greatest(d.last_id, last);
+    EXECUTE format('DROP TABLE public.%I', name);
+    RETURN last;
+END $$;
+
+CREATE FUNCTION public.enter_key_for_tomorrow() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.day := NEW.day + 1;
+    INSERT INTO public.idempotency_keys SELECT NEW.*;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -147,6 +174,71 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.keep_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.make_time_partition(parent text, name text, time_column text, first text, beyond text) RETURNS text
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES)', name, parent);
+    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+    EXECUTE format('INSERT INTO public.%1$I SELECT d.* FROM public.%2$I d WHERE d.%3$I >= %4$L AND d.%3$I < %5$L',
+        name, parent || '_default', time_column, first, beyond);
+    -- Keys are not deleted one by one, but for this.
+    EXECUTE format('ALTER TABLE public.%I DISABLE TRIGGER USER', parent || '_default');
+    EXECUTE format('DELETE FROM public.%1$I d WHERE d.%2$I >= %3$L AND d.%2$I < %4$L',
+        parent || '_default', time_column, first, beyond);
+    EXECUTE format('ALTER TABLE public.%I ENABLE TRIGGER USER', parent || '_default');
+    EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+        parent, name, first, beyond);
+    RETURN 'made ' || name;
+END $_$;
+
+CREATE FUNCTION public.tend_partitions() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET lock_timeout TO '200ms'
+    AS $$
+DECLARE
+    today date := clock_timestamp()::date;
+    this_month date := date_trunc('month', clock_timestamp())::date;
+    first date;
+    outdated text;
+BEGIN
+    -- One server at a time; the others have nothing to do.
+    IF NOT pg_try_advisory_xact_lock(7301112024002) THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT greatest(max(p.ends_at)::date, today) INTO first FROM public.time_partitions p WHERE p.parent = 'idempotency_keys';
+    IF first <= today + 3 THEN
+        RETURN public.make_time_partition('idempotency_keys', to_char(first, '"idempotency_keys_p"YYYYMMDD'),
+            'day', first::text, (first + 1)::text);
+    END IF;
+    SELECT p.name INTO outdated FROM public.time_partitions p
+    WHERE p.parent = 'idempotency_keys' AND p.ends_at < today ORDER BY p.ends_at LIMIT 1;
+    IF outdated IS NOT NULL THEN
+        EXECUTE format('DROP TABLE public.%I', outdated);
+        RETURN 'dropped ' || outdated;
+    END IF;
+
+    SELECT greatest(max(p.ends_at)::date, this_month) INTO first FROM public.time_partitions p WHERE p.parent = 'assignment_events';
+    IF first <= this_month + interval '2 months' THEN
+        -- In the order of a change, and all that the foreign keys need.
+        LOCK TABLE public.service_tickets IN SHARE ROW EXCLUSIVE MODE;
+        RETURN public.make_time_partition('assignment_events', to_char(first, '"assignment_events_p"YYYYMM'),
+            'occurred_at', first::text, (first + interval '1 month')::date::text);
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE TABLE public.assignment_events (
     id bigint NOT NULL,
     ticket_id character varying(64) NOT NULL,
@@ -159,7 +251,8 @@ CREATE TABLE public.assignment_events (
     token_id text,
     details jsonb,
     CONSTRAINT assignment_events_type_check CHECK ((type = ANY (ARRAY['assigned'::text, 'accepted'::text, 'rejected'::text, 'started'::text, 'completed'::text, 'failed'::text, 'escalated'::text, 'reassigned'::text, 'cancelled'::text, 'rated'::text, 'hours_corrected'::text, 'overdue'::text])))
-);
+)
+PARTITION BY RANGE (occurred_at);
 
 COMMENT ON TABLE public.assignment_events IS 'What happened to which assignment, who did it, and the row as it was afterwards. Append only.';
 
@@ -254,6 +347,14 @@ CREATE VIEW public.current_ticket_assignments AS
      JOIN public.engineers e ON ((e.id = a.engineer_id)))
   WHERE (a.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text]));
 
+CREATE TABLE public.dropped_events (
+    only_one boolean DEFAULT true NOT NULL,
+    last_id bigint NOT NULL,
+    CONSTRAINT dropped_events_only_one_check CHECK (only_one)
+);
+
+COMMENT ON TABLE public.dropped_events IS 'The highest id among the months of events that were dropped.';
+
 CREATE TABLE public.engineer_tiers (
     tier integer NOT NULL,
     engineer_id uuid NOT NULL
@@ -305,8 +406,10 @@ CREATE TABLE public.idempotency_keys (
     event_id bigint,
     created_at timestamp with time zone NOT NULL,
     hourly_rate_id bigint,
+    day date DEFAULT ((public.app_now() AT TIME ZONE 'UTC'::text))::date NOT NULL,
     CONSTRAINT idempotency_keys_of_one_change CHECK ((num_nonnulls(event_id, hourly_rate_id) = 1))
-);
+)
+PARTITION BY RANGE (day);
 
 COMMENT ON TABLE public.idempotency_keys IS 'The change that a key has made, so that a repeat changes nothing and answers the same.';
 
@@ -353,8 +456,23 @@ CREATE VIEW public.service_tickets_compat AS
 
 COMMENT ON VIEW public.service_tickets_compat IS 'The old columns of service_tickets for readers that still want them: who holds the ticket, or who completed it.';
 
+CREATE VIEW public.time_partitions AS
+ SELECT (parent.relname)::text AS parent,
+    (child.relname)::text AS name,
+        CASE parent.relname
+            WHEN 'idempotency_keys'::name THEN (((range.bounds[1])::date)::timestamp without time zone AT TIME ZONE 'UTC'::text)
+            ELSE (range.bounds[1])::timestamp with time zone
+        END AS ends_at
+   FROM (((pg_inherits i
+     JOIN pg_class parent ON ((parent.oid = i.inhparent)))
+     JOIN pg_class child ON ((child.oid = i.inhrelid)))
+     CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \(''([^'']+)''\)'::text) AS bounds) range)
+  WHERE (i.inhparent = ANY (ARRAY[('public.assignment_events'::regclass)::oid, ('public.idempotency_keys'::regclass)::oid]));
+
+COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null is the one for what fits nowhere.';
+
 ALTER TABLE ONLY public.assignment_events
-    ADD CONSTRAINT assignment_events_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT assignment_events_pkey PRIMARY KEY (ticket_id, id, occurred_at);
 
 ALTER TABLE ONLY public.assignment_migration_issues
     ADD CONSTRAINT assignment_migration_issues_pkey PRIMARY KEY (id);
@@ -367,6 +485,9 @@ ALTER TABLE ONLY public.assignment_migration_state
 
 ALTER TABLE ONLY public.assignment_tiers
     ADD CONSTRAINT assignment_tiers_pkey PRIMARY KEY (tier);
+
+ALTER TABLE ONLY public.dropped_events
+    ADD CONSTRAINT dropped_events_pkey PRIMARY KEY (only_one);
 
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_pkey PRIMARY KEY (id);
@@ -390,7 +511,7 @@ ALTER TABLE ONLY public.hourly_rates
     ADD CONSTRAINT hourly_rates_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.idempotency_keys
-    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor, key);
+    ADD CONSTRAINT idempotency_keys_by_day_pkey PRIMARY KEY (actor, key, day);
 
 ALTER TABLE ONLY public.service_tickets
     ADD CONSTRAINT service_tickets_pkey PRIMARY KEY (id);
@@ -398,7 +519,7 @@ ALTER TABLE ONLY public.service_tickets
 ALTER TABLE ONLY public.service_tickets
     ADD CONSTRAINT service_tickets_ticket_number_key UNIQUE (ticket_number);
 
-CREATE INDEX assignment_events_ticket ON public.assignment_events USING btree (ticket_id, id);
+CREATE INDEX assignment_events_id ON ONLY public.assignment_events USING btree (id);
 
 CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
 
@@ -420,8 +541,6 @@ CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
 CREATE INDEX hourly_rates_of_engineer ON public.hourly_rates USING btree (engineer_id, valid_from DESC, id DESC);
 
-CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
-
 CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name, created_at DESC);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
@@ -432,10 +551,14 @@ CREATE INDEX service_tickets_status_newest ON public.service_tickets USING btree
 
 CREATE TRIGGER ended_assignment_is_kept AFTER UPDATE ON public.engineer_assignments FOR EACH ROW WHEN ((old.status = ANY (ARRAY['completed'::text, 'failed'::text, 'rejected'::text, 'escalated'::text, 'cancelled'::text]))) EXECUTE FUNCTION public.keep_ended_assignment();
 
-ALTER TABLE ONLY public.assignment_events
+CREATE TRIGGER keys_go_with_their_day BEFORE DELETE ON public.idempotency_keys FOR EACH ROW EXECUTE FUNCTION public.keep_key();
+
+CREATE TRIGGER keys_meet_at_midnight AFTER INSERT ON public.idempotency_keys FOR EACH ROW WHEN (((((public.app_now() + '01:00:00'::interval) AT TIME ZONE 'UTC'::text))::date > new.day)) EXECUTE FUNCTION public.enter_key_for_tomorrow();
+
+ALTER TABLE public.assignment_events
     ADD CONSTRAINT assignment_events_assignment_id_fkey FOREIGN KEY (assignment_id) REFERENCES public.engineer_assignments(id);
 
-ALTER TABLE ONLY public.assignment_events
+ALTER TABLE public.assignment_events
     ADD CONSTRAINT assignment_events_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES public.service_tickets(id);
 
 ALTER TABLE ONLY public.engineer_assignments
@@ -456,10 +579,7 @@ ALTER TABLE ONLY public.engineer_tiers
 ALTER TABLE ONLY public.hourly_rates
     ADD CONSTRAINT hourly_rates_engineer_id_fkey FOREIGN KEY (engineer_id) REFERENCES public.engineers(id) ON DELETE CASCADE;
 
-ALTER TABLE ONLY public.idempotency_keys
-    ADD CONSTRAINT idempotency_keys_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.assignment_events(id);
-
-ALTER TABLE ONLY public.idempotency_keys
+ALTER TABLE public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_hourly_rate_id_fkey FOREIGN KEY (hourly_rate_id) REFERENCES public.hourly_rates(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.service_tickets

@@ -85,7 +85,7 @@ async def db(_shared_db: Database) -> AsyncIterator[Database]:
     yield _shared_db
     # A feed of an application that has just ended may still be reading; then it is tried again.
     await _shared_db.in_transaction(
-        lambda tx: tx.execute("TRUNCATE engineers, equipment, service_tickets CASCADE")
+        lambda tx: tx.execute("TRUNCATE engineers, equipment, service_tickets, idempotency_keys CASCADE")
     )
 
 

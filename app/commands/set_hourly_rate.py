@@ -90,5 +90,5 @@ async def run_on_rates(
 
     # A twin of this request may take the key first; the second try finds it taken.
     return await db.in_transaction(
-        work, retry_on=("idempotency_keys_pkey",), turn=wish.named_assignment or wish.named_ticket
+        work, retry_on=("idempotency_keys_",), turn=wish.named_assignment or wish.named_ticket
     )

@@ -243,8 +243,9 @@ class Database:
         answers None where nothing was written and `work` must do it.
 
         It is done to its end, though the caller be cancelled meanwhile. `retry_on` names unique constraints
-        that only a rival's insert can violate. Of works with the same `turn`, the later wait for the first
-        without a connection, so that a ticket that everybody wants leaves connections for the others.
+        that only a rival's insert can violate, by what they begin with: each partition has its own. Of works
+        with the same `turn`, the later wait for the first without a connection, so that a ticket that
+        everybody wants leaves connections for the others.
 
         Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
         """
@@ -281,7 +282,7 @@ class Database:
                 try:
                     return await self._attempt(work, first if attempt == 1 else None)
                 except asyncpg.UniqueViolationError as error:
-                    if error.constraint_name not in retry_on or attempt == ATTEMPTS:
+                    if not (error.constraint_name or "").startswith(tuple(retry_on)) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
                 except _TAKE_TURNS_AGAIN as error:

@@ -13,7 +13,7 @@ from app.domain import values
 from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
 from app.domain.policy import Reading, only_of
-from app.feed import Told, UnknownCursor, Wanted
+from app.feed import CursorTooOld, Told, UnknownCursor, Wanted
 from app.graphql.arguments import argument, optional, signed_in
 from app.graphql.context import Info
 from app.graphql.faults import BadUserInput
@@ -53,6 +53,8 @@ class Subscription:
                         yield each
         except UnknownCursor:
             raise BadUserInput(_not_a_cursor("afterCursor")) from None
+        except CursorTooOld:
+            raise BadUserInput(_too_old("afterCursor")) from None
 
 
 def _cursor(name: str, text: object) -> Cursor:
@@ -60,6 +62,12 @@ def _cursor(name: str, text: object) -> Cursor:
         return Cursor.parse(str(text))
     except ValueError:
         raise _not_a_cursor(name) from None
+
+
+def _too_old(name: str) -> InvalidInput:
+    return InvalidInput(
+        name, "is older than the events that are kept; leave it out to begin anew, and read the tickets again"
+    )
 
 
 def _not_a_cursor(name: str) -> InvalidInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.db import sql
@@ -12,8 +13,17 @@ if TYPE_CHECKING:
     from app.domain.cursor import Ranges
     from app.domain.model import EngineerId, TicketId
 
+
+@dataclass(frozen=True, slots=True)
+class KnownIds:
+    """0 stands for none. `newest` may not be visible yet, or never; up to `dropped`, events are gone."""
+
+    newest: int
+    dropped: int
+
+
 _WITHIN = sql.load("assignments", "events_within", row=AssignmentEvent)
-_NEWEST = sql.load("assignments", "newest_event", row=int)
+_KNOWN_IDS = sql.load("assignments", "known_ids", row=KnownIds)
 _NEXT_TRANSACTION = sql.load("assignments", "next_transaction", row=int)
 _OLDEST_TRANSACTION = sql.load("assignments", "oldest_transaction", row=int)
 
@@ -32,9 +42,8 @@ async def within(
     return await _WITHIN.all(conn, firsts, lasts, ticket_id, engineer_id, only_of, most)
 
 
-async def newest(conn: Connection) -> int:
-    """The highest id that is visible; 0 when there is none."""
-    return await _NEWEST.one(conn)
+async def known_ids(conn: Connection) -> KnownIds:
+    return await _KNOWN_IDS.one(conn)
 
 
 async def next_transaction(conn: Connection) -> int:

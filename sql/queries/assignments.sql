@@ -74,7 +74,13 @@ SELECT app_now() AS now,
     {columns}
 FROM (SELECT) AS always
 LEFT JOIN engineers e ON e.id = $3
-LEFT JOIN idempotency_keys k ON k.actor = $4 AND k.key = $5
+LEFT JOIN LATERAL (
+    -- Of whatever day; of two, each says the same.
+    SELECT known.request_hash, known.event_id
+    FROM idempotency_keys known
+    WHERE known.actor = $4 AND known.key = $5
+    LIMIT 1
+) AS k ON true
 LEFT JOIN service_tickets t
     ON t.id = coalesce($1, (SELECT named.ticket_id FROM engineer_assignments named WHERE named.id = $2))
 LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND CASE
@@ -97,7 +103,8 @@ WITH ticket AS (
     SELECT t.id FROM service_tickets t WHERE t.id = $4 AND t.xmin = $12
     FOR NO KEY UPDATE
 ), held AS (
-    SELECT a.id FROM ticket CROSS JOIN engineer_assignments a WHERE a.id = $13 AND a.xmin = $14
+    SELECT a.id FROM ticket CROSS JOIN engineer_assignments a
+    WHERE a.ticket_id = $4 AND a.id = $13 AND a.xmin = $14
     FOR NO KEY UPDATE OF a
 ), as_read AS (
     SELECT ticket.id, 1 + coalesce((
@@ -134,14 +141,14 @@ WITH ticket AS (
         customer_feedback = r.customer_feedback,
         updated_at = r.updated_at
     FROM as_read CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
-    WHERE a.id = r.id
+    WHERE a.ticket_id = $4 AND a.id = r.id
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), opened AS (
     INSERT INTO engineer_assignments AS a (
         id, ticket_id, engineer_id, equipment_id, assignment_sequence, assignment_tier,
         assignment_tier_name, assignment_reason, assignment_type, status, assigned_by, assigned_at,
         parts_used, created_at, updated_at)
-    SELECT r.id, r.ticket_id, r.engineer_id, r.equipment_id, as_read.next_sequence, r.assignment_tier,
+    SELECT r.id, $4, r.engineer_id, r.equipment_id, as_read.next_sequence, r.assignment_tier,
         r.assignment_tier_name, r.assignment_reason, r.assignment_type, r.status, r.assigned_by, r.assigned_at,
         r.parts_used, r.created_at, r.updated_at
     FROM as_read CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
@@ -195,8 +202,11 @@ CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignmen
 ORDER BY e.id
 LIMIT $6;
 
--- name: newest_event()
-SELECT coalesce(max(e.id), 0) FROM assignment_events e;
+-- name: known_ids()
+-- The highest id that was ever taken, and the highest among those that were dropped for their age.
+SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END AS newest, d.last_id AS dropped
+FROM assignment_events_id_seq s
+CROSS JOIN dropped_events d;
 
 -- name: next_transaction()
 -- Every transaction that had taken the id of an event before has a lower number: it wrote, or locked a row.

@@ -14,7 +14,7 @@ from app.commands.run import run
 from app.db.grants import grant
 from app.db.pool import connect, open_database
 from app.queries import assignments, server
-from app.worker import forget_old_keys
+from app.worker import tend_partitions
 from tests.make import DISPATCHER, Make
 
 
@@ -46,7 +46,7 @@ async def test_the_role_can_do_the_servers_work(fresh_db, narrow_url):
             escalate_ticket,
             EscalateTicket(ticket_id=ticket, next_engineer_id=second, reason="x"),
         )
-        assert await forget_old_keys(db) == 0
+        await tend_partitions(db)
         async with db.connection() as conn:
             assert len(await assignments.history_of_tickets(conn, [ticket])) == 2
             assert not (await server.about(conn)).is_superuser
@@ -64,6 +64,13 @@ async def test_the_role_can_do_the_servers_work(fresh_db, narrow_url):
         "ALTER TABLE engineer_assignments DROP COLUMN notes",
         "ALTER TABLE engineer_assignments DISABLE TRIGGER ALL",
         "DROP TABLE idempotency_keys",
+        "DROP TABLE assignment_events_before",
+        "DELETE FROM assignment_events_before",
+        "DELETE FROM idempotency_keys",
+        "SELECT drop_events('assignment_events_before')",
+        "SELECT make_time_partition('assignment_events', 'mine', 'occurred_at', '2030-01-01', '2030-02-01')",
+        "UPDATE dropped_events SET last_id = 0",
+        "SELECT setval('assignment_events_id_seq', 1)",
         "CREATE TABLE mine (id int)",
         "SET session_replication_role = replica",
     ],

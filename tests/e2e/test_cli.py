@@ -142,6 +142,7 @@ def test_the_providers_roles_become_ours():
             ["AUTH_JWKS_URL, AUTH_ISSUER must be set"],
         ),
         ("serve", PRODUCTION | PROVIDER, ["ALLOWED_HOSTS must be set"]),
+        ("retain", {}, ["EVENTS_KEPT_MONTHS must be set"]),
         ("migrate status", {}, ["DATABASE_URL"]),
         ("migrate up", {"DATABASE_URL": NOWHERE}, ["DATABASE_URL", "does not answer"]),
     ],
@@ -215,6 +216,10 @@ def test_demo_data_goes_into_an_empty_database_only(fresh_url):
     said = run("seed", "--tickets", "5", DATABASE_URL=fresh_url)
     assert said.code == 0, said.err
     is_one_sentence(run("seed", "--tickets", "5", DATABASE_URL=fresh_url), "empty")
+
+
+def test_events_that_are_young_enough_are_kept(fresh_url):
+    assert "No month" in run("retain", DATABASE_URL=fresh_url, EVENTS_KEPT_MONTHS="12").out
 
 
 def test_the_doctor_says_what_is_missing():

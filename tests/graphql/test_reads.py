@@ -599,7 +599,7 @@ async def test_a_filter_finds_what_a_model_of_the_rows_finds(ask, db, rows, wish
     for n, row in enumerate(rows):
         row |= {"id": f"T-{n}", "number": f"SR-{n}"}
     async with db.transaction() as tx:
-        await tx.execute("TRUNCATE engineers, equipment, service_tickets CASCADE")
+        await tx.execute("TRUNCATE engineers, equipment, service_tickets, idempotency_keys CASCADE")
         await tx.executemany("INSERT INTO engineers (id, name) VALUES ($1, 'Ana')", [[e] for e in ENGINEERS])
         await tx.executemany(
             """INSERT INTO service_tickets (id, ticket_number, status, priority, customer_name, created_at)

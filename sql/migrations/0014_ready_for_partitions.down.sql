@@ -1,0 +1,25 @@
+-- migrate: no-transaction
+-- 0014 down: nothing is made ready any more.
+
+-- A way back takes away what its way there has made.
+-- squawk-ignore-file ban-drop-column, ban-drop-constraint, prefer-robust-stmts
+ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events_before;
+ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
+-- next
+DO $$
+DECLARE unseen record;
+BEGIN
+    FOR unseen IN SELECT c.conname FROM pg_constraint c
+        WHERE c.conrelid = 'public.idempotency_keys'::regclass AND NOT c.convalidated
+    LOOP
+        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unseen.conname);
+    END LOOP;
+END $$;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.assignment_events_before_pkey;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.assignment_events_before_id;
+-- next
+DROP INDEX CONCURRENTLY IF EXISTS public.idempotency_keys_before_pkey;
+-- next
+ALTER TABLE public.idempotency_keys DROP COLUMN IF EXISTS day;

@@ -1,0 +1,112 @@
+"""What keeps the tables from being spread by ticket is known by name; what is not fails here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.commands.complete import CompleteAssignment, complete_assignment
+from app.commands.escalate import EscalateTicket, escalate_ticket
+from app.commands.run import run
+from app.commands.start import StartAssignment, start_assignment
+from app.domain.model import CompletionStatus
+from app.escalation import escalate_overdue
+from tests import sharding
+from tests.make import DISPATCHER, Make
+from tests.sharding import FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, SPREAD, read, statements
+
+if TYPE_CHECKING:
+    from app.db.pool import Database
+
+# Of each row the transaction that wrote it last.
+WRITTEN = """
+SELECT xmin::text, id AS ticket FROM service_tickets
+UNION SELECT xmin::text, ticket_id FROM engineer_assignments
+UNION SELECT xmin::text, ticket_id FROM assignment_events"""
+
+
+@pytest.fixture
+async def found(tx):
+    return [*statements(), *await sharding.of_functions(tx)]
+
+
+async def test_every_table_is_spread_or_says_why_not(tx):
+    tables = {row[0] for row in await tx.fetch(sharding.TABLES)}
+    assert tables - {*SPREAD, *REFERENCE, *LOCAL} == set()
+    assert SPREAD.keys() <= tables
+
+
+async def test_every_key_has_the_ticket_or_is_named(tx):
+    assert await sharding.unkeyed(tx) == KEYS.keys()
+    assert await sharding.crossing(tx) == FOREIGN_KEYS.keys()
+
+
+def test_every_lock_and_every_write_names_its_ticket_or_is_named(found):
+    assert sharding.astray(found) == LOCKS.keys()
+
+
+def test_tickets_are_joined_by_ticket_or_it_is_named(found):
+    assert sharding.unjoined(found) == JOINS.keys()
+
+
+async def test_the_whole_is_printed(tx, capsys):
+    with capsys.disabled():
+        lines = list(await sharding.report(tx))
+    print("\n".join(lines))  # noqa: T201 - seen with -s
+    assert not [line for line in lines if line.endswith("!!")]
+
+
+async def test_no_transaction_writes_two_tickets(fresh_db: Database):
+    make = Make(fresh_db)
+    held = [await make.assigned() for _ in range(4)]
+    wish = EscalateTicket(ticket_id=held[0].ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    await run(fresh_db, DISPATCHER, escalate_ticket, wish, idempotency_key="k")
+    await run(fresh_db, DISPATCHER, start_assignment, StartAssignment(assignment_id=held[1].id))
+    done = CompleteAssignment(
+        assignment_id=held[1].id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=1
+    )
+    await run(fresh_db, DISPATCHER, complete_assignment, done)
+    async with fresh_db.connection() as conn:
+        await conn.execute("UPDATE assignment_tiers SET accept_within = '1 microsecond' WHERE tier = 1")
+    await escalate_overdue(fresh_db)
+    async with fresh_db.connection() as conn:
+        by_transaction = await conn.fetch(f"SELECT xmin, array_agg(ticket) FROM ({WRITTEN}) AS w GROUP BY 1")
+        overdue = await conn.fetchval("SELECT count(*) FROM assignment_events WHERE type = 'overdue'")
+    assert overdue == 2
+    assert [row for row in by_transaction if len(row[1]) > 1] == []
+
+
+CTE = "WITH h AS (SELECT a.ticket_id FROM engineer_assignments a WHERE a.ticket_id = $1)"
+HELD = "SELECT a.id FROM engineer_assignments a JOIN service_tickets t ON t.id = a.ticket_id"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("SELECT e.id FROM engineers e WHERE e.id = $1", "no ticket"),
+        (f"{HELD} WHERE t.id = $1", "one ticket"),
+        (f"{HELD} WHERE t.id = ANY ($1::text[])", "the tickets that are named"),
+        (f"{HELD} WHERE t.id = $1 OR a.id = $2", "every machine"),
+        (f"{HELD} AND NOT t.id = $1", "every machine"),
+        (f"{CTE} SELECT t.id FROM h x JOIN service_tickets t ON t.id = x.ticket_id", "one ticket"),
+        ("SELECT t.id FROM service_tickets t, engineer_assignments a WHERE a.equipment_id = t.equipment_id",
+         "every machine, not joined by ticket"),
+    ],
+)  # fmt: skip
+def test_where_a_statement_is_answered(text, reads):
+    assert read("it", text).reads == reads
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT t.id FROM service_tickets t WHERE t.equipment_id = $1 FOR NO KEY UPDATE",
+        "SELECT t.id FROM service_tickets t WHERE t.id = ANY ($1::text[]) FOR SHARE",
+        "UPDATE engineer_assignments a SET notes = $2 WHERE a.id = $1",
+        "DELETE FROM service_tickets",
+        "INSERT INTO engineer_assignments (id, ticket_id) SELECT a.id, a.ticket_id FROM old a",
+    ],
+)
+def test_a_statement_that_does_not_name_its_ticket_is_found(text):
+    assert sharding.astray([read("it", text)]) == {"it"}
