@@ -15,8 +15,6 @@ from app.domain.model import UNKNOWN_ORIGIN, Actor, AssignmentType, Role, Ticket
 from app.queries import assignments, overdue
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from app.db.pool import Tx
 
 log = structlog.get_logger()
@@ -58,7 +56,7 @@ async def _escalate_next(tx: Tx, seen: list[TicketId]) -> str | None:
         return None
     reason = f"Not accepted within {late.accept_within}"
     if late.next_engineer_id is None:
-        await _say_overdue(tx, ticket_id, reason, late.now)
+        await _say_overdue(tx, ticket_id, reason)
         return "overdue"
     wish = EscalateTicket(
         ticket_id=ticket_id,
@@ -71,18 +69,19 @@ async def _escalate_next(tx: Tx, seen: list[TicketId]) -> str | None:
     return "escalated"
 
 
-async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str, now: datetime) -> None:
+async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
     """There is nobody at a higher tier, so the assignment stays, and its history says that it is late."""
-    [current] = await assignments.current_of_tickets(tx, [ticket_id])
+    seen = await assignments.situation(tx, ticket_id, actor=RULE.subject)
+    current = seen.assignment
+    assert current is not None  # noqa: S101 - the ticket's lock is held
     await assignments.save_change(
         tx,
+        seen,
         [(EventType.OVERDUE, current)],
         actor=RULE.subject,
         origin=UNKNOWN_ORIGIN,
         details={"reason": reason},
-        ticket_id=ticket_id,
         ticket_status=None,
-        now=now,
         idempotency_key=None,
         request_hash=b"",
     )

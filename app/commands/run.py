@@ -1,13 +1,17 @@
-"""Runs a command: one transaction, the ticket locked first, decided under the lock, written whole.
+"""Runs a command: read, decided, written whole, while nobody else changes the ticket.
 
-Five round trips for every mutation: BEGIN, the lock, the situation, the change, COMMIT.
+Two round trips where nobody is in the way: the situation, and the change with its COMMIT, which is made only
+if the ticket is still as it was read. After a rival, and before a refusal, five: in a transaction that takes
+the ticket's lock before it reads.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import orjson
 
@@ -22,17 +26,25 @@ from app.domain.errors import (
     TicketNotFound,
     TransitionNotAllowed,
 )
-from app.domain.model import UNKNOWN_ORIGIN, Origin
+from app.domain.model import UNKNOWN_ORIGIN, Actor, Origin
 from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.db.pool import Database, Tx
-    from app.domain.model import Actor, Assignment, Ticket
+    from app.db.pool import Connection, Database, Tx
+    from app.domain.model import Assignment
+    from app.queries.assignments import Situation
 
 C = TypeVar("C", bound=Command)
+
+_TAKEN_BY_A_RIVAL = (
+    # By a twin of the request on another ticket; the second try finds the key taken.
+    "idempotency_keys_pkey",
+    # By the old application, which may change the history without the ticket.
+    "engineer_assignments_pkey",
+    "engineer_assignments_one_active",
+    "engineer_assignments_sequence_once",
+)
 
 
 async def run(
@@ -51,13 +63,11 @@ async def run(
     if MAY[actor.role][command.action] is Reach.NONE:
         raise Forbidden(command.action)
 
-    async def work(tx: Tx) -> Assignment:
-        return await run_in(tx, actor, decide, command, idempotency_key=idempotency_key, origin=origin)
-
-    # A twin of this request on another ticket may take the key first; the second try finds it taken.
+    doing = _Doing(actor, decide, command, idempotency_key, origin)
     return await db.in_transaction(
-        work,
-        retry_on=("idempotency_keys_pkey",),
+        doing.under_lock,
+        first=partial(doing.at_once, db),
+        retry_on=_TAKEN_BY_A_RIVAL,
         turn=command.named_assignment or command.named_ticket,
     )
 
@@ -72,55 +82,89 @@ async def run_in(
     origin: Origin = UNKNOWN_ORIGIN,
 ) -> Assignment:
     """As `run`, within a transaction of the caller."""
-    ticket = await _lock(tx, command)
-    seen = await assignments.situation(
-        tx,
-        None if ticket is None else ticket.id,
-        assignment_id=command.named_assignment,
-        engineer_id=command.next_engineer,
-        actor=actor.subject,
-        idempotency_key=idempotency_key,
-    )
-    request_hash = _hash(command)
-    if idempotency_key is not None and seen.event_id is not None:
-        if seen.request_hash != request_hash:
-            raise IdempotencyKeyReused(idempotency_key)
-        return await assignments.as_answered(tx, seen.event_id)
-    if ticket is None:
-        raise _not_found(command)
-
-    locked = LockedTicket(
-        ticket, seen.assignment, seen.last_sequence, seen.engineer_is_active, actor, seen.now
-    )
-    _refuse_others_work(locked, command)
-    if command.seen_sequence not in (None, seen.last_sequence):
-        raise StaleSequence(seen.last_sequence, seen.assignment)
-    try:
-        change = decide(command, locked)
-    except TransitionNotAllowed as refused:
-        # What has ended does not say who holds the ticket now, and only who is refused wants to know.
-        refused.current_assignment = next(iter(await assignments.current_of_tickets(tx, [ticket.id])), None)
-        raise
-    await assignments.save_change(
-        tx,
-        change.events,
-        actor=actor.subject,
-        origin=origin,
-        details=change.details,
-        ticket_id=ticket.id,
-        ticket_status=change.ticket_status,
-        now=seen.now,
-        idempotency_key=idempotency_key,
-        request_hash=request_hash,
-    )
-    return change.answer
+    return await _Doing(actor, decide, command, idempotency_key, origin).under_lock(tx)
 
 
-async def _lock(tx: Tx, command: Command) -> Ticket | None:
-    if command.named_assignment is not None:
-        return await tickets.lock_of_assignment(tx, command.named_assignment)
-    assert command.named_ticket is not None  # noqa: S101 - a command names one of the two
-    return await tickets.lock(tx, command.named_ticket)
+@dataclass(frozen=True, slots=True)
+class _Doing(Generic[C]):
+    """One command of one person."""
+
+    actor: Actor
+    decide: Callable[[C, LockedTicket], Change]
+    command: C
+    idempotency_key: str | None
+    origin: Origin
+
+    async def at_once(self, db: Database, conn: Connection) -> Assignment | None:
+        """None, and nothing was written, where a rival was faster or the command is refused.
+
+        A refusal takes the lock, too: a twin under the same key may be about to succeed, and what a refusal
+        says of the ticket is to be true together.
+        """
+        try:
+            return await self._do(conn, partial(db.alone, conn))
+        except DomainError:
+            return None
+
+    async def under_lock(self, tx: Tx) -> Assignment:
+        """What is read after the lock was had stays true: a statement sees what was committed before it."""
+        await tickets.lock(tx, self.command.named_ticket, self.command.named_assignment)
+        try:
+            answer = await self._do(tx, lambda save: save(tx))
+        except TransitionNotAllowed as refused:
+            # What has ended does not say who holds the ticket now, and only who is refused wants to know.
+            current = await assignments.current_of_tickets(tx, [refused.assignment.ticket_id])
+            refused.current_assignment = next(iter(current), None)
+            raise
+        assert answer is not None  # noqa: S101 - nobody else had the ticket
+        return answer
+
+    async def _do(
+        self, conn: Connection, alone: Callable[[Callable[[Tx], Awaitable[bool]]], Awaitable[bool]]
+    ) -> Assignment | None:
+        """None when the ticket was not as it was read by the time that `alone` let the change be written."""
+        command, key = self.command, self.idempotency_key
+        seen = await assignments.situation(
+            conn,
+            command.named_ticket,
+            assignment_id=command.named_assignment,
+            engineer_id=command.next_engineer,
+            actor=self.actor.subject,
+            idempotency_key=key,
+        )
+        request_hash = _hash(command)
+        if key is not None and seen.event_id is not None:
+            if seen.request_hash != request_hash:
+                raise IdempotencyKeyReused(key)
+            return await assignments.as_answered(conn, seen.event_id)
+        change = self._decided(seen)
+        saved = await alone(
+            lambda tx: assignments.save_change(
+                tx,
+                seen,
+                change.events,
+                actor=self.actor.subject,
+                origin=self.origin,
+                details=change.details,
+                ticket_status=change.ticket_status,
+                idempotency_key=key,
+                request_hash=request_hash,
+            )
+        )
+        return change.answer if saved else None
+
+    def _decided(self, seen: Situation) -> Change:
+        """Raises the refusals that are the same for all commands, and those of this one."""
+        command = self.command
+        if seen.ticket is None:
+            raise _not_found(command)
+        locked = LockedTicket(
+            seen.ticket, seen.assignment, seen.last_sequence, seen.engineer_is_active, self.actor, seen.now
+        )
+        _refuse_others_work(locked, command)
+        if command.seen_sequence not in (None, seen.last_sequence):
+            raise StaleSequence(seen.last_sequence, seen.assignment)
+        return self.decide(command, locked)
 
 
 def _not_found(command: Command) -> DomainError:

@@ -34,6 +34,9 @@ _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now(), duration_seconds float8 NOT NULL)"""
+# A server asks these two on its own connections again and again; a name keeps those in use (app/db/pool.py).
+_HAS_HISTORY = "/* migrate.has_history */ SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"
+_APPLIED = "/* migrate.applied */ SELECT version, name, checksum FROM schema_migrations ORDER BY version"
 _REMEMBER = """
 INSERT INTO schema_migrations (version, name, checksum, duration_seconds) VALUES ($1, $2, $3, $4)"""
 _INVALID_INDEXES = """
@@ -83,8 +86,8 @@ async def status(conn: Connection, folder: Path) -> Status:
 
 async def _compare(conn: Connection, migrations: Sequence[Migration]) -> Status:
     rows: list[Any] = []
-    if await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        rows = await conn.fetch("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+    if await conn.fetch(_HAS_HISTORY):
+        rows = await conn.fetch(_APPLIED)
     known = {m.version: m for m in migrations}
     for version, name, checksum in rows:
         if version not in known:

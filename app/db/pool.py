@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
-from app.db.sql import name_of
+from app.db.session import give_back, measured
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Collection
 
     from asyncpg.pool import PoolConnectionProxy
 
@@ -70,13 +70,10 @@ _LOST = (
 _NOT_CONNECTED = (*_DROPPED, asyncpg.PostgresError)
 _NOT_YET = (OSError, asyncpg.CannotConnectNowError)
 """A wrong password or name will not come right by itself; these may."""
-_ROLLED_BACK = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.IntegrityConstraintViolationError,
-)
-"""Of all that can come back for a COMMIT, what says for sure that nothing happened."""
 _ANSWER_ON_ITS_WAY_S = 2
+_STATEMENTS_KEPT = 300
+"""Prepared, of each connection: all of ours, with room for those that leave columns out."""
+_UNCOUNTED = 2**62
 
 T = TypeVar("T")
 
@@ -153,6 +150,38 @@ class Database:
             self._acquiring -= 1
             self.metrics.acquire_seconds.observe(time.perf_counter() - began)
 
+    async def alone(self, conn: Connection, write: Callable[[Tx], Awaitable[T]]) -> T:
+        """Do `write`, which is one statement, outside a transaction: its COMMIT travels with it.
+
+        Raises OutcomeUnknown where nothing says whether it happened.
+        """
+        return await self._acknowledged(conn, write(Tx(conn)))  # type: ignore[arg-type] # as below
+
+    async def _acknowledged(self, conn: Connection, committing: Awaitable[T]) -> T:
+        """Raises OutcomeUnknown unless the server says that it happened, or for sure that it did not."""
+        warnings: list[str] = []
+
+        def listen(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
+            if message.severity_en == "WARNING":
+                warnings.append(message.message)
+
+        # A server that gives up waiting for its standby says COMMIT, and warns that it may be lost yet.
+        conn.add_log_listener(listen)
+        try:
+            answer = await committing
+        except Exception as error:
+            if _says_that_nothing_happened(error):
+                raise
+            self.metrics.unknown_outcomes.inc()
+            raise OutcomeUnknown from error
+        finally:
+            with suppress(asyncpg.InterfaceError):
+                conn.remove_log_listener(listen)
+        if warnings:
+            self.metrics.unknown_outcomes.inc()
+            raise OutcomeUnknown from asyncpg.PostgresWarning(warnings[0])
+        return answer
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """Commit when the block ends, roll back when it raises. Raises Unavailable."""
@@ -169,20 +198,20 @@ class Database:
             except BaseException:
                 await transaction.rollback()
                 raise
-            try:
-                await _commit(conn, transaction)
-            except OutcomeUnknown:
-                self.metrics.unknown_outcomes.inc()
-                raise
+            await self._acknowledged(conn, transaction.commit())
 
     async def in_transaction(
         self,
         work: Callable[[Tx], Awaitable[T]],
         *,
+        first: Callable[[Connection], Awaitable[T | None]] | None = None,
         retry_on: Collection[str] = (),
         turn: Hashable | None = None,
     ) -> T:
         """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival or a fault was in the way.
+
+        `first` is a shorter way to the same end, which is tried once before: it may write with `alone`, and
+        answers None where nothing was written and `work` must do it.
 
         It is done to its end, though the caller be cancelled meanwhile. `retry_on` names unique constraints
         that only a rival's insert can violate. Of works with the same `turn`, the later wait for the first
@@ -190,7 +219,7 @@ class Database:
 
         Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
         """
-        task = asyncio.create_task(self._attempts(work, retry_on, turn))
+        task = asyncio.create_task(self._attempts(work, first, retry_on, turn))
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
@@ -206,15 +235,16 @@ class Database:
             task.exception()  # whoever still waits is told; asyncio need not say that nobody was
 
     async def _attempts(
-        self, work: Callable[[Tx], Awaitable[T]], retry_on: Collection[str], turn: Hashable | None
+        self,
+        work: Callable[[Tx], Awaitable[T]],
+        first: Callable[[Connection], Awaitable[T | None]] | None,
+        retry_on: Collection[str],
+        turn: Hashable | None,
     ) -> T:
         async with self._taking_turns(turn):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    async with self.transaction() as tx:
-                        answer = await work(tx)
-                    self.changed()
-                    return answer  # noqa: TRY300 - an else would be further from its try than readers look
+                    return await self._attempt(work, first if attempt == 1 else None)
                 except asyncpg.UniqueViolationError as error:
                     if error.constraint_name not in retry_on or attempt == ATTEMPTS:
                         raise
@@ -233,6 +263,19 @@ class Database:
                 # Rivals that met once should not meet again at the same moment.
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
         raise AssertionError
+
+    async def _attempt(
+        self, work: Callable[[Tx], Awaitable[T]], first: Callable[[Connection], Awaitable[T | None]] | None
+    ) -> T:
+        answer = None
+        if first is not None:
+            async with self.connection() as conn:
+                answer = await first(conn)
+        if answer is None:
+            async with self.transaction() as tx:
+                answer = await work(tx)
+        self.changed()
+        return answer
 
     @asynccontextmanager
     async def _taking_turns(self, turn: Hashable | None) -> AsyncIterator[None]:
@@ -261,69 +304,22 @@ def _may_be_tried_again(error: Unavailable) -> bool:
     )
 
 
-async def _commit(conn: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    """Raises OutcomeUnknown unless the server says that it happened, or for sure that it did not."""
-    warnings: list[str] = []
-
-    def listen(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
-        if message.severity_en == "WARNING":
-            warnings.append(message.message)
-
-    # A server that gives up waiting for its standby says COMMIT, and warns that it may be lost yet.
-    conn.add_log_listener(listen)
-    try:
-        await transaction.commit()
-    except _ROLLED_BACK:
-        raise
-    except Exception as error:
-        raise OutcomeUnknown from error
-    finally:
-        with suppress(asyncpg.InterfaceError):
-            conn.remove_log_listener(listen)
-    if warnings:
-        raise OutcomeUnknown from asyncpg.PostgresWarning(warnings[0])
+def _says_that_nothing_happened(error: Exception) -> bool:
+    """An ERROR is of a transaction that was rolled back; anything worse ends the session and says nothing."""
+    if isinstance(error, asyncpg.PostgresError):
+        return error.severity_en == "ERROR"
+    return isinstance(error, ValueError)  # an argument that could not be encoded was not sent
 
 
-def _timed(metrics: Metrics, watch: Callable[[str, float], object] | None) -> type[asyncpg.Connection[Any]]:
-    """A connection that measures its statements, at a fraction of what the driver's query loggers cost."""
+def _measured(metrics: Metrics, watch: Callable[[str, float], object] | None) -> Callable[[str, float], None]:
+    observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
 
-    @lru_cache(maxsize=1000)  # texts vary by the columns that they leave out
-    def name_and_observer(text: str) -> tuple[str, Callable[[float], None]]:
-        name = name_of(text)
-        return name, metrics.statement_seconds(name).observe
+    def told(name: str, took_s: float) -> None:
+        observer_of(name)(took_s)
+        if watch is not None:
+            watch(name, took_s)
 
-    async def timed(text: str, answer: Awaitable[T]) -> T:
-        began = time.perf_counter()
-        try:
-            return await answer
-        finally:
-            took_s = time.perf_counter() - began
-            name, observe = name_and_observer(text)
-            observe(took_s)
-            if watch is not None:
-                watch(name, took_s)
-
-    class Timed(asyncpg.Connection):
-        __slots__ = ()
-
-        def fetch(  # type: ignore[override]
-            self, query: str, *args: object, timeout: float | None = None
-        ) -> Coroutine[Any, Any, Any]:
-            return timed(query, super().fetch(query, *args, timeout=timeout))
-
-        def fetchrow(  # type: ignore[override]
-            self, query: str, *args: object, timeout: float | None = None
-        ) -> Coroutine[Any, Any, Any]:
-            return timed(query, super().fetchrow(query, *args, timeout=timeout))
-
-        def execute(
-            self, query: str, *args: object, timeout: float | None = None
-        ) -> Coroutine[Any, Any, Any]:
-            answer = super().execute(query, *args, timeout=timeout)
-            # What the driver says for itself, as it takes a connection back, is no statement of ours.
-            return answer if query == self.get_reset_query() else timed(query, answer)
-
-    return Timed
+    return told
 
 
 @asynccontextmanager
@@ -350,7 +346,12 @@ async def open_database(
             # The server's own limit comes first, as long as there is a server to keep it.
             command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
             server_settings=limits.session,
-            connection_class=_timed(metrics, watch),
+            connection_class=measured(_measured(metrics, watch)),
+            reset=give_back,
+            # A statement is prepared once for as long as its connection lives, which no count of uses ends.
+            statement_cache_size=_STATEMENTS_KEPT,
+            max_cached_statement_lifetime=0,
+            max_queries=_UNCOUNTED,
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error

@@ -30,6 +30,8 @@ MIGRATIONS = ROOT / "migrations"
 
 _PART = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]*)\))?$", re.MULTILINE)
 
+UNNAMED = "other"
+"""What `name_of` says of a statement that is none of ours."""
 _OF_TRANSACTIONS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
 
 R = TypeVar("R")
@@ -86,7 +88,7 @@ def name_of(text: str) -> str:
     """The name that a loaded statement has before its text, also for who looks at it in the database."""
     if text.startswith("/* "):
         return text[3 : text.index(" */")]
-    return text.rstrip(";").lower() if text in _OF_TRANSACTIONS else "other"
+    return text.rstrip(";").lower() if text in _OF_TRANSACTIONS else UNNAMED
 
 
 @cache
@@ -117,8 +119,8 @@ def _without(text: str, columns: frozenset[str]) -> str:
 def _reader(row: type[Any]) -> Callable[[Sequence[Any]], Any]:
     """Reads by position, five times faster than by name; a test holds order and types together.
 
-    The last field may be a row type itself: it takes the columns that are left, and is None when
-    the first of them is null.
+    The last fields may be row types themselves: each takes its columns of those that are left, and is
+    None when the first of them is null.
     """
     if row is NoneType:
         return lambda _: None
@@ -126,16 +128,20 @@ def _reader(row: type[Any]) -> Callable[[Sequence[Any]], Any]:
         return lambda record: record[0]
     hints = [_without_none(get_type_hints(row)[f.name]) for f in fields(row)]
     converters = [(i, convert) for i, hint in enumerate(hints) if (convert := _converter(hint))]
-    width = len(hints)
-    inner = _reader(hints[-1]) if is_dataclass(hints[-1]) else None  # type: ignore[arg-type] # a hint is a type
+    inner = [hint for hint in hints if is_dataclass(hint)]
+    width = at = len(hints) - len(inner)
+    parts: list[tuple[int, int, Callable[[Sequence[Any]], Any]]] = []
+    for hint in inner:
+        parts.append((at, at + len(fields(hint)), _reader(hint)))  # type: ignore[arg-type] # a hint is a type
+        at = parts[-1][1]
 
     def read(record: Sequence[Any]) -> Any:  # noqa: ANN401 - an R
         values = list(record[:width])
         for i, convert in converters:
             if values[i] is not None:
                 values[i] = convert(values[i])
-        if inner is not None:
-            values[-1] = None if values[-1] is None else inner(record[width - 1 :])
+        for start, end, read_part in parts:
+            values.append(None if record[start] is None else read_part(record[start:end]))
         return row(*values)
 
     return read

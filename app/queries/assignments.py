@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 from app.db import sql
-from app.domain.model import Assignment, EngineerId
+from app.domain.model import Assignment, EngineerId, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,13 +25,19 @@ AssignmentKey: TypeAlias = "tuple[datetime, AssignmentId]"
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a command decides on. `assignment` is the one that was named, else the current one."""
+    """What a command decides on. `assignment` is the one that was named, else the current one.
+
+    The versions change whenever somebody changes the row.
+    """
 
     now: datetime
     last_sequence: int
     engineer_is_active: bool | None
     request_hash: bytes | None
     event_id: int | None
+    ticket_version: int | None
+    assignment_version: int | None
+    ticket: Ticket | None
     assignment: Assignment | None
 
 
@@ -71,7 +77,7 @@ _NEWEST_OF_ENGINEERS = sql.load("assignments", "newest_of_engineers", row=Assign
 _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=EngineerCount)
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
 _SITUATION = sql.load("assignments", "situation", row=Situation)
-_SAVE = sql.load("assignments", "save_change", row=type(None))
+_SAVE = sql.load("assignments", "save_change", row=bool)
 _AS_ANSWERED = sql.load("assignments", "assignment_as_answered", row=Assignment)
 
 
@@ -126,48 +132,51 @@ async def count_active_of_engineers(
 
 
 async def situation(
-    tx: Tx,
+    conn: Connection,
     ticket_id: TicketId | None,
     *,
-    assignment_id: AssignmentId | None,
-    engineer_id: EngineerId | None,
     actor: str,
-    idempotency_key: str | None,
+    assignment_id: AssignmentId | None = None,
+    engineer_id: EngineerId | None = None,
+    idempotency_key: str | None = None,
 ) -> Situation:
-    """Call it only while holding the ticket's lock."""
-    return await _SITUATION.one(tx, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
+    """True until somebody changes the ticket: for as long as the caller holds its lock, where it does."""
+    return await _SITUATION.one(conn, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
 
 
 async def save_change(
     tx: Tx,
+    seen: Situation,
     events: Sequence[tuple[EventType, Assignment]],
     *,
     actor: str,
     origin: Origin,
     details: Mapping[str, object] | None,
-    ticket_id: TicketId,
     ticket_status: TicketStatus | None,
-    now: datetime,
     idempotency_key: str | None,
     request_hash: bytes,
-) -> None:
+) -> bool:
     """Write assignments as they are after `events`, in the order of their sequence.
 
-    None as `ticket_status` leaves the ticket as it is.
+    False, and nothing is written, when the ticket is not as it was `seen`; what was seen has a ticket. None
+    as `ticket_status` leaves the ticket as it is.
     """
-    await _SAVE.run(
+    assert seen.ticket is not None  # noqa: S101 - see above
+    return await _SAVE.one(
         tx,
         _json([assignment for _, assignment in events]),
         [event for event, _ in events],
         actor,
-        ticket_id,
+        seen.ticket.id,
         ticket_status,
-        now,
+        seen.now,
         idempotency_key,
         request_hash,
         origin.request_id,
         origin.token_id,
         None if details is None else _json(details),
+        seen.ticket_version,
+        seen.assignment_version,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.db import sql
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class Overdue:
     """`next_engineer_id` is None where there is nobody to escalate to."""
 
-    now: datetime
     assignment_sequence: int
     accept_within: timedelta
     next_engineer_id: EngineerId | None

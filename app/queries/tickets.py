@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 TicketKey: TypeAlias = "tuple[datetime, TicketId]"
 """Where a ticket stands among the newest first: when it was created, and its id."""
 
-_LOCK = sql.load("tickets", "lock_ticket", row=Ticket)
-_LOCK_OF_ASSIGNMENT = sql.load("tickets", "lock_ticket_of_assignment", row=Ticket)
+_LOCK = sql.load("tickets", "lock_ticket", row=type(None))
 _BY_IDS = sql.load("tickets", "tickets_by_ids", row=Ticket)
 _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
@@ -76,14 +75,9 @@ def like(search: str | None) -> str | None:
     return f"%{escaped}%"
 
 
-async def lock(tx: Tx, ticket_id: TicketId) -> Ticket | None:
-    """Hold the ticket's row until `tx` ends; None when there is no such ticket."""
-    return await _LOCK.first(tx, ticket_id)
-
-
-async def lock_of_assignment(tx: Tx, assignment_id: AssignmentId) -> Ticket | None:
-    """Hold the row of the assignment's ticket until `tx` ends; None when there is no such assignment."""
-    return await _LOCK_OF_ASSIGNMENT.first(tx, assignment_id)
+async def lock(tx: Tx, ticket_id: TicketId | None, assignment_id: AssignmentId | None = None) -> None:
+    """Hold the row of the ticket, else that of the assignment's ticket, until `tx` ends."""
+    await _LOCK.run(tx, ticket_id, assignment_id)
 
 
 async def by_ids(

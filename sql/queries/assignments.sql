@@ -58,29 +58,48 @@ WHERE a.engineer_id = ANY ($1::uuid[]) AND a.status IN ('assigned', 'accepted', 
 GROUP BY a.engineer_id;
 
 -- name: situation(ticket_id, assignment_id, engineer_id, actor, idempotency_key)
--- All that a command decides on, in one round trip. Only true while the caller holds the ticket's
--- lock: a statement sees what was committed before it began, and this one begins after the lock.
--- The assignment is the one that is named, else the current one.
+-- All that a command decides on, as it is at one moment. The ticket is the one that is named, else that of
+-- the assignment; the assignment is the one that is named, else the current one. The versions are those of
+-- the two rows: save_change writes only while they are still the same.
 SELECT app_now() AS now,
-    (SELECT coalesce(max(s.assignment_sequence), 0) FROM engineer_assignments s WHERE s.ticket_id = $1)
+    (SELECT coalesce(max(s.assignment_sequence), 0) FROM engineer_assignments s WHERE s.ticket_id = t.id)
         AS last_sequence,
     e.is_active AS engineer_is_active,
     k.request_hash,
     k.event_id,
+    t.xmin AS ticket_version,
+    a.xmin AS assignment_version,
+    t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
+    t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at,
     {columns}
 FROM (SELECT) AS always
 LEFT JOIN engineers e ON e.id = $3
 LEFT JOIN idempotency_keys k ON k.actor = $4 AND k.key = $5
-LEFT JOIN engineer_assignments a ON a.ticket_id = $1 AND CASE
+LEFT JOIN service_tickets t
+    ON t.id = coalesce($1, (SELECT named.ticket_id FROM engineer_assignments named WHERE named.id = $2))
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND CASE
     WHEN $2::uuid IS NULL THEN a.status IN ('assigned', 'accepted', 'in_progress')
     ELSE a.id = $2 END;
 
--- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash, request_id, token_id, details)
--- Writes a change whole: its assignments, an event for each, the ticket, the key. The assignments are
--- rows of the table as JSON. What is there already changes; the rest opens, and only when all that changes
--- has changed: a row counts as new after every changed one was looked at. So the one that ends makes room
--- for the one that opens, as the index of active assignments wants.
-WITH changed AS (
+-- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash, request_id, token_id, details, ticket_version, assignment_version)
+-- Writes a change whole, or nothing where it finds the ticket in another version than was read. It waits for
+-- whoever has the ticket's row, and looks at the row as they leave it. Every change makes a new version, also
+-- one that leaves the ticket's columns as they are; so in an old version the snapshot of this statement, which
+-- may be older than the wait, is as good as a new one.
+--
+-- The assignments are rows of the table as JSON. What is there already changes; the rest opens, and only when
+-- all that changes has changed: a row counts as new after every changed one was looked at. So the one that ends
+-- makes room for the one that opens, as the index of active assignments wants. An assignment that somebody
+-- changed without the ticket, as the old application may, counts as new as well: its id is taken, and all fails.
+WITH moved AS (
+    UPDATE service_tickets t
+    SET status = coalesce($5, t.status),
+        started_at = CASE WHEN $5 = 'in_progress' THEN coalesce(t.started_at, $6) ELSE t.started_at END,
+        resolved_at = CASE WHEN $5 = 'resolved' THEN $6 ELSE t.resolved_at END,
+        updated_at = CASE WHEN $5::text IS NULL THEN t.updated_at ELSE $6 END
+    WHERE t.id = $4 AND t.xmin = $12
+    RETURNING t.id
+), changed AS (
     UPDATE engineer_assignments AS a
     SET status = r.status,
         accepted_at = r.accepted_at,
@@ -101,8 +120,8 @@ WITH changed AS (
         customer_rating = r.customer_rating,
         customer_feedback = r.customer_feedback,
         updated_at = r.updated_at
-    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
-    WHERE a.id = r.id
+    FROM moved CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    WHERE a.id = r.id AND a.xmin = $13
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), opened AS (
     INSERT INTO engineer_assignments AS a (
@@ -112,7 +131,7 @@ WITH changed AS (
     SELECT r.id, r.ticket_id, r.engineer_id, r.equipment_id, r.assignment_sequence, r.assignment_tier,
         r.assignment_tier_name, r.assignment_reason, r.assignment_type, r.status, r.assigned_by, r.assigned_at,
         r.parts_used, r.created_at, r.updated_at
-    FROM jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    FROM moved CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
     WHERE NOT EXISTS (SELECT FROM changed c WHERE c.id = r.id)
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), saved AS (
@@ -127,18 +146,13 @@ WITH changed AS (
     FROM saved s
     ORDER BY s.assignment_sequence
     RETURNING id
-), moved AS (
-    UPDATE service_tickets t
-    SET status = $5,
-        started_at = CASE WHEN $5 = 'in_progress' THEN coalesce(t.started_at, $6) ELSE t.started_at END,
-        resolved_at = CASE WHEN $5 = 'resolved' THEN $6 ELSE t.resolved_at END,
-        updated_at = $6
-    WHERE t.id = $4 AND $5::text IS NOT NULL
+), kept AS (
+    INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
+    SELECT $3, $7, $8, max(told.id), $6
+    FROM told
+    HAVING $7::text IS NOT NULL AND count(*) > 0
 )
-INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
-SELECT $3, $7, $8, max(told.id), $6
-FROM told
-HAVING $7::text IS NOT NULL;
+SELECT EXISTS (SELECT FROM moved) AS saved;
 
 -- name: assignment_as_answered(event_id)
 SELECT {columns}

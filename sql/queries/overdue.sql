@@ -22,7 +22,7 @@ FOR NO KEY UPDATE OF t SKIP LOCKED;
 -- name: overdue_assignment(ticket_id)
 -- Asked again while holding the lock: what was found before it may be accepted by now. The next engineer
 -- is the one of the next tier who has least to do.
-SELECT app_now() AS now, a.assignment_sequence, r.accept_within,
+SELECT a.assignment_sequence, r.accept_within,
     (SELECT e.id
     FROM engineer_tiers p
     JOIN engineers e ON e.id = p.engineer_id

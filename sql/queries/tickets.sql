@@ -2,19 +2,12 @@
 t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
 t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at
 
--- name: lock_ticket(ticket_id)
--- Every command locks first, so that two commands on one ticket take turns. NO KEY: a row that
--- refers to the ticket may still be inserted meanwhile.
-SELECT {columns}
-FROM service_tickets t
-WHERE t.id = $1
-FOR NO KEY UPDATE;
-
--- name: lock_ticket_of_assignment(assignment_id)
--- An assignment never changes its ticket, so the row found before the lock is still the one.
-SELECT {columns}
-FROM service_tickets t
-WHERE t.id = (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $1)
+-- name: lock_ticket(ticket_id, assignment_id)
+-- The ticket that is named, else that of the assignment, which never changes its ticket. Whoever was overtaken
+-- locks first, so that commands on one ticket take turns. NO KEY: a row that refers to the ticket may still be
+-- inserted meanwhile.
+SELECT FROM service_tickets t
+WHERE t.id = coalesce($1, (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $2))
 FOR NO KEY UPDATE;
 
 -- name: tickets_by_ids(ticket_ids, only_of)

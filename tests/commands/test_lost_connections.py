@@ -14,17 +14,38 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.db.pool import ATTEMPTS, Database, OutcomeUnknown, TimeLimits, Unavailable
+from app.db.sql import name_of
 from tests.make import DISPATCHER
 
-STEPS = {1: "BEGIN", 2: "the lock", 3: "the situation", 4: "the change", 5: "COMMIT"}
-COMMIT = 5
+READING, CHANGE = "reading", "the change with its COMMIT"
+AT_ONCE = (READING, CHANGE)
+COMMIT = "COMMIT"
+UNDER_LOCK = ("BEGIN", "the lock", "reading under it", "the change", COMMIT)
+STEPS = (*AT_ONCE, *UNDER_LOCK)
+COMMITS = (CHANGE, COMMIT)
+
+
+def step_of(text: str, *, in_transaction: bool) -> str:
+    match name_of(text):
+        case "begin":
+            return "BEGIN"
+        case "commit":
+            return COMMIT
+        case "tickets.lock_ticket":
+            return "the lock"
+        case "assignments.situation":
+            return "reading under it" if in_transaction else READING
+        case "assignments.save_change":
+            return "the change" if in_transaction else CHANGE
+        case other:
+            return other
 
 
 @dataclass
 class Fault:
-    """What happens at one step of a transaction, so many times."""
+    """What happens at one step of a change, so many times. Its ticket is overtaken if that takes it there."""
 
-    step: int
+    step: str
     when: str
     times: int = 1
     reached: asyncio.Event = field(default_factory=asyncio.Event)
@@ -32,10 +53,9 @@ class Fault:
 
 
 class Faulty(asyncpg.Connection):
-    """Counts the steps of each transaction, and lets one go wrong."""
+    """Knows the steps of a change, and lets one go wrong."""
 
     fault: ClassVar[Fault]
-    steps: ClassVar[int] = 0
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         return await self._step(query, super().execute(query, *args, **options))
@@ -44,18 +64,18 @@ class Faulty(asyncpg.Connection):
         return await self._step(query, super().fetchrow(query, *args, **options))
 
     async def _step(self, query: str, doing: Any) -> Any:
-        cls, fault = type(self), self.fault
-        cls.steps = 1 if query == "BEGIN;" else cls.steps + 1
-        if cls.steps != fault.step or not fault.times:
+        fault = self.fault
+        step = step_of(query, in_transaction=self.is_in_transaction())
+        if step == CHANGE and fault.step in UNDER_LOCK:
+            await self._as_somebody_else("UPDATE service_tickets SET updated_at = updated_at")
+        if step != fault.step or not fault.times:
             return await doing
         fault.times -= 1
         if fault.when == "its client leaves":
             fault.reached.set()
             await fault.go_on.wait()
         elif fault.when == "the server goes before":
-            admin = await asyncpg.connect(**self.target)
-            await admin.execute("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
-            await admin.close()
+            await self._as_somebody_else("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
         elif fault.when == "it is cancelled":
             # The step has been sent when this is noticed, and its answer has not come.
             asyncio.current_task().cancel()
@@ -64,6 +84,11 @@ class Faulty(asyncpg.Connection):
             self.terminate()
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
         return answer
+
+    async def _as_somebody_else(self, statement: str, *args: object) -> None:
+        admin = await asyncpg.connect(**self.target)
+        await admin.execute(statement, *args)
+        await admin.close()
 
     target: ClassVar[dict[str, Any]]
 
@@ -104,11 +129,11 @@ async def is_made_once(world, wish):
 
 
 @pytest.mark.parametrize("when", ["the server goes before", "the answer is lost"])
-@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+@pytest.mark.parametrize("step", STEPS)
 async def test_a_connection_lost_at_any_step(world, shared_url, escalation, step, when):
     async with faulty(shared_url, Fault(step, when)) as db:
         escalating = run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
-        if step == COMMIT:
+        if step in COMMITS:
             with pytest.raises(OutcomeUnknown):
                 await escalating
             made = len(await world.history(escalation.ticket_id)) == 2
@@ -118,7 +143,7 @@ async def test_a_connection_lost_at_any_step(world, shared_url, escalation, step
     await is_made_once(world, escalation)
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step != COMMIT], ids=STEPS.get)
+@pytest.mark.parametrize("step", [step for step in UNDER_LOCK if step != COMMIT])
 async def test_a_connection_that_is_lost_again_and_again(world, shared_url, escalation, step):
     fault = Fault(step, "the answer is lost", times=1000)
     async with faulty(shared_url, fault) as db:
@@ -129,10 +154,11 @@ async def test_a_connection_that_is_lost_again_and_again(world, shared_url, esca
     await is_made_once(world, escalation)
 
 
-async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, world, shared_url):
+@pytest.mark.parametrize("commit", COMMITS)
+async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, world, shared_url, commit):
     ticket = await make.ticket()
     wish = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
-    fault = Fault(COMMIT, "the answer is lost", times=1000)
+    fault = Fault(commit, "the answer is lost", times=1000)
     async with faulty(shared_url, fault) as db:
         with pytest.raises(OutcomeUnknown):
             await run(db, DISPATCHER, assign_ticket, wish)
@@ -141,7 +167,7 @@ async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, worl
     assert len(await world.history(ticket)) == 1
 
 
-@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+@pytest.mark.parametrize("step", STEPS)
 async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, shared_url, escalation, step):
     fault = Fault(step, "its client leaves")
     async with faulty(shared_url, fault) as db:
@@ -156,18 +182,19 @@ async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, 
     await is_made_once(world, escalation)
 
 
-@pytest.mark.parametrize("step", STEPS, ids=STEPS.get)
+@pytest.mark.parametrize("step", STEPS)
 async def test_a_change_that_is_cancelled_itself_at_any_step(world, shared_url, escalation, step):
     """As it is when the process ends: nobody shields it any more."""
     async with faulty(shared_url, Fault(step, "it is cancelled")) as db:
         with pytest.raises(asyncio.CancelledError):
             await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
-    assert step == COMMIT or len(await world.history(escalation.ticket_id)) == 1
+    assert step in COMMITS or len(await world.history(escalation.ticket_id)) == 1
     await is_made_once(world, escalation)
 
 
-async def test_a_twin_waits_for_the_one_whose_client_left(world, shared_url, escalation):
-    fault = Fault(COMMIT, "its client leaves")
+@pytest.mark.parametrize("commit", COMMITS)
+async def test_a_twin_waits_for_the_one_whose_client_left(world, shared_url, escalation, commit):
+    fault = Fault(commit, "its client leaves")
     async with faulty(shared_url, fault) as db:
         first = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
         await fault.reached.wait()

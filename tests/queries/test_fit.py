@@ -37,6 +37,7 @@ PYTHON_OF = {
     "uuid": UUID,
     "uuid[]": tuple,
     "varchar": str,
+    "xid": int,
 }
 
 
@@ -49,14 +50,16 @@ def plain(hint: Any) -> Any:
 
 
 def declared(row: type) -> Iterator[tuple[str, Any]]:
-    """The columns that `row` is read from, by position; a last field that is a row itself brings its own."""
+    """The columns that `row` is read from, by position; last fields that are rows themselves bring their own."""
     hints = get_type_hints(row)
+    parts_begun = False
     for f in fields(row):
         hint = plain(hints[f.name])
         if is_dataclass(hint):
-            assert f is fields(row)[-1], f"{row.__name__}.{f.name} must be the last field"
+            parts_begun = True
             yield from declared(hint)
         else:
+            assert not parts_begun, f"{row.__name__}.{f.name} must stand before the rows in it"
             yield f.name, hint
 
 

@@ -98,6 +98,7 @@ CASES: list[Case] = [
         "assignments.situation",
         ("T-20", None, ENGINEER, "dispatcher", "key 7"),
         {
+            "service_tickets_pkey",
             "engineer_assignments_sequence_once",
             "engineer_assignments_one_active",
             "engineers_pkey",
@@ -106,8 +107,8 @@ CASES: list[Case] = [
     ),
     (
         "assignments.situation",
-        ("T-20", ASSIGNMENT, None, "dispatcher", None),
-        {"engineer_assignments_sequence_once", "engineer_assignments_pkey"},
+        (None, ASSIGNMENT, None, "dispatcher", None),
+        {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     ("assignments.assignment_as_answered", (5,), {"assignment_events_pkey"}),
     (
@@ -126,12 +127,8 @@ CASES: list[Case] = [
     ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
     ("engineers.engineers_by_name", (None, "Engineer 2", ENGINEER, 26), {"engineers_by_name"}),
     ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(3)],), {"equipment_pkey"}),
-    ("tickets.lock_ticket", ("T-7",), {"service_tickets_pkey"}),
-    (
-        "tickets.lock_ticket_of_assignment",
-        (ASSIGNMENT,),
-        {"engineer_assignments_pkey", "service_tickets_pkey"},
-    ),
+    ("tickets.lock_ticket", ("T-7", None), {"service_tickets_pkey"}),
+    ("tickets.lock_ticket", (None, ASSIGNMENT), {"engineer_assignments_pkey", "service_tickets_pkey"}),
     ("tickets.tickets_by_ids", (TICKETS, None), {"service_tickets_pkey"}),
     ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {"service_tickets_pkey"}),
     (
