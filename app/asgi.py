@@ -72,13 +72,9 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         database_url,
         authenticator,
         direct_url=settings.database_direct_url or database_url,
+        pooled=settings.pooled,
         pool_size=settings.database_pool_size,
-        time_limits=TimeLimits(
-            connect_s=settings.database_connect_timeout_s,
-            acquire_s=settings.database_acquire_timeout_s,
-            lock_s=settings.database_lock_timeout_s,
-            statement_s=settings.database_statement_timeout_s,
-        ),
+        time_limits=time_limits_of(settings),
         documents=documents_of(settings),
         production=settings.production,
         allowed_hosts=settings.served_hosts,
@@ -86,6 +82,15 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         provider=provider_of(settings),
         metrics_token=settings.metrics_token,
         tracing=tracing_of(settings),
+    )
+
+
+def time_limits_of(settings: Settings) -> TimeLimits:
+    return TimeLimits(
+        connect_s=settings.database_connect_timeout_s,
+        acquire_s=settings.database_acquire_timeout_s,
+        lock_s=settings.database_lock_timeout_s,
+        statement_s=settings.database_statement_timeout_s,
     )
 
 
@@ -117,6 +122,7 @@ def create_app(
     *,
     provider: pages.Provider | None = None,
     direct_url: str | None = None,
+    pooled: bool = False,
     pool_size: int = 10,
     time_limits: TimeLimits | None = None,
     limits: Limits | None = None,
@@ -129,7 +135,8 @@ def create_app(
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
 
-    `direct_url` leads to the database itself where `database_url` leads to a pooler.
+    `direct_url` leads to the database itself where `database_url` leads to a pooler, which is `pooled` where
+    it lends its connections for one transaction.
     """
     opened: list[Database] = []
     # Read once: the files are large, and probes ask every few seconds.
@@ -168,6 +175,7 @@ def create_app(
                 changed=feed.changed,
                 metrics=metrics,
                 watch=tracing.statement if tracing else None,
+                pooled=pooled,
             ) as db,
             worker.at_work(db),
             asyncio.TaskGroup() as background,

@@ -79,7 +79,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
 @click.pass_obj
 def _seed(settings: Settings, tickets: int) -> None:
     """Load demo data into an empty database, always the same."""
-    asyncio.run(_seed_database(settings.required_database_url, tickets))
+    asyncio.run(_seed_database(settings.direct_url, tickets))
 
 
 @commands.command("token")

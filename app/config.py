@@ -48,7 +48,13 @@ class Settings:
         "postgresql://user:password@host:port/database; `dev` brings a private server when unset.",
     )
     database_direct_url: str = _setting(
-        "", "The same without a pooler between, for migrations; DATABASE_URL when unset."
+        "",
+        "The same without a pooler between, for events and migrations; DATABASE_URL when unset.",
+    )
+    database_pooler: str = _setting(
+        "",
+        "`transaction`: DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer; see"
+        " docs/scale-out.md.",
     )
     database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
     database_connect_timeout_s: int = _setting(3, "Seconds until a new connection is given up.")
@@ -126,6 +132,10 @@ class Settings:
     @property
     def direct_url(self) -> str:
         return self.database_direct_url or self.required_database_url
+
+    @property
+    def pooled(self) -> bool:
+        return bool(self.database_pooler)
 
     @property
     def required_database_url(self) -> str:
@@ -211,6 +221,14 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     ):
         if url and not url.startswith(("postgresql://", "postgres://")):
             raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.database_pooler not in ("", "transaction"):
+        raise SettingsError(
+            f"DATABASE_POOLER must be transaction, or unset, not {settings.database_pooler!r}."
+        )
+    if settings.pooled and not settings.database_direct_url:
+        raise SettingsError(
+            "DATABASE_DIRECT_URL must be set when DATABASE_POOLER is: events and migrations go past it."
+        )
     if settings.metrics_token and len(settings.metrics_token) < _SHORTEST_SECRET:
         raise SettingsError("METRICS_TOKEN must have 32 characters or more.")
     endpoint = settings.otel_exporter_otlp_endpoint

@@ -7,9 +7,9 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app.asgi import documents_of
+from app.asgi import documents_of, time_limits_of
 from app.config import SettingsError
-from app.db import migrate, sql
+from app.db import migrate, pooler, sql
 from app.db.migration_files import read
 from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
@@ -88,8 +88,21 @@ async def _of_database(settings: Settings, say: Callable[[str], object]) -> Asyn
         async with connect(settings.direct_url) as conn:
             async for problem in _problems(conn, say):
                 yield problem
+        if settings.pooled:
+            async for problem in _of_pooler(settings, say):
+                yield problem
     except Unavailable as error:
         yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+
+
+async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    say("  Through a pooler, whose role must bring the settings of a session")
+    wanted = pooler.of_the_role(time_limits_of(settings).session)
+    async with connect(settings.required_database_url) as conn:
+        role = (await server.about(conn)).user
+        for name in await server.settings_that_differ(conn, wanted):
+            remedy = pooler.alter_role(role, name, wanted[name])
+            yield f"The role has another {name}. As an administrator: {remedy}"
 
 
 def _shown(name: str, value: object) -> object:

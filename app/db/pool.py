@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from app.db import pooler
 from app.db.session import give_back, measured
 from app.metrics import Metrics
 
@@ -331,12 +332,16 @@ async def open_database(
     changed: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
     watch: Callable[[str, float], object] | None = None,
+    pooled: bool = False,
 ) -> AsyncIterator[Database]:
     """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start.
 
-    `watch` is told of each statement at its end: its name, and the seconds that it took.
+    `watch` is told of each statement at its end: its name, and the seconds that it took. `pooled`
+    says that `url` leads to a pooler in transaction mode.
     """
     metrics = metrics or Metrics()
+    # A statement is prepared once for as long as its connection lives, which no count of uses ends.
+    session = {"server_settings": limits.session, "statement_cache_size": _STATEMENTS_KEPT}
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -345,13 +350,11 @@ async def open_database(
             timeout=limits.connect_s,
             # The server's own limit comes first, as long as there is a server to keep it.
             command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
-            server_settings=limits.session,
             connection_class=measured(_measured(metrics, watch)),
             reset=give_back,
-            # A statement is prepared once for as long as its connection lives, which no count of uses ends.
-            statement_cache_size=_STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
             max_queries=_UNCOUNTED,
+            **(pooler.options(limits.session) if pooled else session),
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error
@@ -371,7 +374,11 @@ async def connect(url: str) -> AsyncIterator[Connection]:
     """One connection of its own without time limits, for migrations."""
     try:
         conn = await asyncpg.connect(
-            url, timeout=_DEFAULT_LIMITS.connect_s, server_settings={"application_name": "baton"}
+            url,
+            timeout=_DEFAULT_LIMITS.connect_s,
+            server_settings={"application_name": "baton"},
+            # A pooler in transaction mode may be in between, for who only reads.
+            statement_cache_size=0,
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -36,15 +37,14 @@ DRAIN_S = 1
 class Server:
     """One process of the product, started again when it was killed, and the clients' line to it."""
 
-    database_url: str
+    settings: Mapping[str, str]
     line: Proxy
     log: BinaryIO
     process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         """Until it can be given work."""
-        settings = {"DATABASE_URL": self.database_url, "AUTH_DEV_SECRET": SECRET}
-        settings["SHUTDOWN_DRAIN_S"] = str(DRAIN_S)
+        settings = {**self.settings, "AUTH_DEV_SECRET": SECRET, "SHUTDOWN_DRAIN_S": str(DRAIN_S)}
         command = [sys.executable, "-m", "app", "serve", "--port", str(self.line.server_port)]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, env=os.environ | settings, stderr=self.log, stdout=self.log

@@ -33,6 +33,7 @@ from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
 from tests.make import Make
+from tests.pgbouncer import give_role, pgbouncer, through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -336,9 +337,9 @@ def _row(
 
 @asynccontextmanager
 async def storm(
-    *, tickets: int = 300, servers: int = 1, seed: int = 0, hold_s: float = 0.3
+    *, tickets: int = 300, servers: int = 1, seed: int = 0, hold_s: float = 0.3, pooled: bool = False
 ) -> AsyncIterator[Storm]:
-    """A database, servers on free ports, and what the clients know."""
+    """A database, servers on free ports, and what the clients know; with PgBouncer between if `pooled`."""
     async with AsyncExitStack() as until_done:
         home = until_done.enter_context(new_home())
         # A crash must lose nothing that was told, so this one is as durable as a real one.
@@ -349,13 +350,22 @@ async def storm(
             make = Make(db)
             fresh = [await make.ticket() for _ in range(tickets)]
             engineers = [str(await make.engineer(f"Engineer {n}")) for n in range(ENGINEERS)]
+        settings = {"DATABASE_URL": url}
+        if pooled:
+            await give_role(url)
+            pooler = until_done.enter_context(pgbouncer(url))
+            settings = {
+                "DATABASE_URL": through(pooler, url),
+                "DATABASE_DIRECT_URL": url,
+                "DATABASE_POOLER": "transaction",
+            }
         dice = random.Random(seed)  # noqa: S311 - not a secret
         running = []
         log = until_done.enter_context((home / "app.log").open("wb"))
         for _ in range(servers):
             line = Proxy(free_port(), dice)
             await until_done.enter_async_context(line.open())
-            running.append(Server(url, line, log))
+            running.append(Server(settings, line, log))
             until_done.callback(running[-1].stop, signal.SIGKILL)
             await running[-1].start()
         token = DevelopmentTokens(SECRET).sign(Role.DISPATCHER, None, ttl_s=24 * 3600)
@@ -372,10 +382,13 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--servers", type=int, default=2)
+    parser.add_argument("--pooled", action="store_true", help="with PgBouncer in transaction mode between")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     tickets = OPEN_TICKETS + int(given.seconds * 20)
-    async with storm(tickets=tickets, servers=given.servers, seed=given.seed, hold_s=3) as one:
+    async with storm(
+        tickets=tickets, servers=given.servers, seed=given.seed, hold_s=3, pooled=given.pooled
+    ) as one:
         wrong = await one.rage(seconds=given.seconds, pause_s=2)
     stops = ", ".join(f"code {code} after {seconds:.2f} s" for code, seconds in one.faults.stops)
     heard = " and ".join(f"{len(f.heard)} over {f.connections} connections" for f in one.followers)
