@@ -50,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LockedTicket:
-    """A ticket while its lock is held: nobody else changes it or its assignments meanwhile.
+    """A ticket that nobody else changes meanwhile: what is decided on it is not written if anybody has.
 
     `assignment` is the one that the command names, else the current one.
     `engineer_is_active` speaks of the command's next engineer; None when there is no such engineer.

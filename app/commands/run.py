@@ -40,8 +40,7 @@ C = TypeVar("C", bound=Command)
 _TAKEN_BY_A_RIVAL = (
     # By a twin of the request on another ticket; the second try finds the key taken.
     "idempotency_keys_pkey",
-    # By the old application, which may change the history without the ticket.
-    "engineer_assignments_pkey",
+    # By the old application, which may open an assignment without changing the ticket.
     "engineer_assignments_one_active",
     "engineer_assignments_sequence_once",
 )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
+Lent: TypeAlias = "PoolConnectionProxy[Any]"
+Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")
 """A connection inside an open transaction: what a statement that writes must be given."""
 
@@ -121,9 +122,16 @@ class Database:
         default_factory=WeakValueDictionary, init=False
     )
     _acquiring: int = field(default=0, init=False)
+    _at_hand: list[Lent] = field(default_factory=list, init=False)
+    """Lent by the pool, and free: to give them back and forth costs as much as a small read."""
+    _is_ending: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self.metrics.watch_pool(self.pool.get_size, self.pool.get_idle_size, lambda: self._acquiring)
+        self.metrics.watch_pool(
+            self.pool.get_size,
+            lambda: self.pool.get_idle_size() + len(self._at_hand),
+            lambda: self._acquiring,
+        )
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -136,15 +144,28 @@ class Database:
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
         finally:
-            # The answer is there; a connection that cannot be given back has been dropped by the pool.
-            with suppress(*_LOST):
-                await self.pool.release(conn)
+            if self._acquiring or self._is_ending or not getattr(conn, "is_as_it_was", False):
+                await self._release(conn)
+            else:
+                self._at_hand.append(conn)
 
-    async def _acquired(self) -> PoolConnectionProxy[Any]:
+    async def _release(self, conn: Lent) -> None:
+        """The answer is there; a connection that cannot be given back has been dropped by the pool."""
+        with suppress(*_LOST):
+            await self.pool.release(conn)
+
+    async def _acquired(self) -> Lent:
         began = time.perf_counter()
         self._acquiring += 1
         try:
-            return await self.pool.acquire(timeout=self.limits.acquire_s)
+            while self._at_hand:
+                conn = self._at_hand.pop()
+                if getattr(conn, "is_as_it_was", False):
+                    return conn
+                await self._release(conn)  # it was closed meanwhile
+            # The driver's own limit would make a task of it.
+            async with asyncio.timeout(self.limits.acquire_s):
+                return await self.pool.acquire()
         except _NOT_CONNECTED as error:
             raise Unavailable from error
         finally:
@@ -226,9 +247,15 @@ class Database:
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait for every transaction that has begun, also those whose callers have left."""
+        """Wait for every transaction that has begun, also those whose callers have left.
+
+        From then on, connections are the pool's.
+        """
         while self._running:
             await asyncio.wait(self._running)
+        self._is_ending = True
+        while self._at_hand:
+            await self._release(self._at_hand.pop())
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

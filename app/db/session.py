@@ -47,6 +47,11 @@ class Session(asyncpg.Connection):
         super().__init__(*args, **options)
         self._has_failed = self._is_strange = False
 
+    @property
+    def is_as_it_was(self) -> bool:
+        """It may be lent again without being given back."""
+        return not (self._is_strange or self._has_failed or self.is_in_transaction() or self.is_closed())
+
     async def give_back(self) -> None:
         """Raises InterfaceError, and the pool drops it, where something may have been left behind."""
         if self._is_strange:

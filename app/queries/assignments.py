@@ -176,6 +176,7 @@ async def save_change(
         origin.token_id,
         None if details is None else _json(details),
         seen.ticket_version,
+        None if seen.assignment is None else seen.assignment.id,
         seen.assignment_version,
     )
 

@@ -44,6 +44,7 @@ def config(
         ws_per_message_deflate=False,
         log_config=None,  # as everything else: app/telemetry.py
         log_level=log_level,
+        access_log=False,  # app/web/watched.py writes it; left on, each line is made and then thrown away
         server_header=False,
         timeout_graceful_shutdown=LONGEST_ANSWER_S,
     )

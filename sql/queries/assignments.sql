@@ -81,24 +81,33 @@ LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND CASE
     WHEN $2::uuid IS NULL THEN a.status IN ('assigned', 'accepted', 'in_progress')
     ELSE a.id = $2 END;
 
--- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash, request_id, token_id, details, ticket_version, assignment_version)
--- Writes a change whole, or nothing where it finds the ticket in another version than was read. It waits for
--- whoever has the ticket's row, and looks at the row as they leave it. Every change makes a new version, also
--- one that leaves the ticket's columns as they are; so in an old version the snapshot of this statement, which
--- may be older than the wait, is as good as a new one.
+-- name: save_change(assignments, event_types, actor, ticket_id, ticket_status, now, idempotency_key, request_hash, request_id, token_id, details, ticket_version, assignment_id, assignment_version)
+-- Writes a change whole, or nothing where the ticket, or the assignment that was read with it, is not in the
+-- version that was read. It waits for whoever has the ticket's row, and looks at both rows as they leave them.
+-- Every change makes a new version of the ticket, also one that leaves its columns as they are. So where the
+-- version is still the one that was read, nothing has happened, and the snapshot of this statement, which is
+-- older than the wait, is as good as a new one. The second version is for who changes an assignment without the
+-- ticket, as the old application does.
 --
 -- The assignments are rows of the table as JSON. What is there already changes; the rest opens, and only when
 -- all that changes has changed: a row counts as new after every changed one was looked at. So the one that ends
--- makes room for the one that opens, as the index of active assignments wants. An assignment that somebody
--- changed without the ticket, as the old application may, counts as new as well: its id is taken, and all fails.
-WITH moved AS (
+-- makes room for the one that opens, as the index of active assignments wants.
+WITH ticket AS (
+    SELECT t.id FROM service_tickets t WHERE t.id = $4 AND t.xmin = $12
+    FOR NO KEY UPDATE
+), held AS (
+    SELECT a.id FROM ticket CROSS JOIN engineer_assignments a WHERE a.id = $13 AND a.xmin = $14
+    FOR NO KEY UPDATE OF a
+), as_read AS (
+    SELECT ticket.id FROM ticket WHERE $13::uuid IS NULL OR EXISTS (SELECT FROM held)
+), moved AS (
     UPDATE service_tickets t
     SET status = coalesce($5, t.status),
         started_at = CASE WHEN $5 = 'in_progress' THEN coalesce(t.started_at, $6) ELSE t.started_at END,
         resolved_at = CASE WHEN $5 = 'resolved' THEN $6 ELSE t.resolved_at END,
         updated_at = CASE WHEN $5::text IS NULL THEN t.updated_at ELSE $6 END
-    WHERE t.id = $4 AND t.xmin = $12
-    RETURNING t.id
+    FROM as_read
+    WHERE t.id = as_read.id
 ), changed AS (
     UPDATE engineer_assignments AS a
     SET status = r.status,
@@ -120,8 +129,8 @@ WITH moved AS (
         customer_rating = r.customer_rating,
         customer_feedback = r.customer_feedback,
         updated_at = r.updated_at
-    FROM moved CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
-    WHERE a.id = r.id AND a.xmin = $13
+    FROM as_read CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    WHERE a.id = r.id
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), opened AS (
     INSERT INTO engineer_assignments AS a (
@@ -131,7 +140,7 @@ WITH moved AS (
     SELECT r.id, r.ticket_id, r.engineer_id, r.equipment_id, r.assignment_sequence, r.assignment_tier,
         r.assignment_tier_name, r.assignment_reason, r.assignment_type, r.status, r.assigned_by, r.assigned_at,
         r.parts_used, r.created_at, r.updated_at
-    FROM moved CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
+    FROM as_read CROSS JOIN jsonb_populate_recordset(NULL::engineer_assignments, $1::jsonb) AS r
     WHERE NOT EXISTS (SELECT FROM changed c WHERE c.id = r.id)
     RETURNING a.id, a.assignment_sequence, to_jsonb(a) AS assignment
 ), saved AS (
@@ -152,7 +161,7 @@ WITH moved AS (
     FROM told
     HAVING $7::text IS NOT NULL AND count(*) > 0
 )
-SELECT EXISTS (SELECT FROM moved) AS saved;
+SELECT EXISTS (SELECT FROM as_read) AS saved;
 
 -- name: assignment_as_answered(event_id)
 SELECT {columns}

@@ -50,7 +50,7 @@ def plain(hint: Any) -> Any:
 
 
 def declared(row: type) -> Iterator[tuple[str, Any]]:
-    """The columns that `row` is read from, by position; last fields that are rows themselves bring their own."""
+    """The columns that `row` is read from, by position; last fields that are rows bring their own."""
     hints = get_type_hints(row)
     parts_begun = False
     for f in fields(row):
