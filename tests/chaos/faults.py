@@ -19,6 +19,7 @@ import httpx
 
 from app.db.embedded import EmbeddedPostgres
 from app.db.pool import connect
+from tests.chaos.cluster import Cluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import frozen
@@ -179,6 +180,24 @@ class Faults:
         await asyncio.sleep(self.hold_s)
         for server in self.servers:
             vars(server.line).update(usual)
+
+
+@dataclass
+class FaultsOfCluster(Faults):
+    """What comes and goes with several nodes of the database, and what may meet a failover."""
+
+    cluster: Cluster = field(kw_only=True)
+
+    @property
+    def all(self) -> list[Callable[[], Awaitable[None]]]:
+        return [self.primary_killed, self.backends_killed, self.primary_killed_with_a_server]
+
+    async def primary_killed(self) -> None:
+        await self.cluster.fail_over()
+        await self.cluster.join_again()
+
+    async def primary_killed_with_a_server(self) -> None:
+        await asyncio.gather(self.server_killed(), self.primary_killed())
 
 
 async def _end_sessions(conn: asyncpg.Connection) -> None:

@@ -27,7 +27,8 @@ from app.db.pool import connect, open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
 from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations
-from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, Server
+from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
+from tests.chaos.cluster import Cluster
 from tests.chaos.follower import Follower
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
@@ -307,10 +308,10 @@ class Storm:
 
     def table(self) -> str:
         names = ["sent", "acknowledged", "refused", "retried", "unavailable", "lost", "doubled"]
-        lines = [f"{'':18} " + " ".join(f"{name:>12}" for name in [*names, "longest s"])]
+        lines = [f"{'':29} " + " ".join(f"{name:>12}" for name in [*names, "longest s"])]
         for fault, one in self.figures.items():
             counts = " ".join(f"{getattr(one, name):12}" for name in names)
-            lines.append(f"{fault:18} {counts} {one.longest_s:12.2f}")
+            lines.append(f"{fault:29} {counts} {one.longest_s:12.2f}")
         return "\n".join(lines)
 
 
@@ -337,14 +338,24 @@ def _row(
 
 @asynccontextmanager
 async def storm(
-    *, tickets: int = 300, servers: int = 1, seed: int = 0, hold_s: float = 0.3, pooled: bool = False
+    *,
+    tickets: int = 300,
+    servers: int = 1,
+    seed: int = 0,
+    hold_s: float = 0.3,
+    pooled: bool = False,
+    failover: bool = False,
 ) -> AsyncIterator[Storm]:
-    """A database, servers on free ports, and what the clients know; with PgBouncer between if `pooled`."""
+    """A database, servers on free ports, and what the clients know.
+
+    With PgBouncer between if `pooled`; with standbys that take over if `failover`.
+    """
     async with AsyncExitStack() as until_done:
         home = until_done.enter_context(new_home())
         # A crash must lose nothing that was told, so this one is as durable as a real one.
         database = EmbeddedPostgres(home)
-        url = until_done.enter_context(database)
+        cluster = Cluster(home) if failover else None
+        url = until_done.enter_context(cluster or database)
         await migrate_whole(url)
         async with open_database(url, pool_size=2) as db:
             make = Make(db)
@@ -373,9 +384,12 @@ async def storm(
             httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20)
         )
         followers = [Follower(running, dice) for _ in range(FOLLOWERS)]
-        yield Storm(
-            Faults(database, url, running, dice, hold_s), client, iter(fresh), engineers, dice, followers
+        faults = (
+            Faults(database, url, running, dice, hold_s)
+            if cluster is None
+            else FaultsOfCluster(database, url, running, dice, hold_s, cluster=cluster)
         )
+        yield Storm(faults, client, iter(fresh), engineers, dice, followers)
 
 
 async def main() -> int:
@@ -383,14 +397,23 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--pooled", action="store_true", help="with PgBouncer in transaction mode between")
+    parser.add_argument("--failover", action="store_true", help="the primary of three nodes is killed")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     tickets = OPEN_TICKETS + int(given.seconds * 20)
     async with storm(
-        tickets=tickets, servers=given.servers, seed=given.seed, hold_s=3, pooled=given.pooled
+        tickets=tickets,
+        servers=given.servers,
+        seed=given.seed,
+        hold_s=3,
+        pooled=given.pooled,
+        failover=given.failover,
     ) as one:
         wrong = await one.rage(seconds=given.seconds, pause_s=2)
     stops = ", ".join(f"code {code} after {seconds:.2f} s" for code, seconds in one.faults.stops)
+    if isinstance(one.faults, FaultsOfCluster):
+        took = ", ".join(f"{seconds:.2f} s" for seconds in one.faults.cluster.promotions_s)
+        print(f"From a primary's end to the next: {took}")
     heard = " and ".join(f"{len(f.heard)} over {f.connections} connections" for f in one.followers)
     print(f"seed {given.seed}: {len(one.reads)} reads, {len(one.touched)} tickets, {dict(one.codes)}")
     print(f"{one.table()}\nSIGTERM: {stops}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
