@@ -56,6 +56,10 @@ class Settings:
         "`transaction`: DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer; see"
         " docs/scale-out.md.",
     )
+    database_replica_urls: str = _setting(
+        "", "Standbys for reads, with spaces between; see docs/scale-out.md."
+    )
+    database_replica_lag_s: int = _setting(5, "Seconds that a standby may be behind before it is left out.")
     database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
     database_connect_timeout_s: int = _setting(3, "Seconds until a new connection is given up.")
     database_acquire_timeout_s: int = _setting(
@@ -218,6 +222,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     for name, url in (
         ("DATABASE_URL", settings.database_url),
         ("DATABASE_DIRECT_URL", settings.database_direct_url),
+        *(("DATABASE_REPLICA_URLS", replica) for replica in settings.database_replica_urls.split()),
     ):
         if url and not url.startswith(("postgresql://", "postgres://")):
             raise SettingsError(f"{name} must begin with postgresql://.")

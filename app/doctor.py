@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OLDEST_SERVER = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5
-_SECRET = ("secret", "token", "url")
+_SECRET = ("secret", "token", "url", "urls")
 
 
 async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
@@ -91,8 +91,22 @@ async def _of_database(settings: Settings, say: Callable[[str], object]) -> Asyn
         if settings.pooled:
             async for problem in _of_pooler(settings, say):
                 yield problem
+        async for problem in _of_replicas(settings, say):
+            yield problem
     except Unavailable as error:
         yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+
+
+async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    for number, url in enumerate(settings.database_replica_urls.split(), 1):
+        try:
+            async with connect(url) as conn:
+                if await server.replayed_position(conn) is None:
+                    yield f"DATABASE_REPLICA_URLS, {number}: it is no standby, and is not read from."
+                else:
+                    say(f"  Standby {number} answers")
+        except Unavailable as error:
+            yield f"DATABASE_REPLICA_URLS, {number}: it does not answer ({error.__cause__ or 'timed out'})."
 
 
 async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:

@@ -43,7 +43,7 @@ def mutation(module: ModuleType) -> Any:  # noqa: ANN401 - a Strawberry field
             info.context.observation.refused(info.field_name, refused)
             return as_data(refused)
         finally:
-            info.context.forget()
+            await info.context.has_changed()
 
     resolve.__annotations__ = {
         "info": Info,

@@ -69,7 +69,7 @@ class Query:
         after: After = None,
     ) -> Page[model.Ticket]:
         only = only_of(signed_in(info), Reading.TICKETS)
-        db, wanted = info.context.db, tickets.TicketFilter() if filter is None else filter.checked()
+        db, wanted = info.context.reads, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
         async with db.connection() as conn:
@@ -111,7 +111,7 @@ class Query:
         self, info: Info, search: Search = None, first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[model.Engineer]:
         only = only_of(signed_in(info), Reading.ENGINEERS)
-        db, wanted = info.context.db, optional(_search, "search", search)
+        db, wanted = info.context.reads, optional(_search, "search", search)
         key = key_after(after, str, UUID)
         size = checked_first(first)
         async with db.connection() as conn:

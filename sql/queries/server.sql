@@ -15,3 +15,10 @@ FROM (
 ) s
 WHERE s.found <> s.wanted
 ORDER BY s.name;
+
+-- name: written_position()
+-- Where the next record of the log begins: all that is committed is before it. A standby has none.
+SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS position;
+
+-- name: replayed_position()
+SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END AS position;

@@ -100,8 +100,7 @@ class Cluster:
         """The primary is killed with all its processes, and the standby that has most takes its place."""
         killed, began = self.primary, time.monotonic()
         postmaster = int((self.nodes[killed].home / "data/postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for pid in (postmaster, *map(int, children)):
+        for pid in (postmaster, *_children(postmaster)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         has = {n: await self._received(n) for n in self.standbys}
@@ -122,3 +121,7 @@ class Cluster:
     async def _received(self, number: int) -> int:
         async with connect(self.url(number)) as conn:
             return int(await conn.fetchval("SELECT pg_last_wal_receive_lsn() - '0/0'::pg_lsn"))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

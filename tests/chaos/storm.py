@@ -27,8 +27,8 @@ from app.db.pool import connect, open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
 from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations
-from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
 from tests.chaos.cluster import Cluster
+from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
 from tests.chaos.follower import Follower
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
