@@ -82,7 +82,8 @@ class Standbys:
 
     def reading(self, after: int) -> Reading:
         """For one operation, which is to show all up to `after`."""
-        fit = [standby for standby in self._all if standby.is_fit]
+        # What is beyond all that could be was told by another database, and would be waited for in vain.
+        fit = [standby for standby in self._all if standby.is_fit and after <= self._beyond]
         self._turn += 1
         return Reading(self, fit[self._turn % len(fit)] if fit else None, after)
 
@@ -92,6 +93,10 @@ class Standbys:
             # Who changed something is not kept waiting for it while the primary is away.
             async with asyncio.timeout(WAIT_S), self.primary.connection() as conn:
                 return await self.log.written(conn)
+        return self._beyond
+
+    @property
+    def _beyond(self) -> int:
         return (self._written[-1][1] if self._written else 0) + _SURELY_BEYOND
 
     def leave_out(self, standby: _Standby) -> None:

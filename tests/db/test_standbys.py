@@ -1,4 +1,4 @@
-"""Reads on standbys show what their client has changed, or is told of; standbys that are no good are left out."""
+"""Reads on standbys show what their client has changed or is told of; a bad standby is left out."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import httpx
 import pytest
 
 from app.asgi import create_app
+from app.commands.accept import AcceptAssignment, accept_assignment
+from app.commands.run import run
 from app.db.pool import connect, open_database
+from app.domain.cursor import Cursor
 from app.domain.model import Role
 from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
-from tests.make import Make
+from tests.make import DISPATCHER, Make
+from tests.protocol.conftest import serving as on_a_port
+from tests.protocol.talk import subscribe, talking
 
 PATIENCE_S = 60
 TICKETS = 15
 ASSIGN = """mutation ($t: ID!, $e: ID!) { assignTicket(input: {ticketId: $t, engineerId: $e}) {
     ... on Assignment { id } ... on Refusal { code } } }"""
-READ = "query ($t: ID!) { ticket(id: $t) { assignmentHistory { id } } }"
+READ = "query ($t: ID!) { ticket(id: $t) { assignmentHistory { status } } }"
 ANY_STATE = "0"
+FOLLOW = """subscription ($ticket: ID!, $after: String!) {
+    assignmentEvents(ticketId: $ticket, afterCursor: $after) { type } }"""
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +42,8 @@ async def cluster():
 
 
 class Client:
-    def __init__(self, http):
-        self._http = http
+    def __init__(self, http, port):
+        self._http, self.port = http, port
 
     async def ask(self, query, position, **variables):
         """The data, and the position that was told; None asks for no position."""
@@ -51,10 +58,12 @@ class Client:
         assert "errors" not in body, body
         return body["data"], told
 
-    async def assignments(self, ticket, position):
+    async def history(self, ticket, position):
+        """The statuses of its assignments; None where the ticket is not there."""
         data, told = await self.ask(READ, position, t=ticket)
         assert told is None
-        return None if data["ticket"] is None else len(data["ticket"]["assignmentHistory"])
+        found = data["ticket"]
+        return None if found is None else [one["status"] for one in found["assignmentHistory"]]
 
     async def count(self, outcome):
         text = (await self._http.get("/metrics")).text
@@ -76,13 +85,10 @@ async def serving(cluster, tokens, **settings):
     headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
     async with (
         open_database(url, pool_size=2) as db,
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
-        ) as http,
+        on_a_port(app) as served,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", headers=headers) as http,
     ):
-        client = Client(http)
-        yield client, Make(db)
+        yield Client(http, served.port), Make(db)
 
 
 async def test_a_change_is_seen_by_who_made_it(cluster, tokens):
@@ -95,10 +101,9 @@ async def test_a_change_is_seen_by_who_made_it(cluster, tokens):
                 ticket, engineer = await make.ticket(), await make.engineer()
                 _, told = await client.ask(ASSIGN, None, t=ticket, e=str(engineer))
                 position = {"with": told, "without": ANY_STATE, "unasked": None}[how]
-                stale[how] += await client.assignments(ticket, position) != 1
-        print(f"stale reads of {TICKETS} each: {stale}")
-        assert (stale["with"], stale["unasked"]) == (0, 0)
-        assert stale["without"] > 0
+                stale[how] += await client.history(ticket, position) != ["ASSIGNED"]
+        assert (stale["with"], stale["unasked"]) == (0, 0), stale
+        assert stale["without"] > 0, stale
         # Not all of them from the primary.
         assert await client.count("served") > served + TICKETS
 
@@ -109,13 +114,13 @@ async def test_a_standby_that_stands_still_is_left_out_and_comes_back(cluster, t
         await on_standbys(cluster, "SELECT pg_wal_replay_pause()")
         ticket, engineer = await make.ticket(), await make.engineer()
         _, told = await client.ask(ASSIGN, ANY_STATE, t=ticket, e=str(engineer))
-        assert await client.assignments(ticket, told) == 1
+        assert await client.history(ticket, told) == ["ASSIGNED"]
         assert await client.count("behind") > 0
         async with asyncio.timeout(PATIENCE_S):
-            while await client.assignments(ticket, ANY_STATE) != 1:
+            while await client.history(ticket, ANY_STATE) != ["ASSIGNED"]:
                 pass
         served = await client.count("served")
-        assert await client.assignments(ticket, ANY_STATE) == 1
+        assert await client.history(ticket, ANY_STATE) == ["ASSIGNED"]
         assert await client.count("served") == served
         await on_standbys(cluster, "SELECT pg_wal_replay_resume()")
         await client.is_served_by_standbys()
@@ -129,7 +134,7 @@ async def test_a_standby_that_dies_is_done_without_and_used_again(cluster, token
         # The other one stays, or nothing would be acknowledged.
         await asyncio.to_thread(cluster.nodes[3].stop)
         for _ in range(20):
-            assert await client.assignments(ticket, told) == 1
+            assert await client.history(ticket, told) == ["ASSIGNED"]
         await asyncio.to_thread(cluster.nodes[3].start)
         await client.is_served_by_standbys()
 
@@ -140,8 +145,23 @@ async def test_a_position_that_is_none_of_ours_reads_the_primary(cluster, tokens
         await client.is_served_by_standbys()
         served = await client.count("served")
         ticket = await make.ticket()
-        assert await client.assignments(ticket, position.encode()) == 0
+        assert await client.history(ticket, position.encode()) == []
         assert await client.count("served") == served
+
+
+async def test_what_a_follower_is_told_of_is_seen(cluster, tokens):
+    async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
+        await client.is_served_by_standbys()
+        held = await make.assigned()
+        await talk.say(subscribe("f", FOLLOW, ticket=held.ticket_id, after=str(Cursor.after_all_to(0))))
+        await talk.hear()
+        await on_standbys(cluster, "SELECT pg_wal_replay_pause()")
+        await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
+        told = (await talk.hear())["payload"]
+        assert told["data"] == {"assignmentEvents": {"type": "accepted"}}
+        assert await client.history(held.ticket_id, ANY_STATE) == ["ASSIGNED"]
+        assert await client.history(held.ticket_id, told["extensions"]["position"]) == ["ACCEPTED"]
+        await on_standbys(cluster, "SELECT pg_wal_replay_resume()")
 
 
 async def on_standbys(cluster, statement):
