@@ -46,4 +46,4 @@ async def written_position(conn: Connection) -> int:
 
 async def replayed_position(conn: Connection) -> int | None:
     """None of a server that is no standby."""
-    return await _REPLAYED.one(conn)
+    return await _REPLAYED.first(conn)

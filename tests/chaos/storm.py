@@ -121,6 +121,8 @@ class Storm:
     engineers: list[str]
     dice: random.Random
     followers: list[Follower]
+    position: int = 0
+    """Up to where they all must see: one tells the others."""
     fault: str = QUIET
     over: bool = False
     touched: list[str] = field(init=False)
@@ -146,12 +148,14 @@ class Storm:
             answer = await self.client.post(
                 f"http://127.0.0.1:{port}/graphql",
                 json={"query": query, "variables": variables},
-                headers={} if request is None else {"X-Request-Id": request},
+                headers={"Baton-Position": str(self.position)}
+                | ({} if request is None else {"X-Request-Id": request}),
             )
         except httpx.HTTPError as error:
             self.codes[type(error).__name__] += 1
             return None
         body = answer.json()
+        self.position = max(self.position, int(body.get("extensions", {}).get("position", 0)))
         codes = [error["extensions"]["code"] for error in body.get("errors", ())]
         self.codes.update(codes)
         self.figures[self.fault].unavailable += "UNAVAILABLE" in codes
@@ -348,7 +352,7 @@ async def storm(
 ) -> AsyncIterator[Storm]:
     """A database, servers on free ports, and what the clients know.
 
-    With PgBouncer between if `pooled`; with standbys that take over if `failover`.
+    With PgBouncer between if `pooled`; with standbys that are read, and that take over, if `failover`.
     """
     async with AsyncExitStack() as until_done:
         home = until_done.enter_context(new_home())
@@ -370,6 +374,8 @@ async def storm(
                 "DATABASE_DIRECT_URL": url,
                 "DATABASE_POOLER": "transaction",
             }
+        if cluster is not None:
+            settings["DATABASE_REPLICA_URLS"] = " ".join(cluster.url(n) for n in cluster.nodes)
         dice = random.Random(seed)  # noqa: S311 - not a secret
         running = []
         log = until_done.enter_context((home / "app.log").open("wb"))

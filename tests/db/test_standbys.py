@@ -80,8 +80,9 @@ class Client:
 
 @asynccontextmanager
 async def serving(cluster, tokens, **settings):
+    # All nodes are named as standbys, the primary among them.
     url = cluster.url(1, 2, 3, attributes="read-write")
-    app = create_app(url, tokens, pool_size=4, replica_urls=[cluster.url(n) for n in (2, 3)], **settings)
+    app = create_app(url, tokens, pool_size=4, replica_urls=[cluster.url(n) for n in (1, 2, 3)], **settings)
     headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
     async with (
         open_database(url, pool_size=2) as db,
