@@ -30,8 +30,10 @@ class Make:
     async def _insert(self, table: str, **columns: Any) -> Any:
         names, places = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
         async with self.db.connection() as conn:
-            statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
-            return await conn.fetchval(statement, *columns.values())
+            # A name, and the connection is kept: app/db/session.py.
+            statement = f"/* make.{table} */ INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
+            row = await conn.fetchrow(statement, *columns.values())
+            return row["id"]
 
     async def engineer(self, name: str = "Ana Lima", **columns: Any) -> EngineerId:
         return await self._insert("engineers", name=name, **columns)

@@ -44,7 +44,7 @@ class World:
         """Type, sequence of the assignment, and actor, in the order written."""
         async with self.db.connection() as conn:
             rows = await conn.fetch(
-                "SELECT type, (assignment->>'assignment_sequence')::int, actor"
+                "/* world.events */ SELECT type, (assignment->>'assignment_sequence')::int, actor"
                 " FROM assignment_events WHERE ticket_id = $1 ORDER BY id",
                 ticket_id,
             )
