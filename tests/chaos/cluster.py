@@ -100,7 +100,7 @@ class Cluster:
         """The primary is killed with all its processes, and the standby that has most takes its place."""
         killed, began = self.primary, time.monotonic()
         postmaster = int((self.nodes[killed].home / "data/postmaster.pid").read_text().split()[0])
-        for pid in (postmaster, *_children(postmaster)):
+        for pid in (postmaster, *children_of(postmaster)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         has = {n: await self._received(n) for n in self.standbys}
@@ -123,5 +123,5 @@ class Cluster:
             return int(await conn.fetchval("SELECT pg_last_wal_receive_lsn() - '0/0'::pg_lsn"))
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -20,6 +20,7 @@ import httpx
 from app.db.embedded import EmbeddedPostgres
 from app.db.pool import connect
 from tests.chaos.cluster import Cluster
+from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import frozen
@@ -186,7 +187,7 @@ class Faults:
 class FaultsOfCluster(Faults):
     """What comes and goes with several nodes of the database, and what may meet a failover."""
 
-    cluster: Cluster = field(kw_only=True)
+    cluster: Cluster | PatroniCluster = field(kw_only=True)
 
     @property
     def all(self) -> list[Callable[[], Awaitable[None]]]:

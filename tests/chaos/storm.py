@@ -30,6 +30,7 @@ from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, viol
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
 from tests.chaos.follower import Follower
+from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
@@ -349,17 +350,26 @@ async def storm(
     hold_s: float = 0.3,
     pooled: bool = False,
     failover: bool = False,
+    patroni: bool = False,
 ) -> AsyncIterator[Storm]:
     """A database, servers on free ports, and what the clients know.
 
-    With PgBouncer between if `pooled`; with standbys that are read, and that take over, if `failover`.
+    With PgBouncer between if `pooled`; with standbys that are read, and that take over, if `failover`, or by
+    themselves if `patroni`.
     """
     async with AsyncExitStack() as until_done:
         home = until_done.enter_context(new_home())
         # A crash must lose nothing that was told, so this one is as durable as a real one.
         database = EmbeddedPostgres(home)
-        cluster = Cluster(home) if failover else None
-        url = until_done.enter_context(cluster or database)
+        cluster: Cluster | PatroniCluster | None = None
+        if patroni:
+            cluster = PatroniCluster(home)
+            url = await until_done.enter_async_context(cluster)
+        elif failover:
+            cluster = Cluster(home)
+            url = until_done.enter_context(cluster)
+        else:
+            url = until_done.enter_context(database)
         await migrate_whole(url)
         async with open_database(url, pool_size=2) as db:
             make = Make(db)
@@ -404,6 +414,7 @@ async def main() -> int:
     parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--pooled", action="store_true", help="with PgBouncer in transaction mode between")
     parser.add_argument("--failover", action="store_true", help="the primary of three nodes is killed")
+    parser.add_argument("--patroni", action="store_true", help="the same, and Patroni finds the next one")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     tickets = OPEN_TICKETS + int(given.seconds * 20)
@@ -414,6 +425,7 @@ async def main() -> int:
         hold_s=3,
         pooled=given.pooled,
         failover=given.failover,
+        patroni=given.patroni,
     ) as one:
         wrong = await one.rage(seconds=given.seconds, pause_s=2)
     stops = ", ".join(f"code {code} after {seconds:.2f} s" for code, seconds in one.faults.stops)
@@ -422,7 +434,7 @@ async def main() -> int:
         print(f"From a primary's end to the next: {took}")
     heard = " and ".join(f"{len(f.heard)} over {f.connections} connections" for f in one.followers)
     print(f"seed {given.seed}: {len(one.reads)} reads, {len(one.touched)} tickets, {dict(one.codes)}")
-    print(f"{one.table()}\nSIGTERM: {stops}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
+    print(f"{one.table()}\nSIGTERM: {stops or 'none'}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
     print("\n".join(wrong) or "Every promise was kept.")
     return bool(wrong)
 
