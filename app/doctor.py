@@ -101,10 +101,8 @@ async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> Asyn
     for number, url in enumerate(settings.database_replica_urls.split(), 1):
         try:
             async with connect(url) as conn:
-                if await server.replayed_position(conn) is None:
-                    yield f"DATABASE_REPLICA_URLS, {number}: it is no standby, and is not read from."
-                else:
-                    say(f"  Standby {number} answers")
+                is_standby = await server.replayed_position(conn) is not None
+            say(f"  Of DATABASE_REPLICA_URLS, {number} is {'a standby' if is_standby else 'the primary now'}")
         except Unavailable as error:
             yield f"DATABASE_REPLICA_URLS, {number}: it does not answer ({error.__cause__ or 'timed out'})."
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from app import config, doctor
 from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
@@ -163,6 +164,19 @@ async def test_what_a_follower_is_told_of_is_seen(cluster, tokens):
         assert await client.history(held.ticket_id, ANY_STATE) == ["ASSIGNED"]
         assert await client.history(held.ticket_id, told["extensions"]["position"]) == ["ACCEPTED"]
         await on_standbys(cluster, "SELECT pg_wal_replay_resume()")
+
+
+async def test_the_doctor_says_what_each_of_them_is(cluster):
+    replicas = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
+    settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replicas)}
+    said = []
+    assert await doctor.examine(config.load(settings), say=said.append)
+    of_them = [line for line in said if re.search(r"DATABASE_REPLICA_URLS, \d", line)]
+    assert [re.search(r"the primary now|a standby|does not answer", line)[0] for line in of_them] == [
+        "the primary now",
+        "a standby",
+        "does not answer",
+    ]
 
 
 async def on_standbys(cluster, statement):
