@@ -43,10 +43,13 @@ bench: .venv/bench
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(TICKETS),--tickets $(TICKETS))
 
 # Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
-# under them, for SECONDS.
+# under them, for SECONDS; and so again through PgBouncer, and with standbys that take over; where etcd is, by Patroni.
 soak: .venv/soak
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
 	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
+	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --servers 4 --pooled
+	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --failover
+	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --patroni
 
 clean:
 	rm -rf .venv app/static admin-ui/node_modules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from app.config import DEFAULT_CURRENCY, SettingsError
 from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import Database, TimeLimits, Unavailable, open_database
+from app.db.standbys import Log, Standbys
 from app.domain.model import Origin
 from app.feed import Feed
 from app.graphql.context import Context
@@ -28,7 +30,8 @@ from app.graphql.socket import Socket
 from app.graphql.streams import Streams
 from app.graphql.view import View
 from app.metrics import Metrics
-from app.web import auth, billing, edge, health, pages, request_id, scraping, watched
+from app.queries import server
+from app.web import auth, billing, edge, health, pages, positions, request_id, scraping, watched
 from app.web.claims import Reading
 from app.web.jwks import Keys
 from app.web.stopping import Stopping
@@ -72,13 +75,11 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         database_url,
         authenticator,
         direct_url=settings.database_direct_url or database_url,
+        pooled=settings.pooled,
+        replica_urls=settings.database_replica_urls.split(),
+        replica_lag_s=settings.database_replica_lag_s,
         pool_size=settings.database_pool_size,
-        time_limits=TimeLimits(
-            connect_s=settings.database_connect_timeout_s,
-            acquire_s=settings.database_acquire_timeout_s,
-            lock_s=settings.database_lock_timeout_s,
-            statement_s=settings.database_statement_timeout_s,
-        ),
+        time_limits=time_limits_of(settings),
         documents=documents_of(settings),
         production=settings.production,
         allowed_hosts=settings.served_hosts,
@@ -88,6 +89,15 @@ def app_of(settings: Settings, database_url: str, authenticator: auth.Authentica
         currency=settings.billing_currency,
         tracing=tracing_of(settings),
         compiled_execution=settings.compiled_execution,
+    )
+
+
+def time_limits_of(settings: Settings) -> TimeLimits:
+    return TimeLimits(
+        connect_s=settings.database_connect_timeout_s,
+        acquire_s=settings.database_acquire_timeout_s,
+        lock_s=settings.database_lock_timeout_s,
+        statement_s=settings.database_statement_timeout_s,
     )
 
 
@@ -119,6 +129,9 @@ def create_app(
     *,
     provider: pages.Provider | None = None,
     direct_url: str | None = None,
+    pooled: bool = False,
+    replica_urls: Sequence[str] = (),
+    replica_lag_s: float = 5,
     pool_size: int = 10,
     time_limits: TimeLimits | None = None,
     limits: Limits | None = None,
@@ -133,9 +146,10 @@ def create_app(
 ) -> Starlette:
     """The whole product as one ASGI application; its lifespan opens and closes what it needs.
 
-    `direct_url` leads to the database itself where `database_url` leads to a pooler.
+    `direct_url` leads to the database itself where `database_url` leads to a pooler, which is `pooled` where
+    it lends its connections for one transaction.
     """
-    opened: list[Database] = []
+    opened: list[tuple[Database, Standbys | None]] = []
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
@@ -144,11 +158,12 @@ def create_app(
     span = tracing.span if tracing else watched.no_span
     streams = Streams(limits.streams, metrics)
     shared = Shared()
-    feed = Feed(direct_url or database_url, metrics)
+    feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
     def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
+        db, standbys = opened[0]
         return Context(
-            opened[0],
+            db,
             feed,
             shared,
             signed_in=None if verified is None else verified.actor,
@@ -160,24 +175,30 @@ def create_app(
             facts=watched.facts_of(connection),
             transport="ws" if connection.scope["type"] == "websocket" else "http",
             currency=currency,
+            standbys=standbys,
+            seen_position=positions.named(connection),
             origin=Origin(request_id.of(connection), None if verified is None else verified.token_id),
         )
+
+    open_one = partial(
+        open_database,
+        pool_size=pool_size,
+        limits=time_limits or TimeLimits(),
+        watch=tracing.statement if tracing else None,
+        pooled=pooled,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
-            open_database(
-                database_url,
-                pool_size=pool_size,
-                limits=time_limits or TimeLimits(),
-                changed=feed.changed,
-                metrics=metrics,
-                watch=tracing.statement if tracing else None,
-            ) as db,
+            open_one(database_url, changed=feed.changed, metrics=metrics) as db,
+            Standbys(
+                db, Log(server.written_position, server.replayed_position), replica_lag_s, metrics
+            ).watching([partial(open_one, url) for url in replica_urls]) as standbys,
             worker.at_work(db),
             asyncio.TaskGroup() as background,
         ):
-            opened.append(db)
+            opened.append((db, standbys if replica_urls else None))
             following = background.create_task(feed.run())
             yield
             opened.clear()
@@ -196,7 +217,7 @@ def create_app(
             return "starting"
         if stopping.has_begun:
             return "stopping"
-        return await _schema_problem(opened[0], migrations)
+        return await _schema_problem(opened[0][0], migrations)
 
     signs_in = Middleware(
         AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
@@ -209,7 +230,7 @@ def create_app(
             Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
             Route(
                 "/billing.csv",
-                billing.BillingCsv(lambda: opened[0], currency),
+                billing.BillingCsv(lambda: opened[0][0], currency),
                 middleware=[*doors, signs_in],
             ),
             WebSocketRoute("/graphql", socket, middleware=doors),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -20,9 +21,13 @@ from app.domain.model import Role
 from app.graphql.schema import sdl
 from app.queries import billing, migration
 from app.web import server
+from app.web import workers as several
 from app.web.auth import DevelopmentTokens
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
     from app.config import Settings
     from app.queries.billing import Billable
 
@@ -33,6 +38,7 @@ _OUR_ERRORS = (
     InvalidInput,
     MigrationError,
     seed.NotEmpty,
+    several.PortTaken,
 )
 
 
@@ -67,13 +73,32 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 @commands.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on the port."
+)
+@click.option(
+    "--own-ports",
+    type=click.IntRange(1),
+    help="Each worker also answers on a port of its own, from this one upwards: for scrapers.",
+)
 @click.pass_obj
-def _serve(settings: Settings, host: str, port: int) -> None:
+def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: int | None) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
     url = settings.required_database_url
     app = app_of(settings, url, authenticator_of(settings))
     asyncio.run(_refuse_other_schema(url, settings.database_wait_s))
-    server.run(app, host, port, drain_s=settings.shutdown_drain_s)
+    if workers == 1 and own_ports is None:
+        server.run(app, host, port, drain_s=settings.shutdown_drain_s)
+    else:
+        own = [None if own_ports is None else own_ports + n for n in range(workers)]
+        several.run(partial(_work, settings), host, port, own)
+
+
+def _work(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    """As one of several workers."""
+    telemetry.set_up(production=settings.production)
+    app = app_of(settings, settings.required_database_url, authenticator_of(settings))
+    server.run(app, "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
 
 
 @commands.command("seed")
@@ -81,7 +106,7 @@ def _serve(settings: Settings, host: str, port: int) -> None:
 @click.pass_obj
 def _seed(settings: Settings, tickets: int) -> None:
     """Load demo data into an empty database, always the same."""
-    asyncio.run(_seed_database(settings.required_database_url, tickets))
+    asyncio.run(_seed_database(settings.direct_url, tickets))
 
 
 @commands.command("token")

@@ -51,8 +51,18 @@ class Settings:
         "postgresql://user:password@host:port/database; `dev` brings a private server when unset.",
     )
     database_direct_url: str = _setting(
-        "", "The same without a pooler between, for migrations; DATABASE_URL when unset."
+        "",
+        "The same without a pooler between, for events and migrations; DATABASE_URL when unset.",
     )
+    database_pooler: str = _setting(
+        "",
+        "`transaction`: DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer; see"
+        " docs/scale-out.md.",
+    )
+    database_replica_urls: str = _setting(
+        "", "Standbys for reads, with spaces between; see docs/scale-out.md."
+    )
+    database_replica_lag_s: int = _setting(5, "Seconds that a standby may be behind before it is left out.")
     database_pool_size: int = _setting(10, "Connections that one server process holds at most.")
     database_connect_timeout_s: int = _setting(3, "Seconds until a new connection is given up.")
     database_acquire_timeout_s: int = _setting(
@@ -140,6 +150,10 @@ class Settings:
         return self.database_direct_url or self.required_database_url
 
     @property
+    def pooled(self) -> bool:
+        return bool(self.database_pooler)
+
+    @property
     def required_database_url(self) -> str:
         if not self.database_url:
             raise SettingsError("DATABASE_URL must be set: postgresql://user:password@host:port/database.")
@@ -217,12 +231,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(**given)
     if settings.app_env not in ("development", "production"):
         raise SettingsError(f"APP_ENV must be development or production, not {settings.app_env!r}.")
-    for name, url in (
-        ("DATABASE_URL", settings.database_url),
-        ("DATABASE_DIRECT_URL", settings.database_direct_url),
-    ):
-        if url and not url.startswith(("postgresql://", "postgres://")):
-            raise SettingsError(f"{name} must begin with postgresql://.")
+    _check_databases(settings)
     if settings.metrics_token and len(settings.metrics_token) < _SHORTEST_SECRET:
         raise SettingsError("METRICS_TOKEN must have 32 characters or more.")
     endpoint = settings.otel_exporter_otlp_endpoint
@@ -232,6 +241,24 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"BILLING_CURRENCY must be such as EUR, not {settings.billing_currency!r}.")
     _check_sign_in(settings)
     return settings
+
+
+def _check_databases(settings: Settings) -> None:
+    for name, url in (
+        ("DATABASE_URL", settings.database_url),
+        ("DATABASE_DIRECT_URL", settings.database_direct_url),
+        *(("DATABASE_REPLICA_URLS", replica) for replica in settings.database_replica_urls.split()),
+    ):
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.database_pooler not in ("", "transaction"):
+        raise SettingsError(
+            f"DATABASE_POOLER must be transaction, or unset, not {settings.database_pooler!r}."
+        )
+    if settings.pooled and not settings.database_direct_url:
+        raise SettingsError(
+            "DATABASE_DIRECT_URL must be set when DATABASE_POOLER is: events and migrations go past it."
+        )
 
 
 def _check_sign_in(settings: Settings) -> None:

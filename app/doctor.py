@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from app import retention
-from app.asgi import documents_of
+from app.asgi import documents_of, time_limits_of
 from app.config import SettingsError
-from app.db import migrate, sql
+from app.db import migrate, pooler, sql
 from app.db.migration_files import read
 from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _OLDEST_SERVER = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5
-_SECRET = ("secret", "token", "url")
+_SECRET = ("secret", "token", "url", "urls")
 
 
 async def examine(settings: Settings, *, say: Callable[[str], object]) -> int:
@@ -89,8 +89,33 @@ async def _of_database(settings: Settings, say: Callable[[str], object]) -> Asyn
         async with connect(settings.direct_url) as conn:
             async for problem in _problems(conn, settings, say):
                 yield problem
+        if settings.pooled:
+            async for problem in _of_pooler(settings, say):
+                yield problem
+        async for problem in _of_replicas(settings, say):
+            yield problem
     except Unavailable as error:
         yield f"It does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+
+
+async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    for number, url in enumerate(settings.database_replica_urls.split(), 1):
+        try:
+            async with connect(url) as conn:
+                is_standby = await server.replayed_position(conn) is not None
+            say(f"  Of DATABASE_REPLICA_URLS, {number} is {'a standby' if is_standby else 'the primary now'}")
+        except Unavailable as error:
+            yield f"DATABASE_REPLICA_URLS, {number}: it does not answer ({error.__cause__ or 'timed out'})."
+
+
+async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
+    say("  Through a pooler, whose role must bring the settings of a session")
+    wanted = pooler.of_the_role(time_limits_of(settings).session)
+    async with connect(settings.required_database_url) as conn:
+        role = (await server.about(conn)).user
+        for name in await server.settings_that_differ(conn, wanted):
+            remedy = pooler.alter_role(role, name, wanted[name])
+            yield f"The role has another {name}. As an administrator: {remedy}"
 
 
 def _shown(name: str, value: object) -> object:

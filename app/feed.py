@@ -19,7 +19,7 @@ from app.db.pool import Unavailable, listening, notify
 from app.domain.cursor import Cursor, beyond, up_to
 from app.domain.model import EngineerId, TicketId
 from app.metrics import Metrics
-from app.queries import events
+from app.queries import events, server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -82,8 +82,11 @@ class _Mark(NamedTuple):
 
 
 class Feed:
-    def __init__(self, url: str, metrics: Metrics | None = None) -> None:
+    def __init__(self, url: str, metrics: Metrics | None = None, *, tells_positions: bool = False) -> None:
         """`url` is of the database itself: a pooler does not pass notifications on."""
+        self.position: int | None = None
+        """Of the primary's log: all that followers have been told is before it. None if nobody asks."""
+        self._tells_positions = tells_positions
         self._url = url
         self._metrics = metrics or Metrics()
         self._cursor: Cursor | None = None
@@ -177,6 +180,8 @@ class Feed:
         found: list[AssignmentEvent] | None = None
         while found is None or len(found) == _PAGE:
             found = await events.within(conn, cursor.unseen, most=_PAGE)
+            if found and self._tells_positions:
+                self.position = await server.written_position(conn)
             for event in found:
                 cursor = cursor.seeing(((event.id, event.id),))
                 self._measure_lag(event)

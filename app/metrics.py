@@ -111,6 +111,14 @@ class Metrics:
             "COMMITs of which nobody knows whether they happened.",
         )
 
+        self.standby_reads = cache(
+            counter(
+                "baton_standby_reads_total",
+                "Reads that a standby served, or left to the primary because it was behind or away.",
+                ["outcome"],
+            ).labels
+        )
+
         self.followers = gauge("baton_feed_followers", "Subscriptions that follow events.")
         self.feed_gaps = gauge(
             "baton_feed_gaps", "Ranges of event ids that a slower transaction may still fill."

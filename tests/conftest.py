@@ -16,6 +16,7 @@ from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
 from tests.databases import migrate_whole, new_database, new_server
 from tests.make import Make
+from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -38,6 +39,14 @@ SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tes
 def server() -> Iterator[str]:
     with new_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=IN_BETWEEN)
+async def _pooler(server: str) -> AsyncIterator[None]:
+    """Between the product and the database in every test, where it is asked for."""
+    await give_role(server)
+    with pgbouncer(server) as pooled, all_pools_through(pooled, server):
+        yield
 
 
 @pytest.fixture

@@ -25,6 +25,17 @@ interface Options {
   token?: string
 }
 
+const POSITION = 'baton-position'
+
+// Up to where this tab must see: all that it has changed or was told of. What it reads may come from a standby.
+let position = /^\d+$/.exec(sessionStorage.getItem(POSITION) ?? '')?.[0] ?? '0'
+
+function mustSee(next: unknown) {
+  if (typeof next !== 'string' || BigInt(next) <= BigInt(position)) return
+  position = next
+  sessionStorage.setItem(POSITION, next)
+}
+
 const UNKNOWN_DOCUMENT = 'PERSISTED_QUERY_NOT_FOUND'
 
 /** By its hash, which every server that has these very pages knows; by its text to others, while it is updated. */
@@ -51,6 +62,7 @@ async function ask<Result>(request: object, { signal, token }: Options): Promise
     headers: {
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json;q=0.9',
+      [POSITION]: position,
       ...(bearer && { authorization: `Bearer ${bearer}` }),
     },
     body: JSON.stringify(request),
@@ -60,6 +72,7 @@ async function ask<Result>(request: object, { signal, token }: Options): Promise
     throw new ApiError('The server cannot be reached.', 'UNREACHABLE')
   })
   const body = await response.json().catch(() => null)
+  mustSee(body?.extensions?.position)
   const error = body?.errors?.[0]
   const code = error?.extensions?.code ?? (response.ok ? 'INTERNAL' : `HTTP_${response.status}`)
   if (code === 'UNAUTHENTICATED' && !token) refused()
@@ -146,8 +159,9 @@ export function subscribe<Result, Variables extends Record<string, unknown>>(
         },
       },
       {
-        next: ({ data }) => {
+        next: ({ data, extensions }) => {
           failures = 0
+          mustSee((extensions as { position?: unknown } | undefined)?.position)
           if (data) onData(data)
         },
         error: (reason) => {

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from app.db import pooler
 from app.db.session import give_back, measured
 from app.metrics import Metrics
 
@@ -281,8 +282,8 @@ class Database:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     return await self._attempt(work, first if attempt == 1 else None)
-                except asyncpg.UniqueViolationError as error:
-                    if not (error.constraint_name or "").startswith(tuple(retry_on)) or attempt == ATTEMPTS:
+                except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError) as error:
+                    if not _was_a_rivals(error, retry_on) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
                 except _TAKE_TURNS_AGAIN as error:
@@ -340,6 +341,13 @@ def _may_be_tried_again(error: Unavailable) -> bool:
     )
 
 
+def _was_a_rivals(error: asyncpg.IntegrityConstraintViolationError, retry_on: Collection[str]) -> bool:
+    if isinstance(error, asyncpg.CheckViolationError):
+        # No constraint of a name: the row was on its way to a partition that has just given way to another.
+        return error.constraint_name is None
+    return (error.constraint_name or "").startswith(tuple(retry_on))
+
+
 def _says_that_nothing_happened(error: Exception) -> bool:
     """An ERROR is of a transaction that was rolled back; anything worse ends the session and says nothing."""
     if isinstance(error, asyncpg.PostgresError):
@@ -367,12 +375,16 @@ async def open_database(
     changed: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
     watch: Callable[[str, float], object] | None = None,
+    pooled: bool = False,
 ) -> AsyncIterator[Database]:
     """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start.
 
-    `watch` is told of each statement at its end: its name, and the seconds that it took.
+    `watch` is told of each statement at its end: its name, and the seconds that it took. `pooled`
+    says that `url` leads to a pooler in transaction mode.
     """
     metrics = metrics or Metrics()
+    # A statement is prepared once for as long as its connection lives, which no count of uses ends.
+    session = {"server_settings": limits.session, "statement_cache_size": _STATEMENTS_KEPT}
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -381,13 +393,11 @@ async def open_database(
             timeout=limits.connect_s,
             # The server's own limit comes first, as long as there is a server to keep it.
             command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
-            server_settings=limits.session,
             connection_class=measured(_measured(metrics, watch)),
             reset=give_back,
-            # A statement is prepared once for as long as its connection lives, which no count of uses ends.
-            statement_cache_size=_STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
             max_queries=_UNCOUNTED,
+            **(pooler.options(limits.session) if pooled else session),
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error
@@ -407,7 +417,11 @@ async def connect(url: str) -> AsyncIterator[Connection]:
     """One connection of its own without time limits, for migrations."""
     try:
         conn = await asyncpg.connect(
-            url, timeout=_DEFAULT_LIMITS.connect_s, server_settings={"application_name": "baton"}
+            url,
+            timeout=_DEFAULT_LIMITS.connect_s,
+            server_settings={"application_name": "baton"},
+            # A pooler in transaction mode may be in between, for who only reads.
+            statement_cache_size=0,
         )
     except _NOT_CONNECTED as error:
         raise Unavailable from error

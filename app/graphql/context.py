@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
+from app.db.standbys import Reading as StandbyReading
+from app.db.standbys import Standbys
 from app.domain.model import UNKNOWN_ORIGIN, Actor, EngineerId, Origin
 from app.domain.policy import Reading, only_of
 from app.feed import Feed
@@ -45,10 +47,20 @@ class Context:
     """Text, name of the operation, variables."""
     known: Known | None = None
     """The document, once it is let through."""
+    standbys: Standbys | None = None
+    seen_position: int | None = None
+    """Up to where the client must see; None where nothing but the primary will do."""
+    position: int | None = field(default=None, init=False)
+    """Up to where it must see from now on, to be told to the client."""
+    reads: Database | StandbyReading = field(init=False)
+    """What queries read from; after a change, and for events, that is the primary."""
     loaders: Loaders = field(init=False)
     observation: Observation = field(init=False)
 
     def __post_init__(self) -> None:
+        self.reads = self.db
+        if self.standbys is not None and self.seen_position is not None:
+            self.reads = self.standbys.reading(self.seen_position)
         self.observation = Observation(self.db.metrics, self.facts, self.transport)
         self._begin_to_load()
 
@@ -84,13 +96,20 @@ class Context:
         self.end()
         self._begin_to_load()
 
+    async def has_changed(self) -> None:
+        """What was read may be stale, and standbys may not show yet what was changed."""
+        self.reads = self.db
+        self.forget()
+        if self.standbys is not None:
+            self.position = await self.standbys.position()
+
     def afresh(self) -> Context:
-        """The same with loaders of its own, which last until it is ended."""
-        return replace(self)
+        """The same for an event, with loaders of its own, which last until it is ended."""
+        return replace(self, standbys=None)
 
     def _begin_to_load(self) -> None:
         asked = frozenset() if self.known is None else self.known.asked
-        self.loaders = Loaders(self.db, asked, self.confined_to)
+        self.loaders = Loaders(self.reads, asked, self.confined_to)
 
 
 Info = strawberry.Info[Context, None]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from app.db.pool import Connection, Database
+    from app.db.standbys import Reading
     from app.domain.model import (
         Assignment,
         AssignmentId,
@@ -58,7 +59,7 @@ class Loaders:
     `only_of` is the engineer to whose own the reader is confined.
     """
 
-    def __init__(self, db: Database, asked: frozenset[str], only_of: EngineerId | None) -> None:
+    def __init__(self, db: Database | Reading, asked: frozenset[str], only_of: EngineerId | None) -> None:
         self._db = db
         self._only_of = only_of
         self._leave_out = assignments.MAY_BE_LEFT_OUT - asked

@@ -58,7 +58,7 @@ def mutation(
             info.context.observation.refused(info.field_name, refused)
             return as_data(refused)
         finally:
-            info.context.forget()
+            await info.context.has_changed()
 
     resolve.__annotations__ = {
         "info": Info,

@@ -90,7 +90,7 @@ class Query:
         after: After = None,
     ) -> Page[model.Ticket]:
         only = only_of(signed_in(info), Reading.TICKETS)
-        db, wanted = info.context.db, tickets.TicketFilter() if filter is None else filter.checked()
+        db, wanted = info.context.reads, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
         async with db.connection() as conn:
@@ -132,7 +132,7 @@ class Query:
         self, info: Info, search: Search = None, first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[model.Engineer]:
         only = only_of(signed_in(info), Reading.ENGINEERS)
-        db, wanted = info.context.db, optional(_search, "search", search)
+        db, wanted = info.context.reads, optional(_search, "search", search)
         key = key_after(after, str, UUID)
         size = checked_first(first)
         async with db.connection() as conn:
@@ -213,7 +213,7 @@ class Query:
         ] = None,
     ) -> Report:
         only = only_of(signed_in(info), Reading.STATISTICS)
-        return Report(info.context.db, wanted_of(period(from_, to), filter, only))
+        return Report(info.context.reads, wanted_of(period(from_, to), filter, only))
 
     @strawberry.field(
         description=f"The {MOST_SUGGESTIONS} engineers who could best be given a ticket, the best first: by"
@@ -240,7 +240,7 @@ class Query:
             return None
         turns = await info.context.loaders.assignment_history.load(ticket.id)
         held = holder(turns)
-        async with info.context.db.connection() as conn:
+        async with info.context.reads.connection() as conn:
             return await engineers.suggested(
                 conn,
                 next_tier(turns) if wanted is None else wanted,

@@ -58,8 +58,10 @@ class Schema(strawberry.Schema):
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         execute = self._execute_planned if self._compiled else super().execute
         result = await execute(*args, **kwargs)
-        observation = kwargs["context_value"].observation
+        context = kwargs["context_value"]
+        observation = context.observation
         self._show(result, observation)
+        _tell_position(result, context.position)
         observation.end()
         return result
 
@@ -125,15 +127,17 @@ class Schema(strawberry.Schema):
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
         results = await super().stream(*args, **kwargs)
-        return self._shown(results, kwargs["context_value"].observation)
+        return self._shown(results, kwargs["context_value"])
 
     async def _shown(
-        self, results: AsyncGenerator[Any, None], observation: Observation
+        self, results: AsyncGenerator[Any, None], context: Context
     ) -> AsyncGenerator[ExecutionResult, None]:
+        observation = context.observation
         try:
             async with aclosing(results):
                 async for result in results:
                     self._show(result, observation)
+                    _tell_position(result, context.position or context.feed.position)
                     yield result
                     if result.data is None:
                         # An event that cannot be told whole must not be passed over: the client asks again.
@@ -169,6 +173,12 @@ class Schema(strawberry.Schema):
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Nothing: a fault is logged once, where it is masked; a client's error is the client's."""
+
+
+def _tell_position(result: ExecutionResult, position: int | None) -> None:
+    """As text: it is larger than the whole numbers of JavaScript may be."""
+    if position is not None:
+        result.extensions = {**(result.extensions or {}), "position": str(position)}
 
 
 class _Steps(SchemaExtension):

@@ -15,6 +15,7 @@ import strawberry
 from strawberry import ID, Parent
 
 from app.db.pool import Database
+from app.db.standbys import Reading
 from app.domain import model, values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId
@@ -36,15 +37,15 @@ _name = values.text(values.SHORT)
 class Report:
     """What figures are of. One statement runs at a time, so that a report leaves connections to others."""
 
-    db: Database
+    reads: Database | Reading
     wanted: Wanted
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def read(self, figures: Callable[..., Awaitable[T]], *more: object) -> T:
         """`figures` takes a connection, what is wanted, and `more`."""
-        async with self._turn, self.db.transaction() as tx:
-            await statistics.plan_for_values(tx)
-            return await figures(tx, self.wanted, *more)
+        async with self._turn, self.reads.connection() as conn, conn.transaction():
+            await statistics.plan_for_values(conn)
+            return await figures(conn, self.wanted, *more)
 
 
 @strawberry.input(description="Every part that is given narrows the figures.")

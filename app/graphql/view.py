@@ -15,6 +15,7 @@ from app.graphql import event_stream, media_types
 from app.graphql.answers import result_body
 from app.graphql.request import MAX_BODY_BYTES, NotServed, read
 from app.graphql.streams import TooManyStreams
+from app.web import positions
 from app.web.refusals import errors_body
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class View:
         context = self._new_context(request, getattr(request.user, "verified", None))
         if media_type is not None:
             try:
-                return _answered(media_type, await self._execute(request, asked, context))
+                return _answered(media_type, await self._execute(request, asked, context), context.position)
             except _Subscribes:
                 if not streams:
                     return _answered(media_type, errors_body("BAD_USER_INPUT", _STREAMED))
@@ -137,13 +138,15 @@ class _Subscribes(Exception):
     """The operation is a subscription."""
 
 
-def _answered(media_type: str, body: dict[str, Any]) -> Response:
+def _answered(media_type: str, body: dict[str, Any], position: int | None = None) -> Response:
+    headers = {} if position is None else {positions.HEADER: str(position)}
     # The older type is always 200 for what is GraphQL; the newer says by its status whether it ran.
     if media_type == media_types.JSON or "data" in body:
-        return _response(media_type, 200, body)
+        return _response(media_type, 200, body, headers)
     why = body["errors"][0]["extensions"]
     wait_s = why.get("retryAfterSeconds")
-    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    if wait_s is not None:
+        headers["Retry-After"] = str(wait_s)
     return _response(media_type, _STATUS.get(why["code"], _CLIENTS_MISTAKE), body, headers)
 
 

@@ -1,4 +1,4 @@
-"""What the database server says of itself; the statement is in sql/queries/server.sql."""
+"""What the database server says of itself; its statements are in sql/queries/server.sql."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.db.pool import Connection
 
 
@@ -23,7 +25,25 @@ class Server:
 
 
 _ABOUT = sql.load("server", "about_server", row=Server)
+_DIFFER = sql.load("server", "settings_that_differ", row=str)
+_WRITTEN = sql.load("server", "written_position", row=int)
+_REPLAYED = sql.load("server", "replayed_position", row=int)
 
 
 async def about(conn: Connection) -> Server:
     return await _ABOUT.one(conn)
+
+
+async def settings_that_differ(conn: Connection, wanted: Mapping[str, str]) -> list[str]:
+    """The names of those that the session has otherwise."""
+    return await _DIFFER.all(conn, list(wanted), list(wanted.values()))
+
+
+async def written_position(conn: Connection) -> int:
+    """In bytes of the log since ever; raises on a standby."""
+    return await _WRITTEN.one(conn)
+
+
+async def replayed_position(conn: Connection) -> int | None:
+    """None of a server that is no standby."""
+    return await _REPLAYED.first(conn)

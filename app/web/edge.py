@@ -12,7 +12,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from app.web import request_id
+from app.web import positions, request_id
 from app.web.refusals import errors_body
 from app.web.request_id import HEADER
 
@@ -96,8 +96,8 @@ def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Mid
         CORSMiddleware,
         allow_origins=cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Idempotency-Key", HEADER],
-        expose_headers=[HEADER],
+        allow_headers=["Authorization", "Idempotency-Key", HEADER, positions.HEADER],
+        expose_headers=[HEADER, positions.HEADER],
     )
     return [hosts, origins]
 

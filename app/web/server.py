@@ -1,4 +1,4 @@
-"""How the application is served: one process, HTTP/1.1 and WebSocket."""
+"""How one process serves the application: HTTP/1.1 and WebSocket."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from app.web.slow_readers import SocketProtocol
 from app.web.stopping import Server
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
@@ -50,9 +53,21 @@ def config(
     )
 
 
-def run(app: Starlette, host: str, port: int, *, drain_s: float = 0) -> None:
-    """Serve until a signal comes, and `drain_s` longer; then exit with 0. `app.state.stopping` is told."""
+def run(
+    app: Starlette,
+    host: str,
+    port: int,
+    *,
+    drain_s: float = 0,
+    sockets: Sequence[socket.socket] | None = None,
+) -> None:
+    """Serve until a signal comes, and `drain_s` longer; then exit with 0. `app.state.stopping` is told.
+
+    `sockets` are bound already, and take the place of `host` and `port`.
+    """
     # uvicorn raises the signal once more when it is done, for whoever was there before it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    Server(config(app, host, port), app.state.stopping, drain_s=drain_s).run()
+    Server(config(app, host, port), app.state.stopping, drain_s=drain_s).run(
+        None if sockets is None else list(sockets)
+    )

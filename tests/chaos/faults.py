@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,6 +19,8 @@ import httpx
 
 from app.db.embedded import EmbeddedPostgres
 from app.db.pool import connect
+from tests.chaos.cluster import Cluster
+from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import frozen
@@ -36,15 +39,14 @@ DRAIN_S = 1
 class Server:
     """One process of the product, started again when it was killed, and the clients' line to it."""
 
-    database_url: str
+    settings: Mapping[str, str]
     line: Proxy
     log: BinaryIO
     process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         """Until it can be given work."""
-        settings = {"DATABASE_URL": self.database_url, "AUTH_DEV_SECRET": SECRET}
-        settings["SHUTDOWN_DRAIN_S"] = str(DRAIN_S)
+        settings = {**self.settings, "AUTH_DEV_SECRET": SECRET, "SHUTDOWN_DRAIN_S": str(DRAIN_S)}
         command = [sys.executable, "-m", "app", "serve", "--port", str(self.line.server_port)]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, env=os.environ | settings, stderr=self.log, stdout=self.log
@@ -179,6 +181,24 @@ class Faults:
         await asyncio.sleep(self.hold_s)
         for server in self.servers:
             vars(server.line).update(usual)
+
+
+@dataclass
+class FaultsOfCluster(Faults):
+    """What comes and goes with several nodes of the database, and what may meet a failover."""
+
+    cluster: Cluster | PatroniCluster = field(kw_only=True)
+
+    @property
+    def all(self) -> list[Callable[[], Awaitable[None]]]:
+        return [self.primary_killed, self.backends_killed, self.primary_killed_with_a_server]
+
+    async def primary_killed(self) -> None:
+        await self.cluster.fail_over()
+        await self.cluster.join_again()
+
+    async def primary_killed_with_a_server(self) -> None:
+        await asyncio.gather(self.server_killed(), self.primary_killed())
 
 
 async def _end_sessions(conn: asyncpg.Connection) -> None:

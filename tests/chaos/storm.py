@@ -27,12 +27,15 @@ from app.db.pool import connect, open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
 from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations
-from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, Server
+from tests.chaos.cluster import Cluster
+from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
 from tests.chaos.follower import Follower
+from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
 from tests.make import Make
+from tests.pgbouncer import give_role, pgbouncer, through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -119,6 +122,8 @@ class Storm:
     engineers: list[str]
     dice: random.Random
     followers: list[Follower]
+    position: int = 0
+    """Up to where they all must see: one tells the others."""
     fault: str = QUIET
     over: bool = False
     touched: list[str] = field(init=False)
@@ -144,12 +149,14 @@ class Storm:
             answer = await self.client.post(
                 f"http://127.0.0.1:{port}/graphql",
                 json={"query": query, "variables": variables},
-                headers={} if request is None else {"X-Request-Id": request},
+                headers={"Baton-Position": str(self.position)}
+                | ({} if request is None else {"X-Request-Id": request}),
             )
         except httpx.HTTPError as error:
             self.codes[type(error).__name__] += 1
             return None
         body = answer.json()
+        self.position = max(self.position, int(body.get("extensions", {}).get("position", 0)))
         codes = [error["extensions"]["code"] for error in body.get("errors", ())]
         self.codes.update(codes)
         self.figures[self.fault].unavailable += "UNAVAILABLE" in codes
@@ -306,10 +313,10 @@ class Storm:
 
     def table(self) -> str:
         names = ["sent", "acknowledged", "refused", "retried", "unavailable", "lost", "doubled"]
-        lines = [f"{'':18} " + " ".join(f"{name:>12}" for name in [*names, "longest s"])]
+        lines = [f"{'':29} " + " ".join(f"{name:>12}" for name in [*names, "longest s"])]
         for fault, one in self.figures.items():
             counts = " ".join(f"{getattr(one, name):12}" for name in names)
-            lines.append(f"{fault:18} {counts} {one.longest_s:12.2f}")
+            lines.append(f"{fault:29} {counts} {one.longest_s:12.2f}")
         return "\n".join(lines)
 
 
@@ -336,26 +343,56 @@ def _row(
 
 @asynccontextmanager
 async def storm(
-    *, tickets: int = 300, servers: int = 1, seed: int = 0, hold_s: float = 0.3
+    *,
+    tickets: int = 300,
+    servers: int = 1,
+    seed: int = 0,
+    hold_s: float = 0.3,
+    pooled: bool = False,
+    failover: bool = False,
+    patroni: bool = False,
 ) -> AsyncIterator[Storm]:
-    """A database, servers on free ports, and what the clients know."""
+    """A database, servers on free ports, and what the clients know.
+
+    With PgBouncer between if `pooled`; with standbys that are read, and that take over, if `failover`, or by
+    themselves if `patroni`.
+    """
     async with AsyncExitStack() as until_done:
         home = until_done.enter_context(new_home())
         # A crash must lose nothing that was told, so this one is as durable as a real one.
         database = EmbeddedPostgres(home)
-        url = until_done.enter_context(database)
+        cluster: Cluster | PatroniCluster | None = None
+        if patroni:
+            cluster = PatroniCluster(home)
+            url = await until_done.enter_async_context(cluster)
+        elif failover:
+            cluster = Cluster(home)
+            url = until_done.enter_context(cluster)
+        else:
+            url = until_done.enter_context(database)
         await migrate_whole(url)
         async with open_database(url, pool_size=2) as db:
             make = Make(db)
             fresh = [await make.ticket() for _ in range(tickets)]
             engineers = [str(await make.engineer(f"Engineer {n}")) for n in range(ENGINEERS)]
+        settings = {"DATABASE_URL": url}
+        if pooled:
+            await give_role(url)
+            pooler = until_done.enter_context(pgbouncer(url))
+            settings = {
+                "DATABASE_URL": through(pooler, url),
+                "DATABASE_DIRECT_URL": url,
+                "DATABASE_POOLER": "transaction",
+            }
+        if cluster is not None:
+            settings["DATABASE_REPLICA_URLS"] = " ".join(cluster.url(n) for n in cluster.nodes)
         dice = random.Random(seed)  # noqa: S311 - not a secret
         running = []
         log = until_done.enter_context((home / "app.log").open("wb"))
         for _ in range(servers):
             line = Proxy(free_port(), dice)
             await until_done.enter_async_context(line.open())
-            running.append(Server(url, line, log))
+            running.append(Server(settings, line, log))
             until_done.callback(running[-1].stop, signal.SIGKILL)
             await running[-1].start()
         token = DevelopmentTokens(SECRET).sign(Role.DISPATCHER, None, ttl_s=24 * 3600)
@@ -363,24 +400,41 @@ async def storm(
             httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20)
         )
         followers = [Follower(running, dice) for _ in range(FOLLOWERS)]
-        yield Storm(
-            Faults(database, url, running, dice, hold_s), client, iter(fresh), engineers, dice, followers
+        faults = (
+            Faults(database, url, running, dice, hold_s)
+            if cluster is None
+            else FaultsOfCluster(database, url, running, dice, hold_s, cluster=cluster)
         )
+        yield Storm(faults, client, iter(fresh), engineers, dice, followers)
 
 
 async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--servers", type=int, default=2)
+    parser.add_argument("--pooled", action="store_true", help="with PgBouncer in transaction mode between")
+    parser.add_argument("--failover", action="store_true", help="the primary of three nodes is killed")
+    parser.add_argument("--patroni", action="store_true", help="the same, and Patroni finds the next one")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     tickets = OPEN_TICKETS + int(given.seconds * 20)
-    async with storm(tickets=tickets, servers=given.servers, seed=given.seed, hold_s=3) as one:
+    async with storm(
+        tickets=tickets,
+        servers=given.servers,
+        seed=given.seed,
+        hold_s=3,
+        pooled=given.pooled,
+        failover=given.failover,
+        patroni=given.patroni,
+    ) as one:
         wrong = await one.rage(seconds=given.seconds, pause_s=2)
     stops = ", ".join(f"code {code} after {seconds:.2f} s" for code, seconds in one.faults.stops)
+    if isinstance(one.faults, FaultsOfCluster):
+        took = ", ".join(f"{seconds:.2f} s" for seconds in one.faults.cluster.promotions_s)
+        print(f"From a primary's end to the next: {took}")
     heard = " and ".join(f"{len(f.heard)} over {f.connections} connections" for f in one.followers)
     print(f"seed {given.seed}: {len(one.reads)} reads, {len(one.touched)} tickets, {dict(one.codes)}")
-    print(f"{one.table()}\nSIGTERM: {stops}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
+    print(f"{one.table()}\nSIGTERM: {stops or 'none'}, {DRAIN_S} s of it as before\nEvents heard: {heard}")
     print("\n".join(wrong) or "Every promise was kept.")
     return bool(wrong)
 

@@ -75,6 +75,8 @@ def test_the_schema_on_file_is_the_schema_of_the_code():
         ({"DATABASE_POOL_SIZE": "0"}, ["DATABASE_POOL_SIZE", "'0'"]),
         ({"DATABASE_URL": "mysql://x"}, ["DATABASE_URL", "postgresql://"]),
         ({"DATABASE_DIRECT_URL": "x"}, ["DATABASE_DIRECT_URL", "postgresql://"]),
+        ({"DATABASE_POOLER": "session"}, ["DATABASE_POOLER", "'session'"]),
+        ({"DATABASE_POOLER": "transaction", "DATABASE_URL": NOWHERE}, ["DATABASE_DIRECT_URL"]),
         ({"AUTH_DEV_SECRET": "short"}, ["AUTH_DEV_SECRET", "32"]),
         ({"APP_ENV": "production", "AUTH_DEV_SECRET": "x" * 32}, ["AUTH_DEV_SECRET", "production"]),
         ({"AUTH_DEV_SECRET": "x" * 32, **PROVIDER}, ["AUTH_DEV_SECRET", "AUTH_JWKS_URL"]),

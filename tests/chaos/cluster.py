@@ -1,0 +1,127 @@
+"""A primary and its standbys, of which one at least has what was committed; and the primary's end.
+
+It does what a cluster manager does, without the time that one takes to be sure of a death.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.db.embedded import EmbeddedPostgres, find_binaries
+from app.db.pool import Unavailable, connect
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+NODES = 3
+
+
+@dataclass
+class Cluster:
+    """Each node has a number, from 1; `with` starts them all and gives the URL that finds the primary."""
+
+    home: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    nodes: dict[int, EmbeddedPostgres] = field(init=False)
+    primary: int = 1
+    promotions_s: list[float] = field(default_factory=list)
+    """Of each failover, from the kill until the new primary takes writes."""
+
+    def __post_init__(self) -> None:
+        self.nodes = {n: EmbeddedPostgres(self.home / f"n{n}", settings=self._of(n)) for n in self._numbers}
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, NODES + 1)
+
+    def _of(self, number: int) -> dict[str, str]:
+        sockets = ",".join(str(self._sockets(n)) for n in self._numbers)
+        return {
+            "synchronous_standby_names": f"ANY 1 ({', '.join(f'n{n}' for n in self._numbers)})",
+            # Wherever the primary is by then.
+            "primary_conninfo": f"host={sockets} port=5432 user=postgres target_session_attrs=read-write"
+            f" application_name=n{number}",
+            "wal_keep_size": "1GB",
+            "wal_retrieve_retry_interval": "100ms",
+            **self.settings,
+        }
+
+    def _sockets(self, number: int) -> Path:
+        return self.home / f"n{number}" / "run"
+
+    def url(self, *numbers: int, attributes: str = "any") -> str:
+        """Of the first of these nodes that has the attributes."""
+        hosts = ",".join(str(self._sockets(n)) for n in numbers)
+        return f"postgresql://postgres@/postgres?host={hosts}&port=5432&target_session_attrs={attributes}"
+
+    @property
+    def standbys(self) -> list[int]:
+        return [n for n in self._numbers if n != self.primary]
+
+    def __enter__(self) -> str:
+        self.nodes[self.primary].start()
+        for number in self.standbys:
+            self._join(number)
+        return self.url(*self._numbers, attributes="read-write")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self.nodes.values():
+            node.stop()
+
+    def _join(self, number: int) -> None:
+        """As a copy of the primary, which it follows."""
+        node, home = self.nodes[number], self.nodes[number].home
+        shutil.rmtree(home / "data", ignore_errors=True)
+        home.mkdir(exist_ok=True)
+        subprocess.run(
+            [
+                *(find_binaries() / "pg_basebackup", "-d", self.url(self.primary).split("&target")[0]),
+                *("-D", home / "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        owner = (self.nodes[self.primary].home / "data").stat()
+        for path in (home / "data", *(home / "data").rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+        node.start()
+
+    async def fail_over(self) -> None:
+        """The primary is killed with all its processes, and the standby that has most takes its place."""
+        killed, began = self.primary, time.monotonic()
+        postmaster = int((self.nodes[killed].home / "data/postmaster.pid").read_text().split()[0])
+        for pid in (postmaster, *children_of(postmaster)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        has = {n: await self._received(n) for n in self.standbys}
+        self.primary = max(has, key=lambda number: has[number])
+        async with connect(self.url(self.primary)) as conn:
+            assert await conn.fetchval("SELECT pg_promote()")
+        self.promotions_s.append(time.monotonic() - began)
+        self.nodes[killed].stop()
+
+    async def join_again(self) -> None:
+        """The one that was killed, as a standby."""
+        for number in self.standbys:
+            try:
+                await self._received(number)
+            except Unavailable:
+                self._join(number)
+
+    async def _received(self, number: int) -> int:
+        async with connect(self.url(number)) as conn:
+            return int(await conn.fetchval("SELECT pg_last_wal_receive_lsn() - '0/0'::pg_lsn"))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,116 @@
+"""PgBouncer in transaction mode before a server, for as long as somebody looks at it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from app.db import pooler
+from app.db.pool import TimeLimits, connect
+from app.db.session import Session
+from tests.databases import free_port, new_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = shutil.which("pgbouncer", path=os.defpath + ":/usr/sbin")
+ROLE = "pooled"
+IN_BETWEEN = os.environ.get("TEST_POOLER") == "transaction"
+"""Whether every test's pool is to go through one."""
+_INI = """
+[databases]
+* = host={host} port={port} user={role}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen_port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {connections}
+max_client_conn = 1000
+# While the database is away: told before our own limits, and tried again at once.
+query_wait_timeout = 3
+server_login_retry = 1
+"""
+
+
+def skip_unless_there() -> None:
+    """In CI it is there, or the test fails."""
+    if COMMAND is None and not os.environ.get("CI"):
+        pytest.skip("PgBouncer is not installed (apt-get install pgbouncer)")
+
+
+async def give_role(server: str, limits: TimeLimits = TimeLimits()) -> None:  # noqa: B008 - frozen
+    """The role that the pooler logs in as, with all that the doctor asks for."""
+    async with connect(server) as conn:
+        await conn.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
+        for name, value in pooler.of_the_role(limits.session).items():
+            await conn.execute(pooler.alter_role(ROLE, name, value))
+
+
+@contextmanager
+def pgbouncer(server: str, *, connections: int = 10) -> Iterator[str]:
+    """The URL, up to the name of a database, that leads to `server` over so many connections for each."""
+    assert COMMAND is not None, "PgBouncer is not installed"
+    of_server = parse_qs(urlsplit(server).query)
+    listen_port = free_port()
+    with new_home() as home:
+        settings = home / "pgbouncer.ini"
+        settings.write_text(
+            _INI.format(
+                host=of_server["host"][0],
+                port=of_server["port"][0],
+                role=ROLE,
+                listen_port=listen_port,
+                connections=connections,
+            )
+        )
+        # It refuses to run as root, and only who runs the server finds its socket.
+        owner = pwd.getpwuid(Path(of_server["host"][0]).stat().st_uid).pw_name
+        as_somebody = ["-u", owner] if os.geteuid() == 0 else []
+        with (home / "log").open("wb") as log:
+            process = subprocess.Popen([COMMAND, *as_somebody, settings], stdout=log, stderr=log)
+        try:
+            while not _answers(listen_port):
+                assert process.poll() is None, (home / "log").read_text()
+                time.sleep(0.01)
+            yield f"postgresql://{ROLE}@127.0.0.1:{listen_port}/"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def through(pooled: str, url: str) -> str:
+    return pooled + urlsplit(url).path.removeprefix("/")
+
+
+@contextmanager
+def all_pools_through(pooled: str, server: str) -> Iterator[None]:
+    """The product's pools for databases of `server` go through the pooler, as with DATABASE_POOLER."""
+    straight, query = asyncpg.create_pool, urlsplit(server).query
+
+    def create_pool(url: str, **options: Any) -> Any:
+        ours = issubclass(options.get("connection_class", asyncpg.Connection), Session)
+        if not ours or urlsplit(url).query != query:
+            return straight(url, **options)
+        return straight(through(pooled, url), **options | pooler.options(options["server_settings"]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg, "create_pool", create_pool)
+        yield
