@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.db import sql
+from app.db.migration_files import MigrationError
 
 if TYPE_CHECKING:
     from app.db.pool import Connection
@@ -24,8 +25,12 @@ class ReportLine:
         return self.expected is None or self.expected == self.counted
 
 
+_HAS_REPORT = sql.load("migration", "has_report", row=bool)
 _REPORT = sql.load("migration", "migration_report", row=ReportLine)
 
 
 async def report(conn: Connection) -> list[ReportLine]:
+    """Raises MigrationError before there is anything to count."""
+    if not await _HAS_REPORT.one(conn):
+        raise MigrationError("Nothing has been taken over yet; run: python -m app migrate up")
     return await _REPORT.all(conn)

@@ -218,6 +218,7 @@ CALLS = {
     "tend_partitions",
     "to_jsonb",
     "to_regclass",
+    "to_regprocedure",
     "unnest",
 }
 """Functions that change nothing of a session."""

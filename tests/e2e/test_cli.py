@@ -209,6 +209,10 @@ async def test_verify_fails_where_the_counts_do_not_add_up(empty_database):
     assert "must be 0" in said.out
 
 
+def test_verify_says_when_there_is_nothing_to_count(empty_database):
+    is_one_sentence(run("migrate", "verify", DATABASE_URL=empty_database), "migrate up")
+
+
 def test_the_server_refuses_a_database_that_is_not_migrated(empty_database, tmp_path):
     said = run("serve", "--port", "0", DATABASE_URL=empty_database, DATA_DIR=str(tmp_path))
     is_one_sentence(said, "migrate up")
