@@ -59,13 +59,14 @@ async def run_on_rates(
     Raises the refusals of the command, and Unavailable.
     """
     refuse_by_role(actor, wish)
+    request_hash = hash_of(wish)
 
     async def work(tx: Tx) -> HourlyRate:
         seen = await rates.situation(
             tx, wish.engineer_id, wish.valid_from, actor=actor.subject, idempotency_key=idempotency_key
         )
         if idempotency_key is not None and seen.request_hash is not None:
-            if seen.request_hash != hash_of(wish) or seen.hourly_rate_id is None:
+            if seen.request_hash != request_hash or seen.hourly_rate_id is None:
                 raise IdempotencyKeyReused(idempotency_key)
             return await rates.by_id(tx, seen.hourly_rate_id)
         rate = decide(wish, seen) or await rates.add(
@@ -83,12 +84,10 @@ async def run_on_rates(
                 rate,
                 actor=actor.subject,
                 idempotency_key=idempotency_key,
-                request_hash=hash_of(wish),
+                request_hash=request_hash,
                 now=seen.now,
             )
         return rate
 
     # A twin of this request may take the key first; the second try finds it taken.
-    return await db.in_transaction(
-        work, retry_on=("idempotency_keys_",), turn=wish.named_assignment or wish.named_ticket
-    )
+    return await db.in_transaction(work, retry_on=("idempotency_keys_",))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
     from asyncpg.pool import PoolConnectionProxy
+    from asyncpg.transaction import Transaction
 
 Lent: TypeAlias = "PoolConnectionProxy[Any]"
 Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
@@ -217,17 +218,8 @@ class Database:
                 if snapshot
                 else conn.transaction()
             )
-            await transaction.start()
-            try:
-                yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
-            except _DROPPED:
-                # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
-                with suppress(asyncpg.InterfaceError):
-                    conn.terminate()
-                raise
-            except BaseException:
-                await transaction.rollback()
-                raise
+            async with begun(conn, transaction) as tx:
+                yield tx
             await self._acknowledged(conn, transaction.commit())
 
     async def in_transaction(
@@ -329,6 +321,22 @@ class Database:
             yield
         finally:
             lock.release()
+
+
+@asynccontextmanager
+async def begun(conn: Connection, transaction: Transaction) -> AsyncIterator[Tx]:
+    """Roll back when the block raises; who ends it well commits afterwards."""
+    await transaction.start()
+    try:
+        yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
+    except _DROPPED:
+        # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
+        with suppress(asyncpg.InterfaceError):
+            conn.terminate()
+        raise
+    except BaseException:
+        await transaction.rollback()
+        raise
 
 
 def _may_be_tried_again(error: Unavailable) -> bool:

@@ -5,6 +5,7 @@ A value that cannot be told is null here. `Run.fail` keeps why; nulls.py says af
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -39,16 +40,16 @@ class InstanceOf:
         return isinstance(value, self.class_)
 
 
-class Kind:
+class Kind(ABC):
     """A type of the schema, as one field has it."""
 
     def __init__(self, field: Field, *, nullable: bool) -> None:
         self.field = field
         self.nullable = nullable
 
+    @abstractmethod
     async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         """What stands in the answer for each value."""
-        raise NotImplementedError
 
     async def _sifted(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         """The values; None for those that are null or failed."""

@@ -11,10 +11,9 @@ import strawberry
 from strawberry import Parent
 
 from app.db.pool import Database
-from app.domain import model
-from app.graphql.context import Info
+from app.graphql.edges import edge
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, row_id
-from app.graphql.types import Engineer, Ticket, said, view_of
+from app.graphql.types import Engineer, Ticket, engineers_of, said, tickets_of, view_of
 from app.queries import billing
 from app.queries.billing import Billable, BillableTotals
 
@@ -62,13 +61,8 @@ class BillableLine:
         "labourCost and partsCost together; null as long as a rate, hours or a price is missing."
     )
 
-    @strawberry.field(description="What was worked on.", graphql_type=Ticket)
-    async def ticket(root: Parent[billing.BillableLine], info: Info) -> model.Ticket | None:
-        return await info.context.loaders.ticket.load(root.ticket_id)
-
-    @strawberry.field(description="Who worked.", graphql_type=Engineer)
-    async def engineer(root: Parent[billing.BillableLine], info: Info) -> model.Engineer | None:
-        return await info.context.loaders.engineer.load(root.engineer_id)
+    ticket = edge(Ticket, "What was worked on.")(tickets_of)
+    engineer = edge(Engineer, "Who worked.")(engineers_of)
 
 
 @view_of(

@@ -22,9 +22,9 @@ from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
 from app.graphql.arguments import argument, optional
-from app.graphql.context import Info
+from app.graphql.edges import edge
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, number, page_of
-from app.graphql.types import Engineer, said, view_of
+from app.graphql.types import Engineer, engineers_of, said, view_of
 from app.queries import statistics
 from app.queries.statistics import Unit, Wanted
 
@@ -43,9 +43,9 @@ class Report:
 
     async def read(self, figures: Callable[..., Awaitable[T]], *more: object) -> T:
         """`figures` takes a connection, what is wanted, and `more`."""
-        async with self._turn, self.reads.connection() as conn, conn.transaction():
-            await statistics.plan_for_values(conn)
-            return await figures(conn, self.wanted, *more)
+        async with self._turn, self.reads.transaction() as tx:
+            await statistics.plan_for_values(tx)
+            return await figures(tx, self.wanted, *more)
 
 
 @strawberry.input(description="Every part that is given narrows the figures.")
@@ -120,9 +120,7 @@ class EngineerWork:
     cancelled: int = said("How many were taken back in the period.")
     time_spent_hours: Decimal = said("Their hours on what ended in the period, two decimals.")
 
-    @strawberry.field(description="Who.", graphql_type=Engineer)
-    async def engineer(root: Parent[statistics.EngineerWork], info: Info) -> model.Engineer | None:
-        return await info.context.loaders.engineer.load(root.engineer_id)
+    engineer = edge(Engineer, "Who.")(engineers_of)
 
 
 @view_of(statistics.Durations, "How long something took.")

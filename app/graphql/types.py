@@ -47,6 +47,11 @@ async def engineers_of(of: Sequence[Any], context: Context) -> list[Any]:
     return await each(context.loaders.engineer, (one.engineer_id for one in of))
 
 
+async def tickets_of(of: Sequence[Any], context: Context) -> list[Any]:
+    """Of anything that has a `ticket_id`."""
+    return await each(context.loaders.ticket, (one.ticket_id for one in of))
+
+
 async def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> list[Any]:
     return await each(context.loaders.equipment, (item.equipment_id for item in about))
 
@@ -178,10 +183,9 @@ class Assignment:
     def is_current(root: Parent[model.Assignment]) -> bool:
         return root.status in ACTIVE
 
-    @edge(Annotated["Ticket", strawberry.lazy("app.graphql.types")], "The ticket it belongs to.")
-    async def ticket(assignments: Sequence[model.Assignment], context: Context) -> list[Any]:
-        return await each(context.loaders.ticket, (a.ticket_id for a in assignments))
-
+    ticket = edge(Annotated["Ticket", strawberry.lazy("app.graphql.types")], "The ticket it belongs to.")(
+        tickets_of
+    )
     engineer = edge(Engineer, "Who was given the ticket.")(engineers_of)
     equipment = edge(Equipment | None, "The device it was about.")(equipment_of)
 
@@ -239,7 +243,7 @@ class AssignmentEvent:
 
     @edge(Ticket, "The ticket, as it is now.")
     async def ticket(events: Sequence[Told], context: Context) -> list[Any]:
-        return await each(context.loaders.ticket, (told.event.assignment.ticket_id for told in events))
+        return await tickets_of([told.event.assignment for told in events], context)
 
     @strawberry.field(
         description="The assignment, as it was right after the change.", graphql_type=Assignment
