@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NewType, Self
+from typing import Any, NewType, Self, TypeVar, dataclass_transform
 from uuid import UUID
+
+T = TypeVar("T")
 
 TicketId = NewType("TicketId", str)
 """A KSUID, a UUID or TICKET-2024-0001: text, never cast."""
@@ -18,6 +20,15 @@ EquipmentId = NewType("EquipmentId", str)
 TIER_NAMES = {1: "OEM", 2: "Dealer", 3: "Distributor", 4: "Service provider", 5: "Hospital"}
 """Whose people are asked, in the order of escalation. Not the engineer's level, which is skill."""
 TOP_TIER = max(TIER_NAMES)
+
+
+@dataclass_transform(frozen_default=True)
+def row(cls: type[T]) -> type[T]:
+    """A dataclass that is frozen for the type checker only: to make one takes a tenth of the time.
+
+    An answer may be made of a thousand of them.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class TicketStatus(StrEnum):
@@ -90,7 +101,7 @@ class Origin:
 UNKNOWN_ORIGIN = Origin()
 
 
-@dataclass(frozen=True, slots=True)
+@row
 class Engineer:
     id: EngineerId
     name: str
@@ -101,7 +112,7 @@ class Engineer:
     is_active: bool
 
 
-@dataclass(frozen=True, slots=True)
+@row
 class Equipment:
     id: EquipmentId
     name: str
@@ -111,7 +122,7 @@ class Equipment:
     category: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@row
 class Ticket:
     id: TicketId
     ticket_number: str
@@ -128,7 +139,7 @@ class Ticket:
     closed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@row
 class PartUsed:
     part_number: str
     part_name: str
@@ -146,7 +157,7 @@ class PartUsed:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@row
 class Assignment:
     """One engineer's turn on a ticket. `completed_at` is also when it was escalated or cancelled."""
 
