@@ -1,6 +1,6 @@
 """Loads the named statements of sql/queries and turns their rows into domain objects.
 
--- fragment: columns            text for what follows in this file, where it says {columns}
+-- fragment: columns            text for what follows, where it says {columns}; elsewhere {tickets.columns}
 -- name: tickets_by_ids(ticket_ids)
 -- Why the statement is as it is.
 SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
@@ -40,6 +40,7 @@ ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / 
 QUERIES = ROOT / "queries"
 MIGRATIONS = ROOT / "migrations"
 
+_FRAGMENT = re.compile(r"\{(?:(?P<file>\w+)\.)?(?P<name>\w+)\}")
 _PART = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]*)\))?$", re.MULTILINE)
 
 UNNAMED = "other"
@@ -119,18 +120,37 @@ def name_of(text: str) -> str:
 @cache
 def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
     """The parameters and the text of each statement of one file, fragments filled in."""
-    parts = _PART.split((QUERIES / f"{file}.sql").read_text(encoding="utf-8"))[1:]
     found: dict[str, tuple[tuple[str, ...], str]] = {}
-    fragments: dict[str, str] = {}
-    for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
-        if name in found or name in fragments:
+    seen: set[str] = set()
+    for kind, name, params, text in _parts(file):
+        if name in seen:
             raise SqlFileError(f"{name!r} stands twice in sql/queries/{file}.sql")
-        filled = re.sub(r"\{(\w+)\}", lambda use: fragments[use[1]], text.strip().removesuffix(";"))
-        if kind == "fragment":
-            fragments[name] = filled
-        else:
-            found[name] = tuple(p.strip() for p in (params or "").split(",") if p.strip()), filled
+        seen.add(name)
+        if kind == "name":
+            found[name] = tuple(p.strip() for p in params.split(",") if p.strip()), _filled(text, file)
     return found
+
+
+@cache
+def _fragments(file: str) -> dict[str, str]:
+    return {name: text for kind, name, _, text in _parts(file) if kind == "fragment"}
+
+
+def _parts(file: str) -> Iterator[tuple[str, str, str, str]]:
+    """Whether it is a name or a fragment, its name, its parameters, and its text as it is written."""
+    parts = _PART.split((QUERIES / f"{file}.sql").read_text(encoding="utf-8"))[1:]
+    for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
+        yield kind, name, params or "", text.strip().removesuffix(";")
+
+
+def _filled(text: str, file: str) -> str:
+    """With the fragments that it names, which may name others of their own file."""
+
+    def fragment(use: re.Match[str]) -> str:
+        of = use["file"] or file
+        return _filled(_fragments(of)[use["name"]], of)
+
+    return _FRAGMENT.sub(fragment, text)
 
 
 @lru_cache(maxsize=500)

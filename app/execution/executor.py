@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from graphql import ExecutionResult, Executor, GraphQLError, OperationType
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    OperationType,
+    default_field_resolver,
+    default_type_resolver,
+    get_variable_values,
+)
 
 from app.execution.nulls import with_nulls
 from app.execution.places import Places
@@ -12,7 +20,27 @@ from app.execution.plan import Plans
 from app.execution.run import Run
 
 if TYPE_CHECKING:
+    from graphql import FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
+    from graphql.execution.collect_fields import FragmentDetails
+
     from app.execution.plan import Selection
+
+_MOST_ERRORS = 50
+"""Of variables, as graphql-core has it."""
+
+
+class Prepared(NamedTuple):
+    """What all executions of an operation have in common."""
+
+    schema: GraphQLSchema
+    operation: OperationDefinitionNode
+    fragment_definitions: dict[str, FragmentDefinitionNode]
+    fragments: dict[str, FragmentDetails]
+
+    @classmethod
+    def by(cls, executor: Executor[Any]) -> Self:
+        """An executor that was built for the operation."""
+        return cls(executor.schema, executor.operation, executor.fragment_definitions, executor.fragments)
 
 
 class LevelExecutor(Executor[Any]):
@@ -25,6 +53,34 @@ class LevelExecutor(Executor[Any]):
         """`plans` of the same operation, made by executions before this one."""
         super().__init__(*args, **kwargs)
         self.plans = plans or Plans()
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        context_value: Any,  # noqa: ANN401 - as `build` has it
+        variables: dict[str, Any] | None,
+        **more: Any,  # noqa: ANN401 - as `build` has it
+    ) -> Self | list[GraphQLError]:
+        """As `build` does, for an operation for which it has been done before."""
+        coerced = get_variable_values(
+            prepared.schema, prepared.operation.variable_definitions or (), variables or {}, _MOST_ERRORS
+        )
+        if isinstance(coerced, list):
+            return coerced
+        return cls(
+            prepared.schema,
+            prepared.fragment_definitions,
+            prepared.fragments,
+            None,
+            context_value,
+            prepared.operation,
+            coerced,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            **more,
+        )
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
         root = self._planned()

@@ -8,15 +8,23 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
+from strawberry import ID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_argument
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional
+from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 from app.execution.waiting import attempt
 
 if TYPE_CHECKING:
     from graphql import GraphQLField
+    from strawberry import Info, Schema
+    from strawberry.types.arguments import StrawberryArgument
+    from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.executor import LevelExecutor
+    from app.execution.places import Place
     from app.execution.plan import Field
     from app.execution.run import Group, Run
 
@@ -26,6 +34,9 @@ what a resolver would return, or the exception that it would raise."""
 
 LEVEL = "level"
 """Under this name a field offers a Level: in its extensions, or in its metadata where it is Strawberry's."""
+
+
+_SIMPLE = (str, int, float, bool, ID)
 
 
 class Source(Protocol):
@@ -80,6 +91,63 @@ class Called(_Plain):
         return [attempt(self._resolver, source) for source in group.sources]
 
 
+class Direct(_Plain):
+    """A resolver of Strawberry's that also takes `Info` or arguments: what it takes is found out once."""
+
+    def __init__(self, field: StrawberryField, resolver: StrawberryResolver[Any], schema: Schema) -> None:
+        self._field = field
+        self._schema = schema
+        self._resolver = cast("Callable[..., Any]", resolver.wrapped_func)
+        self._takes_self = resolver.self_parameter is not None
+        self._objects = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
+        self._infos = [p.name for p in (resolver.info_parameter,) if p]
+        self._arguments = {
+            schema.config.name_converter.from_argument(argument): (argument, _is_simple(argument))
+            for argument in field.arguments
+        }
+
+    def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
+        places = group.places.of_field(field)
+        return [
+            attempt(self._resolved, run, field, source, places[index])
+            for index, source in enumerate(group.sources)
+        ]
+
+    def _resolved(self, run: Run, field: Field, source: Any, place: Place) -> Any:  # noqa: ANN401 - whatever resolvers return
+        info = self._schema.config.info_class(run.info(field, place), self._field)
+        taken = dict.fromkeys(self._objects, source) | dict.fromkeys(self._infos, info)
+        for name, value in _arguments(run.executor, field).items():
+            argument, is_simple = self._arguments[name]
+            taken[argument.python_name] = value if is_simple else self._converted(value, argument, info)
+        return self._resolver(source, **taken) if self._takes_self else self._resolver(**taken)
+
+    def _converted(self, value: Any, argument: StrawberryArgument, info: Info) -> Any:  # noqa: ANN401 - any input
+        config, converter = self._schema.config, self._schema.schema_converter
+        name = config.name_converter.from_argument(argument)
+        return convert_argument(value, argument.type, converter.scalar_registry, config, info, path=(name,))
+
+
+def _is_simple(argument: StrawberryArgument) -> bool:
+    """Strawberry takes its values as they come."""
+    type_ = argument.type
+    if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
+        type_ = type_.of_type
+    return type_ in _SIMPLE or isinstance(type_, StrawberryEnumDefinition)
+
+
+def _arguments(executor: LevelExecutor, field: Field) -> dict[str, Any]:
+    first = field.details[0]
+    if not field.definition.args and not first.node.arguments:
+        return {}
+    return get_argument_values(
+        field.definition,
+        first.node,
+        executor.variable_values,
+        first.fragment_variable_values,
+        executor.hide_suggestions,
+    )
+
+
 class WholeLevel:
     """One function of all objects."""
 
@@ -112,20 +180,7 @@ class Resolved(_Plain):
             resolve = executor.middleware_manager.get_field_resolver(resolve)
 
         def resolved(source: Any, index: int) -> Any:  # noqa: ANN401 - whatever resolvers return
-            info = run.info(field, places[index])
-            first = field.details[0]
-            given = (
-                get_argument_values(
-                    definition,
-                    first.node,
-                    executor.variable_values,
-                    first.fragment_variable_values,
-                    executor.hide_suggestions,
-                )
-                if definition.args or first.node.arguments
-                else {}
-            )
-            return resolve(source, info, **given)
+            return resolve(source, run.info(field, places[index]), **_arguments(executor, field))
 
         return [attempt(resolved, source, index) for index, source in enumerate(group.sources)]
 
@@ -139,7 +194,7 @@ def source_of(executor: LevelExecutor, field: Field) -> Source:
     if level := definition.extensions.get(LEVEL):
         return WholeLevel(level)
     strawberry = _of_strawberry(executor, definition)
-    return (strawberry and _plain_source(strawberry, definition)) or Resolved()
+    return Resolved() if strawberry is None else _source_of_strawberry(executor, strawberry, definition)
 
 
 def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> StrawberryField | None:
@@ -155,18 +210,19 @@ def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> Strawbe
     return None if schema is None or schema.exception_handlers else field
 
 
-def _plain_source(field: StrawberryField, definition: GraphQLField) -> Source | None:
-    """None where the resolver is best called by Strawberry, which knows what it wants."""
+def _source_of_strawberry(
+    executor: LevelExecutor, field: StrawberryField, definition: GraphQLField
+) -> Source:
     if level := field.metadata.get(LEVEL):
         return WholeLevel(level)
     resolver = field.base_resolver
     if resolver is None:
         if field.default_resolver is not getattr:
-            return None
+            return Resolved()
         is_leaf = is_leaf_type(get_named_type(definition.type))
         return Attribute(field.python_name, waits=not is_leaf)
     takes_object = resolver.self_parameter or resolver.parent_parameter or resolver.root_parameter
     function = cast("Callable[[Any], Any]", resolver.wrapped_func)
     if takes_object and len(inspect.signature(function).parameters) == 1:
         return Called(function)
-    return None
+    return Direct(field, resolver, executor.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 
+from app.execution.executor import Prepared
 from app.execution.plan import Plans
 
 _MOST_COSTS = 64
@@ -31,6 +32,8 @@ class Known:
     """What validation finds, by whether the schema is closed to who asks."""
     plans: defaultdict[str | None, Plans] = field(default_factory=lambda: defaultdict(Plans))
     """By the name of the operation. It has as many as the document has operations."""
+    prepared: dict[str | None, Prepared] = field(default_factory=dict)
+    """By the name that is asked for."""
     _costs: dict[Hashable, Cost] = field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from aiodataloader import DataLoader
 
 from app.queries import assignments, engineers, equipment, tickets
+from app.queries.columns import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,9 @@ V = TypeVar("V")
 MAX_BATCH = 1000
 """Keys in one statement."""
 
+_OF_HISTORIES = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
+"""The fields of a ticket that are made of its history."""
+
 
 class EngineerPage(NamedTuple):
     """A page of one engineer's assignments."""
@@ -55,14 +59,15 @@ class EngineerTotal(NamedTuple):
 class Loaders:
     """`asked` are the names of all fields of the operation, as the domain spells them.
 
-    Columns that none of them needs are left out of histories: decoding is most of what a history costs.
-    `only_of` is the engineer to whose own the reader is confined.
+    Columns that none of them needs are left out. `only_of` is the engineer to whose own the reader is
+    confined.
     """
 
     def __init__(self, db: Database | Reading, asked: frozenset[str], only_of: EngineerId | None) -> None:
         self._db = db
         self._only_of = only_of
-        self._leave_out = assignments.MAY_BE_LEFT_OUT - asked
+        self._asked = asked
+        self.leave_out = left_out(asked)
         self._batches: set[asyncio.Task[Any]] = set()
         self._ended = False
 
@@ -76,22 +81,65 @@ class Loaders:
             batch.cancel()
 
     @cached_property
+    def reads_histories(self) -> bool:
+        """Whoever holds a ticket is then told by its history."""
+        return not self._asked.isdisjoint(_OF_HISTORIES)
+
+    @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
+        """With what is asked about who has it, in the same statement."""
+        if self.reads_histories:
+            return self._loader("ticket", self._with_histories)
+        if "current_assignment" in self._asked:
+            return self._loader("ticket", self._with_current)
         return self._at_most_one(
-            "ticket", partial(tickets.by_ids, only_of=self._only_of), key=lambda ticket: ticket.id
+            "ticket",
+            partial(tickets.by_ids, only_of=self._only_of, leave_out=self.leave_out),
+            key=lambda ticket: ticket.id,
         )
+
+    async def _with_histories(self, keys: list[TicketId]) -> list[Ticket | None]:
+        async with self._db.connection() as conn:
+            turns = await tickets.with_history(conn, keys, only_of=self._only_of, leave_out=self.leave_out)
+        found: dict[TicketId, Ticket | None] = {}
+        histories: defaultdict[TicketId, list[Assignment]] = defaultdict(list)
+        for turn in turns:
+            found[turn.ticket.id] = turn.ticket
+            if turn.assignment is not None:
+                histories[turn.ticket.id].append(turn.assignment)
+            self._know(turn.engineer)
+        for ticket_id in found:
+            self.assignment_history.prime(ticket_id, histories[ticket_id])
+        return [found.get(key) for key in keys]
+
+    async def _with_current(self, keys: list[TicketId]) -> list[Ticket | None]:
+        async with self._db.connection() as conn:
+            turns = await tickets.with_current(conn, keys, only_of=self._only_of, leave_out=self.leave_out)
+        for turn in turns:
+            self.current_assignment.prime(turn.ticket.id, turn.assignment)
+            self._know(turn.engineer)
+        found = {turn.ticket.id: turn.ticket for turn in turns}
+        return [found.get(key) for key in keys]
+
+    def _know(self, engineer: Engineer | None) -> None:
+        if engineer is not None:
+            self.engineer.prime(engineer.id, engineer)
 
     @cached_property
     def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
         return self._at_most_one(
             "assignment",
-            partial(assignments.by_ids, only_of=self._only_of),
+            partial(assignments.by_ids, only_of=self._only_of, leave_out=self.leave_out),
             key=lambda assignment: assignment.id,
         )
 
     @cached_property
     def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
-        return self._at_most_one("engineer", engineers.by_ids, key=lambda engineer: engineer.id)
+        return self._at_most_one(
+            "engineer",
+            partial(engineers.by_ids, leave_out=self.leave_out),
+            key=lambda engineer: engineer.id,
+        )
 
     @cached_property
     def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
@@ -101,7 +149,7 @@ class Loaders:
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
         return self._at_most_one(
             "current_assignment",
-            partial(assignments.current_of_tickets, leave_out=self._leave_out),
+            partial(assignments.current_of_tickets, leave_out=self.leave_out),
             key=lambda assignment: assignment.ticket_id,
         )
 
@@ -109,7 +157,7 @@ class Loaders:
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
         return self._many(
             "assignment_history",
-            partial(assignments.history_of_tickets, leave_out=self._leave_out),
+            partial(assignments.history_of_tickets, leave_out=self.leave_out),
             key=lambda assignment: assignment.ticket_id,
         )
 
@@ -122,7 +170,8 @@ class Loaders:
     @cached_property
     def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
         return self._of_engineers(
-            "engineer_page", partial(assignments.newest_of_engineers, only_of=self._only_of)
+            "engineer_page",
+            partial(assignments.newest_of_engineers, only_of=self._only_of, leave_out=self.leave_out),
         )
 
     @cached_property

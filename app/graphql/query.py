@@ -94,7 +94,14 @@ class Query:
         key = key_after(after, moment, str)
         size = checked_first(first)
         async with db.connection() as conn:
-            found = await tickets.newest(conn, wanted, after=key, first=size + 1, only_of=only)
+            found = await tickets.newest(
+                conn,
+                wanted,
+                after=key,
+                first=size + 1,
+                only_of=only,
+                leave_out=info.context.loaders.leave_out,
+            )
 
         async def count() -> int:
             async with db.connection() as conn:

@@ -15,6 +15,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.execution.executor import Prepared
 from app.graphql.documents import TrustedDocuments
 from app.graphql.fan_out import PlanningExecutor, SharingExecutor
 from app.graphql.faults import TimedOut, shown
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from strawberry.types import ExecutionContext
 
     from app.graphql.context import Context
+    from app.graphql.known import Known
     from app.graphql.observation import Observation
 
 T = TypeVar("T")
@@ -102,18 +104,23 @@ class Schema(strawberry.Schema):
             raise InvalidOperationTypeError(kind)
         if mistakes := self.guard.validate(known, operation.context.signed_in):
             return GraphQLResult(None, mistakes)
-        executor = PlanningExecutor.build(
-            self._schema,
-            known.document,
-            None,
-            operation.context,
-            operation.variables,
-            operation.operation_name,
-            operation_extensions=operation.operation_extensions,
-        )
+        executor = self._executor(known, operation)
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
-        return await self._in_time(kind, cast("PlanningExecutor", executor).execute_operation())
+        return await self._in_time(kind, executor.execute_operation())
+
+    def _executor(self, known: Known, operation: ExecutionContext) -> PlanningExecutor | list[GraphQLError]:
+        """Errors of the variables take its place."""
+        name, context, variables = operation.operation_name, operation.context, operation.variables
+        extensions = operation.operation_extensions
+        if prepared := known.prepared.get(name):
+            return PlanningExecutor.of(prepared, context, variables, operation_extensions=extensions)
+        built = PlanningExecutor.build(
+            self._schema, known.document, None, context, variables, name, operation_extensions=extensions
+        )
+        if not isinstance(built, list):
+            known.prepared[name] = Prepared.by(built)
+        return cast("PlanningExecutor | list[GraphQLError]", built)
 
     async def _in_time(self, kind: OperationType, result: Awaitable[T]) -> T | GraphQLResult:
         if kind is not OperationType.QUERY:

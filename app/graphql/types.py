@@ -70,6 +70,9 @@ def told_of_histories(tell: Callable[[list[model.Assignment]], Any]) -> Level:
     return told
 
 
+_holders_of = told_of_histories(history.holder)
+
+
 @view_of(model.PartUsed, "A spare part that went into the equipment.")
 class PartUsed:
     part_number: str = said("The maker's number.")
@@ -216,7 +219,9 @@ class Ticket:
     equipment = edge(Equipment | None, "The device it is about.")(equipment_of)
 
     @edge(Assignment | None, "Who holds it now; null when nobody does.")
-    async def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+    async def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> Sequence[Any]:
+        if context.loaders.reads_histories:
+            return await _holders_of(tickets, context)
         return await each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
     assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(

@@ -47,29 +47,6 @@ class EngineerCount:
     assignments: int
 
 
-MAY_BE_LEFT_OUT = frozenset(
-    {
-        "assignment_reason",
-        "accepted_at",
-        "rejected_at",
-        "started_at",
-        "completed_at",
-        "rejection_reason",
-        "escalation_reason",
-        "cancellation_reason",
-        "completion_status",
-        "diagnosis",
-        "actions_taken",
-        "parts_used",
-        "notes",
-        "customer_rating",
-        "customer_feedback",
-        "created_at",
-        "updated_at",
-    }
-)
-"""Columns from which nothing is made but the field of the same name."""
-
 _BY_IDS = sql.load("assignments", "assignments_by_ids", row=Assignment)
 _CURRENT = sql.load("assignments", "current_of_tickets", row=Assignment)
 _HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
@@ -82,10 +59,17 @@ _AS_ANSWERED = sql.load("assignments", "assignment_as_answered", row=Assignment)
 
 
 async def by_ids(
-    conn: Connection, assignment_ids: Sequence[AssignmentId], *, only_of: EngineerId | None = None
+    conn: Connection,
+    assignment_ids: Sequence[AssignmentId],
+    *,
+    only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
-    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out."""
-    return await _BY_IDS.all(conn, assignment_ids, only_of)
+    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
+
+    None stands in the fields of columns to `leave_out`.
+    """
+    return await _BY_IDS.all(conn, assignment_ids, only_of, leave_out=leave_out)
 
 
 async def current_of_tickets(
@@ -109,10 +93,13 @@ async def newest_of_engineers(
     first: int,
     *,
     only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
     """The page of `first` assignments that follows `after`, of each engineer, newest first."""
     at, assignment_id = after or (None, None)
-    return await _NEWEST_OF_ENGINEERS.all(conn, engineer_ids, only_of, statuses, at, assignment_id, first)
+    return await _NEWEST_OF_ENGINEERS.all(
+        conn, engineer_ids, only_of, statuses, at, assignment_id, first, leave_out=leave_out
+    )
 
 
 async def count_of_engineers(

@@ -35,8 +35,10 @@ _COUNT = sql.load("engineers", "count_engineers", row=int)
 _SUGGESTED = sql.load("engineers", "suggested_engineers", row=Suggestion)
 
 
-async def by_ids(conn: Connection, engineer_ids: Sequence[EngineerId]) -> list[Engineer]:
-    return await _BY_IDS.all(conn, engineer_ids)
+async def by_ids(
+    conn: Connection, engineer_ids: Sequence[EngineerId], *, leave_out: frozenset[str] = frozenset()
+) -> list[Engineer]:
+    return await _BY_IDS.all(conn, engineer_ids, leave_out=leave_out)
 
 
 async def by_name(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.db import sql
 from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
-from app.domain.model import EngineerId, Ticket, TicketPriority, TicketStatus
+from app.domain.model import (
+    Assignment,
+    Engineer,
+    EngineerId,
+    Ticket,
+    TicketPriority,
+    TicketStatus,
+    row,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +27,20 @@ if TYPE_CHECKING:
 TicketKey: TypeAlias = "tuple[datetime, TicketId]"
 """Where a ticket stands among the newest first: when it was created, and its id."""
 
+
+@row
+class Turn:
+    """An assignment with its ticket and its engineer; a ticket that was given to nobody stands alone."""
+
+    ticket: Ticket
+    assignment: Assignment | None
+    engineer: Engineer | None
+
+
 _LOCK = sql.load("tickets", "lock_ticket", row=type(None))
 _BY_IDS = sql.load("tickets", "tickets_by_ids", row=Ticket)
+_WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=Turn)
+_WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=Turn)
 _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
 _NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
@@ -81,10 +101,39 @@ async def lock(tx: Tx, ticket_id: TicketId | None, assignment_id: AssignmentId |
 
 
 async def by_ids(
-    conn: Connection, ticket_ids: Sequence[TicketId], *, only_of: EngineerId | None = None
+    conn: Connection,
+    ticket_ids: Sequence[TicketId],
+    *,
+    only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
-    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out."""
-    return await _BY_IDS.all(conn, ticket_ids, only_of)
+    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
+
+    None stands in the fields of columns to `leave_out`.
+    """
+    return await _BY_IDS.all(conn, ticket_ids, only_of, leave_out=leave_out)
+
+
+async def with_current(
+    conn: Connection,
+    ticket_ids: Sequence[TicketId],
+    *,
+    only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
+) -> list[Turn]:
+    """Each ticket once, with the assignment that is current."""
+    return await _WITH_CURRENT.all(conn, ticket_ids, only_of, leave_out=leave_out)
+
+
+async def with_history(
+    conn: Connection,
+    ticket_ids: Sequence[TicketId],
+    *,
+    only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
+) -> list[Turn]:
+    """By ticket, then by sequence."""
+    return await _WITH_HISTORY.all(conn, ticket_ids, only_of, leave_out=leave_out)
 
 
 async def newest(
@@ -94,6 +143,7 @@ async def newest(
     after: TicketKey | None,
     first: int,
     only_of: EngineerId | None = None,
+    leave_out: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
     """The page of `first` tickets that follows `after`, newest first.
 
@@ -120,7 +170,7 @@ async def newest(
     else:
         query = _NEWEST
         narrowing = (wanted.priorities,)
-    return await query.all(conn, *narrowing, at, ticket_id, first)
+    return await query.all(conn, *narrowing, at, ticket_id, first, leave_out=leave_out)
 
 
 async def count(conn: Connection, wanted: TicketFilter, *, only_of: EngineerId | None = None) -> int:

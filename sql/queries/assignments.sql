@@ -69,8 +69,7 @@ SELECT app_now() AS now,
     k.event_id,
     t.xmin AS ticket_version,
     a.xmin AS assignment_version,
-    t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
-    t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at,
+    {tickets.columns},
     {columns}
 FROM (SELECT) AS always
 LEFT JOIN engineers e ON e.id = $3

@@ -17,6 +17,31 @@ WHERE t.id = ANY ($1::text[])
   AND ($2::uuid IS NULL OR EXISTS (
       SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2));
 
+-- name: tickets_with_current(ticket_ids, only_of)
+-- With the assignment that is current, and whose it is, in one round trip.
+SELECT {columns},
+{assignments.columns},
+{engineers.columns}
+FROM service_tickets t
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
+LEFT JOIN engineers e ON e.id = a.engineer_id
+WHERE t.id = ANY ($1::text[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2));
+
+-- name: tickets_with_history(ticket_ids, only_of)
+-- Once for each assignment, and once without one where there is none.
+SELECT {columns},
+{assignments.columns},
+{engineers.columns}
+FROM service_tickets t
+LEFT JOIN engineer_assignments a ON a.ticket_id = t.id
+LEFT JOIN engineers e ON e.id = a.engineer_id
+WHERE t.id = ANY ($1::text[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2))
+ORDER BY t.id, a.assignment_sequence;
+
 -- name: newest_tickets(priorities, after_created_at, after_id, first)
 -- Pages are keyset pages: the row comparison walks the index from where the last page ended.
 SELECT {columns}

@@ -327,7 +327,7 @@ async def test_the_viewer_is_who_the_token_names(ask, make, tokens):
 
 
 FIFTY = "{ tickets(first: 50) { nodes { id %s } } }"
-HISTORY = ["assignments.current_of_tickets", "assignments.history_of_tickets", "tickets.newest_tickets"]
+HISTORY = ["assignments.history_of_tickets", "tickets.newest_tickets"]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,14 @@ CASES: list[Case] = [
     ("tickets.lock_ticket", (None, ASSIGNMENT), {"engineer_assignments_pkey", "service_tickets_pkey"}),
     ("tickets.tickets_by_ids", (TICKETS, None), {"service_tickets_pkey"}),
     ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {"service_tickets_pkey"}),
+    *(
+        (name, (tickets, only_of), {"service_tickets_pkey", assignments, "engineers_pkey"})
+        for name, assignments in (
+            ("tickets.tickets_with_current", "engineer_assignments_one_active"),
+            ("tickets.tickets_with_history", "engineer_assignments_sequence_once"),
+        )
+        for tickets, only_of in ((TICKETS[:1], None), (TICKETS[:3], ENGINEER))
+    ),
     (
         "tickets.newest_tickets_of_engineer",
         (ENGINEER, None, None, None, None, None, None, *FIRST_PAGE),
