@@ -47,6 +47,9 @@ UNNAMED = "other"
 """What `name_of` says of a statement that is none of ours."""
 _OF_TRANSACTIONS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
 
+_NOTHING = repeat(None)
+"""A column that was left out, of any length."""
+
 R = TypeVar("R")
 
 Column: TypeAlias = "Iterable[Any]"
@@ -171,17 +174,13 @@ def _reader(row: type[Any], left_out: frozenset[str]) -> Reader:
         return _converted(row)
     hints = get_type_hints(row)
     parts = [
-        _nothing if f.name in left_out else _part(_without_none(hints[f.name]), left_out) for f in fields(row)
+        None if f.name in left_out else _part(_without_none(hints[f.name]), left_out) for f in fields(row)
     ]
 
     def read(columns: Iterator[Column]) -> Column:
-        return map(row, *[part(columns) for part in parts])
+        return map(row, *[_NOTHING if part is None else part(columns) for part in parts])
 
     return read
-
-
-def _nothing(_: Iterator[Column]) -> Column:
-    return repeat(None)
 
 
 def _part(hint: Any, left_out: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,10 @@ class Kind(ABC):
         self.field = field
         self.nullable = nullable
 
+    def at_once(self, _run: Run, _values: list[Any]) -> list[Any] | None:
+        """As `complete`, where there is nothing to wait for and nothing fails; None where there may be."""
+        return None
+
     @abstractmethod
     async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         """What stands in the answer for each value."""
@@ -74,9 +79,10 @@ class Kind(ABC):
         )
 
 
+@lru_cache(maxsize=1000)
 def _is_odd(kind: type[Any]) -> bool:
     """Whether such a value is null, failed or yet to come."""
-    return issubclass(kind, Exception) or kind in (_NONE, type(Undefined)) or is_awaited(kind)
+    return issubclass(kind, Exception) or kind in (_NONE, type(Undefined)) or is_awaited(kind)  # type: ignore[arg-type] # a class is hashable
 
 
 class Leaf(Kind):
@@ -85,8 +91,8 @@ class Leaf(Kind):
         self._type = type_
         self._converts: dict[type, Convert | None] = {}
 
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
-        kinds = set(map(type, values))
+    def at_once(self, run: Run, values: list[Any]) -> list[Any] | None:
+        kinds = {type(values[0])} if len(values) == 1 else set(map(type, values))
         missing = self.nullable and _NONE in kinds
         if missing:
             kinds.remove(_NONE)
@@ -102,7 +108,11 @@ class Leaf(Kind):
                     return [None if value is None else next(told) for value in values]
             except NotAlike:
                 pass
-        return await self._one_by_one(run, values, places)
+        return None
+
+    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+        told = self.at_once(run, values)
+        return await self._one_by_one(run, values, places) if told is None else told
 
     def _convert(self, run: Run, kind: type) -> Convert | None:
         if kind not in self._converts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.execution.places import path_of
@@ -66,12 +68,13 @@ class Run:
                 await self._fill(group, columns)
 
     async def _fill(self, group: Group, columns: list[list[Any]]) -> None:
-        told = [
-            await field.kind.complete(
-                self, field.source.end(column, len(group.sources)), group.places.of_field(field)
-            )
-            for field, column in zip(group.selection.fields, columns, strict=True)
-        ]
+        told = []
+        for field, column in zip(group.selection.fields, columns, strict=True):
+            values = field.source.end(column, len(group.sources))
+            values_told = field.kind.at_once(self, values)
+            if values_told is None:
+                values_told = await field.kind.complete(self, values, group.places.of_field(field))
+            told.append(values_told)
         # Every field of it may be left out by @skip; then there are no rows.
-        for target, row in zip(group.targets, zip(*told, strict=True), strict=bool(told)):
-            target.update(zip(group.selection.keys, row, strict=True))
+        rows = map(zip, repeat(group.selection.keys), zip(*told, strict=True))
+        deque(map(dict.update, group.targets, rows), maxlen=0)

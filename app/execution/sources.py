@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from app.execution.run import Group, Run
 
 Level: TypeAlias = Callable[[Sequence[Any], Any], Any]
-"""Given all objects of a level and the operation's context, it answers, awaited or not, for each in turn:
-what a resolver would return, or the exception that it would raise."""
+"""Given all objects of a level and the operation's context, it answers for each in turn: what a resolver
+would return, awaited or not, or the exception that it would raise. It may itself be `async`."""
 
 LEVEL = "level"
 """Under this name a field offers a Level: in its extensions, or in its metadata where it is Strawberry's."""
@@ -148,8 +148,19 @@ def _arguments(executor: LevelExecutor, field: Field) -> dict[str, Any]:
     )
 
 
-class WholeLevel:
-    """One function of all objects."""
+class Together(_Plain):
+    """One function of all objects, with an answer for each that may be awaited."""
+
+    def __init__(self, level: Level) -> None:
+        self._level = level
+
+    def begin(self, run: Run, group: Group, _: Field) -> list[Any]:
+        found = attempt(self._level, group.sources, run.executor.context_value)
+        return _for_each(found, len(group.sources))
+
+
+class TogetherLater:
+    """As Together, but the answers are awaited as one."""
 
     waits = True
 
@@ -161,12 +172,20 @@ class WholeLevel:
 
     def end(self, column: list[Any], size: int) -> list[Any]:
         (found,) = column
-        if isinstance(found, Exception):
-            return [found] * size
-        found = list(found)
-        if len(found) != size:
-            return [TypeError(f"A level of {size} objects was answered with {len(found)} values.")] * size
-        return found
+        return _for_each(found, size)
+
+
+def _for_each(found: Any, size: int) -> list[Any]:  # noqa: ANN401 - answers, or why there are none
+    if isinstance(found, Exception):
+        return [found] * size
+    answers = list(found)
+    if len(answers) != size:
+        return [TypeError(f"A level of {size} objects was answered with {len(answers)} values.")] * size
+    return answers
+
+
+def _of_level(level: Level) -> Source:
+    return TogetherLater(level) if inspect.iscoroutinefunction(level) else Together(level)
 
 
 class Resolved(_Plain):
@@ -192,7 +211,7 @@ def source_of(executor: LevelExecutor, field: Field) -> Source:
     if executor.middleware_manager and executor.middleware_manager.middlewares:
         return Resolved()
     if level := definition.extensions.get(LEVEL):
-        return WholeLevel(level)
+        return _of_level(level)
     strawberry = _of_strawberry(executor, definition)
     return Resolved() if strawberry is None else _source_of_strawberry(executor, strawberry, definition)
 
@@ -205,7 +224,8 @@ def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> Strawbe
     field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     schema = executor.schema.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     own = getattr(definition.resolve, "__module__", None) == GraphQLCoreConverter.__module__
-    if not isinstance(field, StrawberryField) or not own or field.extensions:
+    # What a resolver of a subscription yields is resolved by another.
+    if not isinstance(field, StrawberryField) or not own or field.extensions or definition.subscribe:
         return None
     return None if schema is None or schema.exception_handlers else field
 
@@ -214,7 +234,7 @@ def _source_of_strawberry(
     executor: LevelExecutor, field: StrawberryField, definition: GraphQLField
 ) -> Source:
     if level := field.metadata.get(LEVEL):
-        return WholeLevel(level)
+        return _of_level(level)
     resolver = field.base_resolver
     if resolver is None:
         if field.default_resolver is not getattr:

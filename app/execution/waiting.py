@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, ensure_future, isfuture
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
+@lru_cache(maxsize=1000)
 def is_awaited(kind: type[Any]) -> bool:
     return hasattr(kind, "__await__")
 

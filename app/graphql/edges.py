@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from inspect import isawaitable
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -16,8 +17,8 @@ from app.graphql.context import Context, Info
 K = TypeVar("K")
 V = TypeVar("V")
 
-Level: TypeAlias = Callable[[Sequence[Any], Context], Awaitable[Sequence[Any]]]
-"""Answers for each object in turn; what failed for one of them stands in its place as the exception."""
+Level: TypeAlias = Callable[[Sequence[Any], Context], Sequence[Any] | Awaitable[Sequence[Any]]]
+"""Answers for each object in turn, awaited or not; an exception stands for what failed."""
 
 
 def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa: ANN401 - Strawberry's
@@ -25,7 +26,10 @@ def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa
 
     def make(level: Level) -> Any:  # noqa: ANN401 - a Strawberry field
         async def resolve(root: Parent[Any], info: Info) -> Any:  # noqa: ANN401 - as above
-            (found,) = await level([root], info.context)
+            answers = level([root], info.context)
+            (found,) = await answers if isawaitable(answers) else answers
+            if isawaitable(found):
+                found = await found
             if isinstance(found, Exception):
                 raise found
             return found
@@ -37,8 +41,12 @@ def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa
     return make
 
 
-async def each(loader: DataLoader[K, V], keys: Iterable[K | None]) -> list[Any]:
-    """What is loaded for each key, or the exception; None for a key that is None."""
-    found = [None if key is None else loader.load(key) for key in keys]
-    await settle([found])
-    return found
+def each(loader: DataLoader[K, V], keys: Iterable[K | None]) -> list[Any]:
+    """To await: what is loaded for each key; None for a key that is None."""
+    return [None if key is None else loader.load(key) for key in keys]
+
+
+async def settled(answers: list[Any]) -> list[Any]:
+    """What each comes to, or the exception."""
+    await settle([answers])
+    return answers

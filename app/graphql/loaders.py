@@ -7,8 +7,10 @@ from collections import defaultdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from aiodataloader import DataLoader
+from aiodataloader import DataLoader, Loader, dispatch_queue
 
+from app.domain.history import holder
+from app.execution.waiting import settle
 from app.queries import assignments, engineers, equipment, tickets
 from app.queries.columns import left_out
 
@@ -38,6 +40,18 @@ MAX_BATCH = 1000
 
 _OF_HISTORIES = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
 """The fields of a ticket that are made of its history."""
+
+
+class Batches(DataLoader[K, V]):
+    """Reads what was asked for until the event loop's next turn.
+
+    That is all that a level asks for; the library itself waits for two turns more.
+    """
+
+    def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
+        self._queue.append(Loader(key, future))
+        if len(self._queue) == 1:
+            self.loop.call_soon(dispatch_queue, self)
 
 
 class EngineerPage(NamedTuple):
@@ -80,15 +94,14 @@ class Loaders:
         for batch in self._batches:
             batch.cancel()
 
-    @cached_property
-    def reads_histories(self) -> bool:
-        """Whoever holds a ticket is then told by its history."""
+    @property
+    def _reads_histories(self) -> bool:
         return not self._asked.isdisjoint(_OF_HISTORIES)
 
     @cached_property
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
         """With what is asked about who has it, in the same statement."""
-        if self.reads_histories:
+        if self._reads_histories:
             return self._loader("ticket", self._with_histories)
         if "current_assignment" in self._asked:
             return self._loader("ticket", self._with_current)
@@ -147,11 +160,19 @@ class Loaders:
 
     @cached_property
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
+        """Told by the history where that is read anyway."""
+        if self._reads_histories:
+            return self._loader("current_assignment", self._holders)
         return self._at_most_one(
             "current_assignment",
             partial(assignments.current_of_tickets, leave_out=self.leave_out),
             key=lambda assignment: assignment.ticket_id,
         )
+
+    async def _holders(self, keys: list[TicketId]) -> list[Assignment | Exception | None]:
+        histories: list[Any] = [self.assignment_history.load(key) for key in keys]
+        await settle([histories])
+        return [past if isinstance(past, Exception) else holder(past) for past in histories]
 
     @cached_property
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
@@ -225,8 +246,8 @@ class Loaders:
 
         return self._loader(name, batch)
 
-    def _loader(self, name: str, batch: Callable[[list[K]], Awaitable[list[V]]]) -> DataLoader[K, V]:
-        async def owned(keys: list[K]) -> list[V]:
+    def _loader(self, name: str, batch: Callable[[list[K]], Awaitable[list[Any]]]) -> DataLoader[K, V]:
+        async def owned(keys: list[K]) -> list[Any]:
             if self._ended:
                 raise asyncio.CancelledError
             task = asyncio.current_task()
@@ -238,4 +259,4 @@ class Loaders:
             finally:
                 self._batches.discard(task)
 
-        return DataLoader(owned, max_batch_size=MAX_BATCH)
+        return Batches(owned, max_batch_size=MAX_BATCH)

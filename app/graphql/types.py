@@ -20,7 +20,7 @@ from app.execution.completion import InstanceOf
 from app.feed import Told
 from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
 from app.graphql.context import Context, Info
-from app.graphql.edges import Level, each, edge
+from app.graphql.edges import Level, each, edge, settled
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
 from app.queries import engineers
@@ -42,35 +42,32 @@ def said(description: str) -> Any:  # noqa: ANN401 - takes the type of its annot
     return strawberry.field(description=description)
 
 
-async def engineers_of(of: Sequence[Any], context: Context) -> list[Any]:
+def engineers_of(of: Sequence[Any], context: Context) -> list[Any]:
     """Of anything that has an `engineer_id`."""
-    return await each(context.loaders.engineer, (one.engineer_id for one in of))
+    return each(context.loaders.engineer, (one.engineer_id for one in of))
 
 
-async def tickets_of(of: Sequence[Any], context: Context) -> list[Any]:
+def tickets_of(of: Sequence[Any], context: Context) -> list[Any]:
     """Of anything that has a `ticket_id`."""
-    return await each(context.loaders.ticket, (one.ticket_id for one in of))
+    return each(context.loaders.ticket, (one.ticket_id for one in of))
 
 
-async def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> list[Any]:
-    return await each(context.loaders.equipment, (item.equipment_id for item in about))
+def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> list[Any]:
+    return each(context.loaders.equipment, (item.equipment_id for item in about))
 
 
-async def histories_of(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
-    return await each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
+def histories_of(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+    return each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
 
 
 def told_of_histories(tell: Callable[[list[model.Assignment]], Any]) -> Level:
     """What the history of each ticket adds up to."""
 
     async def told(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
-        found = await histories_of(tickets, context)
+        found = await settled(histories_of(tickets, context))
         return [past if isinstance(past, Exception) else tell(past) for past in found]
 
     return told
-
-
-_holders_of = told_of_histories(history.holder)
 
 
 @view_of(model.PartUsed, "A spare part that went into the equipment.")
@@ -111,7 +108,9 @@ class Engineer:
 
     @edge(int, "How many tickets the engineer holds now.")
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
-        found = await each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
+        found = await settled(
+            each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
+        )
         return [
             0 if count is None else count if isinstance(count, Exception) else count.assignments
             for count in found
@@ -219,10 +218,8 @@ class Ticket:
     equipment = edge(Equipment | None, "The device it is about.")(equipment_of)
 
     @edge(Assignment | None, "Who holds it now; null when nobody does.")
-    async def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> Sequence[Any]:
-        if context.loaders.reads_histories:
-            return await _holders_of(tickets, context)
-        return await each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
+    def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+        return each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
     assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(
         histories_of
@@ -247,8 +244,8 @@ class AssignmentEvent:
         return root.event.type
 
     @edge(Ticket, "The ticket, as it is now.")
-    async def ticket(events: Sequence[Told], context: Context) -> list[Any]:
-        return await tickets_of([told.event.assignment for told in events], context)
+    def ticket(events: Sequence[Told], context: Context) -> list[Any]:
+        return tickets_of([told.event.assignment for told in events], context)
 
     @strawberry.field(
         description="The assignment, as it was right after the change.", graphql_type=Assignment
