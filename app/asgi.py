@@ -33,6 +33,7 @@ from app.metrics import Metrics
 from app.queries import server
 from app.web import auth, billing, edge, health, pages, positions, request_id, scraping, watched
 from app.web.claims import Reading
+from app.web.headers import header
 from app.web.jwks import Keys
 from app.web.stopping import Stopping
 
@@ -169,7 +170,7 @@ def create_app(
             signed_in=None if verified is None else verified.actor,
             address="" if connection.client is None else connection.client.host,
             # What a socket said when it opened is of no one mutation.
-            idempotency_key=connection.headers.get("idempotency-key")
+            idempotency_key=header(connection.scope, b"idempotency-key")
             if connection.scope["type"] == "http"
             else None,
             facts=watched.facts_of(connection),

@@ -15,16 +15,15 @@ from weakref import WeakValueDictionary
 import asyncpg
 
 from app.db import pooler
+from app.db.lending import Lending, Lent
 from app.db.session import give_back, measured
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
-    from asyncpg.pool import PoolConnectionProxy
     from asyncpg.transaction import Transaction
 
-Lent: TypeAlias = "PoolConnectionProxy[Any]"
 Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")
 """A connection inside an open transaction: what a statement that writes must be given."""
@@ -123,17 +122,10 @@ class Database:
     _turns: WeakValueDictionary[Hashable, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
-    _acquiring: int = field(default=0, init=False)
-    _at_hand: list[Lent] = field(default_factory=list, init=False)
-    """Lent by the pool, and free: to give them back and forth costs as much as a small read."""
-    _is_ending: bool = field(default=False, init=False)
+    _lending: Lending = field(init=False)
 
     def __post_init__(self) -> None:
-        self.metrics.watch_pool(
-            self.pool.get_size,
-            lambda: self.pool.get_idle_size() + len(self._at_hand),
-            lambda: self._acquiring,
-        )
+        self._lending = Lending(self.pool, self.limits.acquire_s, self.metrics)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -146,33 +138,13 @@ class Database:
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
         finally:
-            if self._acquiring or self._is_ending or not getattr(conn, "is_as_it_was", False):
-                await self._release(conn)
-            else:
-                self._at_hand.append(conn)
-
-    async def _release(self, conn: Lent) -> None:
-        """The answer is there; a connection that cannot be given back has been dropped by the pool."""
-        with suppress(*_LOST):
-            await self.pool.release(conn)
+            await self._lending.take_back(conn)
 
     async def _acquired(self) -> Lent:
-        began = time.perf_counter()
-        self._acquiring += 1
         try:
-            while self._at_hand:
-                conn = self._at_hand.pop()
-                if getattr(conn, "is_as_it_was", False):
-                    return conn
-                await self._release(conn)  # it was closed meanwhile
-            # The driver's own limit would make a task of it.
-            async with asyncio.timeout(self.limits.acquire_s):
-                return await self.pool.acquire()
+            return await self._lending.lend()
         except _NOT_CONNECTED as error:
             raise Unavailable from error
-        finally:
-            self._acquiring -= 1
-            self.metrics.acquire_seconds.observe(time.perf_counter() - began)
 
     async def alone(self, conn: Connection, write: Callable[[Tx], Awaitable[T]]) -> T:
         """Do `write`, which is one statement, outside a transaction: its COMMIT travels with it.
@@ -254,9 +226,7 @@ class Database:
         """
         while self._running:
             await asyncio.wait(self._running)
-        self._is_ending = True
-        while self._at_hand:
-            await self._release(self._at_hand.pop())
+        await self._lending.end()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

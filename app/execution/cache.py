@@ -23,8 +23,9 @@ class TextCache(Generic[V]):
         return value
 
     def put(self, text: str, value: V) -> None:
-        if text not in self._values:
-            self._held += len(text)
+        if text in self._values:
+            return
+        self._held += len(text)
         self._values[text] = value
         while self._held > self._characters or len(self._values) > self._texts:
             oldest = next(iter(self._values))

@@ -62,17 +62,19 @@ class Context:
         if self.standbys is not None and self.seen_position is not None:
             self.reads = self.standbys.reading(self.seen_position)
         self.observation = Observation(self.db.metrics, self.facts, self.transport)
-        self._begin_to_load()
+        if self.known is not None:
+            self._begin_to_load(self.known)
 
     def begin(self, known: Known, *words: object) -> None:
         """Know what is asked for before anything is read, and the words."""
         self.known = known
         self.words = words
-        self.forget()
+        self._begin_to_load(known)
 
     def end(self) -> None:
         """Nobody waits any longer for what is still being read."""
-        self.loaders.end()
+        if self.known is not None:
+            self.loaders.end()
 
     @property
     def actor(self) -> Actor:
@@ -94,7 +96,8 @@ class Context:
     def forget(self) -> None:
         """Drop what was read: after a mutation it may be stale, and one request may hold several."""
         self.end()
-        self._begin_to_load()
+        if self.known is not None:
+            self._begin_to_load(self.known)
 
     async def has_changed(self) -> None:
         """What was read may be stale, and standbys may not show yet what was changed."""
@@ -107,9 +110,8 @@ class Context:
         """The same for an event, with loaders of its own, which last until it is ended."""
         return replace(self, standbys=None)
 
-    def _begin_to_load(self) -> None:
-        asked = frozenset() if self.known is None else self.known.asked
-        self.loaders = Loaders(self.reads, asked, self.confined_to)
+    def _begin_to_load(self, known: Known) -> None:
+        self.loaders = Loaders(self.reads, known.asked, self.confined_to)
 
 
 Info = strawberry.Info[Context, None]

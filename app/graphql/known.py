@@ -26,6 +26,7 @@ class Cost(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Known:
     document: DocumentNode
+    operations: list[OperationDefinitionNode] = field(init=False)
     asked: frozenset[str] = frozenset()
     """The names of all its fields, as the domain spells them."""
     mistakes: dict[bool, list[GraphQLError]] = field(default_factory=dict)
@@ -36,9 +37,8 @@ class Known:
     """By the name that is asked for."""
     _costs: dict[Hashable, Cost] = field(default_factory=dict)
 
-    @property
-    def operations(self) -> list[OperationDefinitionNode]:
-        return [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
+    def __post_init__(self) -> None:
+        self.operations = [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
 
     def cost(self, key: Hashable) -> Cost | None:
         return self._costs.get(key)

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 
 from app.graphql import media_types
+from app.web.headers import header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +48,13 @@ async def read(request: Request, max_body_bytes: int) -> Parameters:
 
 
 async def _body(request: Request, limit: int) -> bytearray:
-    headers = request.headers
-    if not media_types.is_json(headers.get("content-type", "")):
+    scope = request.scope
+    if not media_types.is_json(header(scope, b"content-type") or ""):
         raise NotServed(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, in UTF-8.")
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if (header(scope, b"content-encoding") or "identity").lower() != "identity":
         raise NotServed(415, "UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.")
     # What a header announces is refused unread; what it does not is counted as it comes.
-    _fits(int(headers.get("content-length", "0")), limit)
+    _fits(int(header(scope, b"content-length") or "0"), limit)
     body, more = bytearray(), True
     while more:
         message = await request.receive()

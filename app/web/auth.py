@@ -27,6 +27,7 @@ from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Actor, EngineerId, Role
 from app.web import claims as token_claims
+from app.web.headers import header
 from app.web.jwks import ALGORITHMS, COOLDOWN_S, Keys, KeysUnavailable, UnknownKey
 from app.web.refusals import errors_body
 
@@ -146,13 +147,13 @@ class ProviderTokens:
         return kept if await self.keys.find(kept.key_id) is kept.key else None
 
     async def _check(self, token: str) -> _Kept:
-        header = jwt.get_unverified_header(token)
+        head = jwt.get_unverified_header(token)
         # The signature settles it below; this only spares the provider a question about nonsense.
-        if header.get("alg") not in ALGORITHMS:
+        if head.get("alg") not in ALGORITHMS:
             raise ValueError("its algorithm is not one of ours")
-        if "kid" not in header:
+        if "kid" not in head:
             raise ValueError("it has no key id")
-        key = await self.keys.find(header["kid"])
+        key = await self.keys.find(head["kid"])
         claims = jwt.decode(
             token,
             key,
@@ -162,9 +163,9 @@ class ProviderTokens:
             leeway=LEEWAY_S,
             options={"require": [*_REQUIRED, "aud"]},
         )
-        if not token_claims.is_access_token(header, claims):
+        if not token_claims.is_access_token(head, claims):
             raise ValueError("not an access token")
-        return _Kept(_verified(self.reading.actor(claims), claims), header["kid"], key)
+        return _Kept(_verified(self.reading.actor(claims), claims), head["kid"], key)
 
     def _keep(self, digest: bytes, kept: _Kept) -> None:
         """The one that was not asked for the longest gives way."""
@@ -205,11 +206,11 @@ class BearerBackend(AuthenticationBackend):
     authenticator: Authenticator
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        header = conn.headers.get("authorization")
-        if header is None:
+        given = header(conn.scope, b"authorization")
+        if given is None:
             return None
         try:
-            return AuthCredentials(), SignedIn(await self.authenticator.verify(bearer(header)))
+            return AuthCredentials(), SignedIn(await self.authenticator.verify(bearer(given)))
         except InvalidToken:
             raise AuthenticationError from None
         except KeysUnavailable:

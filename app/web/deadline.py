@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.web.one_write import OneWrite
 from app.web.slow_readers import GivesUpOnSlowReaders
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ class DeadlineProtocol(GivesUpOnSlowReaders, HttpToolsProtocol):
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts != 1 and self.parser.get_http_version() != "1.0":
             raise MalformedHost
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle is not before:
+            self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment] # all that it needs
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from app.web.headers import header
+
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
 HEADER = "Baton-Position"
+_NAME = HEADER.lower().encode()
 _FORM = re.compile(r"\d{1,19}", re.ASCII)
 
 
 def named(connection: HTTPConnection) -> int | None:
     """None where the client names none, or nothing that we told: then nothing but the newest will do."""
-    text = connection.headers.get(HEADER, "")
-    return int(text) if connection.scope["type"] == "http" and _FORM.fullmatch(text) else None
+    text = header(connection.scope, _NAME)
+    return int(text) if text and connection.scope["type"] == "http" and _FORM.fullmatch(text) else None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 from structlog.contextvars import bound_contextvars
+
+from app.web.headers import header
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
+_NAME = HEADER.lower().encode()
 # What is written to logs and tables, and read by people who search for it.
 _SANE = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 
@@ -30,14 +32,13 @@ class RequestId:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SANE.fullmatch(given) else uuid4().hex
+        given = header(scope, _NAME)
+        request_id = given if given and _SANE.fullmatch(given) else token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                header = (HEADER.lower().encode(), request_id.encode())
-                message["headers"] = [*message["headers"], header]
+                message["headers"] = [*message["headers"], (_NAME, request_id.encode())]
             await send(message)
 
         with bound_contextvars(request_id=request_id):

@@ -269,7 +269,7 @@ async def test_a_connection_that_was_lost_meanwhile_is_not_lent(db, shared_url):
     before = await pid_of(db)
     async with connect(shared_url) as other:
         await other.execute("SELECT pg_terminate_backend($1, 5000)", before)
-    while getattr(db._at_hand[0], "is_as_it_was", False):  # noqa: ASYNC110 - the driver says nothing
+    while getattr(db._lending._at_hand[0], "is_as_it_was", False):  # noqa: ASYNC110 - the driver says nothing
         await asyncio.sleep(0)
     async with db.connection() as conn:
         assert (await conn.fetchrow(NAMED))[0] != before

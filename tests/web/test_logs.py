@@ -83,7 +83,7 @@ async def test_a_refusal_is_said_by_its_code(lines, client, make):
     ("query", "code", "level"),
     [
         ("{", "BAD_USER_INPUT", "info"),
-        ("{ viewer { role } tickets { nodes { id } } }", "INTERNAL", "error"),
+        ("{ viewer { role } tickets { nodes { customerName } } }", "INTERNAL", "error"),
     ],
 )
 async def test_the_level_says_whether_somebody_should_look(

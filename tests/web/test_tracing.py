@@ -82,7 +82,7 @@ async def test_a_fault_is_an_error(fresh_url, fresh_db, tokens, spans):
     async with fresh_db.connection() as conn:
         await conn.execute("ALTER TABLE service_tickets RENAME customer_name TO client_name")
     app = create_app(fresh_url, tokens, pool_size=1, tracing=Tracing(spans))
-    await sent_to(app, tokens, "{ tickets { nodes { id } } }")
+    await sent_to(app, tokens, "{ tickets { nodes { customerName } } }")
     [request] = [span for span in spans.get_finished_spans() if span.name == "query"]
     assert (request.status.is_ok, request.attributes["baton.code"]) == (False, "INTERNAL")
     assert not request.events
