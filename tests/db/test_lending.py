@@ -76,18 +76,17 @@ async def test_whatever_becomes_of_who_asks_all_connections_come_back(small, see
 
 
 async def test_a_connection_that_comes_too_late_goes_to_the_next(small):
-    release = asyncio.Event()
-    holders = await all_held(small, release)
-    first, second = (asyncio.create_task(hold(small, asyncio.Event())) for _ in range(2))
+    lending = small._lending
+    conns = [await lending.lend() for _ in range(SIZE)]
+    first, second = (asyncio.create_task(lending.lend()) for _ in range(2))
     await asyncio.sleep(0)
-    release.set()
-    await asyncio.gather(*holders)  # the first has been given one, and has not run yet
-    first.cancel()
-    async with asyncio.timeout(5):
-        while len(small._lending._at_hand) < SIZE - 1:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
-    second.cancel()
-    await asyncio.gather(first, second, return_exceptions=True)
+    await lending.take_back(conns[0])
+    first.cancel()  # it has been given the connection, and has not run since
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second is conns[0]
+    for conn in conns:
+        await lending.take_back(conn)
     assert await is_whole(small)
 
 
