@@ -35,6 +35,8 @@ from tests.databases import tell_statements
 from tests.make import DISPATCHER
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from app.db.pool import Database
     from tests.make import Make
 
@@ -119,6 +121,62 @@ async def test_every_field_of_every_root_answers(ask, make, db):
     for name, root in roots.items():
         data = await ask(f"{{ {name}{arguments[name]} {everything(root.type, 3)} }}")
         assert data[name] is not None
+
+
+ALONE = {
+    "Ticket": (
+        "ticket(id: $open) %s",
+        "ticket(id: $done) %s",
+        "tickets(first: 5) { nodes %s }",
+        "assignment(id: $held) { ticket %s }",
+    ),
+    "Assignment": (
+        "assignment(id: $held) %s",
+        "ticket(id: $open) { currentAssignment %s }",
+        "ticket(id: $done) { assignmentHistory %s }",
+        "tickets(first: 5) { nodes { currentAssignment %s } }",
+        "tickets(first: 5) { nodes { assignmentHistory %s } }",
+        "tickets(first: 5) { nodes { currentAssignment { id } assignmentHistory %s } }",
+        "engineer(id: $worker) { assignments { nodes %s } }",
+    ),
+    "Engineer": (
+        "engineer(id: $worker) %s",
+        "ticket(id: $open) { currentAssignment { engineer %s } }",
+        "ticket(id: $done) { assignmentHistory { engineer %s } }",
+        "tickets(first: 5) { nodes { currentAssignment { engineer %s } } }",
+        "tickets(first: 5) { nodes { timeByEngineer { engineer %s } } }",
+    ),
+}
+"""Ways to objects of which only the columns are read that something is made of."""
+
+
+@pytest.mark.parametrize(("type_name", "way"), [(name, way) for name, ways in ALONE.items() for way in ways])
+async def test_a_field_tells_the_same_alone_as_with_all_others(ask, make, db, type_name, way):
+    equipment = await make.equipment(serial_number="SN-1")
+    first = await make.assigned(ticket=await make.ticket(equipment_id=equipment, issue_description="Stripes"))
+    held = await escalated(db, make, first, email="b@example.org", home_region="North", skills=["MRI"])
+    done = await completed(db, await escalated(db, make, await make.assigned(), home_region="South"), "1.5")
+    await run(db, DISPATCHER, rate_assignment, RateAssignment(assignment_id=done.id, rating=5))
+    ids = {"open": held.ticket_id, "done": done.ticket_id, "held": held.id, "worker": done.engineer_id}
+    for name, value in ids.items():
+        way = way.replace(f"${name}", f'"{value}"')
+    type_ = schema._schema.type_map[type_name]
+    whole = await ask(f"{{ {way % everything(type_, 1)} }}")
+    for name, field in type_.fields.items():
+        if name != "assignments":  # a page of what is asked for in other ways
+            alone = await ask(f"{{ {way % f'{{ {name} {everything(field.type, 0)} }}'} }}")
+            assert alone == only(whole, type_.fields.keys(), name), name
+
+
+def only(told: Any, of: Collection[str], name: str) -> Any:
+    """The answer with nothing but `name` of the objects that have the fields `of` a type."""
+    if isinstance(told, list):
+        return [only(one, of, name) for one in told]
+    if not isinstance(told, dict):
+        return told
+    if name in told and set(of) <= {*told, "assignments"}:
+        return {name: told[name]}
+    return {key: only(value, of, name) for key, value in told.items()}
 
 
 async def test_a_ticket_with_its_whole_history(ask, make, db):
