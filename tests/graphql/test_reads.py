@@ -152,16 +152,18 @@ ALONE = {
 
 @pytest.mark.parametrize(("type_name", "way"), [(name, way) for name, ways in ALONE.items() for way in ways])
 async def test_a_field_tells_the_same_alone_as_with_all_others(ask, make, db, type_name, way):
-    equipment = await make.equipment(serial_number="SN-1")
-    first = await make.assigned(ticket=await make.ticket(equipment_id=equipment, issue_description="Stripes"))
-    held = await escalated(db, make, first, email="b@example.org", home_region="North", skills=["MRI"])
-    done = await completed(db, await escalated(db, make, await make.assigned(), home_region="South"), "1.5")
+    about = {"equipment_id": await make.equipment(serial_number="SN-1"), "issue_description": "Stripes"}
+    first, other = [await make.assigned(ticket=await make.ticket(**about)) for _ in range(2)]
+    columns = {"email": "b@example.org", "home_region": "North", "skills": ["SN-1"]}
+    held = await escalated(db, make, first, **columns)
+    done = await completed(db, await escalated(db, make, other, **columns), "1.5")
     await run(db, DISPATCHER, rate_assignment, RateAssignment(assignment_id=done.id, rating=5))
     ids = {"open": held.ticket_id, "done": done.ticket_id, "held": held.id, "worker": done.engineer_id}
     for name, value in ids.items():
         way = way.replace(f"${name}", f'"{value}"')
     type_ = schema._schema.type_map[type_name]
     whole = await ask(f"{{ {way % everything(type_, 1)} }}")
+    assert "SN-1" in str(whole)
     for name, field in type_.fields.items():
         if name != "assignments":  # a page of what is asked for in other ways
             alone = await ask(f"{{ {way % f'{{ {name} {everything(field.type, 0)} }}'} }}")
