@@ -104,6 +104,7 @@ async def test_a_change_is_seen_by_who_made_it(cluster, tokens):
                 _, told = await client.ask(ASSIGN, None, t=ticket, e=str(engineer))
                 position = {"with": told, "without": ANY_STATE, "unasked": None}[how]
                 stale[how] += await client.history(ticket, position) != ["ASSIGNED"]
+        print(f"stale reads of {TICKETS} each, by whether a position is sent: {stale}")  # noqa: T201
         assert (stale["with"], stale["unasked"]) == (0, 0), stale
         assert stale["without"] > 0, stale
         # Not all of them from the primary.
