@@ -110,7 +110,7 @@ class Cluster:
         async with connect(self.url(self.primary)) as conn:
             assert await conn.fetchval("SELECT pg_promote()")
         self.promotions_s.append(time.monotonic() - began)
-        self.nodes[killed].stop()
+        await asyncio.to_thread(self.nodes[killed].stop)
 
     async def join_again(self) -> None:
         """The one that was killed, as a standby."""
@@ -118,7 +118,7 @@ class Cluster:
             try:
                 await self._received(number)
             except Unavailable:
-                self._join(number)
+                await asyncio.to_thread(self._join, number)
 
     @asynccontextmanager
     async def replay_paused(self) -> AsyncIterator[None]:
