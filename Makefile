@@ -49,6 +49,7 @@ soak: .venv/soak
 	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
 	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --servers 4 --pooled
 	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --failover
+	@command -v etcd >/dev/null || echo "Patroni is left out: there is no etcd (apt-get install etcd-server)."
 	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --patroni
 
 clean:

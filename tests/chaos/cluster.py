@@ -5,12 +5,13 @@ It does what a cluster manager does, without the time that one takes to be sure 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from app.db.embedded import EmbeddedPostgres, find_binaries
 from app.db.pool import Unavailable, connect
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
 NODES = 3
@@ -108,7 +110,7 @@ class Cluster:
         async with connect(self.url(self.primary)) as conn:
             assert await conn.fetchval("SELECT pg_promote()")
         self.promotions_s.append(time.monotonic() - began)
-        self.nodes[killed].stop()
+        await asyncio.to_thread(self.nodes[killed].stop)
 
     async def join_again(self) -> None:
         """The one that was killed, as a standby."""
@@ -116,7 +118,26 @@ class Cluster:
             try:
                 await self._received(number)
             except Unavailable:
-                self._join(number)
+                await asyncio.to_thread(self._join, number)
+
+    @asynccontextmanager
+    async def replay_paused(self) -> AsyncIterator[None]:
+        """Standbys show what there is now, and nothing newer, though they have it on disk."""
+        async with connect(self.url(self.primary)) as conn:
+            there = await conn.fetchval("SELECT pg_current_wal_flush_lsn()::text")
+        async with AsyncExitStack() as connected:
+            conns = [await connected.enter_async_context(connect(self.url(n))) for n in self.standbys]
+            for conn in conns:
+                while not await conn.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", there):
+                    await asyncio.sleep(0.01)
+                await conn.execute("SELECT pg_wal_replay_pause()")
+                while await conn.fetchval("SELECT pg_get_wal_replay_pause_state()") != "paused":
+                    await asyncio.sleep(0.01)
+            try:
+                yield
+            finally:
+                for conn in conns:
+                    await conn.execute("SELECT pg_wal_replay_resume()")
 
     async def _received(self, number: int) -> int:
         async with connect(self.url(number)) as conn:
