@@ -71,7 +71,7 @@ class Guard:
             return None
         known = self._known.get(text) or Known(self._parse(text))
         name = operation.operation_name
-        runs = _that_runs(known.operations, name)
+        runs = known.that_runs(name)
         if runs is not None:
             operation.context.observation.is_of(runs, trusted=text in self._trusted)
         cost = self._cost(known, runs, operation)
@@ -166,13 +166,6 @@ class Guard:
         }
         if account.wait_s:
             raise RateLimited(account.wait_s)
-
-
-def _that_runs(operations: list[OperationDefinitionNode], name: str | None) -> OperationDefinitionNode | None:
-    """None when there is none of this name. Raises GraphQLError."""
-    if name is None and len(operations) > 1:
-        raise GraphQLError("The document has several operations; say which by operationName.")
-    return next((o for o in operations if not name or (o.name and o.name.value == name)), None)
 
 
 def bounded_overlaps(most: int) -> type[OverlappingFieldsCanBeMergedRule]:

@@ -36,9 +36,20 @@ class Known:
     prepared: dict[str | None, Prepared] = field(default_factory=dict)
     """By the name that is asked for."""
     _costs: dict[Hashable, Cost] = field(default_factory=dict)
+    _by_name: dict[str, OperationDefinitionNode] = field(init=False)
 
     def __post_init__(self) -> None:
         self.operations = [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
+        # Of two that have one name, which validation refuses, the first.
+        self._by_name = {o.name.value: o for o in reversed(self.operations) if o.name}
+
+    def that_runs(self, name: str | None) -> OperationDefinitionNode | None:
+        """None when there is none of this name. Raises GraphQLError."""
+        if name:
+            return self._by_name.get(name)
+        if len(self.operations) > 1:
+            raise GraphQLError("The document has several operations; say which by operationName.")
+        return next(iter(self.operations), None)
 
     def cost(self, key: Hashable) -> Cost | None:
         return self._costs.get(key)
