@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
@@ -19,7 +19,7 @@ from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.execution.completion import InstanceOf
-from app.execution.executor import LevelExecutor
+from app.execution.executor import LevelExecutor, Prepared
 from app.execution.sources import LEVEL
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,6 +44,13 @@ class Colour(Enum):
     GREEN = "g"
 
 
+@strawberry.input
+class Wish:
+    name: str
+    colours: list[Colour] | None = None
+    more: strawberry.Maybe[int | None]
+
+
 @dataclass
 class Row:
     number: int
@@ -53,6 +60,18 @@ async def squares(rows: list[Row], context: Any) -> list[Any]:
     levels.append([row.number for row in rows])
     await asyncio.sleep(0)
     return [ValueError("seven") if row.number == 7 else context * row.number**2 for row in rows]
+
+
+async def _half(number: int) -> int:
+    await asyncio.sleep(0)
+    if number % 2:
+        raise ValueError("odd")
+    return number // 2
+
+
+def halves(rows: list[Row], _: Any) -> list[Any]:
+    levels.append([row.number for row in rows])
+    return [None if row.number == 7 else _half(row.number) for row in rows]
 
 
 async def too_few(rows: list[Row], _: Any) -> list[Any]:
@@ -68,6 +87,7 @@ class Thing:
     number: int
     square: int | None = strawberry.field(resolver=_square, metadata={LEVEL: squares})
     few: int | None = strawberry.field(resolver=_square, metadata={LEVEL: too_few})
+    whole_half: int | None = strawberry.field(resolver=_square, metadata={LEVEL: halves})
 
     is_type_of = staticmethod(InstanceOf(Row))
 
@@ -94,6 +114,23 @@ class Query:
     @strawberry.field(graphql_type=list[Thing])
     def things(self, numbers: list[int]) -> list[Row]:
         return [Row(number) for number in numbers]
+
+    @strawberry.field
+    def told(
+        self,
+        info: strawberry.Info,
+        id: strawberry.ID | None = None,
+        count: int = 3,
+        share: float | None = 0.5,
+        colour: Colour | None = Colour.RED,
+        colours: list[Colour] | None = None,
+        rows: list[list[int]] | None = None,
+        wish: Wish | None = None,
+        perhaps: strawberry.Maybe[str | None] = None,
+        in_other_words: Annotated[str | None, strawberry.argument(name="inShort")] = None,
+    ) -> str:
+        given = (id, count, share, colour, colours, rows, wish, perhaps, in_other_words)
+        return f"{info.field_name} {info.context} {given}"
 
     @strawberry.field(graphql_type=Thing | None)
     def stranger(self) -> Any:
@@ -148,6 +185,12 @@ def nothing_asked():
         "{ colours moments noons ids sum uuid }",
         "{ things(numbers: [1]) { number } stranger { number } }",
         "{ things(numbers: [1, 2]) { number secret } }",
+        "{ told }",
+        '{ told(id: 7, count: 1, share: 2, colour: GREEN, colours: [RED], rows: [[1], []], inShort: "x") }',
+        "{ told(id: null, share: null, colour: null, colours: null, rows: null, wish: null, perhaps: null) }",
+        '{ told(wish: {name: "n"}, perhaps: "p") b: told(wish: {name: "n", colours: [RED], more: null}) }',
+        "{ told(count: 3000000000) }",
+        "query ($c: Colour = GREEN, $w: Wish) { told(colour: $c, wish: $w) }",
         "{ __schema { types { name fields { name type { name kind ofType { name } } args { name } } } } }",
     ],
 )
@@ -162,6 +205,31 @@ async def test_a_level_is_asked_once_for_all_and_fails_one_by_one():
     assert [(error["message"], error["path"]) for error in found["errors"]] == [
         ("seven", ["things", 1, "square"])
     ]
+
+
+async def test_a_level_may_answer_at_once_with_what_is_to_be_awaited():
+    found = await answer("{ things(numbers: [4, 7, 5, 8]) { wholeHalf } }")
+    assert levels == [[4, 7, 5, 8]]
+    assert [thing["wholeHalf"] for thing in found["data"]["things"]] == [2, None, None, 4]
+    assert [(error["message"], error["path"]) for error in found["errors"]] == [
+        ("odd", ["things", 2, "wholeHalf"])
+    ]
+
+
+@pytest.mark.parametrize("variables", [None, {}, {"n": [1, 2]}, {"n": [1, "x"]}, {"n": None}, {"m": 1}])
+async def test_what_was_prepared_once_is_executed_as_what_is_built_anew(variables):
+    document = parse(
+        "query Q($n: [Int!]! = [3]) { things(numbers: $n) { ...F } } fragment F on Thing { square }"
+    )
+    first = Executor.build(schema._schema, document, operation_extensions={})
+    prepared = Prepared.by(first)
+
+    async def answered(executor: Any) -> Any:
+        return executor if isinstance(executor, list) else await executor.execute_operation()
+
+    anew = Executor.build(schema._schema, document, None, 10, variables, operation_extensions={})
+    again = Executor.of(prepared, 10, variables, operation_extensions={})
+    assert await answered(again) == await answered(anew)
 
 
 async def test_a_level_that_answers_for_too_few_fails_for_all():
