@@ -22,8 +22,6 @@ from app.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
-    from asyncpg.transaction import Transaction
-
 Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")
 """A connection inside an open transaction: what a statement that writes must be given."""
@@ -37,6 +35,9 @@ _SESSION = {
     # Measured on our statements: both cost more than they give on reads this short.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
+    # Else PostgreSQL plans anew for each array of keys, which takes longer than to find a ticket. Where the
+    # values decide, queries/server.py has it plan for them.
+    "plan_cache_mode": "force_generic_plan",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -190,8 +191,17 @@ class Database:
                 if snapshot
                 else conn.transaction()
             )
-            async with begun(conn, transaction) as tx:
-                yield tx
+            await transaction.start()
+            try:
+                yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
+            except _DROPPED:
+                # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
+                with suppress(asyncpg.InterfaceError):
+                    conn.terminate()
+                raise
+            except BaseException:
+                await transaction.rollback()
+                raise
             await self._acknowledged(conn, transaction.commit())
 
     async def in_transaction(
@@ -291,22 +301,6 @@ class Database:
             yield
         finally:
             lock.release()
-
-
-@asynccontextmanager
-async def begun(conn: Connection, transaction: Transaction) -> AsyncIterator[Tx]:
-    """Roll back when the block raises; who ends it well commits afterwards."""
-    await transaction.start()
-    try:
-        yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
-    except _DROPPED:
-        # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
-        with suppress(asyncpg.InterfaceError):
-            conn.terminate()
-        raise
-    except BaseException:
-        await transaction.rollback()
-        raise
 
 
 def _may_be_tried_again(error: Unavailable) -> bool:

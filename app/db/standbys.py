@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 import structlog
 
-from app.db.pool import Connection, Database, Tx, Unavailable, begun
+from app.db.pool import Connection, Database, Unavailable
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -178,15 +178,6 @@ class Reading:
             if self._standby is not None:
                 self.standbys.leave_out(self._standby)
             raise
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """As of a Database. Raises Unavailable."""
-        async with self.connection() as conn:
-            transaction = conn.transaction()
-            async with begun(conn, transaction) as tx:
-                yield tx
-            await transaction.commit()
 
     async def _of_standby(self, given_back: AsyncExitStack) -> Connection | None:
         standby = self._standby

@@ -83,16 +83,20 @@ class Loaders:
         self._asked = asked
         self.leave_out = left_out(asked)
         self._batches: set[asyncio.Task[Any]] = set()
+        self._made: list[str] = []
         self._ended = False
 
     def end(self) -> None:
         """Cut short what is being read, the statement on the server included, and read no more.
 
-        A batch is a task of its own: it would outlive the operation that asked for it.
+        A batch is a task of its own: it would outlive the operation that asked for it. What was read would,
+        too, until a collector comes: the loaders and this refer to each other.
         """
         self._ended = True
         for batch in self._batches:
             batch.cancel()
+        for name in self._made:
+            vars(self).pop(name, None)
 
     @property
     def _reads_histories(self) -> bool:
@@ -247,6 +251,8 @@ class Loaders:
         return self._loader(name, batch)
 
     def _loader(self, name: str, batch: Callable[[list[K]], Awaitable[list[Any]]]) -> DataLoader[K, V]:
+        """`name` is that of its property."""
+
         async def owned(keys: list[K]) -> list[Any]:
             if self._ended:
                 raise asyncio.CancelledError
@@ -259,4 +265,5 @@ class Loaders:
             finally:
                 self._batches.discard(task)
 
+        self._made.append(name)
         return Batches(owned, max_batch_size=MAX_BATCH)

@@ -25,7 +25,7 @@ from app.graphql.arguments import argument, optional
 from app.graphql.edges import edge
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, number, page_of
 from app.graphql.types import Engineer, engineers_of, said, view_of
-from app.queries import statistics
+from app.queries import server, statistics
 from app.queries.statistics import Unit, Wanted
 
 T = TypeVar("T")
@@ -43,9 +43,8 @@ class Report:
 
     async def read(self, figures: Callable[..., Awaitable[T]], *more: object) -> T:
         """`figures` takes a connection, what is wanted, and `more`."""
-        async with self._turn, self.reads.transaction() as tx:
-            await statistics.plan_for_values(tx)
-            return await figures(tx, self.wanted, *more)
+        async with self._turn, self.reads.connection() as conn, server.planned_for_values(conn):
+            return await figures(conn, self.wanted, *more)
 
 
 @strawberry.input(description="Every part that is given narrows the figures.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from app.db.pool import Connection
 
@@ -28,6 +29,7 @@ _ABOUT = sql.load("server", "about_server", row=Server)
 _DIFFER = sql.load("server", "settings_that_differ", row=str)
 _WRITTEN = sql.load("server", "written_position", row=int)
 _REPLAYED = sql.load("server", "replayed_position", row=int)
+_PLAN_FOR_VALUES = sql.load("server", "plan_for_values", row=str)
 
 
 async def about(conn: Connection) -> Server:
@@ -47,3 +49,11 @@ async def written_position(conn: Connection) -> int:
 async def replayed_position(conn: Connection) -> int | None:
     """None of a server that is no standby."""
     return await _REPLAYED.first(conn)
+
+
+@asynccontextmanager
+async def planned_for_values(conn: Connection) -> AsyncIterator[None]:
+    """In here, statements that read are planned for their values, which is better where those decide."""
+    async with conn.transaction():
+        await _PLAN_FOR_VALUES.first(conn)
+        yield

@@ -17,7 +17,7 @@ from app.domain.model import AssignmentStatus, CompletionStatus, EngineerId
 from app.domain.period import Period
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection, Tx
+    from app.db.pool import Connection
 
 MOST_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")
@@ -155,7 +155,6 @@ class SeriesPart:
     time_spent_hours: Decimal
 
 
-_PLAN_FOR_VALUES = sql.load("statistics", "plan_for_values", row=str)
 _TICKETS = sql.load("statistics", "tickets_by_escalations", row=EscalationCount)
 _ESCALATIONS = sql.load("statistics", "escalations_by_tier", row=EscalationPath)
 _ENGINEERS = sql.load("statistics", "work_of_engineers", row=EngineerWork)
@@ -167,11 +166,6 @@ _BY_TIER = sql.load("statistics", "time_by_tier", row=TierTime)
 _BY_MODEL = sql.load("statistics", "time_by_equipment_model", row=TimeSpent)
 _BY_CUSTOMER = sql.load("statistics", "time_by_customer", row=TimeSpent)
 _SERIES = sql.load("statistics", "series", row=SeriesPart)
-
-
-async def plan_for_values(tx: Tx) -> None:
-    """Have each statement of `tx` planned for what is wanted, which is faster than a plan that fits all."""
-    await _PLAN_FOR_VALUES.first(tx)
 
 
 async def ticket_figures(conn: Connection, wanted: Wanted) -> TicketFigures:

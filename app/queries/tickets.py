@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.db import sql
 from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
@@ -17,11 +18,13 @@ from app.domain.model import (
     TicketStatus,
     row,
 )
+from app.queries import server
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from app.db.pool import Connection, Tx
+    from app.db.sql import Query
     from app.domain.model import AssignmentId, TicketId
 
 TicketKey: TypeAlias = "tuple[datetime, TicketId]"
@@ -170,7 +173,8 @@ async def newest(
     else:
         query = _NEWEST
         narrowing = (wanted.priorities,)
-    return await query.all(conn, *narrowing, at, ticket_id, first, leave_out=leave_out)
+    async with _planned(conn, query):
+        return await query.all(conn, *narrowing, at, ticket_id, first, leave_out=leave_out)
 
 
 async def count(conn: Connection, wanted: TicketFilter, *, only_of: EngineerId | None = None) -> int:
@@ -183,4 +187,12 @@ async def count(conn: Connection, wanted: TicketFilter, *, only_of: EngineerId |
         return await _COUNT_HELD.one(
             conn, wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern
         )
-    return await _COUNT.one(conn, statuses, wanted.priorities, wanted.pattern, bool(wanted.unassigned))
+    async with _planned(conn, _COUNT):
+        return await _COUNT.one(conn, statuses, wanted.priorities, wanted.pattern, bool(wanted.unassigned))
+
+
+def _planned(conn: Connection, query: Query[Any]) -> AbstractAsyncContextManager[None]:
+    """What narrows most differs from call to call where a search or nothing but statuses may do."""
+    if query in (_NEWEST_MATCHING, _COUNT):
+        return server.planned_for_values(conn)
+    return nullcontext()

@@ -22,3 +22,7 @@ SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS position;
 
 -- name: replayed_position()
 SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END AS position;
+
+-- name: plan_for_values()
+-- Until the transaction ends: what is wanted decides how a statement is best run, and planning is the least of it.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true);

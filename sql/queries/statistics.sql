@@ -1,10 +1,6 @@
 -- What happened in a period: from $1, before $2. An assignment is given at one moment and ends at another, and each
 -- figure says which of the two it goes by. Customer and model are looked up only where they are asked for.
 
--- name: plan_for_values()
--- Until the transaction ends. What is wanted decides how a statement here is best run, and planning is the least of it.
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
-
 -- fragment: wanted
 ($3::int IS NULL OR a.assignment_tier = $3)
   AND ($4::uuid IS NULL OR a.engineer_id = $4)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from app.db import pool
 from app.db.pool import connect, open_database
-from app.domain.model import TicketId
+from app.domain.model import Engineer, Ticket, TicketId
 from app.graphql.loaders import Loaders
 
 PATIENCE_S = 10
@@ -67,3 +68,23 @@ async def test_what_was_to_be_read_next_is_not(shared_url):
         async with db.connection() as conn:
             await conn.fetchval("SELECT 1")
         assert not found.done()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ ticket(id: $id) { assignmentHistory { engineer { name } } } }",
+        "{ tickets { nodes { currentAssignment { engineer { name } } } } }",
+    ],
+)
+async def test_what_was_read_is_gone_with_its_operation(ask, make, query):
+    ticket_id = (await make.assigned()).ticket_id
+    gc.collect()
+    gc.disable()
+    try:
+        await ask.answer(query.replace("$id", f'"{ticket_id}"'))
+        # The feed keeps the last assignments.
+        left = [one for one in gc.get_objects() if isinstance(one, Ticket | Engineer)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -16,10 +16,11 @@ import app.queries.engineers
 import app.queries.equipment
 import app.queries.events
 import app.queries.overdue
-import app.queries.rates
-import app.queries.tickets  # noqa: F401 - they load the statements
+import app.queries.rates  # noqa: F401 - they load the statements
 from app.db import sql
 from app.db.pool import connect, open_database
+from app.queries import tickets
+from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
 from tests.pgbouncer import IN_BETWEEN
 
@@ -257,6 +258,7 @@ CASES: list[Case] = [
     ("rates.rates_of_engineer", (ENGINEER, AFTER[0], 7, 26), {"hourly_rates_of_engineer"}),
     ("rates.count_rates_of_engineer", (ENGINEER,), {"hourly_rates_of_engineer"}),
 ]
+OF_ONE_NAME = TicketFilter(search="hospital 320")
 CHOICES = {"tickets.newest_tickets_matching", "tickets.count_tickets"}
 """What narrows most differs from call to call, so only a plan made for the values can be right."""
 
@@ -308,10 +310,24 @@ async def test_a_plan_that_is_kept_for_all_values_walks_the_same_index(full, sta
 
 
 @pytest.mark.skipif(IN_BETWEEN, reason="through the pooler no statement is kept, and each is planned anew")
-@pytest.mark.parametrize(("statement", "arguments"), [case[:2] for case in CASES if case[0] in CHOICES])
-async def test_the_server_goes_on_planning_where_the_values_decide(full, statement, arguments):
-    prepared = await full.prepare(TEXT[statement])
-    for _ in range(10):
-        await prepared.fetch(*arguments)
-    kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
-    assert await full.fetchval(kept, TEXT[statement]) == 0
+@pytest.mark.parametrize(
+    ("read", "statement", "kept"),
+    [
+        (
+            lambda conn: tickets.newest(conn, OF_ONE_NAME, after=None, first=26),
+            "newest_tickets_matching",
+            False,
+        ),
+        (lambda conn: tickets.count(conn, OF_ONE_NAME), "count_tickets", False),
+        (lambda conn: tickets.by_ids(conn, TICKETS[:1]), "tickets_by_ids", True),
+        (lambda conn: tickets.with_current(conn, TICKETS[:1]), "tickets_with_current", True),
+        (lambda conn: tickets.with_history(conn, TICKETS), "tickets_with_history", True),
+    ],
+    ids=lambda told: told if isinstance(told, str) else "",
+)
+async def test_one_plan_is_kept_unless_the_values_decide(full, read, statement, kept):
+    for _ in range(3):
+        await read(full)
+    counted = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1"
+    generic, custom = await full.fetchrow(counted, TEXT[f"tickets.{statement}"])
+    assert (generic > 0, custom > 0) == (kept, not kept)
