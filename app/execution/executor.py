@@ -106,6 +106,13 @@ class LevelExecutor(Executor[Any]):
             return None
 
     async def _execute(self, selections: list[Selection]) -> ExecutionResult:
+        try:
+            return await self._executed(selections)
+        finally:
+            # The two refer to each other. Without it, this is gone at once, and not with the next collection.
+            del self.async_helpers
+
+    async def _executed(self, selections: list[Selection]) -> ExecutionResult:
         """The selections of the root one after the other."""
         data: dict[str, Any] | None = {}
         errors: list[GraphQLError] = []

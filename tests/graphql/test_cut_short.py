@@ -6,6 +6,7 @@ import asyncio
 import gc
 
 import pytest
+from graphql import Executor
 
 from app.db import pool
 from app.db.pool import connect, open_database
@@ -84,7 +85,7 @@ async def test_what_was_read_is_gone_with_its_operation(ask, make, query):
     try:
         await ask.answer(query.replace("$id", f'"{ticket_id}"'))
         # The feed keeps the last assignments.
-        left = [one for one in gc.get_objects() if isinstance(one, Ticket | Engineer)]
+        left = [one for one in gc.get_objects() if isinstance(one, Ticket | Engineer | Loaders | Executor)]
     finally:
         gc.enable()
     assert left == []
