@@ -110,10 +110,8 @@ class Model:
         of_line = defaultdict(list)
         for row in filter(self.is_billable, self.history.rows):
             of_line[row.ticket_id, row.engineer_id, self.rate_of(row)].append(row)
-        return sorted(
-            (self.line(*key, rows) for key, rows in of_line.items()),
-            key=lambda line: (*line[:2], line[3] or 0),
-        )
+        in_order = sorted(of_line, key=lambda key: (*key[:2], -1 if key[2] is None else key[2]))
+        return [self.line(*key, of_line[key]) for key in in_order]
 
     def line(self, ticket: str, engineer: Any, number: int | None, rows: list[Row]) -> tuple[Any, ...]:
         rate = None if number is None else self.rates[number]
