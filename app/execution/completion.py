@@ -49,12 +49,12 @@ class Kind(ABC):
         self.nullable = nullable
 
     def at_once(self, _run: Run, _values: list[Any]) -> list[Any] | None:
-        """As `complete`, where there is nothing to wait for and nothing fails; None where there may be."""
+        """What stands in the answer, where nothing is to wait for and nothing fails; None where it may be."""
         return None
 
     @abstractmethod
     async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
-        """What stands in the answer for each value."""
+        """What stands in the answer for each value, where `at_once` does not know."""
 
     async def _sifted(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         """The values; None for those that are null or failed."""
@@ -110,16 +110,12 @@ class Leaf(Kind):
                 pass
         return None
 
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
-        told = self.at_once(run, values)
-        return await self._one_by_one(run, values, places) if told is None else told
-
     def _convert(self, run: Run, kind: type) -> Convert | None:
         if kind not in self._converts:
             self._converts[kind] = convert_of(self._type, kind, native=run.executor.native_leaves)
         return self._converts[kind]
 
-    async def _one_by_one(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
         told = []
         for index, value in enumerate(await self._sifted(run, values, places)):
             try:
@@ -144,7 +140,10 @@ class Listing(Kind):
         ]
         sizes = [None if items is None else len(items) for items in lists]
         items = list(chain.from_iterable(items for items in lists if items is not None))
-        told = iter(await self.of.complete(run, items, places.of_items(sizes)))
+        column = self.of.at_once(run, items)
+        if column is None:
+            column = await self.of.complete(run, items, places.of_items(sizes))
+        told = iter(column)
         return [None if size is None else list(islice(told, size)) for size in sizes]
 
     async def _opened(self, run: Run, value: Any, places: Places, index: int) -> list[Any] | None:  # noqa: ANN401

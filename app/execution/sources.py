@@ -18,13 +18,12 @@ from strawberry.types.field import StrawberryField
 from app.execution.waiting import attempt
 
 if TYPE_CHECKING:
-    from graphql import GraphQLField
+    from graphql import GraphQLField, GraphQLResolveInfo
     from strawberry import Info, Schema
     from strawberry.types.arguments import StrawberryArgument
     from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.executor import LevelExecutor
-    from app.execution.places import Place
     from app.execution.plan import Field
     from app.execution.run import Group, Run
 
@@ -34,7 +33,6 @@ would return, awaited or not, or the exception that it would raise. It may itsel
 
 LEVEL = "level"
 """Under this name a field offers a Level: in its extensions, or in its metadata where it is Strawberry's."""
-
 
 _SIMPLE = (str, int, float, bool, ID)
 
@@ -107,24 +105,27 @@ class Direct(_Plain):
         }
 
     def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
+        given = attempt(_arguments, run.executor, field)
+        if isinstance(given, Exception):
+            return [given] * len(group.sources)
         places = group.places.of_field(field)
         return [
-            attempt(self._resolved, run, field, source, places[index])
+            attempt(self._resolved, run.info(field, places[index]), source, given)
             for index, source in enumerate(group.sources)
         ]
 
-    def _resolved(self, run: Run, field: Field, source: Any, place: Place) -> Any:  # noqa: ANN401 - whatever resolvers return
-        info = self._schema.config.info_class(run.info(field, place), self._field)
+    def _resolved(self, raw: GraphQLResolveInfo[Any], source: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        info = self._schema.config.info_class(raw, self._field)
         taken = dict.fromkeys(self._objects, source) | dict.fromkeys(self._infos, info)
-        for name, value in _arguments(run.executor, field).items():
+        for name, value in given.items():
             argument, is_simple = self._arguments[name]
-            taken[argument.python_name] = value if is_simple else self._converted(value, argument, info)
+            taken[argument.python_name] = value if is_simple else self._converted(name, value, info)
         return self._resolver(source, **taken) if self._takes_self else self._resolver(**taken)
 
-    def _converted(self, value: Any, argument: StrawberryArgument, info: Info) -> Any:  # noqa: ANN401 - any input
-        config, converter = self._schema.config, self._schema.schema_converter
-        name = config.name_converter.from_argument(argument)
-        return convert_argument(value, argument.type, converter.scalar_registry, config, info, path=(name,))
+    def _converted(self, name: str, value: Any, info: Info) -> Any:  # noqa: ANN401 - any input
+        schema, (argument, _) = self._schema, self._arguments[name]
+        registry = schema.schema_converter.scalar_registry
+        return convert_argument(value, argument.type, registry, schema.config, info, path=(name,))
 
 
 def _is_simple(argument: StrawberryArgument) -> bool:

@@ -2,6 +2,16 @@
 t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
 t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at
 
+-- fragment: turn
+{columns},
+{assignments.columns},
+{engineers.columns}
+
+-- fragment: named
+t.id = ANY ($1::text[])
+  AND ($2::uuid IS NULL OR EXISTS (
+      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2))
+
 -- name: lock_ticket(ticket_id, assignment_id)
 -- The ticket that is named, else that of the assignment, which never changes its ticket. Whoever was overtaken
 -- locks first, so that commands on one ticket take turns. NO KEY: a row that refers to the ticket may still be
@@ -13,33 +23,23 @@ FOR NO KEY UPDATE;
 -- name: tickets_by_ids(ticket_ids, only_of)
 SELECT {columns}
 FROM service_tickets t
-WHERE t.id = ANY ($1::text[])
-  AND ($2::uuid IS NULL OR EXISTS (
-      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2));
+WHERE {named};
 
 -- name: tickets_with_current(ticket_ids, only_of)
 -- With the assignment that is current, and whose it is, in one round trip.
-SELECT {columns},
-{assignments.columns},
-{engineers.columns}
+SELECT {turn}
 FROM service_tickets t
 LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigned', 'accepted', 'in_progress')
 LEFT JOIN engineers e ON e.id = a.engineer_id
-WHERE t.id = ANY ($1::text[])
-  AND ($2::uuid IS NULL OR EXISTS (
-      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2));
+WHERE {named};
 
 -- name: tickets_with_history(ticket_ids, only_of)
 -- Once for each assignment, and once without one where there is none.
-SELECT {columns},
-{assignments.columns},
-{engineers.columns}
+SELECT {turn}
 FROM service_tickets t
 LEFT JOIN engineer_assignments a ON a.ticket_id = t.id
 LEFT JOIN engineers e ON e.id = a.engineer_id
-WHERE t.id = ANY ($1::text[])
-  AND ($2::uuid IS NULL OR EXISTS (
-      SELECT FROM engineer_assignments own WHERE own.ticket_id = t.id AND own.engineer_id = $2))
+WHERE {named}
 ORDER BY t.id, a.assignment_sequence;
 
 -- name: newest_tickets(priorities, after_created_at, after_id, first)

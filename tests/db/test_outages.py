@@ -17,7 +17,7 @@ from app.db.pool import OutcomeUnknown, TimeLimits, Unavailable, connect, open_d
 from app.domain.model import Role
 from app.graphql.limits import Limits
 from app.queries import assignments
-from tests.databases import frozen, migrate_whole, new_database, new_server
+from tests.databases import frozen, new_server
 from tests.make import DISPATCHER, Make
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
@@ -28,13 +28,6 @@ FAR_TOO_LONG_S = 60
 def own_server():
     """A server that may be stopped, and set up so that COMMIT waits for a standby once there is one."""
     with new_server(synchronous_commit="on") as url:
-        yield url
-
-
-@pytest.fixture
-async def own_url(own_server):
-    async with new_database(own_server) as url:
-        await migrate_whole(url)
         yield url
 
 

@@ -17,7 +17,7 @@ from app.commands.run import run
 from app.db.pool import connect, open_database
 from app.domain.model import Role
 from tests.conftest import SECRET
-from tests.databases import migrate_whole, new_database, new_server
+from tests.databases import new_server
 from tests.make import DISPATCHER, Make
 from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
 
@@ -36,13 +36,6 @@ async def own_server():
 @pytest.fixture(scope="module")
 def pooler(own_server):
     with pgbouncer(own_server, connections=CONNECTIONS) as url:
-        yield url
-
-
-@pytest.fixture
-async def own_url(own_server):
-    async with new_database(own_server) as url:
-        await migrate_whole(url)
         yield url
 
 
