@@ -24,6 +24,7 @@ from app.feed import Feed
 from app.graphql.context import Context
 from app.graphql.documents import ManifestError, TrustedDocuments, of_our_clients, read_manifest
 from app.graphql.fan_out import Shared
+from app.graphql.gathering import Gathering
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
 from app.graphql.socket import Socket
@@ -159,6 +160,7 @@ def create_app(
     span = tracing.span if tracing else watched.no_span
     streams = Streams(limits.streams, metrics)
     shared = Shared()
+    gathering = Gathering()
     feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
     def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
@@ -167,6 +169,7 @@ def create_app(
             db,
             feed,
             shared,
+            gathering,
             signed_in=None if verified is None else verified.actor,
             address="" if connection.client is None else connection.client.host,
             # What a socket said when it opened is of no one mutation.

@@ -18,6 +18,7 @@ from app.domain.policy import Reading, only_of
 from app.feed import Feed
 from app.graphql.fan_out import Shared
 from app.graphql.faults import Unauthenticated
+from app.graphql.gathering import Gathering
 from app.graphql.known import Known
 from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation
@@ -32,6 +33,7 @@ class Context:
     db: Database
     feed: Feed
     shared: Shared
+    gathering: Gathering
     signed_in: Actor | None
     address: str
     """Of the client, as the server sees it."""
@@ -111,7 +113,7 @@ class Context:
         return replace(self, standbys=None)
 
     def _begin_to_load(self, known: Known) -> None:
-        self.loaders = Loaders(self.reads, known.asked, self.confined_to)
+        self.loaders = Loaders(self.reads, self.gathering, known.asked, self.confined_to)
 
 
 Info = strawberry.Info[Context, None]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from aiodataloader import DataLoader, Loader, dispatch_queue
-
 from app.domain.history import holder
-from app.execution.waiting import settle
+from app.graphql.gathering import Gathered, Source
 from app.queries import assignments, engineers, equipment, tickets
 from app.queries.columns import left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
+
+    from aiodataloader import DataLoader
 
     from app.db.pool import Connection, Database
     from app.db.standbys import Reading
@@ -30,28 +30,15 @@ if TYPE_CHECKING:
         Ticket,
         TicketId,
     )
+    from app.graphql.gathering import Gathering, Read
     from app.queries.assignments import AssignmentKey
+    from app.queries.tickets import TicketFilter, TicketKey, Turn
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-MAX_BATCH = 1000
-"""Keys in one statement."""
-
 _OF_HISTORIES = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
 """The fields of a ticket that are made of its history."""
-
-
-class Batches(DataLoader[K, V]):
-    """Reads what was asked for until the event loop's next turn.
-
-    That is all that a level asks for; the library itself waits for two turns more.
-    """
-
-    def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
-        self._queue.append(Loader(key, future))
-        if len(self._queue) == 1:
-            self.loop.call_soon(dispatch_queue, self)
 
 
 class EngineerPage(NamedTuple):
@@ -70,6 +57,70 @@ class EngineerTotal(NamedTuple):
     statuses: tuple[AssignmentStatus, ...] | None
 
 
+class TicketPage(NamedTuple):
+    """A page of the newest tickets."""
+
+    wanted: TicketFilter
+    after: TicketKey | None
+    first: int
+
+
+_id = attrgetter("id")
+_ticket = attrgetter("ticket_id")
+_ticket_of_turn = attrgetter("ticket.id")
+_engineer = attrgetter("engineer_id")
+
+
+def _at_most_one(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> Read:
+    """Here and below, `fetch` takes keys and returns rows in any order of keys."""
+
+    async def read(conn: Connection, keys: list[K]) -> dict[K, V]:
+        return {key(row): row for row in await fetch(conn, keys)}
+
+    return read
+
+
+def _many(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> Read:
+    async def read(conn: Connection, keys: list[K]) -> dict[K, list[V]]:
+        found: dict[K, list[V]] = defaultdict(list)
+        for row in await fetch(conn, keys):
+            found[key(row)].append(row)
+        return found
+
+    return read
+
+
+def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> Read:
+    """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
+
+    Engineers whose arguments are equal share a statement.
+    """
+
+    async def read(conn: Connection, keys: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Any]]:
+        engineers_of: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
+        for engineer_id, *arguments in keys:
+            engineers_of[tuple(arguments)].append(engineer_id)
+        found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for same, engineer_ids in engineers_of.items():
+            for row in await fetch(conn, engineer_ids, *same):
+                found[row.engineer_id, *same].append(row)
+        return found
+
+    return read
+
+
+def _as_found(_: object, found: V | None) -> V | None:
+    return found
+
+
+def _list(_: object, found: list[V] | None) -> list[V]:
+    return found or []
+
+
+def _holder(_: object, history: list[Assignment] | None) -> Assignment | None:
+    return holder(history or [])
+
+
 class Loaders:
     """`asked` are the names of all fields of the operation, as the domain spells them.
 
@@ -77,26 +128,32 @@ class Loaders:
     confined.
     """
 
-    def __init__(self, db: Database | Reading, asked: frozenset[str], only_of: EngineerId | None) -> None:
+    def __init__(
+        self,
+        db: Database | Reading,
+        gathering: Gathering,
+        asked: frozenset[str],
+        only_of: EngineerId | None,
+    ) -> None:
         self._db = db
-        self._only_of = only_of
+        self._gathering = gathering
         self._asked = asked
-        self.leave_out = left_out(asked)
-        self._batches: set[asyncio.Task[Any]] = set()
-        self._made: list[str] = []
+        self._only_of = only_of
+        self._leave_out = left_out(asked)
+        self._made: list[Gathered[Any, Any]] = []
         self._ended = False
 
     def end(self) -> None:
-        """Cut short what is being read, the statement on the server included, and read no more.
+        """Wait for nothing any longer, and read no more.
 
-        A batch is a task of its own: it would outlive the operation that asked for it. What was read would,
-        too, until a collector comes: the loaders and this refer to each other.
+        Else what was read would outlive its operation: loaders and this refer to each other.
         """
         self._ended = True
-        for batch in self._batches:
-            batch.cancel()
-        for name in self._made:
-            vars(self).pop(name, None)
+        for loader in self._made:
+            loader.end()
+        self._made.clear()
+        for name in [name for name, value in vars(self).items() if isinstance(value, Gathered)]:
+            delattr(self, name)
 
     @property
     def _reads_histories(self) -> bool:
@@ -106,164 +163,104 @@ class Loaders:
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
         """With what is asked about who has it, in the same statement."""
         if self._reads_histories:
-            return self._loader("ticket", self._with_histories)
+            read = _many(self._confined(tickets.with_history), key=_ticket_of_turn)
+            return self._loader("ticket_with_history", read, self._with_history)
         if "current_assignment" in self._asked:
-            return self._loader("ticket", self._with_current)
-        return self._at_most_one(
-            "ticket",
-            partial(tickets.by_ids, only_of=self._only_of, leave_out=self.leave_out),
-            key=lambda ticket: ticket.id,
-        )
+            read = _at_most_one(self._confined(tickets.with_current), key=_ticket_of_turn)
+            return self._loader("ticket_with_current", read, self._with_current)
+        return self._loader("ticket", _at_most_one(self._confined(tickets.by_ids), key=_id))
 
-    async def _with_histories(self, keys: list[TicketId]) -> list[Ticket | None]:
-        async with self._db.connection() as conn:
-            turns = await tickets.with_history(conn, keys, only_of=self._only_of, leave_out=self.leave_out)
-        found: dict[TicketId, Ticket | None] = {}
-        histories: defaultdict[TicketId, list[Assignment]] = defaultdict(list)
+    def _with_history(self, ticket_id: TicketId, turns: list[Turn] | None) -> Ticket | None:
+        if not turns:
+            return None
+        history = [turn.assignment for turn in turns if turn.assignment is not None]
+        self.assignment_history.prime(ticket_id, history)
+        if "current_assignment" in self._asked:
+            self.current_assignment.prime(ticket_id, holder(history))
         for turn in turns:
-            found[turn.ticket.id] = turn.ticket
-            if turn.assignment is not None:
-                histories[turn.ticket.id].append(turn.assignment)
             self._know(turn.engineer)
-        for ticket_id in found:
-            self.assignment_history.prime(ticket_id, histories[ticket_id])
-        return [found.get(key) for key in keys]
+        return turns[0].ticket
 
-    async def _with_current(self, keys: list[TicketId]) -> list[Ticket | None]:
-        async with self._db.connection() as conn:
-            turns = await tickets.with_current(conn, keys, only_of=self._only_of, leave_out=self.leave_out)
-        for turn in turns:
-            self.current_assignment.prime(turn.ticket.id, turn.assignment)
-            self._know(turn.engineer)
-        found = {turn.ticket.id: turn.ticket for turn in turns}
-        return [found.get(key) for key in keys]
+    def _with_current(self, ticket_id: TicketId, turn: Turn | None) -> Ticket | None:
+        if turn is None:
+            return None
+        self.current_assignment.prime(ticket_id, turn.assignment)
+        self._know(turn.engineer)
+        return turn.ticket
 
     def _know(self, engineer: Engineer | None) -> None:
         if engineer is not None:
             self.engineer.prime(engineer.id, engineer)
 
     @cached_property
+    def ticket_page(self) -> DataLoader[TicketPage, list[Ticket]]:
+        """A statement for each page: how long one takes depends on what is searched for."""
+        newest = partial(tickets.newest, only_of=self._only_of, leave_out=self._leave_out)
+
+        async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
+            return {
+                page: await newest(conn, page.wanted, after=page.after, first=page.first) for page in pages
+            }
+
+        return self._loader("ticket_page", read, apart=True)
+
+    @cached_property
     def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
-        return self._at_most_one(
-            "assignment",
-            partial(assignments.by_ids, only_of=self._only_of, leave_out=self.leave_out),
-            key=lambda assignment: assignment.id,
-        )
+        return self._loader("assignment", _at_most_one(self._confined(assignments.by_ids), key=_id))
 
     @cached_property
     def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
-        return self._at_most_one(
-            "engineer",
-            partial(engineers.by_ids, leave_out=self.leave_out),
-            key=lambda engineer: engineer.id,
-        )
+        fetch = partial(engineers.by_ids, leave_out=self._leave_out)
+        return self._loader("engineer", _at_most_one(fetch, key=_id))
 
     @cached_property
     def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
-        return self._at_most_one("equipment", equipment.by_ids, key=lambda item: item.id)
+        return self._loader("equipment", _at_most_one(equipment.by_ids, key=_id))
 
     @cached_property
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
         """Told by the history where that is read anyway."""
         if self._reads_histories:
-            return self._loader("current_assignment", self._holders)
-        return self._at_most_one(
-            "current_assignment",
-            partial(assignments.current_of_tickets, leave_out=self.leave_out),
-            key=lambda assignment: assignment.ticket_id,
-        )
-
-    async def _holders(self, keys: list[TicketId]) -> list[Assignment | Exception | None]:
-        histories: list[Any] = [self.assignment_history.load(key) for key in keys]
-        await settle([histories])
-        return [past if isinstance(past, Exception) else holder(past) for past in histories]
+            return self._loader("assignment_history", self._histories, _holder)
+        fetch = partial(assignments.current_of_tickets, leave_out=self._leave_out)
+        return self._loader("current_assignment", _at_most_one(fetch, key=_ticket))
 
     @cached_property
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
-        return self._many(
-            "assignment_history",
-            partial(assignments.history_of_tickets, leave_out=self.leave_out),
-            key=lambda assignment: assignment.ticket_id,
-        )
+        return self._loader("assignment_history", self._histories, _list)
+
+    @property
+    def _histories(self) -> Read:
+        return _many(partial(assignments.history_of_tickets, leave_out=self._leave_out), key=_ticket)
 
     @cached_property
     def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:
-        return self._at_most_one(
-            "active_assignments", assignments.count_active_of_engineers, key=lambda count: count.engineer_id
+        return self._loader(
+            "active_assignments",
+            _at_most_one(assignments.count_active_of_engineers, key=_engineer),
         )
 
     @cached_property
     def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
-        return self._of_engineers(
-            "engineer_page",
-            partial(assignments.newest_of_engineers, only_of=self._only_of, leave_out=self.leave_out),
+        return self._loader(
+            "engineer_page", _of_engineers(self._confined(assignments.newest_of_engineers)), _list
         )
 
     @cached_property
     def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
-        return self._of_engineers(
-            "engineer_total", partial(assignments.count_of_engineers, only_of=self._only_of)
-        )
+        fetch = partial(assignments.count_of_engineers, only_of=self._only_of)
+        return self._loader("engineer_total", _of_engineers(fetch), _list)
 
-    def _of_engineers(
-        self, name: str, fetch: Callable[..., Awaitable[list[Any]]]
-    ) -> DataLoader[Any, list[Any]]:
-        """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
+    def _confined(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
+        return partial(fetch, only_of=self._only_of, leave_out=self._leave_out)
 
-        Engineers whose arguments are equal share a statement.
-        """
-
-        async def batch(keys: list[tuple[Any, ...]]) -> list[list[Any]]:
-            engineers_of: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
-            for engineer_id, *arguments in keys:
-                engineers_of[tuple(arguments)].append(engineer_id)
-            found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-            async with self._db.connection() as conn:
-                for same, engineer_ids in engineers_of.items():
-                    for row in await fetch(conn, engineer_ids, *same):
-                        found[row.engineer_id, *same].append(row)
-            return [found[key] for key in keys]
-
-        return self._loader(name, batch)
-
-    def _many(
-        self, name: str, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
-    ) -> DataLoader[K, list[V]]:
-        """`fetch` takes keys and returns rows in any order of keys; a batch holds one connection."""
-
-        async def batch(keys: list[K]) -> list[list[V]]:
-            found: dict[K, list[V]] = defaultdict(list)
-            async with self._db.connection() as conn:
-                for row in await fetch(conn, keys):
-                    found[key(row)].append(row)
-            return [found[k] for k in keys]
-
-        return self._loader(name, batch)
-
-    def _at_most_one(
-        self, name: str, fetch: Callable[[Connection, Sequence[K]], Awaitable[list[V]]], key: Callable[[V], K]
-    ) -> DataLoader[K, V | None]:
-        async def batch(keys: list[K]) -> list[V | None]:
-            async with self._db.connection() as conn:
-                found = {key(row): row for row in await fetch(conn, keys)}
-            return [found.get(k) for k in keys]
-
-        return self._loader(name, batch)
-
-    def _loader(self, name: str, batch: Callable[[list[K]], Awaitable[list[Any]]]) -> DataLoader[K, V]:
-        """`name` is that of its property."""
-
-        async def owned(keys: list[K]) -> list[Any]:
-            if self._ended:
-                raise asyncio.CancelledError
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - DataLoader makes one for each batch
-            self._batches.add(task)
-            self._db.metrics.loader_keys(name).observe(len(keys))
-            try:
-                return await batch(keys)
-            finally:
-                self._batches.discard(task)
-
-        self._made.append(name)
-        return Batches(owned, max_batch_size=MAX_BATCH)
+    def _loader(
+        self, name: str, read: Read, told: Callable[[Any, Any], Any] = _as_found, *, apart: bool = False
+    ) -> Gathered[Any, Any]:
+        """Loaders of one `name` must `read` the same."""
+        source = Source(name, self._db, self._only_of, self._leave_out)
+        loader = Gathered[Any, Any](self._gathering, source, read, told, apart=apart)
+        self._made.append(loader)
+        if self._ended:
+            loader.end()
+        return loader

@@ -14,6 +14,7 @@ from app.domain.policy import Reading, may_read, only_of
 from app.graphql.arguments import From, To, argument, optional, period, signed_in
 from app.graphql.billing import Bill, BillableTime
 from app.graphql.context import Info
+from app.graphql.loaders import TicketPage
 from app.graphql.pages import (
     DEFAULT_PAGE,
     After,
@@ -60,8 +61,8 @@ class TicketFilter:
 
     def checked(self) -> tickets.TicketFilter:
         return tickets.TicketFilter(
-            statuses=self.status,
-            priorities=self.priority,
+            statuses=None if self.status is None else tuple(self.status),
+            priorities=None if self.priority is None else tuple(self.priority),
             engineer_id=optional(values.engineer_id, "engineerId", self.engineer_id),
             tier=optional(values.tier, "tier", self.tier),
             unassigned=self.unassigned,
@@ -93,15 +94,7 @@ class Query:
         db, wanted = info.context.reads, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
-        async with db.connection() as conn:
-            found = await tickets.newest(
-                conn,
-                wanted,
-                after=key,
-                first=size + 1,
-                only_of=only,
-                leave_out=info.context.loaders.leave_out,
-            )
+        found = await info.context.loaders.ticket_page.load(TicketPage(wanted, key, size + 1))
 
         async def count() -> int:
             async with db.connection() as conn:

@@ -24,6 +24,7 @@ from app.feed import Feed
 from app.graphql.context import Context
 from app.graphql.documents import TrustedDocuments
 from app.graphql.fan_out import Shared
+from app.graphql.gathering import Gathering
 from app.graphql.guard import Guard
 from app.graphql.known import Cost, Known
 from app.graphql.limits import Limits
@@ -93,10 +94,10 @@ def without_limits() -> Schema:
 
 def asking(schema: Schema, db: Database, query: str, *, new: bool) -> Ask:
     """Straight into the view: what a client, a socket or a token takes would only hide the difference."""
-    feed, shared = Feed(""), Shared()  # nothing is followed
+    feed, shared, gathering = Feed(""), Shared(), Gathering()  # nothing is followed
 
     def new_context(*_: object) -> Context:
-        return Context(db, feed, shared, DISPATCHER, "127.0.0.1")
+        return Context(db, feed, shared, gathering, DISPATCHER, "127.0.0.1")
 
     view = View(schema, new_context, Streams(UNBOUNDED.streams, db.metrics))
     number = count()

@@ -11,6 +11,7 @@ from graphql import Executor
 from app.db import pool
 from app.db.pool import connect, open_database
 from app.domain.model import Engineer, Ticket, TicketId
+from app.graphql.gathering import Gathering
 from app.graphql.loaders import Loaders
 
 PATIENCE_S = 10
@@ -61,7 +62,7 @@ async def test_so_is_one_whose_client_has_left(serve, make, shared_url, locked, 
 
 async def test_what_was_to_be_read_next_is_not(shared_url):
     async with open_database(shared_url, pool_size=1) as db:
-        loaders = Loaders(db, frozenset(), None)
+        loaders = Loaders(db, Gathering(), frozenset(), None)
         found = loaders.ticket.load(TicketId("T-1"))
         loaders.end()
         for _ in range(10):  # turns of the loop: a batch would have the only connection by then

@@ -17,6 +17,7 @@ from app.feed import Feed
 from app.graphql.context import Context
 from app.graphql.documents import TrustedDocuments, name_of, of_our_clients, read_manifest
 from app.graphql.fan_out import Shared
+from app.graphql.gathering import Gathering
 from app.graphql.limits import Limits
 from app.graphql.schema import build_schema, schema
 from tests.graphql.conftest import act_as
@@ -148,7 +149,7 @@ async def test_a_stream_is_held_to_the_same(db, documents):
         (ROLE, None),
         (NOBODYS, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
     ):
-        context = Context(db, Feed("unused"), Shared(), Actor("x", Role.ENGINEER, None), "")
+        context = Context(db, Feed("unused"), Shared(), Gathering(), Actor("x", Role.ENGINEER, None), "")
         extensions = by_apollo(name_of(name))["extensions"]
         results = [
             r async for r in await ours.stream(None, context_value=context, operation_extensions=extensions)

@@ -1,0 +1,190 @@
+"""One statement for what several operations ask at the same moment.
+
+What a loader keeps is its operation's own. What it asks of the database need not be: the keys that loaders of
+all operations want in one turn of the event loop travel together, so that many operations at once are few
+statements. One that is alone waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+from aiodataloader import DataLoader
+
+from app.db.pool import Unavailable
+
+if TYPE_CHECKING:
+    from app.db.pool import Connection, Database
+    from app.db.standbys import Reading
+    from app.domain.model import EngineerId
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_KEYS = 1000
+"""In one statement."""
+
+Read: TypeAlias = "Callable[[Connection, list[Any]], Awaitable[Mapping[Any, Any]]]"
+"""What is found of these keys, by key."""
+
+
+class Source(NamedTuple):
+    """What is read: equal ones are read together. Their `Read` must be the same, too."""
+
+    name: str
+    db: Database | Reading
+    only_of: EngineerId | None
+    leave_out: frozenset[str]
+    part: Hashable = None
+
+
+class Gathering:
+    """Of one server process."""
+
+    def __init__(self) -> None:
+        self._open: dict[Source, _Statement] = {}
+
+    def statement(self, source: Source, read: Read) -> _Statement:
+        """The one that takes keys until the event loop's next turn."""
+        statement = self._open.get(source)
+        if statement is not None and statement.is_full:
+            self._begin(statement)
+            statement = None
+        if statement is None:
+            statement = self._open[source] = _Statement(source, read)
+            asyncio.get_running_loop().call_soon(self._begin, statement)
+        return statement
+
+    def _begin(self, statement: _Statement) -> None:
+        if self._open.get(statement.source) is statement:
+            del self._open[statement.source]
+            statement.begin()
+
+
+class _Statement:
+    def __init__(self, source: Source, read: Read) -> None:
+        self.source = source
+        self._read = read
+        self._wanted: dict[Any, list[tuple[Gathered[Any, Any], asyncio.Future[Any]]]] = {}
+        self._loaders: set[Gathered[Any, Any]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.has_begun = False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._wanted) >= MAX_KEYS
+
+    def want(self, key: Any, loader: Gathered[Any, Any], future: asyncio.Future[Any]) -> None:  # noqa: ANN401
+        self._loaders.add(loader)
+        self._wanted.setdefault(key, []).append((loader, future))
+
+    def begin(self) -> None:
+        self.has_begun = True
+        if self._loaders:
+            # Nobody's own: the operation that came first may end before the others are served.
+            self._task = asyncio.create_task(self._run())
+
+    def leave(self, loader: Gathered[Any, Any]) -> None:
+        """Where nobody else waits, the statement is cut short on the server, too."""
+        self._loaders.discard(loader)
+        if not self._loaders and self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        source = self.source
+        keys = list(self._wanted)
+        source.db.metrics.loader_keys(source.name).observe(len(keys))
+        try:
+            async with source.db.connection() as conn:
+                found = await self._read(conn, keys)
+        except Exception as error:  # noqa: BLE001 - of the fields that wait for it
+            if len(self._loaders) > 1 and not isinstance(error, Unavailable):
+                self._begin_apart()
+            else:
+                self._fail(error)
+        else:
+            for key, waiting in self._wanted.items():
+                value = found.get(key)
+                for loader, future in waiting:
+                    loader.tell(key, value, future)
+        # A loader and its statements refer to each other.
+        self._wanted.clear()
+        self._loaders.clear()
+
+    def _begin_apart(self) -> None:
+        """One of the operations asks for what cannot be read; it shall be alone in that."""
+        for loader in self._loaders:
+            alone = _Statement(self.source, self._read)
+            for key, waiting in self._wanted.items():
+                for other, future in waiting:
+                    if other is loader:
+                        alone.want(key, loader, future)
+            loader.waits_for(alone)
+            alone.begin()
+
+    def _fail(self, error: Exception) -> None:
+        for key, waiting in self._wanted.items():
+            for loader, future in waiting:
+                loader.clear(key)
+                if not future.done():
+                    future.set_exception(error)
+
+
+class Gathered(DataLoader[K, V]):
+    """A loader of one operation whose keys are read together with those of others.
+
+    `told` makes of a key, and of what was found of it or None, what the loader answers. `apart` reads each
+    key with a statement of its own, which is still one for all who ask for that key.
+    """
+
+    get_cache_key = staticmethod(lambda key: key)
+
+    def __init__(
+        self,
+        gathering: Gathering,
+        source: Source,
+        read: Read,
+        told: Callable[[K, Any], V],
+        *,
+        apart: bool = False,
+    ) -> None:
+        # The library's looks first whether it was given a coroutine function: longer than all the rest.
+        self.loop = asyncio.get_running_loop()
+        self._cache = {}
+        self._gathering = gathering
+        self._source = source
+        self._read = read
+        self._told = told
+        self._apart = apart
+        self._statements: list[_Statement] = []
+        self._ended = False
+
+    def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
+        if self._ended:
+            future.cancel()
+            return
+        source = self._source._replace(part=key) if self._apart else self._source
+        statement = self._gathering.statement(source, self._read)
+        if not self._statements or self._statements[-1] is not statement:
+            self.waits_for(statement)
+        statement.want(key, self, future)
+
+    def waits_for(self, statement: _Statement) -> None:
+        self._statements.append(statement)
+
+    def tell(self, key: K, found: Any, future: asyncio.Future[V]) -> None:  # noqa: ANN401 - of `Read`
+        if self._ended or future.done():
+            return
+        try:
+            future.set_result(self._told(key, found))
+        except Exception as error:  # noqa: BLE001 - of the field that waits for it
+            future.set_exception(error)
+
+    def end(self) -> None:
+        """Wait for nothing any longer."""
+        self._ended = True
+        for statement in self._statements:
+            statement.leave(self)
+        self._statements.clear()
