@@ -15,7 +15,7 @@ from graphql import GraphQLError, Undefined
 from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import is_iterable
 
-from app.execution.leaves import NotAlike, convert_of
+from app.execution.leaves import NotAlike, as_they_are, convert_of
 from app.execution.waiting import attempt, is_awaited, settle
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from app.execution.run import Run
 
 _NONE = type(None)
+_LISTS = frozenset({list, tuple})
+_UNKNOWN: Any = object()
 
 
 class InstanceOf:
@@ -48,15 +50,18 @@ class Kind(ABC):
         self.field = field
         self.nullable = nullable
 
-    def at_once(self, _run: Run, _values: list[Any]) -> list[Any] | None:
-        """What stands in the answer, where nothing is to wait for and nothing fails; None where it may be."""
-        return None
+    @abstractmethod
+    def at_once(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any] | None:
+        """What stands in the answer, where nothing is to wait for and nothing fails; None where it may be.
+
+        Leaves do not ask for their places.
+        """
 
     @abstractmethod
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any]:
         """What stands in the answer for each value, where `at_once` does not know."""
 
-    async def _sifted(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    async def _sifted(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any]:
         """The values; None for those that are null or failed."""
         if not any(map(_is_odd, set(map(type, values)))):
             return values
@@ -91,31 +96,33 @@ class Leaf(Kind):
         self._type = type_
         self._converts: dict[type, Convert | None] = {}
 
-    def at_once(self, run: Run, values: list[Any]) -> list[Any] | None:
-        kinds = {type(values[0])} if len(values) == 1 else set(map(type, values))
+    def at_once(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any] | None:  # noqa: ARG002
+        kinds = set(map(type, values))
         missing = self.nullable and _NONE in kinds
         if missing:
             kinds.remove(_NONE)
-            if not kinds:
-                return values
-        if len(kinds) == 1:
-            convert = self._convert(run, kinds.pop())
-            try:
-                if convert and not missing:
-                    return convert(values)
-                if convert:
-                    told = iter(convert([value for value in values if value is not None]))
-                    return [None if value is None else next(told) for value in values]
-            except NotAlike:
-                pass
-        return None
+        if len(kinds) != 1:
+            return None if kinds else values
+        (kind,) = kinds
+        convert: Convert | None = self._converts.get(kind, _UNKNOWN)
+        if convert is _UNKNOWN:
+            convert = self._convert(run, kind)
+        if convert is as_they_are or convert is None:
+            return None if convert is None else values
+        try:
+            if not missing:
+                return convert(values)
+            told = iter(convert([value for value in values if value is not None]))
+            return [None if value is None else next(told) for value in values]
+        except NotAlike:
+            return None
 
     def _convert(self, run: Run, kind: type) -> Convert | None:
-        if kind not in self._converts:
-            self._converts[kind] = convert_of(self._type, kind, native=run.executor.native_leaves)
-        return self._converts[kind]
+        convert = convert_of(self._type, kind, native=run.executor.native_leaves)
+        self._converts[kind] = convert
+        return convert
 
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any]:
         told = []
         for index, value in enumerate(await self._sifted(run, values, places)):
             try:
@@ -131,7 +138,17 @@ class Listing(Kind):
         super().__init__(field, nullable=nullable)
         self.of = of
 
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    def at_once(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any] | None:
+        if not _LISTS.issuperset(map(type, values)):
+            return None
+        sizes = list(map(len, values))
+        told = self.of.at_once(run, list(chain.from_iterable(values)), places.of_items(sizes))
+        if told is None:
+            return None
+        items = iter(told)
+        return [list(islice(items, size)) for size in sizes]
+
+    async def complete(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any]:
         lists = [
             value
             if value is None or type(value) in (list, tuple)
@@ -140,9 +157,10 @@ class Listing(Kind):
         ]
         sizes = [None if items is None else len(items) for items in lists]
         items = list(chain.from_iterable(items for items in lists if items is not None))
-        column = self.of.at_once(run, items)
+        places = places.of_items(sizes)
+        column = self.of.at_once(run, items, places)
         if column is None:
-            column = await self.of.complete(run, items, places.of_items(sizes))
+            column = await self.of.complete(run, items, places)
         told = iter(column)
         return [None if size is None else list(islice(told, size)) for size in sizes]
 
@@ -169,7 +187,24 @@ class Object(Kind):
         self._type = type_
         self._selections: dict[GraphQLObjectType, Selection] = {}
 
-    async def complete(self, run: Run, values: list[Any], places: Places) -> list[Any]:
+    def at_once(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any] | None:
+        if not values:
+            return []
+        kinds = set(map(type, values))
+        if len(kinds) != 1 or not self._is_own(kinds.pop()):
+            return None
+        told: list[dict[str, Any]] = [{} for _ in values]
+        run.next(self._selection(run, self._type), values, told, places)
+        return told
+
+    def _is_own(self, kind: type) -> bool:
+        """Whether all values of the class are told as objects of the type, which need not be asked."""
+        check = self._type.is_type_of
+        if check is None:
+            return not _is_odd(kind)
+        return isinstance(check, InstanceOf) and issubclass(kind, check.class_)
+
+    async def complete(self, run: Run, values: Sequence[Any], places: Places) -> Sequence[Any]:
         values = await self._sifted(run, values, places)
         found: Sequence[int] = range(len(values))
         if _NONE in set(map(type, values)):
@@ -191,13 +226,18 @@ class Object(Kind):
         return told
 
     async def _by_type(
-        self, _run: Run, _values: list[Any], _places: Places, found: Sequence[int]
+        self, _run: Run, _values: Sequence[Any], _places: Places, found: Sequence[int]
     ) -> Mapping[GraphQLObjectType, Sequence[int]]:
         """Which of the values that were found are of which type."""
         return {self._type: found}
 
     async def _own(
-        self, run: Run, type_: GraphQLObjectType, values: list[Any], places: Places, indices: Sequence[int]
+        self,
+        run: Run,
+        type_: GraphQLObjectType,
+        values: Sequence[Any],
+        places: Places,
+        indices: Sequence[int],
     ) -> Sequence[int]:
         """Those of the values that the type takes for its own."""
         check = type_.is_type_of
@@ -229,8 +269,11 @@ class Object(Kind):
 class Abstract(Object):
     """An interface or a union."""
 
+    def _is_own(self, _: type) -> bool:
+        return False
+
     async def _by_type(
-        self, run: Run, values: list[Any], places: Places, found: Sequence[int]
+        self, run: Run, values: Sequence[Any], places: Places, found: Sequence[int]
     ) -> Mapping[GraphQLObjectType, Sequence[int]]:
         executor = run.executor
         resolve = self._type.resolve_type or executor.type_resolver

@@ -5,7 +5,7 @@ What is not in these tables is asked of the leaf's type, value by value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLLeafType
 
-Convert: TypeAlias = Callable[[list[Any]], list[Any]]
+Convert: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Of a column of values of one class. Raises NotAlike where they must be looked at one by one."""
 
 _LEAST_INT, _LARGEST_INT = -(2**31), 2**31 - 1
@@ -59,27 +59,28 @@ def convert_of(leaf: GraphQLLeafType, kind: type, *, native: bool) -> Convert | 
     return _OF_LANGUAGE.get((leaf, kind))
 
 
-def _as_they_are(values: list[Any]) -> list[Any]:
+def as_they_are(values: Sequence[Any]) -> Sequence[Any]:
+    """Nothing is to be done, nor need this be called."""
     return values
 
 
-def _texts(values: list[Any]) -> list[Any]:
+def _texts(values: Sequence[Any]) -> Sequence[Any]:
     return list(map(str, values))
 
 
-def _whole_numbers(values: list[Any]) -> list[Any]:
+def _whole_numbers(values: Sequence[Any]) -> Sequence[Any]:
     if min(values) < _LEAST_INT or max(values) > _LARGEST_INT:
         raise NotAlike
     return values
 
 
-def _numbers(values: list[Any]) -> list[Any]:
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
     if not all(map(isfinite, values)):
         raise NotAlike
     return values
 
 
-def _moments(values: list[Any]) -> list[Any]:
+def _moments(values: Sequence[Any]) -> Sequence[Any]:
     # What PostgreSQL is asked comes back in UTC; of other zones orjson knows not all.
     if set(map(_zone, values)) != _UTC:
         raise NotAlike
@@ -91,16 +92,16 @@ def _by_member(leaf: CustomGraphQLEnumType) -> Convert:
     members = cast("type[Enum]", leaf.wrapped_cls)
     names = {id(member): leaf.coerce_output_value(member) for member in members.__members__.values()}
 
-    def names_of(values: list[Any]) -> list[Any]:
+    def names_of(values: Sequence[Any]) -> Sequence[Any]:
         return list(map(names.__getitem__, map(id, values)))
 
     return names_of
 
 
 _OF_LANGUAGE: dict[tuple[GraphQLLeafType, type], Convert] = {
-    (GraphQLString, str): _as_they_are,
-    (GraphQLID, str): _as_they_are,
-    (GraphQLBoolean, bool): _as_they_are,
+    (GraphQLString, str): as_they_are,
+    (GraphQLID, str): as_they_are,
+    (GraphQLBoolean, bool): as_they_are,
     (GraphQLInt, int): _whole_numbers,
     (GraphQLFloat, float): _numbers,
 }

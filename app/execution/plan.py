@@ -21,14 +21,17 @@ from graphql import (
 from graphql.execution.collect_fields import collect_fields, collect_subfields
 
 from app.execution.completion import Abstract, Leaf, Listing, Object
-from app.execution.sources import source_of
+from app.execution.sources import Attribute, columns_of, source_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
     from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
     from app.execution.completion import Kind
     from app.execution.executor import LevelExecutor
+    from app.execution.run import Group, Run
 
 _MOST_PLANS = 4
 _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
@@ -86,6 +89,20 @@ class Selection:
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
         self.keys = [field.key for field in fields]
+        self.leaves: list[tuple[int, Field]] = []
+        """Fields that are plain attributes, and their indices: all of an object are read with one call."""
+        self.others: list[tuple[int, Field]] = []
+        for index, field in enumerate(fields):
+            is_plain = isinstance(field.source, Attribute) and not field.source.waits
+            (self.leaves if is_plain else self.others).append((index, field))
+        self._read = columns_of([field.source.name for _, field in self.leaves])  # type: ignore[attr-defined] # see above
+
+    def leaves_of(self, run: Run, group: Group) -> Iterable[Sequence[Any]]:
+        """A column for each of `leaves`."""
+        try:
+            return self._read(group.sources)
+        except Exception:  # noqa: BLE001 - one of them fails; the others may not
+            return [field.source.begin(run, group, field) for _, field in self.leaves]
 
     def one_by_one(self) -> list[Selection]:
         """A selection for each field, as mutations are executed."""

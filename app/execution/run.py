@@ -10,6 +10,8 @@ from app.execution.places import path_of
 from app.execution.waiting import settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from graphql import GraphQLResolveInfo
 
     from app.execution.executor import LevelExecutor
@@ -21,7 +23,7 @@ class Group(NamedTuple):
     """Objects of which the same is asked."""
 
     selection: Selection
-    sources: list[Any]
+    sources: Sequence[Any]
     targets: list[dict[str, Any]]
     """What the answer shows of each; empty until the level is done."""
     places: Places
@@ -34,7 +36,7 @@ class Run:
         self._below: list[Group] = []
 
     def next(
-        self, selection: Selection, sources: list[Any], targets: list[dict[str, Any]], places: Places
+        self, selection: Selection, sources: Sequence[Any], targets: list[dict[str, Any]], places: Places
     ) -> None:
         """Ask this of these objects on the next level."""
         self._below.append(Group(selection, sources, targets, places))
@@ -54,27 +56,39 @@ class Run:
         """All levels, one after the other."""
         while self._below:
             groups, self._below = self._below, []
-            begun = [
-                [field.source.begin(self, group, field) for field in group.selection.fields]
-                for group in groups
-            ]
+            begun = [self._begun(group) for group in groups]
             await settle(
                 column
-                for group, columns in zip(groups, begun, strict=True)
-                for field, column in zip(group.selection.fields, columns, strict=True)
+                for group, (_, columns) in zip(groups, begun, strict=True)
+                for (_, field), column in zip(group.selection.others, columns, strict=True)
                 if field.source.waits
             )
-            for group, columns in zip(groups, begun, strict=True):
-                await self._fill(group, columns)
+            for group, (leaves, columns) in zip(groups, begun, strict=True):
+                await self._fill(group, leaves, columns)
 
-    async def _fill(self, group: Group, columns: list[list[Any]]) -> None:
-        told = []
-        for field, column in zip(group.selection.fields, columns, strict=True):
-            values = field.source.end(column, len(group.sources))
-            values_told = field.kind.at_once(self, values)
-            if values_told is None:
-                values_told = await field.kind.complete(self, values, group.places.of_field(field))
-            told.append(values_told)
+    def _begun(self, group: Group) -> tuple[Iterable[Sequence[Any]], list[list[Any]]]:
+        """The columns of what is plainly read, and those of the other fields, which may be to be awaited."""
+        selection = group.selection
+        return (
+            selection.leaves_of(self, group),
+            [field.source.begin(self, group, field) for _, field in selection.others],
+        )
+
+    async def _fill(self, group: Group, leaves: Iterable[Sequence[Any]], columns: list[list[Any]]) -> None:
+        selection = group.selection
+        told: list[Sequence[Any]] = [()] * len(selection.keys)
+        for (index, field), values in zip(selection.leaves, leaves, strict=True):
+            found = field.kind.at_once(self, values, group.places)
+            if found is None:
+                found = await field.kind.complete(self, values, group.places.of_field(field))
+            told[index] = found
+        for (index, field), column in zip(selection.others, columns, strict=True):
+            values = field.source.end(column, len(group.sources)) if field.source.ends else column
+            places = group.places.of_field(field)
+            found = field.kind.at_once(self, values, places)
+            if found is None:
+                found = await field.kind.complete(self, values, places)
+            told[index] = found
         # Every field of it may be left out by @skip; then there are no rows.
-        rows = map(zip, repeat(group.selection.keys), zip(*told, strict=True))
+        rows = map(zip, repeat(selection.keys), zip(*told, strict=True))
         deque(map(dict.update, group.targets, rows), maxlen=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
@@ -44,12 +44,16 @@ class Source(Protocol):
     def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
         """A column to settle; exceptions stand in it for what failed."""
 
+    ends: bool
+    """Whether the settled column is not yet one value for each object."""
+
     def end(self, column: list[Any], size: int) -> list[Any]:
         """The settled column as one value for each of `size` objects."""
 
 
 class _Plain:
     waits = True
+    ends = False
 
     def end(self, column: list[Any], _: int) -> list[Any]:
         return column
@@ -69,6 +73,7 @@ class Constant(_Plain):
 
 class Attribute(_Plain):
     def __init__(self, name: str, *, waits: bool) -> None:
+        self.name = name
         self._read = attrgetter(name)
         self.waits = waits
 
@@ -77,6 +82,17 @@ class Attribute(_Plain):
             return list(map(self._read, group.sources))
         except Exception:  # noqa: BLE001 - one of them fails; the others may not
             return [attempt(self._read, source) for source in group.sources]
+
+
+def columns_of(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Sequence[Any]]]:
+    """Reads a column for each attribute; raises what the first raises that fails."""
+    if not names:
+        return lambda _: ()
+    read: Callable[[Any], Any] = attrgetter(*names)
+    if len(names) == 1:
+        return lambda sources: [list(map(read, sources))]
+    # Of no objects there are no columns to turn round.
+    return lambda sources: zip(*map(read, sources), strict=True) if sources else [()] * len(names)
 
 
 class Called(_Plain):
@@ -164,6 +180,7 @@ class TogetherLater:
     """As Together, but the answers are awaited as one."""
 
     waits = True
+    ends = True
 
     def __init__(self, level: Level) -> None:
         self._level = level
