@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -26,6 +27,7 @@ from strawberry.utils.str_converters import to_snake_case
 from app.domain.policy import Exploring, may_explore
 from app.execution.cache import TextCache
 from app.graphql.buckets import Buckets
+from app.graphql.context import Context
 from app.graphql.faults import KeyOfMany, RateLimited, TooLarge
 from app.graphql.known import Cost, Known
 from app.graphql.measure import Ruler, Shapes, Size, pages_of
@@ -36,6 +38,19 @@ if TYPE_CHECKING:
     from app.domain.model import Actor
     from app.graphql.documents import TrustedDocuments
     from app.graphql.limits import Limits
+
+
+@dataclass(slots=True)
+class Asked:
+    """An operation as a client has said it, with the names that Strawberry has for its parts."""
+
+    query: str | None
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    operation_extensions: dict[str, Any] | None
+    context: Context
+    graphql_document: DocumentNode | None = None
+    extensions_results: dict[str, Any] = field(default_factory=dict)
 
 
 class Guard:
@@ -57,7 +72,7 @@ class Guard:
         self._buckets = Buckets(limits)
         self._known: TextCache[Known] = TextCache()
 
-    def admit(self, operation: ExecutionContext) -> Known | None:
+    def admit(self, operation: Asked | ExecutionContext) -> Known | None:
         """Find, parse, measure and charge the operation, before anything slower. Raises GraphQLError.
 
         None when it is given neither by text nor by name.
@@ -100,7 +115,9 @@ class Guard:
         # That it stopped there is no news, unless it has nothing else to say.
         return [error for error in errors if not isinstance(error, ValidationAbortedError)] or errors
 
-    def _cost(self, known: Known, runs: OperationDefinitionNode | None, operation: ExecutionContext) -> int:
+    def _cost(
+        self, known: Known, runs: OperationDefinitionNode | None, operation: Asked | ExecutionContext
+    ) -> int:
         pages = pages_of(runs, operation.variables or {}) if runs else {}
         key = operation.operation_name, *pages.values()
         cost = known.cost(key)
@@ -156,7 +173,7 @@ class Guard:
         if counted > maximum:
             raise TooLarge(limit, maximum, counted)
 
-    def _charge(self, operation: ExecutionContext, cost: int) -> None:
+    def _charge(self, operation: Asked | ExecutionContext, cost: int) -> None:
         account = self._buckets.spend(operation.context.subject, cost)
         operation.extensions_results["cost"] = {
             "requested": cost,

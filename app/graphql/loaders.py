@@ -259,7 +259,7 @@ class Loaders:
     ) -> Gathered[Any, Any]:
         """Loaders of one `name` must `read` the same."""
         source = Source(name, self._db, self._only_of, self._leave_out)
-        loader = Gathered[Any, Any](self._gathering, source, read, told, apart=apart)
+        loader: Gathered[Any, Any] = Gathered(self._gathering, source, read, told, apart=apart)
         self._made.append(loader)
         if self._ended:
             loader.end()

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import strawberry
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLError
+from graphql import OperationType as CoreOperationType
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from app.execution.executor import Prepared
+from app.execution.executor import LevelExecutor, Prepared
 from app.graphql.documents import TrustedDocuments
 from app.graphql.fan_out import PlanningExecutor, SharingExecutor
 from app.graphql.faults import TimedOut, shown
-from app.graphql.guard import Guard
+from app.graphql.guard import Asked, Guard
 from app.graphql.limits import Limits
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from app.graphql.observation import Observation
 
 T = TypeVar("T")
+
+_KINDS = {kind: OperationType(kind.value) for kind in CoreOperationType}
 
 
 class Schema(strawberry.Schema):
@@ -73,14 +76,14 @@ class Schema(strawberry.Schema):
         *,
         context_value: Context,
         allowed_operation_types: Collection[OperationType],
-        **asked: Any,  # noqa: ANN401 - variable_values, operation_name, operation_extensions
+        variable_values: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """As Strawberry, without what only extensions need: ours do what is done here, in the same order."""
-        operation = self._create_execution_context(
-            query, allowed_operation_types, context_value=context_value, **asked
-        )
+        asked = Asked(query, variable_values, operation_name, operation_extensions, context_value)
         try:
-            result = await self._planned_result(operation)
+            result = await self._planned_result(asked, allowed_operation_types)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
             raise
         except GraphQLError as error:
@@ -89,38 +92,43 @@ class Schema(strawberry.Schema):
             result = GraphQLResult(None, [GraphQLError(str(error), original_error=error)])
         finally:
             context_value.end()
-        return ExecutionResult(result.data, result.errors, operation.extensions_results)
+        return ExecutionResult(result.data, result.errors, asked.extensions_results)
 
-    async def _planned_result(self, operation: ExecutionContext) -> GraphQLResult:
+    async def _planned_result(self, asked: Asked, allowed: Collection[OperationType]) -> GraphQLResult:
         """Raises GraphQLError for what is not admitted, and what Strawberry raises for no operation."""
-        known = self.guard.admit(operation)
+        known = self.guard.admit(asked)
         if known is None:
             raise MissingQueryError
-        try:
-            kind = operation.operation_type
-        except RuntimeError as error:
-            raise CannotGetOperationTypeError(operation.operation_name) from error
-        if kind not in operation.allowed_operations:
+        runs = known.that_runs(asked.operation_name)
+        if runs is None:
+            raise CannotGetOperationTypeError(asked.operation_name)
+        kind = _KINDS[runs.operation]
+        if kind not in allowed:
             raise InvalidOperationTypeError(kind)
-        if mistakes := self.guard.validate(known, operation.context.signed_in):
+        if mistakes := self.guard.validate(known, asked.context.signed_in):
             return GraphQLResult(None, mistakes)
-        executor = self._executor(known, operation)
+        executor = self._executor(known, asked)
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
         return await self._in_time(kind, executor.execute_operation())
 
-    def _executor(self, known: Known, operation: ExecutionContext) -> PlanningExecutor | list[GraphQLError]:
+    def _executor(self, known: Known, asked: Asked) -> LevelExecutor | list[GraphQLError]:
         """Errors of the variables take its place."""
-        name, context, variables = operation.operation_name, operation.context, operation.variables
-        extensions = operation.operation_extensions
+        name, variables, extensions = asked.operation_name, asked.variables, asked.operation_extensions
         if prepared := known.prepared.get(name):
-            return PlanningExecutor.of(prepared, context, variables, operation_extensions=extensions)
+            return prepared.executor(asked.context, variables, operation_extensions=extensions)
         built = PlanningExecutor.build(
-            self._schema, known.document, None, context, variables, name, operation_extensions=extensions
+            self._schema,
+            known.document,
+            None,
+            asked.context,
+            variables,
+            name,
+            operation_extensions=extensions,
         )
-        if not isinstance(built, list):
-            known.prepared[name] = Prepared.by(built)
-        return cast("PlanningExecutor | list[GraphQLError]", built)
+        if isinstance(built, LevelExecutor):
+            known.prepared[name] = Prepared(built)
+        return cast("LevelExecutor | list[GraphQLError]", built)
 
     async def _in_time(self, kind: OperationType, result: Awaitable[T]) -> T | GraphQLResult:
         if kind is not OperationType.QUERY:

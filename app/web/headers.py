@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The first of this name, which is in small letters; None where there is none."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+    for key, value in scope["headers"]:
+        if key == name:
+            given: bytes = value
+            return given.decode("latin-1")
+    return None
 
 
 def joined(scope: Scope, name: bytes) -> str:

@@ -222,13 +222,13 @@ async def test_what_was_prepared_once_is_executed_as_what_is_built_anew(variable
         "query Q($n: [Int!]! = [3]) { things(numbers: $n) { ...F } } fragment F on Thing { square }"
     )
     first = Executor.build(schema._schema, document, operation_extensions={})
-    prepared = Prepared.by(first)
+    prepared = Prepared(first)
 
     async def answered(executor: Any) -> Any:
         return executor if isinstance(executor, list) else await executor.execute_operation()
 
     anew = Executor.build(schema._schema, document, None, 10, variables, operation_extensions={})
-    again = Executor.of(prepared, 10, variables, operation_extensions={})
+    again = prepared.executor(10, variables, operation_extensions={})
     assert await answered(again) == await answered(anew)
 
 
