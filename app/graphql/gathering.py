@@ -25,6 +25,9 @@ V = TypeVar("V")
 
 MAX_KEYS = 1000
 """In one statement."""
+WAYS = 2
+"""How many statements of one source are under way at once. What is asked for meanwhile is gathered for the
+next: the busier the server, the more each of them reads."""
 
 Read: TypeAlias = "Callable[[Connection, list[Any]], Awaitable[Mapping[Any, Any]]]"
 """What is found of these keys, by key."""
@@ -45,22 +48,38 @@ class Gathering:
 
     def __init__(self) -> None:
         self._open: dict[Source, _Statement] = {}
+        self._under_way: dict[Source, int] = {}
 
     def statement(self, source: Source, read: Read) -> _Statement:
-        """The one that takes keys until the event loop's next turn."""
+        """The one that takes keys now: until the event loop's next turn, or until there is a way for it."""
         statement = self._open.get(source)
         if statement is not None and statement.is_full:
             self._begin(statement)
             statement = None
         if statement is None:
             statement = self._open[source] = _Statement(source, read)
-            asyncio.get_running_loop().call_soon(self._begin, statement)
+            asyncio.get_running_loop().call_soon(self._begin_if_free, statement)
         return statement
 
+    def _begin_if_free(self, statement: _Statement) -> None:
+        source = statement.source
+        if self._open.get(source) is statement and self._under_way.get(source, 0) < WAYS:
+            self._begin(statement)
+
     def _begin(self, statement: _Statement) -> None:
-        if self._open.get(statement.source) is statement:
-            del self._open[statement.source]
-            statement.begin()
+        source = statement.source
+        del self._open[source]
+        task = statement.begin()
+        if task is not None:
+            self._under_way[source] = self._under_way.get(source, 0) + 1
+            task.add_done_callback(lambda _: self._arrived(source))
+
+    def _arrived(self, source: Source) -> None:
+        self._under_way[source] -= 1
+        if not self._under_way[source]:
+            del self._under_way[source]
+        if source in self._open:
+            self._begin_if_free(self._open[source])
 
 
 class _Statement:
@@ -70,7 +89,6 @@ class _Statement:
         self._wanted: dict[Any, list[tuple[Gathered[Any, Any], asyncio.Future[Any]]]] = {}
         self._loaders: set[Gathered[Any, Any]] = set()
         self._task: asyncio.Task[None] | None = None
-        self.has_begun = False
 
     @property
     def is_full(self) -> bool:
@@ -80,11 +98,12 @@ class _Statement:
         self._loaders.add(loader)
         self._wanted.setdefault(key, []).append((loader, future))
 
-    def begin(self) -> None:
-        self.has_begun = True
+    def begin(self) -> asyncio.Task[None] | None:
+        """None where nobody waits for it any longer."""
         if self._loaders:
             # Nobody's own: the operation that came first may end before the others are served.
             self._task = asyncio.create_task(self._run())
+        return self._task
 
     def leave(self, loader: Gathered[Any, Any]) -> None:
         """Where nobody else waits, the statement is cut short on the server, too."""
