@@ -41,7 +41,7 @@ from app.web.stopping import Stopping
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from starlette.requests import HTTPConnection
+    from starlette.types import Scope
 
     from app.config import Settings
     from app.db.migration_files import Migration
@@ -163,25 +163,25 @@ def create_app(
     gathering = Gathering()
     feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
-    def new_context(connection: HTTPConnection, verified: auth.Verified | None) -> Context:
+    def new_context(scope: Scope, verified: auth.Verified | None) -> Context:
         db, standbys = opened[0]
+        is_http = scope["type"] == "http"
+        client = scope.get("client")
         return Context(
             db,
             feed,
             shared,
             gathering,
             signed_in=None if verified is None else verified.actor,
-            address="" if connection.client is None else connection.client.host,
+            address=client[0] if client else "",
             # What a socket said when it opened is of no one mutation.
-            idempotency_key=header(connection.scope, b"idempotency-key")
-            if connection.scope["type"] == "http"
-            else None,
-            facts=watched.facts_of(connection),
-            transport="ws" if connection.scope["type"] == "websocket" else "http",
+            idempotency_key=header(scope, b"idempotency-key") if is_http else None,
+            facts=watched.facts_of(scope),
+            transport="http" if is_http else "ws",
             currency=currency,
             standbys=standbys,
-            seen_position=positions.named(connection),
-            origin=Origin(request_id.of(connection), None if verified is None else verified.token_id),
+            seen_position=positions.named(scope),
+            origin=Origin(request_id.of(scope), None if verified is None else verified.token_id),
         )
 
     open_one = partial(

@@ -95,6 +95,8 @@ class Selection:
         for index, field in enumerate(fields):
             is_plain = isinstance(field.source, Attribute) and not field.source.waits
             (self.leaves if is_plain else self.others).append((index, field))
+        self.waiting = [index for index, (_, field) in enumerate(self.others) if field.source.waits]
+        """Those of the others of which there may be something to await."""
         self._read = columns_of([field.source.name for _, field in self.leaves])  # type: ignore[attr-defined] # see above
 
     def leaves_of(self, run: Run, group: Group) -> Iterable[Sequence[Any]]:

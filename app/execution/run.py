@@ -57,12 +57,13 @@ class Run:
         while self._below:
             groups, self._below = self._below, []
             begun = [self._begun(group) for group in groups]
-            await settle(
-                column
+            waiting = [
+                columns[index]
                 for group, (_, columns) in zip(groups, begun, strict=True)
-                for (_, field), column in zip(group.selection.others, columns, strict=True)
-                if field.source.waits
-            )
+                for index in group.selection.waiting
+            ]
+            if waiting:
+                await settle(waiting)
             for group, (leaves, columns) in zip(groups, begun, strict=True):
                 await self._fill(group, leaves, columns)
 

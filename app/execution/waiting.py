@@ -20,15 +20,21 @@ def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
     return set(filter(is_awaited, set(map(type, column))))
 
 
+def _waiting(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
+    """Where in which column something is to be awaited."""
+    found: list[tuple[list[Any], int]] = []
+    for column in columns:
+        if len(column) == 1:
+            if is_awaited(type(column[0])):  # type: ignore[arg-type] # a class is hashable
+                found.append((column, 0))
+        elif kinds := awaited_kinds(column):
+            found += [(column, index) for index, value in enumerate(column) if type(value) in kinds]
+    return found
+
+
 async def settle(columns: Iterable[list[Any]]) -> None:
     """Put in the place of each awaitable what it comes to: a value, or the exception that it raised."""
-    waiting = [
-        (column, index)
-        for column in columns
-        if (kinds := awaited_kinds(column))
-        for index, value in enumerate(column)
-        if type(value) in kinds
-    ]
+    waiting = _waiting(columns)
     if len(waiting) > 1:
         # All begin before the first is waited for.
         for column, index in waiting:

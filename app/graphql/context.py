@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import strawberry
-from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
@@ -24,7 +24,7 @@ from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation
 from app.web.auth import Verified
 
-NewContext: TypeAlias = "Callable[[HTTPConnection, Verified | None], Context]"
+NewContext: TypeAlias = "Callable[[Scope, Verified | None], Context]"
 """Makes what an operation carries, for whoever is signed in on a connection."""
 
 

@@ -154,8 +154,9 @@ class _Statement:
 class Gathered(DataLoader[K, V]):
     """A loader of one operation whose keys are read together with those of others.
 
-    `told` makes of a key, and of what was found of it or None, what the loader answers. `apart` reads each
-    key with a statement of its own, which is still one for all who ask for that key.
+    `asks` says of what and how, once a key is asked for that was not told before. `told` makes of a key, and
+    of what was found of it or None, what the loader answers. `apart` reads each key with a statement of its
+    own, which is still one for all who ask for that key.
     """
 
     get_cache_key = staticmethod(lambda key: key)
@@ -163,8 +164,7 @@ class Gathered(DataLoader[K, V]):
     def __init__(
         self,
         gathering: Gathering,
-        source: Source,
-        read: Read,
+        asks: Callable[[], tuple[Source, Read]],
         told: Callable[[K, Any], V],
         *,
         apart: bool = False,
@@ -173,8 +173,8 @@ class Gathered(DataLoader[K, V]):
         self.loop = asyncio.get_running_loop()
         self._cache = {}
         self._gathering = gathering
-        self._source = source
-        self._read = read
+        self._asks = asks
+        self._asked: tuple[Source, Read] | None = None
         self._told = told
         self._apart = apart
         self._statements: list[_Statement] = []
@@ -184,8 +184,12 @@ class Gathered(DataLoader[K, V]):
         if self._ended:
             future.cancel()
             return
-        source = self._source._replace(part=key) if self._apart else self._source
-        statement = self._gathering.statement(source, self._read)
+        if self._asked is None:
+            self._asked = self._asks()
+        source, read = self._asked
+        if self._apart:
+            source = source._replace(part=key)
+        statement = self._gathering.statement(source, read)
         if not self._statements or self._statements[-1] is not statement:
             self.waits_for(statement)
         statement.want(key, self, future)

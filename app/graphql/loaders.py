@@ -109,6 +109,13 @@ def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> Read:
     return read
 
 
+def _page(newest: Callable[..., Awaitable[list[Ticket]]]) -> Read:
+    async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
+        return {page: await newest(conn, page.wanted, after=page.after, first=page.first) for page in pages}
+
+    return read
+
+
 def _as_found(_: object, found: V | None) -> V | None:
     return found
 
@@ -163,12 +170,18 @@ class Loaders:
     def ticket(self) -> DataLoader[TicketId, Ticket | None]:
         """With what is asked about who has it, in the same statement."""
         if self._reads_histories:
-            read = _many(self._confined(tickets.with_history), key=_ticket_of_turn)
-            return self._loader("ticket_with_history", read, self._with_history)
+            return self._loader(
+                "ticket_with_history",
+                lambda: _many(self._confined(tickets.with_history), key=_ticket_of_turn),
+                self._with_history,
+            )
         if "current_assignment" in self._asked:
-            read = _at_most_one(self._confined(tickets.with_current), key=_ticket_of_turn)
-            return self._loader("ticket_with_current", read, self._with_current)
-        return self._loader("ticket", _at_most_one(self._confined(tickets.by_ids), key=_id))
+            return self._loader(
+                "ticket_with_current",
+                lambda: _at_most_one(self._confined(tickets.with_current), key=_ticket_of_turn),
+                self._with_current,
+            )
+        return self._loader("ticket", lambda: _at_most_one(self._confined(tickets.by_ids), key=_id))
 
     def _with_history(self, ticket_id: TicketId, turns: list[Turn] | None) -> Ticket | None:
         if not turns:
@@ -195,71 +208,75 @@ class Loaders:
     @cached_property
     def ticket_page(self) -> DataLoader[TicketPage, list[Ticket]]:
         """A statement for each page: how long one takes depends on what is searched for."""
-        newest = partial(tickets.newest, only_of=self._only_of, leave_out=self._leave_out)
-
-        async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
-            return {
-                page: await newest(conn, page.wanted, after=page.after, first=page.first) for page in pages
-            }
-
-        return self._loader("ticket_page", read, apart=True)
+        return self._loader("ticket_page", lambda: _page(self._confined(tickets.newest)), apart=True)
 
     @cached_property
     def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
-        return self._loader("assignment", _at_most_one(self._confined(assignments.by_ids), key=_id))
+        return self._loader("assignment", lambda: _at_most_one(self._confined(assignments.by_ids), key=_id))
 
     @cached_property
     def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
-        fetch = partial(engineers.by_ids, leave_out=self._leave_out)
-        return self._loader("engineer", _at_most_one(fetch, key=_id))
+        return self._loader("engineer", lambda: _at_most_one(self._narrowed(engineers.by_ids), key=_id))
 
     @cached_property
     def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
-        return self._loader("equipment", _at_most_one(equipment.by_ids, key=_id))
+        return self._loader("equipment", lambda: _at_most_one(equipment.by_ids, key=_id))
 
     @cached_property
     def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
         """Told by the history where that is read anyway."""
         if self._reads_histories:
             return self._loader("assignment_history", self._histories, _holder)
-        fetch = partial(assignments.current_of_tickets, leave_out=self._leave_out)
-        return self._loader("current_assignment", _at_most_one(fetch, key=_ticket))
+        return self._loader(
+            "current_assignment",
+            lambda: _at_most_one(self._narrowed(assignments.current_of_tickets), key=_ticket),
+        )
 
     @cached_property
     def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
         return self._loader("assignment_history", self._histories, _list)
 
-    @property
     def _histories(self) -> Read:
-        return _many(partial(assignments.history_of_tickets, leave_out=self._leave_out), key=_ticket)
+        return _many(self._narrowed(assignments.history_of_tickets), key=_ticket)
 
     @cached_property
     def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:
         return self._loader(
             "active_assignments",
-            _at_most_one(assignments.count_active_of_engineers, key=_engineer),
+            lambda: _at_most_one(assignments.count_active_of_engineers, key=_engineer),
         )
 
     @cached_property
     def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
         return self._loader(
-            "engineer_page", _of_engineers(self._confined(assignments.newest_of_engineers)), _list
+            "engineer_page", lambda: _of_engineers(self._confined(assignments.newest_of_engineers)), _list
         )
 
     @cached_property
     def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
         fetch = partial(assignments.count_of_engineers, only_of=self._only_of)
-        return self._loader("engineer_total", _of_engineers(fetch), _list)
+        return self._loader("engineer_total", lambda: _of_engineers(fetch), _list)
 
     def _confined(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
         return partial(fetch, only_of=self._only_of, leave_out=self._leave_out)
 
+    def _narrowed(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
+        return partial(fetch, leave_out=self._leave_out)
+
     def _loader(
-        self, name: str, read: Read, told: Callable[[Any, Any], Any] = _as_found, *, apart: bool = False
+        self,
+        name: str,
+        read: Callable[[], Read],
+        told: Callable[[Any, Any], Any] = _as_found,
+        *,
+        apart: bool = False,
     ) -> Gathered[Any, Any]:
         """Loaders of one `name` must `read` the same."""
-        source = Source(name, self._db, self._only_of, self._leave_out)
-        loader: Gathered[Any, Any] = Gathered(self._gathering, source, read, told, apart=apart)
+
+        def asks() -> tuple[Source, Read]:
+            return Source(name, self._db, self._only_of, self._leave_out), read()
+
+        loader: Gathered[Any, Any] = Gathered(self._gathering, asks, told, apart=apart)
         self._made.append(loader)
         if self._ended:
             loader.end()

@@ -15,7 +15,7 @@ from app.web.headers import header
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope
 
 MAX_BODY_BYTES = 256 * 1024
 _MAX_PARAMETERS = 20
@@ -38,17 +38,16 @@ class Parameters:
     extensions: dict[str, Any]
 
 
-async def read(request: Request, max_body_bytes: int) -> Parameters:
+async def read(scope: Scope, receive: Receive, max_body_bytes: int) -> Parameters:
     """Raises NotServed; ClientDisconnect when the client leaves before it has said all."""
-    if request.method == "POST":
-        return parameters(_decoded(await _body(request, max_body_bytes)))
-    if request.method == "GET":
-        return parameters(_in_url(request.scope["query_string"]))
+    if scope["method"] == "POST":
+        return parameters(_decoded(await _body(scope, receive, max_body_bytes)))
+    if scope["method"] == "GET":
+        return parameters(_in_url(scope["query_string"]))
     raise NotServed(405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST, or by GET.", Allow="GET, POST")
 
 
-async def _body(request: Request, limit: int) -> bytearray:
-    scope = request.scope
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytearray:
     if not media_types.is_json(header(scope, b"content-type") or ""):
         raise NotServed(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, in UTF-8.")
     if (header(scope, b"content-encoding") or "identity").lower() != "identity":
@@ -57,7 +56,7 @@ async def _body(request: Request, limit: int) -> bytearray:
     _fits(int(header(scope, b"content-length") or "0"), limit)
     body, more = bytearray(), True
     while more:
-        message = await request.receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")

@@ -170,7 +170,7 @@ class _Connection:
     def sign_in(self, verified: Verified | None) -> str:
         """The subject that pays for what is asked from now on."""
         self._verified = verified
-        return self._new_context(self._socket, verified).subject
+        return self._new_context(self._socket.scope, verified).subject
 
     async def acknowledge(self) -> None:
         await self._send(type="connection_ack")
@@ -235,7 +235,7 @@ class _Connection:
         self._operations[name] = asyncio.create_task(self._operate(name, asked))
 
     async def _operate(self, name: str, asked: Parameters) -> None:
-        context = self._new_context(self._socket, self._verified)
+        context = self._new_context(self._socket.scope, self._verified)
         try:
             with self._span(context.facts, []):
                 await self._answer(name, asked, context)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
@@ -63,22 +63,18 @@ class View:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
         accept = joined(scope, b"accept")
         media_type = media_types.negotiated(accept)
-        with ExitStack() as until_sent:
-            try:
-                response = await self._answer(request, accept, media_type, until_sent)
-            except NotServed as refused:
-                body = errors_body(refused.code, refused.message)
-                response = _Json(media_type or media_types.JSON, refused.status, body, refused.headers)
-            except ClientDisconnect:
-                return
-            await response(scope, receive, send)
+        try:
+            response = await self._answer(scope, receive, accept, media_type)
+        except NotServed as refused:
+            body = errors_body(refused.code, refused.message)
+            response = _Json(media_type or media_types.JSON, refused.status, body, refused.headers)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
 
-    async def _answer(
-        self, request: Request, accept: str, media_type: str | None, until_sent: ExitStack
-    ) -> ASGIApp:
+    async def _answer(self, scope: Scope, receive: Receive, accept: str, media_type: str | None) -> ASGIApp:
         """Raises NotServed and ClientDisconnect."""
         streams = media_types.takes_events(accept)
         if media_type is None and not streams:
@@ -87,22 +83,36 @@ class View:
                 "NOT_ACCEPTABLE",
                 "Accept must allow application/graphql-response+json, application/json or text/event-stream.",
             )
-        asked = await read(request, self._max_body_bytes)
-        context = self._new_context(request, getattr(request.user, "verified", None))
+        asked = await read(scope, receive, self._max_body_bytes)
+        context = self._new_context(scope, getattr(scope["user"], "verified", None))
         if media_type is not None:
             try:
-                return _answered(media_type, await self._execute(request, asked, context), context.position)
+                return _answered(media_type, await self._execute(scope, asked, context), context.position)
             except _Subscribes:
                 if not streams:
                     return _answered(media_type, errors_body("BAD_USER_INPUT", _STREAMED))
-        try:
-            until_sent.enter_context(self._streams.one_more(context.subject, "sse"))
-        except TooManyStreams:
-            raise NotServed(429, "TOO_MANY_STREAMS", "You have too many streams open; close one.") from None
-        written = event_stream.written(await self._stream(request, asked, context))
-        return StreamingResponse(written, media_type=media_types.EVENTS, headers=_UNBUFFERED)
+        return await self._streamed(scope, asked, context)
 
-    async def _execute(self, request: Request, asked: Parameters, context: Context) -> dict[str, Any]:
+    async def _streamed(self, scope: Scope, asked: Parameters, context: Context) -> ASGIApp:
+        """Raises NotServed."""
+        with ExitStack() as taken:
+            try:
+                taken.enter_context(self._streams.one_more(context.subject, "sse"))
+            except TooManyStreams:
+                raise NotServed(
+                    429, "TOO_MANY_STREAMS", "You have too many streams open; close one."
+                ) from None
+            written = event_stream.written(await self._stream(scope, asked, context))
+            response = StreamingResponse(written, media_type=media_types.EVENTS, headers=_UNBUFFERED)
+            until_sent = taken.pop_all()
+
+        async def send_all(scope: Scope, receive: Receive, send: Send) -> None:
+            with until_sent:
+                await response(scope, receive, send)
+
+        return send_all
+
+    async def _execute(self, scope: Scope, asked: Parameters, context: Context) -> dict[str, Any]:
         """Raises NotServed, and _Subscribes."""
         try:
             result = await self._schema.execute(
@@ -110,7 +120,7 @@ class View:
                 variable_values=asked.variables,
                 context_value=context,
                 operation_name=asked.operation_name,
-                allowed_operation_types=_ALLOWED[request.method],
+                allowed_operation_types=_ALLOWED[scope["method"]],
                 operation_extensions=asked.extensions,
             )
         except CannotGetOperationTypeError as error:
@@ -122,7 +132,7 @@ class View:
         return result_body(result)
 
     async def _stream(
-        self, request: Request, asked: Parameters, context: Context
+        self, scope: Scope, asked: Parameters, context: Context
     ) -> AsyncGenerator[ExecutionResult, None]:
         context.observation.transport = "sse"
         return await self._schema.stream(
@@ -130,7 +140,7 @@ class View:
             variable_values=asked.variables,
             context_value=context,
             operation_name=asked.operation_name,
-            allowed_operation_types=(*_ALLOWED[request.method], OperationType.SUBSCRIPTION),
+            allowed_operation_types=(*_ALLOWED[scope["method"]], OperationType.SUBSCRIPTION),
             operation_extensions=asked.extensions,
         )
 
@@ -151,6 +161,12 @@ def _answered(media_type: str, body: dict[str, Any], position: int | None = None
     return _Json(media_type, _STATUS.get(why["code"], _CLIENTS_MISTAKE), body, headers)
 
 
+_CONTENT_TYPES = {
+    media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
+    for media_type in (media_types.GRAPHQL_RESPONSE, media_types.JSON)
+}
+
+
 class _Json:
     """An answer, as an ASGI application; Starlette's takes several times as long to make."""
 
@@ -158,7 +174,7 @@ class _Json:
         self._status = status
         self._body = orjson.dumps(body)
         self._headers = [
-            (b"content-type", f"{media_type}; charset=utf-8".encode()),
+            _CONTENT_TYPES[media_type],
             (b"content-length", b"%d" % len(self._body)),
             (b"vary", b"Accept"),
             *((name.lower().encode(), value.encode()) for name, value in headers.items()),

@@ -105,5 +105,5 @@ def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Mid
 async def fault(request: Request, _: Exception) -> Response:
     """What nothing else has caught; the server logs it. It is answered outside of all middleware."""
     body = errors_body("INTERNAL", "Something went wrong on our side.")
-    headers = {**_HEADERS, HEADER: request_id.of(request)}
+    headers = {**_HEADERS, HEADER: request_id.of(request.scope)}
     return JSONResponse(body, status_code=500, headers=headers)

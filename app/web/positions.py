@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from app.web.headers import header
 
 if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
+    from starlette.types import Scope
 
 HEADER = "Baton-Position"
 _NAME = HEADER.lower().encode()
 _FORM = re.compile(r"\d{1,19}", re.ASCII)
 
 
-def named(connection: HTTPConnection) -> int | None:
+def named(scope: Scope) -> int | None:
     """None where the client names none, or nothing that we told: then nothing but the newest will do."""
-    text = header(connection.scope, _NAME)
-    return int(text) if text and connection.scope["type"] == "http" and _FORM.fullmatch(text) else None
+    text = header(scope, _NAME)
+    return int(text) if text and scope["type"] == "http" and _FORM.fullmatch(text) else None

@@ -8,12 +8,11 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from app.web.headers import header
 
 if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
     from starlette.types import Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
@@ -41,9 +40,12 @@ class RequestId:
                 message["headers"] = [*message["headers"], (_NAME, request_id.encode())]
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        bound = bind_contextvars(request_id=request_id)
+        try:
             await self.app(scope, receive, send_with_id)
+        finally:
+            reset_contextvars(**bound)
 
 
-def of(request: HTTPConnection) -> str:
-    return str(request.state.request_id)
+def of(scope: Scope) -> str:
+    return str(scope["state"]["request_id"])

@@ -17,7 +17,6 @@ from app.telemetry import level_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.requests import HTTPConnection
     from starlette.types import Message, Receive, Scope, Send
 
 log = structlog.get_logger()
@@ -86,9 +85,7 @@ def _level_of_status(status: int) -> int:
     return logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - the server's faults
 
 
-def facts_of(connection: HTTPConnection) -> dict[str, Any]:
+def facts_of(scope: Scope) -> dict[str, Any]:
     """What will be told of the request; of a WebSocket, of one of its operations."""
-    if connection.scope["type"] == "http":
-        facts: dict[str, Any] = connection.state.facts
-        return facts
-    return {}
+    facts: dict[str, Any] = scope["state"]["facts"] if scope["type"] == "http" else {}
+    return facts

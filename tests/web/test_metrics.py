@@ -87,7 +87,11 @@ async def test_statements_batches_and_the_pool_are_measured(client, make):
         await make.assigned()
     await post(client, "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
     found = await scraped(client)
-    assert of("loader_batch_size_sum", found) == {("loader=current_assignment",): 3, ("loader=engineer",): 3}
+    assert of("loader_batch_size_sum", found) == {
+        ("loader=ticket_page",): 1,
+        ("loader=current_assignment",): 3,
+        ("loader=engineer",): 3,
+    }
     statements = of("statement_duration_seconds_count", found)
     assert statements["statement=tickets.newest_tickets",] == 1
     assert of("pool_acquire_seconds_count", found) == {(): 3}
