@@ -69,15 +69,15 @@ class LevelExecutor(Executor[Any]):
         self.plans = plans or Plans()
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
-        root = self._planned()
+        root = self.planned()
         if root is None:
             return super().execute_operation(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
         return self._execute(root.one_by_one() if serially else [root])
 
-    def _planned(self) -> Selection | None:
-        """None for what graphql-core does itself, or can tell better why it cannot be done."""
+    def planned(self) -> Selection | None:
+        """What is asked of the root; None where graphql-core does it, or can tell better why it cannot."""
         type_ = self.schema.get_root_type(self.operation.operation)
         by_itself = (
             self.abort_signal is not None
@@ -95,8 +95,11 @@ class LevelExecutor(Executor[Any]):
         try:
             return await self._executed(selections)
         finally:
-            # The two refer to each other. Without it, this is gone at once, and not with the next collection.
-            del self.async_helpers
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Be gone when nobody needs this, and not with the next collection: the two refer to each other."""
+        del self.async_helpers
 
     async def _executed(self, selections: list[Selection]) -> ExecutionResult:
         """The selections of the root one after the other."""

@@ -88,6 +88,8 @@ class Selection:
 
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
+        self.goes_alone = False
+        """Whether it has turned out that company.py cannot serve it."""
         self.keys = [field.key for field in fields]
         self.leaves: list[tuple[int, Field]] = []
         """Fields that are plain attributes, and their indices: all of an object are read with one call."""

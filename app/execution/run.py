@@ -56,7 +56,7 @@ class Run:
         """All levels, one after the other."""
         while self._below:
             groups, self._below = self._below, []
-            begun = [self._begun(group) for group in groups]
+            begun = [self.begin(group) for group in groups]
             waiting = [
                 columns[index]
                 for group, (_, columns) in zip(groups, begun, strict=True)
@@ -65,9 +65,9 @@ class Run:
             if waiting:
                 await settle(waiting)
             for group, (leaves, columns) in zip(groups, begun, strict=True):
-                await self._fill(group, leaves, columns)
+                await self.fill(group, leaves, columns)
 
-    def _begun(self, group: Group) -> tuple[Iterable[Sequence[Any]], list[list[Any]]]:
+    def begin(self, group: Group) -> tuple[Iterable[Sequence[Any]], list[list[Any]]]:
         """The columns of what is plainly read, and those of the other fields, which may be to be awaited."""
         selection = group.selection
         return (
@@ -75,7 +75,8 @@ class Run:
             [field.source.begin(self, group, field) for _, field in selection.others],
         )
 
-    async def _fill(self, group: Group, leaves: Iterable[Sequence[Any]], columns: list[list[Any]]) -> None:
+    async def fill(self, group: Group, leaves: Iterable[Sequence[Any]], columns: list[list[Any]]) -> None:
+        """Tell what was begun and, where it was to be awaited, has come; what is below is for `complete`."""
         selection = group.selection
         told: list[Sequence[Any]] = [()] * len(selection.keys)
         for (index, field), values in zip(selection.leaves, leaves, strict=True):

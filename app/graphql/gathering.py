@@ -1,8 +1,7 @@
 """One statement for what several operations ask at the same moment.
 
 What a loader keeps is its operation's own. What it asks of the database need not be: the keys that loaders of
-all operations want in one turn of the event loop travel together, so that many operations at once are few
-statements. One that is alone waits for nobody.
+all operations want at once travel together, so that many operations are few statements.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from aiodataloader import DataLoader
 
 from app.db.pool import Unavailable
+from app.graphql.ways import Ways
 
 if TYPE_CHECKING:
     from app.db.pool import Connection, Database
@@ -25,9 +25,6 @@ V = TypeVar("V")
 
 MAX_KEYS = 1000
 """In one statement."""
-WAYS = 2
-"""How many statements of one source are under way at once. What is asked for meanwhile is gathered for the
-next: the busier the server, the more each of them reads."""
 
 Read: TypeAlias = "Callable[[Connection, list[Any]], Awaitable[Mapping[Any, Any]]]"
 """What is found of these keys, by key."""
@@ -47,44 +44,16 @@ class Gathering:
     """Of one server process."""
 
     def __init__(self) -> None:
-        self._open: dict[Source, _Statement] = {}
-        self._under_way: dict[Source, int] = {}
+        self._ways: Ways[_Statement] = Ways()
 
     def statement(self, source: Source, read: Read) -> _Statement:
-        """The one that takes keys now: until the event loop's next turn, or until there is a way for it."""
-        statement = self._open.get(source)
-        if statement is not None and statement.is_full:
-            self._begin(statement)
-            statement = None
-        if statement is None:
-            statement = self._open[source] = _Statement(source, read)
-            asyncio.get_running_loop().call_soon(self._begin_if_free, statement)
-        return statement
-
-    def _begin_if_free(self, statement: _Statement) -> None:
-        source = statement.source
-        if self._open.get(source) is statement and self._under_way.get(source, 0) < WAYS:
-            self._begin(statement)
-
-    def _begin(self, statement: _Statement) -> None:
-        source = statement.source
-        del self._open[source]
-        task = statement.begin()
-        if task is not None:
-            self._under_way[source] = self._under_way.get(source, 0) + 1
-            task.add_done_callback(lambda _: self._arrived(source))
-
-    def _arrived(self, source: Source) -> None:
-        self._under_way[source] -= 1
-        if not self._under_way[source]:
-            del self._under_way[source]
-        if source in self._open:
-            self._begin_if_free(self._open[source])
+        """The one that takes keys now."""
+        return self._ways.open(source, lambda: _Statement(source, read))
 
 
 class _Statement:
     def __init__(self, source: Source, read: Read) -> None:
-        self.source = source
+        self._source = source
         self._read = read
         self._wanted: dict[Any, list[tuple[Gathered[Any, Any], asyncio.Future[Any]]]] = {}
         self._loaders: set[Gathered[Any, Any]] = set()
@@ -112,7 +81,7 @@ class _Statement:
             self._task.cancel()
 
     async def _run(self) -> None:
-        source = self.source
+        source = self._source
         keys = list(self._wanted)
         source.db.metrics.loader_keys(source.name).observe(len(keys))
         try:
@@ -135,7 +104,7 @@ class _Statement:
     def _begin_apart(self) -> None:
         """One of the operations asks for what cannot be read; it shall be alone in that."""
         for loader in self._loaders:
-            alone = _Statement(self.source, self._read)
+            alone = _Statement(self._source, self._read)
             for key, waiting in self._wanted.items():
                 for other, future in waiting:
                     if other is loader:

@@ -52,6 +52,11 @@ class Asked:
     graphql_document: DocumentNode | None = None
     extensions_results: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def points(self) -> int:
+        """That it costs, once it is admitted."""
+        return int(self.extensions_results["cost"]["requested"])
+
 
 class Guard:
     def __init__(

@@ -149,12 +149,21 @@ class Loaders:
         self._leave_out = left_out(asked)
         self._made: list[Gathered[Any, Any]] = []
         self._ended = False
+        self._users = 1
+
+    def shared(self) -> Loaders:
+        """For one more operation; it lasts until the last of them ends it."""
+        self._users += 1
+        return self
 
     def end(self) -> None:
         """Wait for nothing any longer, and read no more.
 
         Else what was read would outlive its operation: loaders and this refer to each other.
         """
+        self._users -= 1
+        if self._users:
+            return
         self._ended = True
         for loader in self._made:
             loader.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 from uuid import UUID
 
@@ -76,11 +77,11 @@ class Query:
         description="One ticket; null when there is none with this id, or it is not yours.",
         graphql_type=Ticket | None,
     )
-    async def ticket(
+    def ticket(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The ticket's id.")]
-    ) -> model.Ticket | None:
+    ) -> Awaitable[model.Ticket | None]:
         signed_in(info)
-        return await info.context.loaders.ticket.load(argument(values.ticket_id, "id", id))
+        return info.context.loaders.ticket.load(argument(values.ticket_id, "id", id))
 
     @strawberry.field(description="Tickets, newest first.", graphql_type=Connection[Ticket])
     async def tickets(
@@ -106,11 +107,11 @@ class Query:
         description="One assignment; null when there is none with this id, or its ticket is not yours.",
         graphql_type=Assignment | None,
     )
-    async def assignment(
+    def assignment(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The assignment's id.")]
-    ) -> model.Assignment | None:
+    ) -> Awaitable[model.Assignment | None]:
         signed_in(info)
-        return await info.context.loaders.assignment.load(argument(values.assignment_id, "id", id))
+        return info.context.loaders.assignment.load(argument(values.assignment_id, "id", id))
 
     @strawberry.field(
         description="One engineer; null when there is none with this id, or an engineer asks for another.",

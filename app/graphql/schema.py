@@ -17,6 +17,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from app.execution.executor import LevelExecutor, Prepared
+from app.graphql.companies import Companies
 from app.graphql.documents import TrustedDocuments
 from app.graphql.fan_out import PlanningExecutor, SharingExecutor
 from app.graphql.faults import TimedOut, shown
@@ -57,6 +58,7 @@ class Schema(strawberry.Schema):
         )
         self._compiled = compiled
         self._limits = limits
+        self._companies = Companies()
         self._production = production
         self.guard = Guard(self._schema, limits, production=production, documents=documents)
 
@@ -110,7 +112,10 @@ class Schema(strawberry.Schema):
         executor = self._executor(known, asked)
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
-        return await self._in_time(kind, executor.execute_operation())
+        if kind is OperationType.QUERY:
+            return await self._in_time(kind, self._companies.execute(executor, asked.points))
+        result: GraphQLResult = await executor.execute_operation()
+        return result
 
     def _executor(self, known: Known, asked: Asked) -> LevelExecutor | list[GraphQLError]:
         """Errors of the variables take its place."""
