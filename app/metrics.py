@@ -79,8 +79,14 @@ class Metrics:
         )
         self.loader_keys = cache(
             histogram(
-                "baton_loader_batch_size", "Keys that a dataloader read at once.", ["loader"], buckets=_SIZES
+                "baton_loader_batch_size",
+                "Keys that dataloaders read at once, those of several operations together.",
+                ["loader"],
+                buckets=_SIZES,
             ).labels
+        )
+        self.company_size = histogram(
+            "baton_company_size", "Queries that were executed as one.", buckets=_SIZES
         )
 
         self.pool_connections = cache(

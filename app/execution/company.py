@@ -23,13 +23,18 @@ class _AsksWhose(Exception):
 
 
 class _Company(Run):
+    def next(
+        self, selection: Selection, sources: Sequence[Any], targets: list[dict[str, Any]], places: Places
+    ) -> None:
+        if selection.asks_whose:
+            raise _AsksWhose
+        super().next(selection, sources, targets, places)
+
     def info(self, field: Field, place: Place) -> GraphQLResolveInfo[Any]:
         raise _AsksWhose(field, place)
 
     async def data(self, executors: Sequence[LevelExecutor], selection: Selection) -> list[dict[str, Any]]:
         """Of each operation. What its root asks for, each begins by itself."""
-        if any(field.source.ends for field in selection.fields):
-            raise _AsksWhose
         told: list[dict[str, Any]] = [{} for _ in executors]
         begun = [
             Run(executor).begin(Group(selection, [executor.root_value], [data], Places(lambda: [None])))

@@ -88,8 +88,9 @@ class Selection:
 
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
-        self.goes_alone = False
-        """Whether it has turned out that company.py cannot serve it."""
+        self.goes_alone = any(field.source.is_work for field in fields)
+        """Whether company.py does not serve it: nobody shall wait for what another began at the root."""
+        self.asks_whose = any(field.source.asks_whose for field in fields)
         self.keys = [field.key for field in fields]
         self.leaves: list[tuple[int, Field]] = []
         """Fields that are plain attributes, and their indices: all of an object are read with one call."""

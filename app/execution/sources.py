@@ -44,6 +44,12 @@ class Source(Protocol):
     def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
         """A column to settle; exceptions stand in it for what failed."""
 
+    is_work: bool
+    """Whether it begins something that is awaited by itself, and may take its own time."""
+
+    asks_whose: bool
+    """Whether it wants to know of which operation the objects are, and where they stand."""
+
     ends: bool
     """Whether the settled column is not yet one value for each object."""
 
@@ -53,6 +59,8 @@ class Source(Protocol):
 
 class _Plain:
     waits = True
+    is_work = False
+    asks_whose = False
     ends = False
 
     def end(self, column: list[Any], _: int) -> list[Any]:
@@ -100,6 +108,7 @@ class Called(_Plain):
 
     def __init__(self, resolver: Callable[[Any], Any]) -> None:
         self._resolver = resolver
+        self.is_work = inspect.iscoroutinefunction(resolver)
 
     def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
         return [attempt(self._resolver, source) for source in group.sources]
@@ -108,10 +117,13 @@ class Called(_Plain):
 class Direct(_Plain):
     """A resolver of Strawberry's that also takes `Info` or arguments: what it takes is found out once."""
 
+    asks_whose = True
+
     def __init__(self, field: StrawberryField, resolver: StrawberryResolver[Any], schema: Schema) -> None:
         self._field = field
         self._schema = schema
         self._resolver = cast("Callable[..., Any]", resolver.wrapped_func)
+        self.is_work = inspect.iscoroutinefunction(self._resolver)
         self._takes_self = resolver.self_parameter is not None
         self._objects = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
         self._infos = [p.name for p in (resolver.info_parameter,) if p]
@@ -180,6 +192,8 @@ class TogetherLater:
     """As Together, but the answers are awaited as one."""
 
     waits = True
+    is_work = True
+    asks_whose = False
     ends = True
 
     def __init__(self, level: Level) -> None:
@@ -208,6 +222,9 @@ def _of_level(level: Level) -> Source:
 
 class Resolved(_Plain):
     """Any resolver, called as graphql-core calls it."""
+
+    is_work = True
+    asks_whose = True
 
     def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
         executor, definition = run.executor, field.definition

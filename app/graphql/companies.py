@@ -87,6 +87,7 @@ class _Company:
 
     async def _run(self) -> None:
         executors = [executor for executor, _ in self._members]
+        executors[0].context_value.db.metrics.company_size.observe(len(executors))
         results: list[ExecutionResult | BaseException] = []
         if len(executors) > 1:
             data = await execute_in_company(executors, self._selection)

@@ -117,14 +117,14 @@ class Query:
         description="One engineer; null when there is none with this id, or an engineer asks for another.",
         graphql_type=Engineer | None,
     )
-    async def engineer(
+    def engineer(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The engineer's id.")]
-    ) -> model.Engineer | None:
+    ) -> Awaitable[model.Engineer | None] | None:
         only = only_of(signed_in(info), Reading.ENGINEER)
         engineer_id = argument(values.engineer_id, "id", id)
         if only not in (None, engineer_id):
             return None
-        return await info.context.loaders.engineer.load(engineer_id)
+        return info.context.loaders.engineer.load(engineer_id)
 
     @strawberry.field(
         description="Engineers by name; an engineer sees only oneself.", graphql_type=Connection[Engineer]

@@ -13,12 +13,25 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from app.web.headers import header
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
 _NAME = HEADER.lower().encode()
+_NEW_AT_ONCE = 256
 # What is written to logs and tables, and read by people who search for it.
 _SANE = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+
+
+def _new_ids() -> Iterator[str]:
+    """To ask the system for each of them takes longer than all else that is done about an id."""
+    while True:
+        digits = token_hex(16 * _NEW_AT_ONCE)
+        yield from (digits[at : at + 32] for at in range(0, len(digits), 32))
+
+
+_new_id = _new_ids()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,7 @@ class RequestId:
             await self.app(scope, receive, send)
             return
         given = header(scope, _NAME)
-        request_id = given if given and _SANE.fullmatch(given) else token_hex(16)
+        request_id = given if given and _SANE.fullmatch(given) else next(_new_id)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:

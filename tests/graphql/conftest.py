@@ -11,14 +11,23 @@ import httpx
 import pytest
 
 from app.asgi import create_app
+from app.db import pool, sql
 from app.domain.model import Role
 from app.graphql.limits import Limits
+from tests.databases import tell_statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from app.db.pool import Connection
     from app.graphql.documents import TrustedDocuments
     from app.web.auth import DevelopmentTokens
+
+
+PATIENCE_S = 10
+"""Less than after which the driver gives up on a statement by itself."""
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +84,24 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
             return Api(await until_done.enter_async_context(client))
 
         yield start
+
+
+@pytest.fixture
+def statements(monkeypatch) -> list[str]:
+    """The names of the statements that the application has sent; ask for it before the client."""
+    sent: list[str] = []
+    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    return sent
+
+
+@pytest.fixture
+def the_server_ends_no_statement_by_itself(monkeypatch) -> None:
+    for setting in ("lock_timeout", "statement_timeout"):
+        monkeypatch.setitem(pool._SESSION, setting, "0")
+
+
+async def until_waiting(conn: Connection, count: int) -> None:
+    """Until so many statements wait for a lock."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await conn.fetchval(_WAITING) != count:
+            pass

@@ -8,30 +8,16 @@ import gc
 import pytest
 from graphql import Executor
 
-from app.db import pool
 from app.db.pool import connect, open_database
 from app.domain.model import Engineer, Ticket, TicketId
 from app.graphql.gathering import Gathering
 from app.graphql.loaders import Loaders
+from tests.graphql.conftest import until_waiting
 
-PATIENCE_S = 10
-"""Less than after which the driver gives up on a statement by itself."""
 ROOT = ("service_tickets", "{ tickets { nodes { id } } }")
 EDGE = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
-
-@pytest.fixture(autouse=True)
-def the_server_ends_no_statement_by_itself(monkeypatch):
-    for setting in ("lock_timeout", "statement_timeout"):
-        monkeypatch.setitem(pool._SESSION, setting, "0")
-
-
-async def until_waiting(conn, count):
-    async with asyncio.timeout(PATIENCE_S):
-        while await conn.fetchval(WAITING) != count:
-            pass
+pytestmark = pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
 
 
 @pytest.mark.parametrize(("locked", "query"), [ROOT, EDGE])

@@ -18,7 +18,6 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
-from app.db import sql
 from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
 from app.domain.model import (
     Assignment,
@@ -31,7 +30,6 @@ from app.domain.model import (
     TicketStatus,
 )
 from app.graphql.schema import schema
-from tests.databases import tell_statements
 from tests.make import DISPATCHER
 
 if TYPE_CHECKING:
@@ -43,15 +41,6 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOTHING = str(UUID(int=0))
-
-
-@pytest.fixture
-def statements(monkeypatch) -> list[str]:
-    """The names of the statements that the application has sent; ask for it before the client."""
-    sent: list[str] = []
-
-    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
-    return sent
 
 
 def asked(sent: list[str]) -> list[str]:

@@ -1,0 +1,252 @@
+"""What operations do together at the same moment: statements, and executions. Each is answered as alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.db.pool import Unavailable, connect, open_database
+from app.domain.model import EngineerId, Role, TicketId
+from app.graphql import companies
+from app.graphql.gathering import MAX_KEYS, Gathering
+from app.graphql.loaders import Loaders
+from app.graphql.ways import AT_ONCE, Ways
+from tests.graphql.conftest import until_waiting
+
+if TYPE_CHECKING:
+    from tests.graphql.conftest import Api
+
+HOLDER = """query H($id: ID!) { ticket(id: $id) {
+    id status currentAssignment { id engineer { id name } } } }"""
+HISTORY = """query P($id: ID!, $more: Boolean = false) { ticket(id: $id) { escalationCount
+    assignmentHistory { id status equipment @include(if: $more) { name } ticket { id } } } }"""
+TURN = "query A($id: ID!) { assignment(id: $id) { id ticket { id totalTimeSpentHours } } viewer { role } }"
+PERSON = (
+    "query E($id: ID!) { engineer(id: $id) { name activeAssignments assignments(first: 2) { totalCount } } }"
+)
+PAGE = """query L($id: String) { tickets(first: 2, filter: { search: $id }) { nodes {
+    id assignmentHistory { id } } } }"""
+
+
+async def at_once(api: Api, asked: list[tuple[str, Any, str]]) -> list[Any]:
+    """Documents, ids and tokens; what depends on how much was asked before is left out."""
+
+    async def one(document: str, id_: Any, token: str) -> Any:
+        answer = await api.client.post(
+            "/graphql",
+            json={"query": document, "variables": {"id": id_}},
+            headers={"Authorization": token} if token else {},
+        )
+        answer = answer.json()
+        answer.pop("extensions", None)
+        for error in answer.get("errors", ()):
+            error["extensions"].pop("id", None)
+        return answer
+
+    return list(await asyncio.gather(*(one(*each) for each in asked)))
+
+
+@pytest.fixture
+async def three_held(make):
+    return [await make.assigned() for _ in range(3)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_each_is_answered_as_alone(ask, three_held, tokens, data):
+    ask.client.headers.pop("Authorization", None)
+    people = [
+        "",
+        "Bearer x",
+        *(
+            f"Bearer {tokens.sign(role, engineer_id, ttl_s=600)}"
+            for role, engineer_id in [
+                (Role.DISPATCHER, None),
+                (Role.AUDITOR, None),
+                (Role.ENGINEER, three_held[0].engineer_id),
+                (Role.ENGINEER, three_held[1].engineer_id),
+            ]
+        ),
+    ]
+    ids = [None, 7, "", "T-none", "x" * 300, str(uuid4())]
+    ids += [str(id_) for held in three_held for id_ in (held.id, held.ticket_id, held.engineer_id)]
+    asked = data.draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from([HOLDER, HISTORY, TURN, PERSON, PAGE]),
+                st.sampled_from(ids),
+                st.sampled_from(people),
+            ),
+            min_size=1,
+            max_size=14,
+        )
+    )
+    alone = [(await at_once(ask, [one]))[0] for one in asked]
+    assert await at_once(ask, asked) == alone
+
+
+async def test_twenty_at_once_take_the_statements_of_two(statements, ask, make):
+    held = [await make.assigned() for _ in range(20)]
+    token = ask.client.headers["Authorization"]
+    statements.clear()
+    answers = await at_once(ask, [(HOLDER, each.ticket_id, token) for each in held])
+    assert [answer["data"]["ticket"]["currentAssignment"]["id"] for answer in answers] == [
+        str(each.id) for each in held
+    ]
+    assert 1 <= Counter(statements)["tickets.tickets_with_current"] <= AT_ONCE
+
+
+async def test_those_who_ask_for_the_same_page_share_it(statements, ask, make):
+    await make.assigned()
+    token = ask.client.headers["Authorization"]
+    statements.clear()
+    first, *others = await at_once(ask, [(PAGE, "", token)] * 5 + [(PAGE, "none", token)])
+    assert first["data"]["tickets"]["nodes"]
+    assert others == [first] * 4 + [{"data": {"tickets": {"nodes": []}}}]
+    pages = [name for name in statements if "newest" in name]
+    assert sorted(pages) == ["tickets.newest_tickets", "tickets.newest_tickets_matching"]
+
+
+@pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
+@pytest.mark.parametrize("document", [HOLDER, PAGE])
+async def test_who_leaves_takes_nobody_along_and_the_last_ends_the_statement(
+    serve, make, shared_url, document
+):
+    held = await make.assigned()
+    api = await serve(read_timeout_s=600)
+    asked = (document, str(held.ticket_id), api.client.headers["Authorization"])
+    async with connect(shared_url) as conn:
+        for leave in (2, 3):
+            async with conn.transaction():
+                await conn.execute("LOCK TABLE service_tickets")
+                answers = [asyncio.create_task(at_once(api, [asked])) for _ in range(3)]
+                await until_waiting(conn, 1)
+                for answer in answers[:leave]:
+                    answer.cancel()
+                await asyncio.wait(answers[:leave])
+                if leave == len(answers):
+                    await until_waiting(conn, 0)
+            if leave < len(answers):
+                [answer] = await answers[-1]
+                assert answer["data"]
+
+
+async def test_who_asks_for_what_cannot_be_read_is_alone_in_it(make, shared_url):
+    held = await make.assigned()
+    async with open_database(shared_url, pool_size=2) as db:
+        gathering = Gathering()
+        one, other = (Loaders(db, gathering, frozenset(), None) for _ in range(2))
+        found = [one.ticket.load(held.ticket_id), other.ticket.load(TicketId("\0"))]
+        ticket, error = await asyncio.gather(*found, return_exceptions=True)
+        assert ticket.id == held.ticket_id
+        assert isinstance(error, Exception)
+        assert not isinstance(error, Unavailable)
+        # What failed is not remembered.
+        assert other.ticket.load(TicketId("\0")) is not found[1]
+        one.end()
+        other.end()
+
+
+async def test_those_who_may_not_see_the_same_share_no_statement(make, shared_url):
+    held = await make.assigned()
+    async with open_database(shared_url, pool_size=2) as db:
+        gathering = Gathering()
+        everybody = Loaders(db, gathering, frozenset(), None)
+        stranger = Loaders(db, gathering, frozenset(), EngineerId(uuid4()))
+        seen, hidden = await asyncio.gather(
+            everybody.ticket.load(held.ticket_id), stranger.ticket.load(held.ticket_id)
+        )
+        assert seen.id == held.ticket_id
+        assert hidden is None
+
+
+async def test_more_keys_than_a_statement_takes_are_read_by_several(statements, shared_url):
+    async with open_database(shared_url, pool_size=3) as db:
+        loaders = Loaders(db, Gathering(), frozenset(), None)
+        wanted = [loaders.ticket.load(TicketId(f"T-{n}")) for n in range(2 * MAX_KEYS + 1)]
+        assert set(await asyncio.gather(*wanted)) == {None}
+        assert statements.count("tickets.tickets_by_ids") == 3
+
+
+async def test_loaders_of_several_last_until_the_last_of_them_ends(make, shared_url):
+    held = await make.assigned()
+    async with open_database(shared_url, pool_size=1) as db:
+        loaders = Loaders(db, Gathering(), frozenset(), None)
+        assert loaders.shared() is loaders
+        loaders.end()
+        assert (await loaders.ticket.load(held.ticket_id)).id == held.ticket_id
+        loaders.end()
+        assert loaders.ticket.load(TicketId("T-1")).cancelled()
+
+
+async def test_what_costs_much_goes_alone(monkeypatch, statements, ask, make):
+    held = [await make.assigned() for _ in range(6)]
+    token = ask.client.headers["Authorization"]
+    monkeypatch.setattr(companies, "MOST_POINTS", 0)
+    answers = await at_once(ask, [(HISTORY, each.ticket_id, token) for each in held])
+    assert all(len(answer["data"]["ticket"]["assignmentHistory"]) == 1 for answer in answers)
+
+
+class Parcel:
+    """Arrives when it is told to."""
+
+    def __init__(self, most: int) -> None:
+        self.things: list[int] = []
+        self.most = most
+        self.arrives = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.things) >= self.most
+
+    def begin(self) -> asyncio.Task[None] | None:
+        begun.append(self)
+        return asyncio.create_task(self._go()) if self.things else None
+
+    async def _go(self) -> None:
+        await self.arrives.wait()
+
+
+begun: list[Parcel] = []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(1, 3), st.sampled_from(["turn", "arrive", "last"])), max_size=40),
+    st.integers(1, 4),
+)
+async def test_no_more_than_a_few_are_under_way_and_none_is_forgotten(steps, most):
+    begun.clear()
+    ways: Ways[Parcel] = Ways()
+    sent = 0
+    arrived: list[Parcel] = []
+    for step in steps:
+        under_way = [parcel for parcel in begun if parcel not in arrived]
+        if isinstance(step, int):
+            for _ in range(step):
+                ways.open("kind", lambda: Parcel(most)).things.append(sent)
+                sent += 1
+        elif step == "turn":
+            await asyncio.sleep(0)
+        elif under_way:
+            parcel = under_way[0 if step == "arrive" else -1]
+            parcel.arrives.set()
+            arrived.append(parcel)
+            for _ in range(3):
+                await asyncio.sleep(0)
+        # Only what is full is sent beyond the ways.
+        waiting = [parcel for parcel in begun if parcel not in arrived and not parcel.is_full]
+        assert len(waiting) <= AT_ONCE
+    for _ in range(4 * sent + 4):
+        for parcel in begun:
+            parcel.arrives.set()
+        await asyncio.sleep(0)
+    assert [thing for parcel in begun for thing in parcel.things] == list(range(sent))
+    assert not ways._open
+    assert not ways._under_way
