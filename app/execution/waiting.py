@@ -15,6 +15,12 @@ def is_awaited(kind: type[Any]) -> bool:
     return hasattr(kind, "__await__")
 
 
+@lru_cache(maxsize=1000)
+def _is_begun(kind: type[Any]) -> bool:
+    """Whether it is a future, as those that loaders give."""
+    return hasattr(kind, "_asyncio_future_blocking")
+
+
 def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
     """The classes of values that are to be awaited: a column holds many values, but of few classes."""
     return set(filter(is_awaited, set(map(type, column))))
@@ -38,8 +44,9 @@ async def settle(columns: Iterable[list[Any]]) -> None:
     if len(waiting) > 1:
         # All begin before the first is waited for.
         for column, index in waiting:
-            if not isfuture(column[index]):  # as those that loaders give
-                column[index] = ensure_future(column[index])
+            value = column[index]
+            if not _is_begun(type(value)):  # type: ignore[arg-type] # a class is hashable
+                column[index] = ensure_future(value)
     try:
         for column, index in waiting:
             try:

@@ -63,6 +63,10 @@ class _Statement:
     def is_full(self) -> bool:
         return len(self._wanted) >= MAX_KEYS
 
+    @property
+    def takes_more(self) -> bool:
+        return self._task is None and len(self._wanted) < MAX_KEYS
+
     def want(self, key: Any, loader: Gathered[Any, Any], future: asyncio.Future[Any]) -> None:  # noqa: ANN401
         self._loaders.add(loader)
         self._wanted.setdefault(key, []).append((loader, future))
@@ -120,6 +124,10 @@ class _Statement:
                     future.set_exception(error)
 
 
+def _itself(key: K) -> K:
+    return key
+
+
 class Gathered(DataLoader[K, V]):
     """A loader of one operation whose keys are read together with those of others.
 
@@ -127,8 +135,6 @@ class Gathered(DataLoader[K, V]):
     of what was found of it or None, what the loader answers. `apart` reads each key with a statement of its
     own, which is still one for all who ask for that key.
     """
-
-    get_cache_key = staticmethod(lambda key: key)
 
     def __init__(
         self,
@@ -140,6 +146,7 @@ class Gathered(DataLoader[K, V]):
     ) -> None:
         # The library's looks first whether it was given a coroutine function: longer than all the rest.
         self.loop = asyncio.get_running_loop()
+        self.get_cache_key = _itself
         self._cache = {}
         self._gathering = gathering
         self._asks = asks
@@ -149,17 +156,24 @@ class Gathered(DataLoader[K, V]):
         self._statements: list[_Statement] = []
         self._ended = False
 
+    def load(self, key: K) -> asyncio.Future[V]:
+        """As the library's, where keys stand for themselves and everything is remembered."""
+        future = self._cache.get(key)
+        if future is None:
+            future = self._cache[key] = self.loop.create_future()
+            self.do_resolve_reject(key, future)
+        return future
+
     def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
         if self._ended:
             future.cancel()
             return
         if self._asked is None:
             self._asked = self._asks()
-        source, read = self._asked
-        if self._apart:
-            source = source._replace(part=key)
-        statement = self._gathering.statement(source, read)
-        if not self._statements or self._statements[-1] is not statement:
+        statement = self._statements[-1] if self._statements else None
+        if statement is None or not statement.takes_more or self._apart:
+            source, read = self._asked
+            statement = self._gathering.statement(source._replace(part=key) if self._apart else source, read)
             self.waits_for(statement)
         statement.want(key, self, future)
 
