@@ -36,6 +36,7 @@ from app.web import auth, billing, edge, health, pages, positions, request_id, s
 from app.web.claims import Reading
 from app.web.headers import header
 from app.web.jwks import Keys
+from app.web.shortcut import Shortcut
 from app.web.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -229,9 +230,10 @@ def create_app(
     socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span)
     doors = edge.doors(allowed_hosts, cors_origins)
     tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
+    graphql = Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in])
     app = Starlette(
         routes=[
-            Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in]),
+            graphql,
             Route(
                 "/billing.csv",
                 billing.BillingCsv(lambda: opened[0][0], currency),
@@ -248,6 +250,7 @@ def create_app(
             Middleware(watched.Watched, metrics, span),
             Middleware(edge.SafeHeaders),
             Middleware(edge.JsonRefusals),
+            Middleware(Shortcut, graphql.path, graphql.app),
         ],
         exception_handlers={Exception: edge.fault},
         lifespan=lifespan,

@@ -25,7 +25,10 @@ class EngineerTime:
 
 
 def holder(history: Sequence[Assignment]) -> Assignment | None:
-    return next((a for a in history if a.status in ACTIVE), None)
+    for assignment in reversed(history):  # it is the last, if any
+        if assignment.status in ACTIVE:
+            return assignment
+    return None
 
 
 def next_tier(history: Sequence[Assignment]) -> int:

@@ -29,17 +29,23 @@ class Companies:
     def __init__(self) -> None:
         self._ways: Ways[_Company] = Ways()
 
-    async def execute(self, executor: LevelExecutor, points: int) -> ExecutionResult:
-        """`points` are what the query costs."""
+    async def execute(self, executor: LevelExecutor, points: int, limit_s: float) -> ExecutionResult:
+        """`points` are what the query costs. Raises TimeoutError where it takes longer than `limit_s`."""
         selection = executor.planned()
         if selection is None or selection.goes_alone or points > MOST_POINTS // 2:
-            return await _alone(executor)
+            async with asyncio.timeout(limit_s):
+                return await _alone(executor)
         context = executor.context_value
         # Whoever has the same role is let through by the same rules.
         role = context.signed_in and context.signed_in.role
         kind = (selection, role, context.confined_to, context.reads)
         company = self._ways.open(kind, lambda: _Company(selection, context.loaders))
-        return await company.result(executor, points)
+        return await company.result(executor, points, limit_s)
+
+
+def _give_up(result: asyncio.Future[ExecutionResult]) -> None:
+    if not result.done():
+        result.set_exception(TimeoutError)
 
 
 async def _alone(executor: LevelExecutor) -> ExecutionResult:
@@ -63,17 +69,21 @@ class _Company:
         """Also where all have left: with the last of them, its loaders have ended."""
         return self._points >= MOST_POINTS or (not self._waiting and bool(self._members))
 
-    async def result(self, executor: LevelExecutor, points: int) -> ExecutionResult:
+    async def result(self, executor: LevelExecutor, points: int, limit_s: float) -> ExecutionResult:
         context = executor.context_value
         if context.loaders is not self._loaders:
             context.loaders = self._loaders.shared()
-        result: asyncio.Future[ExecutionResult] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[ExecutionResult] = loop.create_future()
         self._members.append((executor, result))
         self._points += points
         self._waiting += 1
+        # A fifth of what asyncio.timeout takes, which knows how to end more than a future.
+        late = loop.call_later(limit_s, _give_up, result)
         try:
             return await result
         finally:
+            late.cancel()
             self._waiting -= 1
             if not self._waiting and self._task is not None:
                 self._task.cancel()

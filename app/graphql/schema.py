@@ -113,7 +113,11 @@ class Schema(strawberry.Schema):
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
         if kind is OperationType.QUERY:
-            return await self._in_time(kind, self._companies.execute(executor, asked.points))
+            try:
+                limit_s = self._limits.read_timeout_s
+                return await self._companies.execute(executor, asked.points, limit_s)
+            except TimeoutError:
+                return self._late()
         result: GraphQLResult = await executor.execute_operation()
         return result
 
@@ -143,7 +147,10 @@ class Schema(strawberry.Schema):
             async with asyncio.timeout(self._limits.read_timeout_s):
                 return await result
         except TimeoutError:
-            return GraphQLResult(data=None, errors=[TimedOut(self._limits.read_timeout_s)])
+            return self._late()
+
+    def _late(self) -> GraphQLResult:
+        return GraphQLResult(data=None, errors=[TimedOut(self._limits.read_timeout_s)])
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:  # noqa: ANN401
         results = await super().stream(*args, **kwargs)

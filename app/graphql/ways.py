@@ -26,7 +26,10 @@ T = TypeVar("T", bound=Load)
 
 
 class Ways(Generic[T]):
-    def __init__(self) -> None:
+    """What has waited for `patience_s` begins anyway: those under way may be held up by the database."""
+
+    def __init__(self, patience_s: float = 0.05) -> None:
+        self._patience_s = patience_s
         self._open: dict[Hashable, T] = {}
         self._under_way: Counter[Hashable] = Counter()
 
@@ -38,8 +41,17 @@ class Ways(Generic[T]):
             load = None
         if load is None:
             load = self._open[kind] = make()
-            asyncio.get_running_loop().call_soon(self._begin_if_free, kind)
+            asyncio.get_running_loop().call_soon(self._begin_soon, kind, load)
         return load
+
+    def _begin_soon(self, kind: Hashable, load: T) -> None:
+        self._begin_if_free(kind)
+        if self._open.get(kind) is load:
+            asyncio.get_running_loop().call_later(self._patience_s, self._begin_late, kind, load)
+
+    def _begin_late(self, kind: Hashable, load: T) -> None:
+        if self._open.get(kind) is load:
+            self._begin(kind)
 
     def _begin_if_free(self, kind: Hashable) -> None:
         if kind in self._open and self._under_way[kind] < AT_ONCE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import asyncpg
 
 HISTORY = 4
@@ -32,6 +34,11 @@ _ASSIGNMENTS = """
         CASE WHEN s < $4 THEN 1.25 END
     FROM generate_series($2::int, $3::int) AS n, generate_series(1, $4::int) AS s, LATERAL (
         SELECT timestamptz '2020-01-01Z' + n * interval '30 s' + s * interval '3 h' AS at) AS of"""
+
+
+def created_at(number: int) -> datetime:
+    """Of the ticket with this number, as _TICKETS has it."""
+    return datetime(2020, 1, 1, tzinfo=UTC) + number * timedelta(seconds=30)
 
 
 async def prepare(url: str) -> None:

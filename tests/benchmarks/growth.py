@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, repeat
 from typing import TYPE_CHECKING
 
+import orjson
+
 from tests.benchmarks import data, driver
-from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY
+from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY, any_ticket
 from tests.benchmarks.shared import cpu_s, memory_mb, ours, percentile_ms, table
 from tests.databases import migrate_whole, new_database
 
@@ -38,7 +41,7 @@ async def run(options: Options, postgres: str) -> None:
                         f"{tickets:,} tickets: {operation.name}",
                         *await _measured(options, server, operation, tickets),
                     ]
-                    for operation in (ONE, WITH_HISTORY, LIST)
+                    for operation in (ONE, WITH_HISTORY, LIST, _OF_ANY_PAGE)
                 ]
             for length in data.LONG_HISTORIES:
                 operation = replace(WITH_HISTORY, variables=partial(_with_history, length))
@@ -50,6 +53,24 @@ async def run(options: Options, postgres: str) -> None:
                 rows.append([f"{loaded:,} tickets: list of {length} with histories", *measured])
             table("Growth", ("", "requests/s", "CPU ms", "at req/s", "p50 ms", "p99 ms"), rows)
             print(f"\nMemory of the server afterwards: {memory_mb(server.pid):.0f} MB.")
+
+
+def _another_page(tickets: int) -> Iterator[Variables]:
+    """Of 50, after any ticket: nobody asks for what somebody else asks for at the same moment."""
+    for wanted in any_ticket(tickets - 50):
+        number = int(wanted["id"].removeprefix("T-")) + 50
+        key = data.created_at(number), f"T-{number}"
+        yield {"first": 50, "after": urlsafe_b64encode(orjson.dumps(key)).decode()}
+
+
+_OF_ANY_PAGE = replace(
+    LIST,
+    name="the same, each of another page",
+    document=LIST.document.replace("Int!", "Int!, $after: String").replace(
+        "$first)", "$first, after: $after)"
+    ),
+    variables=_another_page,
+)
 
 
 def _with_history(length: int, _: int) -> Iterator[Variables]:

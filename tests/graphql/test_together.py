@@ -199,6 +199,7 @@ class Parcel:
     def __init__(self, most: int) -> None:
         self.things: list[int] = []
         self.most = most
+        self.has_begun = asyncio.Event()
         self.arrives = asyncio.Event()
 
     @property
@@ -207,6 +208,7 @@ class Parcel:
 
     def begin(self) -> asyncio.Task[None] | None:
         begun.append(self)
+        self.has_begun.set()
         return asyncio.create_task(self._go()) if self.things else None
 
     async def _go(self) -> None:
@@ -223,7 +225,7 @@ begun: list[Parcel] = []
 )
 async def test_no_more_than_a_few_are_under_way_and_none_is_forgotten(steps, most):
     begun.clear()
-    ways: Ways[Parcel] = Ways()
+    ways: Ways[Parcel] = Ways(patience_s=600)
     sent = 0
     arrived: list[Parcel] = []
     for step in steps:
@@ -250,3 +252,17 @@ async def test_no_more_than_a_few_are_under_way_and_none_is_forgotten(steps, mos
     assert [thing for parcel in begun for thing in parcel.things] == list(range(sent))
     assert not ways._open
     assert not ways._under_way
+
+
+async def test_what_has_waited_long_goes_beyond_them():
+    begun.clear()
+    ways: Ways[Parcel] = Ways(patience_s=0.001)
+    for _ in range(AT_ONCE + 1):
+        last = ways.open("kind", lambda: Parcel(9))
+        last.things.append(1)
+        await asyncio.sleep(0)
+    assert last not in begun
+    async with asyncio.timeout(10):
+        await last.has_begun.wait()
+    for parcel in begun:
+        parcel.arrives.set()
