@@ -15,7 +15,7 @@ from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
-from app.execution.waiting import attempt
+from app.execution.waiting import attempt, is_awaited
 
 if TYPE_CHECKING:
     from graphql import GraphQLField, GraphQLResolveInfo
@@ -178,33 +178,26 @@ def _arguments(executor: LevelExecutor, field: Field) -> dict[str, Any]:
 
 
 class Together(_Plain):
-    """One function of all objects, with an answer for each that may be awaited."""
+    """One function of all objects, with an answer for each; they may be awaited, one by one or as one."""
 
-    def __init__(self, level: Level) -> None:
-        self._level = level
-
-    def begin(self, run: Run, group: Group, _: Field) -> list[Any]:
-        found = attempt(self._level, group.sources, run.executor.context_value)
-        return _for_each(found, len(group.sources))
-
-
-class TogetherLater:
-    """As Together, but the answers are awaited as one."""
-
-    waits = True
     is_work = True
-    asks_whose = False
     ends = True
 
     def __init__(self, level: Level) -> None:
         self._level = level
 
     def begin(self, run: Run, group: Group, _: Field) -> list[Any]:
-        return [attempt(self._level, group.sources, run.executor.context_value)]
+        found = attempt(self._level, group.sources, run.executor.context_value)
+        if is_awaited(type(found)):  # type: ignore[arg-type] # a class is hashable
+            return _AllOfThem([found])
+        return _for_each(found, len(group.sources))
 
     def end(self, column: list[Any], size: int) -> list[Any]:
-        (found,) = column
-        return _for_each(found, size)
+        return _for_each(column[0], size) if type(column) is _AllOfThem else column
+
+
+class _AllOfThem(list[Any]):
+    """A column to be: the answers are awaited as one."""
 
 
 def _for_each(found: Any, size: int) -> list[Any]:  # noqa: ANN401 - answers, or why there are none
@@ -214,10 +207,6 @@ def _for_each(found: Any, size: int) -> list[Any]:  # noqa: ANN401 - answers, or
     if len(answers) != size:
         return [TypeError(f"A level of {size} objects was answered with {len(answers)} values.")] * size
     return answers
-
-
-def _of_level(level: Level) -> Source:
-    return TogetherLater(level) if inspect.iscoroutinefunction(level) else Together(level)
 
 
 class Resolved(_Plain):
@@ -246,7 +235,7 @@ def source_of(executor: LevelExecutor, field: Field) -> Source:
     if executor.middleware_manager and executor.middleware_manager.middlewares:
         return Resolved()
     if level := definition.extensions.get(LEVEL):
-        return _of_level(level)
+        return Together(level)
     strawberry = _of_strawberry(executor, definition)
     return Resolved() if strawberry is None else _source_of_strawberry(executor, strawberry, definition)
 
@@ -269,7 +258,7 @@ def _source_of_strawberry(
     executor: LevelExecutor, field: StrawberryField, definition: GraphQLField
 ) -> Source:
     if level := field.metadata.get(LEVEL):
-        return _of_level(level)
+        return Together(level)
     resolver = field.base_resolver
     if resolver is None:
         if field.default_resolver is not getattr:

@@ -7,17 +7,18 @@ from inspect import isawaitable
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
-from aiodataloader import DataLoader
 from strawberry import Parent
 
 from app.execution.sources import LEVEL
 from app.execution.waiting import settle
 from app.graphql.context import Context, Info
+from app.graphql.gathering import Gathered
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-Level: TypeAlias = Callable[[Sequence[Any], Context], Sequence[Any] | Awaitable[Sequence[Any]]]
+Answers: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
+Level: TypeAlias = Callable[[Sequence[Any], Context], Answers]
 """Answers for each object in turn, awaited or not; an exception stands for what failed."""
 
 
@@ -41,12 +42,13 @@ def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa
     return make
 
 
-def each(loader: DataLoader[K, V], keys: Iterable[K | None]) -> list[Any]:
-    """To await: what is loaded for each key; None for a key that is None."""
-    return [None if key is None else loader.load(key) for key in keys]
+def each(loader: Gathered[K, V], keys: Iterable[K | None]) -> Answers:
+    """What is loaded for each key; None for a key that is None."""
+    return loader.each(list(keys))
 
 
-async def settled(answers: list[Any]) -> list[Any]:
+async def settled(answers: Answers) -> list[Any]:
     """What each comes to, or the exception."""
-    await settle([answers])
-    return answers
+    found = list(await answers if isawaitable(answers) else answers)
+    await settle([found])
+    return found

@@ -7,8 +7,8 @@ all operations want at once travel together, so that many operations are few sta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from aiodataloader import DataLoader
 
@@ -51,25 +51,56 @@ class Gathering:
         return self._ways.open(source, lambda: _Statement(source, read))
 
 
+class _Wish(NamedTuple):
+    """Keys of one loader, and who waits for what it tells of them: of all, or of the one that is `alone`."""
+
+    loader: Gathered[Any, Any]
+    keys: Sequence[Any]
+    answer: asyncio.Future[Any]
+    alone: bool
+
+    def grant(self, found: Mapping[Any, Any]) -> None:
+        self.loader.no_longer_waits_for(self)
+        told = [self.loader.tell(key, found) for key in self.keys]
+        if self.answer.done():
+            return
+        if not self.alone:
+            self.answer.set_result(told)
+        elif isinstance(told[0], Exception):
+            self.loader.clear(self.keys[0])
+            self.answer.set_exception(told[0])
+        else:
+            self.answer.set_result(told[0])
+
+    def refuse(self, error: Exception) -> None:
+        self.loader.no_longer_waits_for(self)
+        if self.alone:
+            self.loader.clear(self.keys[0])  # what failed is not remembered
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
 class _Statement:
     def __init__(self, source: Source, read: Read) -> None:
         self._source = source
         self._read = read
-        self._wanted: dict[Any, list[tuple[Gathered[Any, Any], asyncio.Future[Any]]]] = {}
+        self._keys: dict[Any, None] = {}
+        self._wishes: list[_Wish] = []
         self._loaders: set[Gathered[Any, Any]] = set()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_full(self) -> bool:
-        return len(self._wanted) >= MAX_KEYS
+        return len(self._keys) >= MAX_KEYS
 
     @property
     def takes_more(self) -> bool:
-        return self._task is None and len(self._wanted) < MAX_KEYS
+        return self._task is None and len(self._keys) < MAX_KEYS
 
-    def want(self, key: Any, loader: Gathered[Any, Any], future: asyncio.Future[Any]) -> None:  # noqa: ANN401
-        self._loaders.add(loader)
-        self._wanted.setdefault(key, []).append((loader, future))
+    def add(self, wish: _Wish) -> None:
+        self._loaders.add(wish.loader)
+        self._wishes.append(wish)
+        self._keys.update(dict.fromkeys(wish.loader.unknown(wish.keys)))
 
     def begin(self) -> asyncio.Task[None] | None:
         """None where nobody waits for it any longer."""
@@ -86,42 +117,32 @@ class _Statement:
 
     async def _run(self) -> None:
         source = self._source
-        keys = list(self._wanted)
-        source.db.metrics.loader_keys(source.name).observe(len(keys))
+        source.db.metrics.loader_keys(source.name).observe(len(self._keys))
+        found: Mapping[Any, Any] | Exception
         try:
             async with source.db.connection() as conn:
-                found = await self._read(conn, keys)
+                found = await self._read(conn, list(self._keys))
         except Exception as error:  # noqa: BLE001 - of the fields that wait for it
-            if len(self._loaders) > 1 and not isinstance(error, Unavailable):
-                self._begin_apart()
-            else:
-                self._fail(error)
+            found = error
+        if isinstance(found, Exception) and len(self._loaders) > 1 and not isinstance(found, Unavailable):
+            self._begin_apart()
         else:
-            for key, waiting in self._wanted.items():
-                value = found.get(key)
-                for loader, future in waiting:
-                    loader.tell(key, value, future)
+            for wish in self._wishes:
+                if wish.loader in self._loaders:
+                    wish.refuse(found) if isinstance(found, Exception) else wish.grant(found)
         # A loader and its statements refer to each other.
-        self._wanted.clear()
+        self._wishes.clear()
         self._loaders.clear()
 
     def _begin_apart(self) -> None:
         """One of the operations asks for what cannot be read; it shall be alone in that."""
         for loader in self._loaders:
             alone = _Statement(self._source, self._read)
-            for key, waiting in self._wanted.items():
-                for other, future in waiting:
-                    if other is loader:
-                        alone.want(key, loader, future)
+            for wish in self._wishes:
+                if wish.loader is loader:
+                    alone.add(wish)
             loader.waits_for(alone)
             alone.begin()
-
-    def _fail(self, error: Exception) -> None:
-        for key, waiting in self._wanted.items():
-            for loader, future in waiting:
-                loader.clear(key)
-                if not future.done():
-                    future.set_exception(error)
 
 
 def _itself(key: K) -> K:
@@ -148,12 +169,15 @@ class Gathered(DataLoader[K, V]):
         self.loop = asyncio.get_running_loop()
         self.get_cache_key = _itself
         self._cache = {}
+        self._known: dict[K | None, V | None] = {None: None}
         self._gathering = gathering
         self._asks = asks
         self._asked: tuple[Source, Read] | None = None
         self._told = told
         self._apart = apart
         self._statements: list[_Statement] = []
+        self._wishes: list[_Wish] = []
+        """That are under way."""
         self._ended = False
 
     def load(self, key: K) -> asyncio.Future[V]:
@@ -161,32 +185,77 @@ class Gathered(DataLoader[K, V]):
         future = self._cache.get(key)
         if future is None:
             future = self._cache[key] = self.loop.create_future()
-            self.do_resolve_reject(key, future)
+            if key in self._known:
+                future.set_result(cast("V", self._known[key]))
+            else:
+                self.do_resolve_reject(key, future)
         return future
 
     def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
+        self._wish(_Wish(self, (key,), future, alone=True))
+
+    def each(self, keys: Sequence[K | None]) -> list[Any] | Awaitable[list[Any]]:
+        """What there is for each of the keys, or its exception; at once where all of it is known.
+
+        One future waits for all of them. None stands for a key that is None.
+        """
+        missing = self.unknown(keys)
+        if not missing:
+            return [self._known[key] for key in keys]
+        for wish in self._wishes:
+            if not missing.keys().isdisjoint(wish.keys):
+                return self._each_after(wish, keys)
+        if len(missing) > MAX_KEYS or self._apart:
+            return [self.load(key) if key in missing else self._known[key] for key in keys]
+        answer: asyncio.Future[list[Any]] = self.loop.create_future()
+        self._wish(_Wish(self, keys, answer, alone=False))
+        return answer
+
+    async def _each_after(self, wish: _Wish, keys: Sequence[K | None]) -> list[Any]:
+        """For who asks for the same a little later."""
+        await asyncio.wait([wish.answer])  # which does not end it where this is cut short
+        if error := wish.answer.exception():
+            raise error
+        found = self.each(keys)
+        return found if isinstance(found, list) else await found
+
+    def prime(self, key: K, value: V) -> Gathered[K, V]:
+        self._known.setdefault(key, value)
+        return self
+
+    def unknown(self, keys: Sequence[K | None]) -> dict[K, None]:
+        return {key: None for key in keys if key not in self._known}  # type: ignore[misc] # None is known
+
+    def _wish(self, wish: _Wish) -> None:
         if self._ended:
-            future.cancel()
+            wish.answer.cancel()
             return
         if self._asked is None:
             self._asked = self._asks()
         statement = self._statements[-1] if self._statements else None
         if statement is None or not statement.takes_more or self._apart:
             source, read = self._asked
-            statement = self._gathering.statement(source._replace(part=key) if self._apart else source, read)
+            if self._apart:
+                source = source._replace(part=wish.keys[0])
+            statement = self._gathering.statement(source, read)
             self.waits_for(statement)
-        statement.want(key, self, future)
+        statement.add(wish)
+        self._wishes.append(wish)
 
     def waits_for(self, statement: _Statement) -> None:
         self._statements.append(statement)
 
-    def tell(self, key: K, found: Any, future: asyncio.Future[V]) -> None:  # noqa: ANN401 - of `Read`
-        if self._ended or future.done():
-            return
-        try:
-            future.set_result(self._told(key, found))
-        except Exception as error:  # noqa: BLE001 - of the field that waits for it
-            future.set_exception(error)
+    def no_longer_waits_for(self, wish: _Wish) -> None:
+        self._wishes.remove(wish)
+
+    def tell(self, key: K, found: Mapping[K, Any]) -> V | Exception | None:
+        """From now on it is known, unless it fails."""
+        if key not in self._known:
+            try:
+                self._known[key] = self._told(key, found.get(key))
+            except Exception as error:  # noqa: BLE001 - of the field that waits for it
+                return error
+        return self._known[key]
 
     def end(self) -> None:
         """Wait for nothing any longer."""
@@ -194,3 +263,4 @@ class Gathered(DataLoader[K, V]):
         for statement in self._statements:
             statement.leave(self)
         self._statements.clear()
+        self._wishes.clear()

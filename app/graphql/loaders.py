@@ -15,8 +15,6 @@ from app.queries.columns import left_out
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from aiodataloader import DataLoader
-
     from app.db.pool import Connection, Database
     from app.db.standbys import Reading
     from app.domain.model import (
@@ -176,7 +174,7 @@ class Loaders:
         return not self._asked.isdisjoint(_OF_HISTORIES)
 
     @cached_property
-    def ticket(self) -> DataLoader[TicketId, Ticket | None]:
+    def ticket(self) -> Gathered[TicketId, Ticket | None]:
         """With what is asked about who has it, in the same statement."""
         if self._reads_histories:
             return self._loader(
@@ -215,24 +213,24 @@ class Loaders:
             self.engineer.prime(engineer.id, engineer)
 
     @cached_property
-    def ticket_page(self) -> DataLoader[TicketPage, list[Ticket]]:
+    def ticket_page(self) -> Gathered[TicketPage, list[Ticket]]:
         """A statement for each page: how long one takes depends on what is searched for."""
         return self._loader("ticket_page", lambda: _page(self._confined(tickets.newest)), apart=True)
 
     @cached_property
-    def assignment(self) -> DataLoader[AssignmentId, Assignment | None]:
+    def assignment(self) -> Gathered[AssignmentId, Assignment | None]:
         return self._loader("assignment", lambda: _at_most_one(self._confined(assignments.by_ids), key=_id))
 
     @cached_property
-    def engineer(self) -> DataLoader[EngineerId, Engineer | None]:
+    def engineer(self) -> Gathered[EngineerId, Engineer | None]:
         return self._loader("engineer", lambda: _at_most_one(self._narrowed(engineers.by_ids), key=_id))
 
     @cached_property
-    def equipment(self) -> DataLoader[EquipmentId, Equipment | None]:
+    def equipment(self) -> Gathered[EquipmentId, Equipment | None]:
         return self._loader("equipment", lambda: _at_most_one(equipment.by_ids, key=_id))
 
     @cached_property
-    def current_assignment(self) -> DataLoader[TicketId, Assignment | None]:
+    def current_assignment(self) -> Gathered[TicketId, Assignment | None]:
         """Told by the history where that is read anyway."""
         if self._reads_histories:
             return self._loader("assignment_history", self._histories, _holder)
@@ -242,27 +240,27 @@ class Loaders:
         )
 
     @cached_property
-    def assignment_history(self) -> DataLoader[TicketId, list[Assignment]]:
+    def assignment_history(self) -> Gathered[TicketId, list[Assignment]]:
         return self._loader("assignment_history", self._histories, _list)
 
     def _histories(self) -> Read:
         return _many(self._narrowed(assignments.history_of_tickets), key=_ticket)
 
     @cached_property
-    def active_assignments(self) -> DataLoader[EngineerId, assignments.EngineerCount | None]:
+    def active_assignments(self) -> Gathered[EngineerId, assignments.EngineerCount | None]:
         return self._loader(
             "active_assignments",
             lambda: _at_most_one(assignments.count_active_of_engineers, key=_engineer),
         )
 
     @cached_property
-    def engineer_page(self) -> DataLoader[EngineerPage, list[Assignment]]:
+    def engineer_page(self) -> Gathered[EngineerPage, list[Assignment]]:
         return self._loader(
             "engineer_page", lambda: _of_engineers(self._confined(assignments.newest_of_engineers)), _list
         )
 
     @cached_property
-    def engineer_total(self) -> DataLoader[EngineerTotal, list[assignments.EngineerCount]]:
+    def engineer_total(self) -> Gathered[EngineerTotal, list[assignments.EngineerCount]]:
         fetch = partial(assignments.count_of_engineers, only_of=self._only_of)
         return self._loader("engineer_total", lambda: _of_engineers(fetch), _list)
 

@@ -20,7 +20,7 @@ from app.execution.completion import InstanceOf
 from app.feed import Told
 from app.graphql import enums  # noqa: F401 - describes the enums before a type uses one
 from app.graphql.context import Context, Info
-from app.graphql.edges import Level, each, edge, settled
+from app.graphql.edges import Answers, Level, each, edge, settled
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pages import DEFAULT_PAGE, After, Connection, First, Page, checked_first, key_after, moment
 from app.queries import engineers
@@ -42,21 +42,21 @@ def said(description: str) -> Any:  # noqa: ANN401 - takes the type of its annot
     return strawberry.field(description=description)
 
 
-def engineers_of(of: Sequence[Any], context: Context) -> list[Any]:
+def engineers_of(of: Sequence[Any], context: Context) -> Answers:
     """Of anything that has an `engineer_id`."""
     return each(context.loaders.engineer, (one.engineer_id for one in of))
 
 
-def tickets_of(of: Sequence[Any], context: Context) -> list[Any]:
+def tickets_of(of: Sequence[Any], context: Context) -> Answers:
     """Of anything that has a `ticket_id`."""
     return each(context.loaders.ticket, (one.ticket_id for one in of))
 
 
-def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> list[Any]:
+def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> Answers:
     return each(context.loaders.equipment, (item.equipment_id for item in about))
 
 
-def histories_of(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+def histories_of(tickets: Sequence[model.Ticket], context: Context) -> Answers:
     return each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
 
 
@@ -218,7 +218,7 @@ class Ticket:
     equipment = edge(Equipment | None, "The device it is about.")(equipment_of)
 
     @edge(Assignment | None, "Who holds it now; null when nobody does.")
-    def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
+    def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> Answers:
         return each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
     assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(
@@ -244,7 +244,7 @@ class AssignmentEvent:
         return root.event.type
 
     @edge(Ticket, "The ticket, as it is now.")
-    def ticket(events: Sequence[Told], context: Context) -> list[Any]:
+    def ticket(events: Sequence[Told], context: Context) -> Answers:
         return tickets_of([told.event.assignment for told in events], context)
 
     @strawberry.field(
