@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import ExecutionResult, Executor, GraphQLError, GraphQLResolveInfoHelpers, OperationType
@@ -15,6 +16,8 @@ from app.execution.run import Run
 from app.execution.variables import Variables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from app.execution.plan import Selection
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
@@ -27,14 +30,15 @@ class Prepared:
     def __init__(self, executor: LevelExecutor) -> None:
         self._kind = type(executor)
         self._common = dict(vars(executor))
-        # What an executor collects is its own.
-        self._collectors = [
-            (name, type(value))
+        # What an executor collects is its own; it is made when something asks for it.
+        collectors = {
+            name: type(value)
             for name, value in self._common.items()
             if isinstance(value, _COLLECTORS) and name not in _OF_ALL
-        ]
-        for name in ("async_helpers", "context_value", "variable_values"):
+        }
+        for name in ("async_helpers", "context_value", "variable_values", *collectors):
             del self._common[name]
+        self._common["collectors"] = collectors
         self._variables = Variables(executor.schema, executor.operation)
 
     def executor(
@@ -49,8 +53,6 @@ class Prepared:
             return coerced
         executor = self._kind.__new__(self._kind)
         vars(executor).update(self._common, context_value=context_value, variable_values=coerced, **own)
-        for name, make in self._collectors:
-            setattr(executor, name, make())
         executor.async_helpers = GraphQLResolveInfoHelpers(
             gather=executor.gather_async_work, track=executor.track_async_work
         )
@@ -67,6 +69,16 @@ class LevelExecutor(Executor[Any]):
         """`plans` of the same operation, made by executions before this one."""
         super().__init__(*args, **kwargs)
         self.plans = plans or Plans()
+
+    collectors: Mapping[str, Callable[[], Any]] = MappingProxyType({})
+    """What was not made yet, by the name of its attribute."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of graphql-core
+        if name not in self.collectors:
+            raise AttributeError(name=name, obj=self)
+        value = self.collectors[name]()
+        setattr(self, name, value)
+        return value
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
         root = self.planned()

@@ -24,7 +24,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MAX_KEYS = 1000
-"""In one statement."""
+"""With so many, a statement takes no more."""
 
 Read: TypeAlias = "Callable[[Connection, list[Any]], Awaitable[Mapping[Any, Any]]]"
 """What is found of these keys, by key."""
@@ -127,12 +127,19 @@ class _Statement:
         if isinstance(found, Exception) and len(self._loaders) > 1 and not isinstance(found, Unavailable):
             self._begin_apart()
         else:
-            for wish in self._wishes:
-                if wish.loader in self._loaders:
-                    wish.refuse(found) if isinstance(found, Exception) else wish.grant(found)
+            self._tell(found)
         # A loader and its statements refer to each other.
         self._wishes.clear()
         self._loaders.clear()
+
+    def _tell(self, found: Mapping[Any, Any] | Exception) -> None:
+        for wish in self._wishes:
+            if wish.loader not in self._loaders:
+                continue
+            if isinstance(found, Exception):
+                wish.refuse(found)
+            else:
+                wish.grant(found)
 
     def _begin_apart(self) -> None:
         """One of the operations asks for what cannot be read; it shall be alone in that."""
