@@ -17,7 +17,7 @@ from app.graphql import companies
 from app.graphql.gathering import MAX_KEYS, Gathering
 from app.graphql.loaders import Loaders
 from app.graphql.ways import AT_ONCE, Ways
-from tests.graphql.conftest import until_waiting
+from tests.graphql.conftest import PATIENCE_S, until_waiting
 
 if TYPE_CHECKING:
     from tests.graphql.conftest import Api
@@ -133,7 +133,7 @@ async def test_who_leaves_takes_nobody_along_and_the_last_ends_the_statement(
                 if leave == len(answers):
                     await until_waiting(conn, 0)
             if leave < len(answers):
-                [answer] = await answers[-1]
+                [answer] = await asyncio.wait_for(answers[-1], PATIENCE_S)
                 assert answer["data"]
 
 
