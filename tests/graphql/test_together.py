@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -266,3 +268,43 @@ async def test_what_has_waited_long_goes_beyond_them():
         await last.has_begun.wait()
     for parcel in begun:
         parcel.arrives.set()
+
+
+@pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
+async def test_a_company_that_is_out_of_time_leaves_nothing_running(serve, make, shared_url):
+    held = await make.assigned()
+    api = await serve(read_timeout_s=0.3)
+    asked = (HOLDER, str(held.ticket_id), api.client.headers["Authorization"])
+    async with connect(shared_url) as conn, conn.transaction():
+        await conn.execute("LOCK TABLE service_tickets")
+        async with asyncio.timeout(PATIENCE_S):
+            answers = await at_once(api, [asked] * 5)
+        assert {error["extensions"]["code"] for answer in answers for error in answer["errors"]} == {
+            "TIMEOUT"
+        }
+        await until_waiting(conn, 0)
+    assert not [task for task in asyncio.all_tasks() if "_Company" in repr(task)]
+
+
+async def test_who_asks_whose_it_is_begins_nothing_in_company(ask, make):
+    held = await make.assigned()
+    asked = (PERSON, str(held.engineer_id), ask.client.headers["Authorization"])
+    first, *others = await at_once(ask, [asked] * 4)
+    gc.collect()  # a coroutine that nobody awaited would say so now
+    assert first["data"]["engineer"]["activeAssignments"] == 1
+    assert others == [first] * 3
+
+
+async def test_nobody_joins_a_company_that_all_have_left(shared_url):
+    async with open_database(shared_url, pool_size=1) as db:
+        loaders = Loaders(db, Gathering(), frozenset(), None)
+        executor: Any = SimpleNamespace(context_value=SimpleNamespace(loaders=loaders))
+        company = companies._Company(None, loaders)
+        assert not company.is_full
+        waiting = asyncio.create_task(company.result(executor, 1, 60))
+        await asyncio.sleep(0)
+        assert not company.is_full
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert company.is_full
+        assert company.begin() is None
