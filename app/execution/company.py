@@ -67,6 +67,8 @@ async def execute_in_company(
     except _AsksWhose:
         selection.goes_alone = True
         return None
+    except Exception:  # noqa: BLE001 - whose fault it is, they find out alone
+        return None
     if company.failures:
         return None
     for executor in executors:

@@ -60,20 +60,13 @@ class _Wish(NamedTuple):
     alone: bool
 
     def grant(self, found: Mapping[Any, Any]) -> None:
-        self.loader.no_longer_waits_for(self)
         told = [self.loader.tell(key, found) for key in self.keys]
-        if self.answer.done():
-            return
-        if not self.alone:
-            self.answer.set_result(told)
-        elif isinstance(told[0], Exception):
-            self.loader.clear(self.keys[0])
-            self.answer.set_exception(told[0])
-        else:
-            self.answer.set_result(told[0])
+        if self.alone and isinstance(told[0], Exception):
+            self.refuse(told[0])
+        elif not self.answer.done():
+            self.answer.set_result(told[0] if self.alone else told)
 
     def refuse(self, error: Exception) -> None:
-        self.loader.no_longer_waits_for(self)
         if self.alone:
             self.loader.clear(self.keys[0])  # what failed is not remembered
         if not self.answer.done():
@@ -95,7 +88,7 @@ class _Statement:
 
     @property
     def takes_more(self) -> bool:
-        return self._task is None and len(self._keys) < MAX_KEYS
+        return self._task is None and not self.is_full
 
     def add(self, wish: _Wish) -> None:
         self._loaders.add(wish.loader)
@@ -136,6 +129,7 @@ class _Statement:
         for wish in self._wishes:
             if wish.loader not in self._loaders:
                 continue
+            wish.loader.no_longer_waits_for(wish)
             if isinstance(found, Exception):
                 wish.refuse(found)
             else:
@@ -150,10 +144,6 @@ class _Statement:
                     alone.add(wish)
             loader.waits_for(alone)
             alone.begin()
-
-
-def _itself(key: K) -> K:
-    return key
 
 
 class Gathered(DataLoader[K, V]):
@@ -174,7 +164,6 @@ class Gathered(DataLoader[K, V]):
     ) -> None:
         # The library's looks first whether it was given a coroutine function: longer than all the rest.
         self.loop = asyncio.get_running_loop()
-        self.get_cache_key = _itself
         self._cache = {}
         self._known: dict[K | None, V | None] = {None: None}
         self._gathering = gathering
@@ -225,6 +214,11 @@ class Gathered(DataLoader[K, V]):
             raise error
         found = self.each(keys)
         return found if isinstance(found, list) else await found
+
+    def clear(self, key: K) -> Gathered[K, V]:
+        self._cache.pop(key, None)
+        self._known.pop(key, None)
+        return self
 
     def prime(self, key: K, value: V) -> Gathered[K, V]:
         self._known.setdefault(key, value)

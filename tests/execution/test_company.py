@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app.execution import company
 from app.execution.company import execute_in_company
 from app.execution.completion import InstanceOf
 from app.execution.executor import LevelExecutor, Prepared
@@ -173,3 +174,11 @@ async def test_executors_of_one_operation_share_nothing_that_they_collect():
         if value is vars(other)[name] and isinstance(value, list | dict | set) and value == type(value)()
     ]
     assert set(shared) <= {"fragments", "fragment_definitions"}
+
+
+async def test_a_fault_of_the_company_itself_leaves_each_to_be_executed_alone(monkeypatch):
+    async def fails(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(company._Company, "fill", fails)
+    assert await in_company(executors(PLAIN, [{"n": 2}, {"n": 4}])) is None

@@ -187,12 +187,15 @@ async def test_loaders_of_several_last_until_the_last_of_them_ends(make, shared_
         assert loaders.ticket.load(TicketId("T-1")).cancelled()
 
 
-async def test_what_costs_much_goes_alone(monkeypatch, statements, ask, make):
+@pytest.mark.parametrize("most", [0, companies.MOST_POINTS])
+async def test_what_costs_much_goes_alone(monkeypatch, ask, make, most):
     held = [await make.assigned() for _ in range(6)]
     token = ask.client.headers["Authorization"]
-    monkeypatch.setattr(companies, "MOST_POINTS", 0)
+    monkeypatch.setattr(companies, "MOST_POINTS", most)
     answers = await at_once(ask, [(HISTORY, each.ticket_id, token) for each in held])
     assert all(len(answer["data"]["ticket"]["assignmentHistory"]) == 1 for answer in answers)
+    measured = (await ask.client.get("/metrics")).text
+    assert ("\nbaton_company_size_count 0.0\n" in measured) == (most == 0)
 
 
 class Parcel:
