@@ -56,11 +56,12 @@ class EngineerTotal(NamedTuple):
 
 
 class TicketPage(NamedTuple):
-    """A page of the newest tickets."""
+    """A page of the newest tickets; the policy confines lists for itself, and not as one ticket."""
 
     wanted: TicketFilter
     after: TicketKey | None
     first: int
+    only_of: EngineerId | None
 
 
 _id = attrgetter("id")
@@ -109,7 +110,10 @@ def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> Read:
 
 def _page(newest: Callable[..., Awaitable[list[Ticket]]]) -> Read:
     async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
-        return {page: await newest(conn, page.wanted, after=page.after, first=page.first) for page in pages}
+        return {
+            page: await newest(conn, page.wanted, after=page.after, first=page.first, only_of=page.only_of)
+            for page in pages
+        }
 
     return read
 
@@ -215,7 +219,7 @@ class Loaders:
     @cached_property
     def ticket_page(self) -> Gathered[TicketPage, list[Ticket]]:
         """A statement for each page: how long one takes depends on what is searched for."""
-        return self._loader("ticket_page", lambda: _page(self._confined(tickets.newest)), apart=True)
+        return self._loader("ticket_page", lambda: _page(self._narrowed(tickets.newest)), apart=True)
 
     @cached_property
     def assignment(self) -> Gathered[AssignmentId, Assignment | None]:

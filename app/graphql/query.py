@@ -95,7 +95,7 @@ class Query:
         db, wanted = info.context.reads, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
-        found = await info.context.loaders.ticket_page.load(TicketPage(wanted, key, size + 1))
+        found = await info.context.loaders.ticket_page.load(TicketPage(wanted, key, size + 1, only))
 
         async def count() -> int:
             async with db.connection() as conn:

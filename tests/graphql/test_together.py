@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db.pool import Unavailable, connect, open_database
+from app.domain import policy
 from app.domain.model import EngineerId, Role, TicketId
 from app.graphql import companies
 from app.graphql.gathering import MAX_KEYS, Gathering
@@ -185,6 +186,15 @@ async def test_loaders_of_several_last_until_the_last_of_them_ends(make, shared_
         assert (await loaders.ticket.load(held.ticket_id)).id == held.ticket_id
         loaders.end()
         assert loaders.ticket.load(TicketId("T-1")).cancelled()
+
+
+async def test_a_list_is_confined_as_lists_are_and_not_as_one_ticket(monkeypatch, ask, make):
+    held = await make.assigned()
+    own = policy.MAY[Role.DISPATCHER] | {policy.Reading.TICKETS: policy.Reach.OWN}
+    monkeypatch.setattr(policy, "MAY", {**policy.MAY, Role.DISPATCHER: own})
+    query = "query ($id: ID!) { ticket(id: $id) { id } tickets { totalCount nodes { id } } }"
+    found = await ask(query, id=held.ticket_id)
+    assert found == {"ticket": {"id": held.ticket_id}, "tickets": {"totalCount": 0, "nodes": []}}
 
 
 @pytest.mark.parametrize("most", [0, companies.MOST_POINTS])
