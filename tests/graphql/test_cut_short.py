@@ -12,7 +12,7 @@ from app.db.pool import connect, open_database
 from app.domain.model import Engineer, Ticket, TicketId
 from app.graphql.gathering import Gathering
 from app.graphql.loaders import Loaders
-from tests.graphql.conftest import until_waiting
+from tests.graphql.conftest import until_waiting, when_compiled
 
 ROOT = ("service_tickets", "{ tickets { nodes { id } } }")
 EDGE = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
@@ -58,6 +58,7 @@ async def test_what_was_to_be_read_next_is_not(shared_url):
         assert not found.done()
 
 
+@when_compiled
 @pytest.mark.parametrize(
     "query",
     [

@@ -20,7 +20,7 @@ from app.graphql import companies
 from app.graphql.gathering import MAX_KEYS, Gathering
 from app.graphql.loaders import Loaders
 from app.graphql.ways import AT_ONCE, Ways
-from tests.graphql.conftest import PATIENCE_S, until_waiting
+from tests.graphql.conftest import PATIENCE_S, until_waiting, when_compiled
 
 if TYPE_CHECKING:
     from tests.graphql.conftest import Api
@@ -197,6 +197,7 @@ async def test_a_list_is_confined_as_lists_are_and_not_as_one_ticket(monkeypatch
     assert found == {"ticket": {"id": held.ticket_id}, "tickets": {"totalCount": 0, "nodes": []}}
 
 
+@when_compiled
 @pytest.mark.parametrize("most", [0, companies.MOST_POINTS])
 async def test_what_costs_much_goes_alone(monkeypatch, ask, make, most):
     held = [await make.assigned() for _ in range(6)]
