@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import tempfile
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,14 @@ def tell_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], obj
     monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(*, in_a_row: int = 1) -> int:
+    """The first of so many that nobody serves.
+
+    Below those that systems give to outgoing connections: one of these may be gone before it is served.
+    """
+    while True:
+        first = 10_000 + secrets.randbelow(22_000)
+        with suppress(OSError), ExitStack() as probes:
+            for port in range(first, first + in_a_row):
+                probes.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -101,33 +101,49 @@ def hosts(product: Product) -> set[str]:
     return {urlsplit(product.url).netloc}
 
 
-@pytest.fixture
-def problems() -> list[str]:
-    """What went wrong in the browser; a test that wants it to clears the list."""
-    return []
+@dataclass(slots=True)
+class Problems:
+    """What went wrong in the browser. A test that makes it go wrong says beforehand how.
+
+    Beforehand, since the browser tells of it later than the page shows it.
+    """
+
+    heard: list[str] = field(default_factory=list, init=False)
+    _expected: tuple[str, ...] = field(default=(), init=False)
+
+    def expect(self, *words: str) -> None:
+        self._expected = words
+
+    def unexpected(self) -> list[str]:
+        return [problem for problem in self.heard if not any(word in problem for word in self._expected)]
 
 
 @pytest.fixture
-async def context(browser: Browser, hosts: set[str], problems: list[str]) -> AsyncIterator[BrowserContext]:
+def problems() -> Problems:
+    return Problems()
+
+
+@pytest.fixture
+async def context(browser: Browser, hosts: set[str], problems: Problems) -> AsyncIterator[BrowserContext]:
     """A browser of the test's own. Every page of it is watched."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
-            problems.append(message.text)
+            problems.heard.append(message.text)
 
     def see(request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme in ("http", "https", "ws", "wss") and address.netloc not in hosts:
-            problems.append(f"asked {request.url}")
+            problems.heard.append(f"asked {request.url}")
 
     context = await browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     context.on("console", hear)
-    context.on("weberror", lambda error: problems.append(str(error.error)))
+    context.on("weberror", lambda error: problems.heard.append(str(error.error)))
     context.on("request", see)
     yield context
     await context.close()
-    assert problems == []
+    assert problems.unexpected() == []
 
 
 @pytest.fixture

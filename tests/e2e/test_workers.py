@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,25 +23,15 @@ from tests.protocol.talk import subscribe, talking
 FOLLOW = "subscription ($after: String) { assignmentEvents(afterCursor: $after) { type } }"
 
 
-def two_ports_in_a_row():
-    while True:
-        first = free_port()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", first + 1)):
-                return first
-
-
 @asynccontextmanager
 async def workers(url):
     """The process, the port of both workers, and the first of their own."""
-    port, own = free_port(), two_ports_in_a_row()
+    port, own = free_port(), free_port(in_a_row=2)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", "2"),
         *("--own-ports", str(own)),
         cwd=CHECKOUT,
         env=os.environ | {"DATABASE_URL": url, "AUTH_DEV_SECRET": SECRET, "SHUTDOWN_DRAIN_S": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     try:
         for each in (port, own, own + 1):
