@@ -32,8 +32,9 @@ class SettingsError(Exception):
     """One sentence that names the setting and says what it should be."""
 
 
-def _setting(default: object, description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
-    return field(default=default, metadata={"description": description})
+def _setting(default: object, description: str, *, least: int = 1) -> Any:  # noqa: ANN401 - takes the type of its annotation
+    """`least` is of whole numbers."""
+    return field(default=default, metadata={"description": description, "least": least})
 
 
 def _settings(form: re.Pattern[str], description: str) -> Any:  # noqa: ANN401 - a tuple of strings
@@ -72,12 +73,18 @@ class Settings:
         5, "Seconds that a change waits for another change of the same ticket."
     )
     database_statement_timeout_s: int = _setting(10, "Seconds that one statement may take.")
-    database_wait_s: int = _setting(60, "Seconds that `serve` waits for a database that is still starting.")
+    database_wait_s: int = _setting(
+        60, "Seconds that `serve` waits for a database that is still starting.", least=0
+    )
     events_kept_months: int = _setting(
-        0, "Months of events that `retain` leaves; it drops what is older. 0: events are kept for ever."
+        0,
+        "Months of events that `retain` leaves; it drops what is older. 0: events are kept for ever.",
+        least=0,
     )
     shutdown_drain_s: int = _setting(
-        5, "Seconds that `serve` goes on after SIGTERM, with /readyz at 503, for load balancers to notice."
+        5,
+        "Seconds that `serve` goes on after SIGTERM, with /readyz at 503, for load balancers to notice.",
+        least=0,
     )
     auth_dev_secret: str = _setting(
         "", "What `token` signs with and the server accepts; development only, 32 characters or more."
@@ -313,7 +320,9 @@ def _parsed(setting: Field[Any], raw: str) -> object:
         return _entries(setting.name.upper(), raw, setting.metadata["form"])
     if isinstance(setting.default, bool):
         return _switch(setting.name.upper(), raw)
-    return _whole(setting.name.upper(), raw) if isinstance(setting.default, int) else raw
+    if isinstance(setting.default, int):
+        return _whole(setting.name.upper(), raw, setting.metadata["least"])
+    return raw
 
 
 def _entries(name: str, raw: str, form: re.Pattern[str]) -> tuple[str, ...]:
@@ -331,7 +340,7 @@ def _switch(name: str, raw: str) -> bool:
     return raw == "1"
 
 
-def _whole(name: str, raw: str) -> int:
-    if not raw.isdecimal() or int(raw) < 1:
-        raise SettingsError(f"{name} must be a whole number from 1, not {raw!r}.")
+def _whole(name: str, raw: str, least: int) -> int:
+    if not raw.isdecimal() or int(raw) < least:
+        raise SettingsError(f"{name} must be a whole number from {least}, not {raw!r}.")
     return int(raw)

@@ -130,7 +130,11 @@ class Feed:
         UnknownCursor, CursorTooOld; Unavailable, after which to follow again from the last cursor misses
         nothing.
         """
-        now = await self._started()
+        while self._cursor is None:
+            if self._last is not None:
+                return
+            await self._news.wait()
+        now = self._cursor
         if since is not None:
             await _refuse_unknown(db, since)
         seen, place = (now, self._read) if since is None else (since, -1)
@@ -138,7 +142,7 @@ class Feed:
         while self._last is None or place < self._last:
             oldest_kept = self._read - len(self._recent)
             if place < oldest_kept:
-                place, goal = self._read, await self._started()
+                place, goal = self._read, self._cursor
                 async for told in _missed(db, wanted, seen, goal):
                     yield told
                 seen |= goal
@@ -151,12 +155,6 @@ class Feed:
                     yield Told(event, seen)
             else:
                 await self._news.wait()
-
-    async def _started(self) -> Cursor:
-        """What has been seen, as soon as it is known."""
-        while self._cursor is None:
-            await self._news.wait()
-        return self._cursor
 
     async def _follow_table(self, conn: Connection) -> None:
         cursor = self._cursor or Cursor.after_all_to(max(0, (await events.known_ids(conn)).newest - _RECENT))

@@ -64,6 +64,8 @@ _LOST = (
     *_DROPPED,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # A migration, for example, has the table for longer than a request waits.
+    asyncpg.LockNotAvailableError,
     # A standby, or a server that was told to take no writes.
     asyncpg.ReadOnlySQLTransactionError,
 )
@@ -262,8 +264,6 @@ class Database:
                     if attempt == ATTEMPTS:
                         raise Unavailable from error
                     cause = error
-                except asyncpg.LockNotAvailableError as error:
-                    raise Unavailable from error
                 except Unavailable as error:
                     if attempt == ATTEMPTS or not _may_be_tried_again(error):
                         raise

@@ -16,6 +16,7 @@ from app.db.standbys import Standbys
 from app.domain.model import UNKNOWN_ORIGIN, Actor, EngineerId, Origin
 from app.domain.policy import Reading, only_of
 from app.feed import Feed
+from app.graphql.buckets import Account
 from app.graphql.fan_out import Shared
 from app.graphql.faults import Unauthenticated
 from app.graphql.gathering import Gathering
@@ -47,6 +48,8 @@ class Context:
     transport: str = "http"
     words: tuple[Any, ...] = ()
     """Text, name of the operation, variables."""
+    account: Account | None = None
+    """Once it is paid for: over HTTP, a subscription may be let through a second time, as a stream."""
     known: Known | None = None
     """The document, once it is let through."""
     standbys: Standbys | None = None

@@ -179,7 +179,10 @@ class Guard:
             raise TooLarge(limit, maximum, counted)
 
     def _charge(self, operation: Asked | ExecutionContext, cost: int) -> None:
-        account = self._buckets.spend(operation.context.subject, cost)
+        context = operation.context
+        if context.account is None:
+            context.account = self._buckets.spend(context.subject, cost)
+        account = context.account
         operation.extensions_results["cost"] = {
             "requested": cost,
             "remaining": int(account.remaining),

@@ -134,3 +134,15 @@ async def test_a_pool_that_is_used_up_is_said_to_be(own_url):
         with pytest.raises(Unavailable):
             async with db.connection():
                 pass
+
+
+async def test_who_reads_what_is_locked_for_long_is_told_to_come_back(own_url):
+    limits = TimeLimits(lock_s=0.05)
+    async with open_database(own_url, pool_size=1, limits=limits) as db, connect(own_url) as other:
+        async with other.transaction():
+            await other.execute("LOCK TABLE engineers")
+            with pytest.raises(Unavailable):
+                async with db.connection() as conn:
+                    await conn.fetch("SELECT FROM engineers")
+        async with db.connection() as conn:
+            await conn.fetch("SELECT FROM engineers")

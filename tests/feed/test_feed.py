@@ -352,3 +352,12 @@ async def test_at_the_end_all_are_told_what_was_read_and_wait_for_nothing_newer(
     await tell("after the end")
     await caught_up(feed, db)
     assert [each.event.actor async for each in told] == ["before the end"]
+
+
+async def test_who_follows_before_anything_was_read_is_let_go_at_the_end(fresh_url, db):
+    feed = Feed(fresh_url)
+    told = asyncio.ensure_future(anext(feed.follow(db, ALL), None))
+    await asyncio.sleep(0)
+    feed.end()
+    async with asyncio.timeout(PATIENCE_S):
+        assert await told is None

@@ -212,3 +212,14 @@ def test_production_says_which_hosts_it_serves():
 def test_an_entry_that_could_never_match_stops_the_start(name, wrong):
     with pytest.raises(SettingsError, match=rf"^{name} must hold entries such as .*\.$"):
         load({name: wrong})
+
+
+def test_none_at_all_can_be_said_where_that_means_something():
+    none = load({"SHUTDOWN_DRAIN_S": "0", "EVENTS_KEPT_MONTHS": "0", "DATABASE_WAIT_S": "0"})
+    assert (none.shutdown_drain_s, none.events_kept_months, none.database_wait_s) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("SHUTDOWN_DRAIN_S", "-1"), ("DATABASE_POOL_SIZE", "0")])
+def test_a_number_that_says_nothing_stops_the_start(name, wrong):
+    with pytest.raises(SettingsError, match=rf"^{name} must be a whole number from \d, not '{wrong}'\.$"):
+        load({name: wrong})

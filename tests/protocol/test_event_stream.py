@@ -82,6 +82,19 @@ async def test_a_subscription_is_told_as_events(served, db, make, method, accept
             types.append(event["type"])
 
 
+async def test_a_subscription_is_paid_for_once_also_by_who_takes_json_too(shared_url):
+    left = []
+    for accept in ("text/event-stream", "application/json, text/event-stream"):
+        app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, limits=Limits(refill_per_s=1))
+        async with serving(app) as served:
+            async with streaming(served, FOLLOW, Accept=accept) as stream:
+                assert stream.response.status_code == 200
+            async with streaming(served, "{ __typename }") as stream:
+                left.append((await stream.hear())[1]["extensions"]["cost"]["remaining"])
+    # It costs ten; a second gives one back.
+    assert left[0] == pytest.approx(left[1], abs=2)
+
+
 @pytest.mark.parametrize("query", ["{ __typename }", "{ viewer { role } }"])
 async def test_a_query_is_one_event_and_the_end(served, query):
     async with streaming(served, query) as stream:
