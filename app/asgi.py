@@ -16,8 +16,10 @@ from starlette.routing import Route, WebSocketRoute
 from app import worker
 from app.config import DEFAULT_CURRENCY, SettingsError
 from app.db import migrate, sql
+from app.db.connections import TimeLimits
+from app.db.faults import Unavailable
 from app.db.migration_files import read
-from app.db.pool import Database, TimeLimits, Unavailable, open_database
+from app.db.pool import Database, open_database
 from app.db.standbys import Log, Standbys
 from app.domain.model import Origin
 from app.feed import Feed

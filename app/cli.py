@@ -12,9 +12,11 @@ import click
 from app import config, dev, doctor, export, retention, seed, telemetry
 from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
+from app.db.connections import TimeLimits, connect, connect_in_time
 from app.db.embedded import EmbeddedPostgresError
+from app.db.faults import Unavailable
 from app.db.migration_files import MigrationError, read
-from app.db.pool import TimeLimits, Unavailable, connect, connect_in_time, open_database
+from app.db.pool import open_database
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Role

@@ -12,9 +12,10 @@ import click
 from app import seed
 from app.asgi import app_of
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
 from app.db.migration_files import read
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.domain.model import Role
 from app.web import server
 from app.web.auth import DevelopmentTokens

@@ -11,8 +11,9 @@ from app import retention
 from app.asgi import documents_of, time_limits_of
 from app.config import SettingsError
 from app.db import migrate, pooler, sql
+from app.db.connections import connect
+from app.db.faults import Unavailable
 from app.db.migration_files import read
-from app.db.pool import Unavailable, connect
 from app.graphql.limits import Limits
 from app.queries import partitions, server
 from app.web import jwks, pages
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from app.config import Settings
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 _OLDEST_SERVER = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5

@@ -9,13 +9,14 @@ import structlog
 
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run_in
-from app.db.pool import Database, Unavailable
+from app.db.faults import Unavailable
 from app.domain.lifecycle import EventType
 from app.domain.model import UNKNOWN_ORIGIN, Actor, AssignmentType, Role, TicketId
 from app.queries import assignments, overdue
 
 if TYPE_CHECKING:
-    from app.db.pool import Tx
+    from app.db.connections import Tx
+    from app.db.pool import Database
 
 log = structlog.get_logger()
 

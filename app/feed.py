@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from app.db.pool import Unavailable, listening, notify
+from app.db.connections import listening, notify
+from app.db.faults import Unavailable
 from app.domain.cursor import Cursor, beyond, up_to
 from app.domain.model import EngineerId, TicketId
 from app.metrics import Metrics
@@ -24,7 +25,8 @@ from app.queries import events, server
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from app.db.pool import Connection, Database
+    from app.db.connections import Connection
+    from app.db.pool import Database
     from app.domain.model import AssignmentEvent
 
 log = structlog.get_logger()

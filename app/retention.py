@@ -6,13 +6,14 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.db.pool import Unavailable
+from app.db.faults import Unavailable
 from app.queries import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.db.pool import Connection, Database
+    from app.db.connections import Connection
+    from app.db.pool import Database
 
 _ATTEMPTS = 10
 _PAUSE_S = 1.0

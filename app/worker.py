@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.db.pool import Database, Unavailable
+from app.db.faults import Unavailable
+from app.db.pool import Database
 from app.escalation import escalate_overdue
 from app.queries import partitions
 

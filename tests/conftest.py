@@ -21,7 +21,7 @@ from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from app.db.pool import Tx
+    from app.db.connections import Tx
 
 # How long something takes on a busy machine says nothing about it.
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])

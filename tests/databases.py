@@ -18,9 +18,9 @@ from uuid import uuid4
 import asyncpg
 
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
 from app.db.migration_files import read
-from app.db.pool import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

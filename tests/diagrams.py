@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from app.commands.command import Command
     from app.commands.locked_ticket import Change
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 DOCS = Path(__file__).parents[1] / "docs"
 DATA = DOCS / "data.md"

@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 from app.db import pooler
-from app.db.pool import TimeLimits, connect
+from app.db.connections import TimeLimits, connect
 from app.db.session import Session
 from tests.databases import free_port, new_home
 

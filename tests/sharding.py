@@ -17,13 +17,13 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 from app.db import sql
-from app.db.pool import connect
+from app.db.connections import connect
 from tests.databases import migrate_whole, new_database, new_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 SPREAD = {
     "service_tickets": "id",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from graphql import parse, print_ast, separate_operations, strip_ignored_characters
 
+from app.db.connections import connect
 from app.db.embedded import find_binaries
-from app.db.pool import connect
 from app.domain.lifecycle import ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
 from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
 from app.domain.policy import MAY

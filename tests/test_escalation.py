@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.commands.accept import AcceptAssignment, accept_assignment
-from app.db.pool import Database, TimeLimits
+from app.db.connections import TimeLimits
+from app.db.pool import Database
 from app.domain.model import AssignmentStatus, AssignmentType
 from app.escalation import RULE, escalate_overdue
 from app.queries import overdue, tickets

@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 from structlog.testing import capture_logs
 
-from app.db.pool import Unavailable
+from app.db.faults import Unavailable
 from app.worker import Job, at_work
 
 

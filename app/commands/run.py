@@ -31,7 +31,8 @@ from app.domain.policy import MAY, Reach
 from app.queries import assignments, tickets
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection, Database, Tx
+    from app.db.connections import Connection, Tx
+    from app.db.pool import Database
     from app.domain.model import Assignment
     from app.queries.assignments import Situation
 

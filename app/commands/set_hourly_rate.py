@@ -17,7 +17,8 @@ from app.queries import rates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.db.pool import Database, Tx
+    from app.db.connections import Tx
+    from app.db.pool import Database
     from app.domain.model import Actor, HourlyRate, Origin
     from app.queries.rates import RateSituation
 

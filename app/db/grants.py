@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 
 async def grant(conn: Connection, role: str) -> None:

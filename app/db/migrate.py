@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
+from app.db.connections import Connection
 from app.db.migration_files import Migration, MigrationError, Script, code, read
-from app.db.pool import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

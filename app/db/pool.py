@@ -6,73 +6,38 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
 from app.db import pooler
-from app.db.lending import Lending, Lent
+from app.db.connections import DEFAULT_LIMITS, TimeLimits, Tx
+from app.db.faults import (
+    DROPPED,
+    LOST,
+    NOT_CONNECTED,
+    TAKE_TURNS_AGAIN,
+    OutcomeUnknown,
+    Unavailable,
+    may_be_tried_again,
+    says_that_nothing_happened,
+    was_a_rivals,
+)
+from app.db.lending import Lending
 from app.db.session import give_back, measured
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
-Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
-Tx = NewType("Tx", "asyncpg.Connection[Any]")
-"""A connection inside an open transaction: what a statement that writes must be given."""
+    from app.db.connections import Connection
+    from app.db.lending import Lent
 
 ATTEMPTS = 5
-_SESSION = {
-    "application_name": "baton",
-    "timezone": "UTC",
-    # Until the last of the first migrations, the history lies beside the old table of the same name.
-    "search_path": "baton, public",
-    # Measured on our statements: both cost more than they give on reads this short.
-    "jit": "off",
-    "max_parallel_workers_per_gather": "0",
-    # Else PostgreSQL plans anew for each array of keys, which takes longer than to find a ticket. Where the
-    # values decide, queries/server.py has it plan for them.
-    "plan_cache_mode": "force_generic_plan",
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "30s",
-}
-_TAKE_TURNS_AGAIN = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    # A migration changed a table between two uses of a prepared statement.
-    asyncpg.InvalidCachedStatementError,
-)
-_DROPPED = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
-"""The connection is gone, and with it what was not committed. TimeoutError is an OSError, too."""
-_LOST = (
-    *_DROPPED,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    # A migration, for example, has the table for longer than a request waits.
-    asyncpg.LockNotAvailableError,
-    # A standby, or a server that was told to take no writes.
-    asyncpg.ReadOnlySQLTransactionError,
-)
-# Whatever the reason why there is no connection, the request is not to blame for it.
-_NOT_CONNECTED = (*_DROPPED, asyncpg.PostgresError)
-_NOT_YET = (OSError, asyncpg.CannotConnectNowError)
-"""A wrong password or name will not come right by itself; these may."""
 _ANSWER_ON_ITS_WAY_S = 2
 _STATEMENTS_KEPT = 300
 """Prepared, of each connection: all of ours, with room for those that leave columns out."""
@@ -81,43 +46,10 @@ _UNCOUNTED = 2**62
 T = TypeVar("T")
 
 
-class Unavailable(Exception):
-    """The database did not answer in time, or not at all. Nothing is known to be wrong with the request."""
-
-
-class OutcomeUnknown(Unavailable):
-    """COMMIT was sent, and nothing says whether it happened. Only who can tell a repeat may try again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimits:
-    """How long each step may take."""
-
-    connect_s: float = 3
-    acquire_s: float = 2
-    """Waiting for a free connection of the pool."""
-    lock_s: float = 5
-    statement_s: float = 10
-    idle_s: float = 4
-    """In a transaction: a server that is frozen or cut off lets go of its ticket before others give up."""
-
-    @property
-    def session(self) -> dict[str, str]:
-        """As the database keeps them."""
-        return _SESSION | {
-            "lock_timeout": f"{self.lock_s * 1000:.0f}ms",
-            "statement_timeout": f"{self.statement_s * 1000:.0f}ms",
-            "idle_in_transaction_session_timeout": f"{self.idle_s * 1000:.0f}ms",
-        }
-
-
-_DEFAULT_LIMITS = TimeLimits()
-
-
 @dataclass(slots=True, eq=False)
 class Database:
     pool: asyncpg.Pool[Any]
-    limits: TimeLimits = _DEFAULT_LIMITS
+    limits: TimeLimits = DEFAULT_LIMITS
     changed: Callable[[], object] = lambda: None
     """Called when a transaction that may have changed something was committed."""
     metrics: Metrics = field(default_factory=Metrics)
@@ -136,7 +68,7 @@ class Database:
         conn = await self._acquired()
         try:
             yield conn
-        except _LOST as error:
+        except LOST as error:
             if isinstance(error, ValueError):
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
@@ -146,7 +78,7 @@ class Database:
     async def _acquired(self) -> Lent:
         try:
             return await self._lending.lend()
-        except _NOT_CONNECTED as error:
+        except NOT_CONNECTED as error:
             raise Unavailable from error
 
     async def alone(self, conn: Connection, write: Callable[[Tx], Awaitable[T]]) -> T:
@@ -169,7 +101,7 @@ class Database:
         try:
             answer = await committing
         except Exception as error:
-            if _says_that_nothing_happened(error):
+            if says_that_nothing_happened(error):
                 raise
             self.metrics.unknown_outcomes.inc()
             raise OutcomeUnknown from error
@@ -196,7 +128,7 @@ class Database:
             await transaction.start()
             try:
                 yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
-            except _DROPPED:
+            except DROPPED:
                 # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
                 with suppress(asyncpg.InterfaceError):
                     conn.terminate()
@@ -257,15 +189,15 @@ class Database:
                 try:
                     return await self._attempt(work, first if attempt == 1 else None)
                 except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError) as error:
-                    if not _was_a_rivals(error, retry_on) or attempt == ATTEMPTS:
+                    if not was_a_rivals(error, retry_on) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
-                except _TAKE_TURNS_AGAIN as error:
+                except TAKE_TURNS_AGAIN as error:
                     if attempt == ATTEMPTS:
                         raise Unavailable from error
                     cause = error
                 except Unavailable as error:
-                    if attempt == ATTEMPTS or not _may_be_tried_again(error):
+                    if attempt == ATTEMPTS or not may_be_tried_again(error):
                         raise
                     cause = error.__cause__
                 self.metrics.retries(type(cause).__name__).inc()
@@ -303,30 +235,6 @@ class Database:
             lock.release()
 
 
-def _may_be_tried_again(error: Unavailable) -> bool:
-    """Not what is unknown, and not what took its time already."""
-    cause = error.__cause__
-    return (
-        not isinstance(error, OutcomeUnknown)
-        and isinstance(cause, _DROPPED)
-        and not isinstance(cause, TimeoutError)
-    )
-
-
-def _was_a_rivals(error: asyncpg.IntegrityConstraintViolationError, retry_on: Collection[str]) -> bool:
-    if isinstance(error, asyncpg.CheckViolationError):
-        # No constraint of a name: the row was on its way to a partition that has just given way to another.
-        return error.constraint_name is None
-    return (error.constraint_name or "").startswith(tuple(retry_on))
-
-
-def _says_that_nothing_happened(error: Exception) -> bool:
-    """An ERROR is of a transaction that was rolled back; anything worse ends the session and says nothing."""
-    if isinstance(error, asyncpg.PostgresError):
-        return error.severity_en == "ERROR"
-    return isinstance(error, ValueError)  # an argument that could not be encoded was not sent
-
-
 def _measured(metrics: Metrics, watch: Callable[[str, float], object] | None) -> Callable[[str, float], None]:
     observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
 
@@ -343,7 +251,7 @@ async def open_database(
     url: str,
     *,
     pool_size: int,
-    limits: TimeLimits = _DEFAULT_LIMITS,
+    limits: TimeLimits = DEFAULT_LIMITS,
     changed: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
     watch: Callable[[str, float], object] | None = None,
@@ -371,7 +279,7 @@ async def open_database(
             max_queries=_UNCOUNTED,
             **(pooler.options(limits.session) if pooled else session),
         )
-    except _NOT_CONNECTED as error:
+    except NOT_CONNECTED as error:
         raise Unavailable from error
     db = Database(pool, limits, changed, metrics)
     try:
@@ -382,67 +290,3 @@ async def open_database(
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.acquire_s):
                 await pool.close()
-
-
-@asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """One connection of its own without time limits, for migrations."""
-    try:
-        conn = await asyncpg.connect(
-            url,
-            timeout=_DEFAULT_LIMITS.connect_s,
-            server_settings={"application_name": "baton"},
-            # A pooler in transaction mode may be in between, for who only reads.
-            statement_cache_size=0,
-        )
-    except _NOT_CONNECTED as error:
-        raise Unavailable from error
-    try:
-        yield conn
-    finally:
-        await conn.close()
-
-
-@asynccontextmanager
-async def connect_in_time(url: str, wait_s: float, say: Callable[[str], object]) -> AsyncIterator[Connection]:
-    """As `connect`, to a database that may still be starting."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + wait_s
-    async with AsyncExitStack() as until_done:
-        while True:
-            try:
-                conn = await until_done.enter_async_context(connect(url))
-                break
-            except Unavailable as error:
-                if loop.time() >= until or not isinstance(error.__cause__, _NOT_YET):
-                    raise
-            say("Waiting for the database.")
-            await asyncio.sleep(1)
-        yield conn
-
-
-@asynccontextmanager
-async def listening(url: str, channel: str, wake: Callable[[], object]) -> AsyncIterator[Connection]:
-    """A connection of its own that calls `wake` at each notification, and when it is lost."""
-    session = {**_SESSION, "application_name": "baton events"}
-    try:
-        conn = await asyncpg.connect(url, timeout=5, command_timeout=20, server_settings=session)
-    except _NOT_CONNECTED as error:
-        raise Unavailable from error
-
-    def heard(*_: object) -> None:
-        wake()
-
-    try:
-        conn.add_termination_listener(heard)
-        await conn.add_listener(channel, heard)
-        yield conn
-    except _LOST as error:
-        raise Unavailable from error
-    finally:
-        conn.terminate()
-
-
-async def notify(conn: Connection, channel: str) -> None:
-    """Wake who listens, in other processes too."""
-    await conn.execute("SELECT pg_notify($1, '')", channel)

@@ -32,7 +32,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / "sql"

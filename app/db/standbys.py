@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 import structlog
 
-from app.db.pool import Connection, Database, Unavailable
+from app.db.faults import Unavailable
+from app.db.pool import Database
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from app.db.connections import Connection
 
 log = structlog.get_logger()
 

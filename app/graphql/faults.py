@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError
 
-from app.db.pool import OutcomeUnknown, Unavailable
+from app.db.faults import OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     from app.domain.errors import InvalidInput

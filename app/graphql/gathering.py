@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from aiodataloader import DataLoader
 
-from app.db.pool import Unavailable
+from app.db.faults import Unavailable
 from app.graphql.ways import Ways
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection, Database
+    from app.db.connections import Connection
+    from app.db.pool import Database
     from app.db.standbys import Reading
     from app.domain.model import EngineerId
 

@@ -15,7 +15,8 @@ from app.queries.columns import left_out
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.db.pool import Connection, Database
+    from app.db.connections import Connection
+    from app.db.pool import Database
     from app.db.standbys import Reading
     from app.domain.model import (
         Assignment,

@@ -13,7 +13,7 @@ from app.domain.model import Assignment, EngineerId, Ticket
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
     from app.domain.lifecycle import EventType
     from app.domain.model import AssignmentId, AssignmentStatus, Origin, TicketId, TicketStatus
 

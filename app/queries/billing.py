@@ -17,7 +17,7 @@ from app.domain.period import Period
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
 
 LineKey: TypeAlias = "tuple[TicketId, EngineerId, int]"
 """Where a line stands: ticket, engineer, rate."""

@@ -12,7 +12,7 @@ from app.queries.tickets import like
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from app.domain.model import EngineerId, EquipmentId
 
 EngineerKey: TypeAlias = "tuple[str, EngineerId]"

@@ -10,7 +10,7 @@ from app.domain.model import Equipment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from app.domain.model import EquipmentId
 
 _BY_IDS = sql.load("equipment", "equipment_by_ids", row=Equipment)

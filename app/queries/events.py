@@ -9,7 +9,7 @@ from app.db import sql
 from app.domain.model import AssignmentEvent
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from app.domain.cursor import Ranges
     from app.domain.model import EngineerId, TicketId
 

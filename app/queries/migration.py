@@ -9,7 +9,7 @@ from app.db import sql
 from app.db.migration_files import MigrationError
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from app.domain.model import EngineerId, TicketId
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.db.pool import Tx
+    from app.db.connections import Tx
 
 
 @dataclass(frozen=True, slots=True)

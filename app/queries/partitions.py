@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from app.domain.model import HourlyRate
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
     from app.domain.model import EngineerId, Origin
 
 RateKey: TypeAlias = "tuple[datetime, int]"

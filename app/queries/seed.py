@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
 
 _IS_EMPTY = sql.load("seed", "is_empty", row=bool)
 _CURRENT_TIME = sql.load("seed", "current_time", row=datetime)

@@ -12,7 +12,7 @@ from app.db import sql
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)

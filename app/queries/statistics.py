@@ -17,7 +17,7 @@ from app.domain.model import AssignmentStatus, CompletionStatus, EngineerId
 from app.domain.period import Period
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 MOST_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")

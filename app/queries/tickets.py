@@ -23,7 +23,7 @@ from app.queries import server
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from app.db.pool import Connection, Tx
+    from app.db.connections import Connection, Tx
     from app.db.sql import Query
     from app.domain.model import AssignmentId, TicketId
 

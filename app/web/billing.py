@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app import export
-from app.db.pool import Unavailable
+from app.db.faults import Unavailable
 from app.domain.errors import InvalidInput
 from app.domain.policy import Reading, may_read
 from app.queries import billing

@@ -19,8 +19,9 @@ import asyncpg
 
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run, run_in
+from app.db.connections import TimeLimits
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import Database, TimeLimits, open_database
+from app.db.pool import Database, open_database
 from app.queries import assignments
 from tests.databases import migrate_whole, new_database, new_home
 from tests.make import DISPATCHER, Make

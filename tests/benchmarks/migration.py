@@ -26,8 +26,9 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
 from tests.make import DISPATCHER
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
-    from app.db.pool import Connection, Database
+    from app.db.connections import Connection
+    from app.db.pool import Database
 
 SERVER = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 SOME_TICKETS = "SELECT id FROM service_tickets ORDER BY random() LIMIT 20000"

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db import sql
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.domain.period import Period
 from app.queries.statistics import MOST_REASONS, Wanted
 from tests.benchmarks.migration import SERVER, say
 from tests.databases import migrate_whole
 
 if TYPE_CHECKING:
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = 5

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres, find_binaries
-from app.db.pool import Unavailable, connect
+from app.db.faults import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import asyncpg
 import httpx
 
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import connect
 from tests.chaos.cluster import Cluster
 from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy

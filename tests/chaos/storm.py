@@ -22,8 +22,9 @@ from uuid import uuid4
 
 import httpx
 
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.domain.model import Role
 from app.web.auth import DevelopmentTokens
 from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations

@@ -14,7 +14,8 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
-from app.db.pool import Database, TimeLimits, open_database
+from app.db.connections import TimeLimits
+from app.db.pool import Database, open_database
 from app.db.sql import name_of
 from app.domain.errors import StaleSequence, TicketAlreadyAssigned, TicketNotOpen, TransitionNotAllowed
 from tests.commands.world import outcome

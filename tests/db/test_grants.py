@@ -11,8 +11,9 @@ import pytest
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
+from app.db.connections import connect
 from app.db.grants import grant
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.queries import assignments, server
 from app.worker import tend_partitions
 from tests.make import DISPATCHER, Make

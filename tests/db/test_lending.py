@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.db.pool import TimeLimits, Unavailable, open_database
+from app.db.connections import TimeLimits
+from app.db.faults import Unavailable
+from app.db.pool import open_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

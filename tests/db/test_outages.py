@@ -13,7 +13,9 @@ import pytest
 from app.asgi import create_app
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
-from app.db.pool import OutcomeUnknown, TimeLimits, Unavailable, connect, open_database
+from app.db.connections import TimeLimits, connect
+from app.db.faults import OutcomeUnknown, Unavailable
+from app.db.pool import open_database
 from app.domain.model import Role
 from app.graphql.limits import Limits
 from app.queries import assignments

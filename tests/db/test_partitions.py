@@ -14,7 +14,9 @@ from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run, run_in
 from app.config import Settings
-from app.db.pool import Unavailable, connect, open_database
+from app.db.connections import connect
+from app.db.faults import Unavailable
+from app.db.pool import open_database
 from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused

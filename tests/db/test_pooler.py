@@ -14,7 +14,8 @@ from app import config, doctor
 from app.asgi import app_of, authenticator_of
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.domain.model import Role
 from tests.conftest import SECRET
 from tests.databases import new_server

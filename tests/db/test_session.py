@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from app.db import migrate, sql
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.db.session import IN_OTHER_WAYS, Session
 from app.queries import server
 

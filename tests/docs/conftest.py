@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from app.config import Settings
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.seed import seed
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_database

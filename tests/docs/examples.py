@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 from typing import Any
 
-from app.db.pool import Connection
+from app.db.connections import Connection
 from app.domain.cursor import Cursor
 from tests.docs.markdown import Block, blocks_of
 

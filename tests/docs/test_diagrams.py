@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.db.pool import connect
+from app.db.connections import connect
 from app.domain.lifecycle import ALLOWED_FROM, Action
 from tests import diagrams
 

@@ -17,7 +17,7 @@ import pytest
 from app import config
 from app.asgi import provider_of
 from app.db import sql
-from app.db.pool import connect
+from app.db.connections import connect
 from app.domain.model import Role
 from app.web.pages import Provider
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from app.db.connections import connect
 from app.db.embedded import EmbeddedPostgres
-from app.db.pool import connect
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole
 from tests.make import Make

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.asgi import create_app
-from app.db import pool, sql
+from app.db import connections, sql
 from app.domain.model import Role
 from app.graphql.limits import Limits
 from tests.databases import tell_statements
@@ -20,7 +20,7 @@ from tests.databases import tell_statements
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from app.graphql.documents import TrustedDocuments
     from app.web.auth import DevelopmentTokens
 
@@ -104,7 +104,7 @@ def statements(monkeypatch) -> list[str]:
 @pytest.fixture
 def the_server_ends_no_statement_by_itself(monkeypatch) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
-        monkeypatch.setitem(pool._SESSION, setting, "0")
+        monkeypatch.setitem(connections.SESSION, setting, "0")
 
 
 async def until_waiting(conn: Connection, count: int) -> None:

@@ -8,7 +8,8 @@ import gc
 import pytest
 from graphql import Executor
 
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.domain.model import Engineer, Ticket, TicketId
 from app.graphql.gathering import Gathering
 from app.graphql.loaders import Loaders

@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.asgi import create_app
-from app.db.pool import Unavailable, connect
+from app.db.connections import connect
+from app.db.faults import Unavailable
 from app.domain.model import Role
 from tests.make import Make
 from tests.pgbouncer import IN_BETWEEN

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.db.pool import connect
+from app.db.connections import connect
 from app.domain.model import Role
 from app.graphql.buckets import Buckets
 from app.graphql.limits import Limits

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.db.pool import Unavailable, connect, open_database
+from app.db.connections import connect
+from app.db.faults import Unavailable
+from app.db.pool import open_database
 from app.domain import policy
 from app.domain.model import EngineerId, Role, TicketId
 from app.graphql import companies

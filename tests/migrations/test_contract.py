@@ -10,8 +10,9 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.migration_files import MigrationError, read
-from app.db.pool import connect, open_database
+from app.db.pool import open_database
 from app.domain.model import TicketId
 from app.queries import migration
 from tests.make import DISPATCHER

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.migration_files import MigrationError
-from app.db.pool import connect
 from app.domain.model import PartUsed
 from app.queries import assignments, migration
 from tests.migrations.shapes import ALIKE, ANA, ON_SITE, SHAPES, UUIDS, dump, fill, fingerprint

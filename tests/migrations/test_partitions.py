@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from app.db import migrate, sql
+from app.db.connections import connect
 from app.db.migration_files import read
-from app.db.pool import connect
 from tests.migrations.shapes import ALIKE, fill
 
 READY, AFTER = 14, 16

@@ -14,9 +14,11 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.db import migrate, sql
+from app.db.connections import connect
+from app.db.faults import Unavailable
 from app.db.grants import grant
 from app.db.migration_files import read
-from app.db.pool import Unavailable, connect, open_database
+from app.db.pool import open_database
 from app.domain.errors import DomainError
 from app.domain.model import EngineerId, TicketId
 from app.queries import assignments, migration

@@ -9,7 +9,7 @@ import sys
 from contextlib import asynccontextmanager
 
 from app.db import migrate, sql
-from app.db.pool import connect
+from app.db.connections import connect
 from app.queries import migration
 from tests.benchmarks.migration import Probe, fill, old_application
 

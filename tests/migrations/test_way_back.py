@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates, set_hourly_rate
 from app.db import migrate, sql
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.queries import migration
 from tests.make import ADMIN
 from tests.migrations.day import a_day_of_work

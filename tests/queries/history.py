@@ -16,7 +16,7 @@ from app.db.bulk import copy_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 90

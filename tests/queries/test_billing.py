@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.db.bulk import copy_rows
-from app.db.pool import connect
+from app.db.connections import connect
 from app.domain.period import Period
 from app.queries import billing
 from app.queries.billing import Billable, BillableTotals
@@ -26,7 +26,7 @@ from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from app.queries.billing import BillableLine
     from tests.queries.history import Row
 

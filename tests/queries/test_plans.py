@@ -18,7 +18,8 @@ import app.queries.events
 import app.queries.overdue
 import app.queries.rates  # noqa: F401 - they load the statements
 from app.db import sql
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.queries import tickets
 from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
@@ -27,7 +28,7 @@ from tests.pgbouncer import IN_BETWEEN
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 TEXT = {query.name: query.text for query in sql.LOADED}
 BIG = {

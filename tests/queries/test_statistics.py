@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.pool import connect
+from app.db.connections import connect
 from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.graphql.statistics import time_zones
@@ -28,7 +28,7 @@ from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, His
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
     from tests.queries.history import Row, Ticket
 
 MICROSECOND = timedelta(microseconds=1)

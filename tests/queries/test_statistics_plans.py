@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.db import sql
-from app.db.pool import connect, open_database
+from app.db.connections import connect
+from app.db.pool import open_database
 from app.queries import statistics
 from app.queries.server import planned_for_values
 from tests.benchmarks.statistics import LOAD, MORE, narrowings
@@ -18,7 +19,7 @@ from tests.queries.test_plans import indexes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.db.pool import Connection
+    from app.db.connections import Connection
 
 TICKETS = 20_000
 GIVEN, ENDED, REPORTED = "engineer_assignments_given", "engineer_assignments_ended", "service_tickets_newest"

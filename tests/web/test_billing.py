@@ -14,7 +14,7 @@ import pytest
 
 from app.asgi import create_app
 from app.db.bulk import copy_rows
-from app.db.pool import TimeLimits, connect
+from app.db.connections import TimeLimits, connect
 from app.domain.model import Role
 from app.domain.period import Period
 from app.export import COLUMNS

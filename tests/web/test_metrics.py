@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.asgi import create_app
 from app.config import SettingsError, load
-from app.db.pool import Unavailable
+from app.db.faults import Unavailable
 from app.feed import Feed
 from app.graphql.documents import of_our_clients
 from app.metrics import CONTENT_TYPE, Metrics
