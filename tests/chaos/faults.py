@@ -62,6 +62,11 @@ class Server:
             return False
         return answer.is_success
 
+    def first_fault(self) -> str:
+        """What the log says of it; servers write into the same."""
+        _, at, rest = Path(self.log.name).read_text().partition("[error    ] fault")
+        return f"{at}{rest[:5000]}"
+
     def send(self, number: int) -> None:
         if self.process is not None:
             self.process.send_signal(number)

@@ -309,6 +309,8 @@ class Storm:
             for code, n in self.codes.items()
             if code not in {"UNAVAILABLE", "RATE_LIMITED"} and not hasattr(httpx, code)
         )
+        if self.codes["INTERNAL"]:
+            yield self.faults.servers[0].first_fault()
         yield from (f"{o.id} was never answered" for o in self.operations if o.ended is None)
         yield from (f"a server that was stopped left with {code}" for code, _ in self.faults.stops if code)
 
