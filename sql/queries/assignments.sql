@@ -174,8 +174,10 @@ WITH ticket AS (
 SELECT EXISTS (SELECT FROM as_read) AS saved;
 
 -- name: assignment_as_answered(event_id)
+-- Whoever names a table only as a type does not lock it: a migration could change its columns between plan and execution.
 SELECT {columns}
 FROM assignment_events e
+JOIN engineer_assignments locked ON locked.id = e.assignment_id AND locked.ticket_id = e.ticket_id
 CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
 WHERE e.id = $1;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,8 @@ class Server:
 
     def first_fault(self) -> str:
         """What the log says of it; servers write into the same."""
-        _, at, rest = Path(self.log.name).read_text().partition("[error    ] fault")
+        said = re.sub(r"\x1b\[[\d;]*m", "", Path(self.log.name).read_text())
+        _, at, rest = said.partition("] fault")
         return f"{at}{rest[:5000]}"
 
     def send(self, number: int) -> None:

@@ -261,9 +261,10 @@ class Storm:
         return wrong
 
     async def _calm(self, pause_s: float) -> None:
-        before = self.last_acknowledged
+        figures = self.figures[self.fault]
+        before = figures.acknowledged
         async with asyncio.timeout(PATIENCE_S):
-            while self.last_acknowledged == before:
+            while figures.acknowledged == before:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(pause_s)
 

@@ -7,6 +7,7 @@ import re
 import asyncpg
 import pytest
 
+from app.db.sql import LOADED
 from app.domain.lifecycle import ACTIVE, ENDED, EventType
 from app.domain.model import (
     TIER_NAMES,
@@ -146,3 +147,17 @@ async def test_what_has_ended_does_not_change_but_for_the_customers_word(row, tx
 async def test_time_can_be_moved_by_a_test_only_within_its_transaction(tx):
     await tx.execute("SET LOCAL app.now = '2030-01-01Z'")
     assert (await tx.fetchval("SELECT app_now()")).year == 2030
+
+
+async def test_a_table_that_is_named_as_a_type_is_locked_too(tx):
+    """Else its columns may change after the statement was planned, and before it is executed."""
+    tables = {name for (name,) in await tx.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}
+    named = {
+        (query.name, table)
+        for query in LOADED
+        for table in tables & set(re.findall(r"::(?:baton\.)?(\w+)\b", query.text))
+    }
+    assert len(named) == 3
+    for name, table in named:
+        [text] = [query.text for query in LOADED if query.name == name]
+        assert re.search(rf"\b(FROM|JOIN|INTO|UPDATE) {table}\b", text), name

@@ -128,7 +128,11 @@ CASES: list[Case] = [
         (None, ASSIGNMENT, None, "dispatcher", None),
         {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
-    ("assignments.assignment_as_answered", (5,), {"assignment_events_before_id"}),
+    (
+        "assignments.assignment_as_answered",
+        (5,),
+        {"assignment_events_before_id", "engineer_assignments_pkey"},
+    ),
     (
         "assignments.events_within",
         ([7, 9, 50_000], [7, 9, 2**63 - 1], None, None, None, 500),
