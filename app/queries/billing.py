@@ -104,6 +104,7 @@ class BillableTotals:
 
 
 _LINES = sql.load("billing", "billable_lines", row=BillableLine)
+_EVERY_LINE = sql.load("billing", "every_billable_line", row=BillableLine)
 _TOTALS = sql.load("billing", "billable_totals", row=BillableTotals)
 
 
@@ -116,7 +117,7 @@ async def lines(
 
 def every_line(tx: Tx, wanted: Billable) -> AsyncGenerator[BillableLine, None]:
     """All lines, as fast as they are taken, in little memory. The transaction must outlast them."""
-    return _LINES.stream(tx, *wanted.as_parameters, None, None, None, None, at_a_time=_AT_A_TIME)
+    return _EVERY_LINE.stream(tx, *wanted.as_parameters, at_a_time=_AT_A_TIME)
 
 
 async def totals(conn: Connection, wanted: Billable) -> BillableTotals:

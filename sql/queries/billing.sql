@@ -53,6 +53,18 @@ CROSS JOIN LATERAL (
 -- fragment: by_line
 GROUP BY a.ticket_id, a.engineer_id, r.id, r.hourly_rate, r.valid_from
 
+-- fragment: shown
+l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,
+    l.assignments_without_hours, l.labour_cost, l.parts_cost, l.parts_without_price, l.cost, l.parts,
+    t.ticket_number, t.customer_name, e.name AS engineer_name
+
+-- fragment: named
+JOIN service_tickets t ON t.id = l.ticket_id
+JOIN engineers e ON e.id = l.engineer_id
+
+-- fragment: in_order
+ORDER BY l.ticket_id, l.engineer_id, l.rate_id
+
 -- name: billable_lines(start, until, customer, ticket_id, after_ticket, after_engineer, after_rate, first)
 -- By ticket, engineer and rate. So many tickets have as many lines at least, so no others need to be priced.
 WITH page AS (
@@ -68,21 +80,31 @@ WITH page AS (
     ORDER BY ended.ticket_id
     LIMIT $8::bigint + 1
 )
-SELECT l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,
-    l.assignments_without_hours, l.labour_cost, l.parts_cost, l.parts_without_price, l.cost, l.parts,
-    t.ticket_number, t.customer_name, e.name AS engineer_name
+SELECT {shown}
 FROM (
     SELECT {line}
     {priced}
     WHERE {billable}
-      AND a.ticket_id IN (SELECT page.ticket_id FROM page)
+      -- Not IN: where few were expected, each ticket would be priced before it is looked for in the page.
+      AND a.ticket_id = ANY (ARRAY(SELECT page.ticket_id FROM page))
     {by_line}
 ) AS l
-JOIN service_tickets t ON t.id = l.ticket_id
-JOIN engineers e ON e.id = l.engineer_id
+{named}
 WHERE $5::text IS NULL OR (l.ticket_id, l.engineer_id, l.rate_id) > ($5, $6::uuid, $7::bigint)
-ORDER BY l.ticket_id, l.engineer_id, l.rate_id
+{in_order}
 LIMIT $8;
+
+-- name: every_billable_line(start, until, customer, ticket_id)
+-- Without a page, in which each of many tickets would have to be looked for.
+SELECT {shown}
+FROM (
+    SELECT {line}
+    {priced}
+    WHERE {billable}
+    {by_line}
+) AS l
+{named}
+{in_order};
 
 -- name: billable_totals(start, until, customer, ticket_id)
 -- Each is the sum of a column of the lines: what is rounded in a line is not rounded again.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -247,6 +247,11 @@ CASES: list[Case] = [
         "billing.billable_lines",
         (*DAY, "Hospital 7", None, "T-6", ENGINEER, 5, 26),
         {"service_tickets_customer", "hourly_rates_of_engineer"},
+    ),
+    (
+        "billing.every_billable_line",
+        (DAY[0], DAY[0] + timedelta(minutes=10), None, None),
+        {"engineer_assignments_ended", "hourly_rates_of_engineer", "service_tickets_pkey"},
     ),
     (
         "billing.billable_totals",

@@ -213,7 +213,7 @@ async def downloads(db: Database) -> int:
     async with db.connection() as conn:
         return await conn.fetchval(
             "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND query LIKE '/* billing.billable_lines */%'"
+            " WHERE datname = current_database() AND query LIKE '/* billing.every_billable_line */%'"
             " AND state <> 'idle'"
         )
 
