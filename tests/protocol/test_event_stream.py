@@ -61,7 +61,7 @@ async def streaming(
 
 
 async def _accepted(db: Any, held: Any) -> None:
-    await asyncio.sleep(0.2)  # a subscription begins some time after it was asked for
+    await asyncio.sleep(0.5)  # a subscription begins some time after it was asked for
     await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
 
 

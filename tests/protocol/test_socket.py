@@ -282,7 +282,7 @@ async def test_a_subscription_is_told_until_it_is_completed(talk, db, make):
 
 async def _follows(talk: Talk, db: Any, held: Any) -> str:
     """Accepts an assignment, and says what the subscription tells of it."""
-    await asyncio.sleep(0.1)  # a subscription begins some time after it was asked for
+    await asyncio.sleep(0.5)  # a subscription begins some time after it was asked for
     await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
     while True:
         told = (await talk.hear())["payload"]["data"]["assignmentEvents"]
