@@ -66,8 +66,10 @@ async def keys_ended(fresh_url):
 
 
 async def where_keys_are(db):
+    """Each by its first day: one of a day's last hour is entered under the next day as well."""
+    by_day = "SELECT key, tableoid::regclass::text FROM idempotency_keys ORDER BY day DESC"
     async with db.connection() as conn:
-        return dict(await conn.fetch("SELECT key, tableoid::regclass::text FROM idempotency_keys"))
+        return dict(await conn.fetch(by_day))
 
 
 async def names_of(db, table):
