@@ -53,6 +53,14 @@ CROSS JOIN LATERAL (
 -- fragment: by_line
 GROUP BY a.ticket_id, a.engineer_id, r.id, r.hourly_rate, r.valid_from
 
+-- fragment: lines
+(
+    SELECT {line}
+    {priced}
+    WHERE {billable}
+    {by_line}
+) AS l
+
 -- fragment: shown
 l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,
     l.assignments_without_hours, l.labour_cost, l.parts_cost, l.parts_without_price, l.cost, l.parts,
@@ -97,12 +105,7 @@ LIMIT $8;
 -- name: every_billable_line(start, until, customer, ticket_id)
 -- Without a page, in which each of many tickets would have to be looked for.
 SELECT {shown}
-FROM (
-    SELECT {line}
-    {priced}
-    WHERE {billable}
-    {by_line}
-) AS l
+FROM {lines}
 {named}
 {in_order};
 
@@ -118,9 +121,4 @@ SELECT count(*) AS lines,
     coalesce(sum(l.parts_cost), 0.00) AS parts_cost,
     coalesce(sum(l.parts_without_price), 0)::bigint AS parts_without_price,
     coalesce(sum(l.cost), 0.00) AS cost
-FROM (
-    SELECT {line}
-    {priced}
-    WHERE {billable}
-    {by_line}
-) AS l;
+FROM {lines};
