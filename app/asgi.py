@@ -13,33 +13,41 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from app import worker
 from app.config import DEFAULT_CURRENCY, SettingsError
 from app.db import migrate, sql
 from app.db.connections import TimeLimits
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
 from app.db.migration_files import read
 from app.db.pool import Database, open_database
-from app.db.standbys import Log, Standbys
+from app.db.replicas import Log, Standbys
 from app.domain.model import Origin
-from app.feed import Feed
+from app.events import Feed
+from app.graphql.admission.limits import Limits
+from app.graphql.admission.trusted_documents import (
+    ManifestError,
+    TrustedDocuments,
+    of_our_clients,
+    read_manifest,
+)
+from app.graphql.batching.event_cache import Shared
+from app.graphql.batching.loader import Gathering
 from app.graphql.context import Context
-from app.graphql.documents import ManifestError, TrustedDocuments, of_our_clients, read_manifest
-from app.graphql.fan_out import Shared
-from app.graphql.gathering import Gathering
-from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
-from app.graphql.socket import Socket
-from app.graphql.streams import Streams
-from app.graphql.view import View
-from app.metrics import Metrics
+from app.graphql.transport.http import View
+from app.graphql.transport.stream_limit import Streams
+from app.graphql.transport.websocket import Socket
+from app.http.auth import tokens
+from app.http.auth.claims import Reading
+from app.http.auth.jwks import Keys
+from app.http.headers import header
+from app.http.middleware import access_log, read_after_write, request_id, security
+from app.http.middleware.fast_route import Shortcut
+from app.http.routes import billing_csv, health, pages
+from app.http.routes import metrics as metrics_route
+from app.jobs import runner
+from app.observability.metrics import Metrics
 from app.queries import server
-from app.web import auth, billing, edge, health, pages, positions, request_id, scraping, watched
-from app.web.claims import Reading
-from app.web.headers import header
-from app.web.jwks import Keys
-from app.web.shortcut import Shortcut
-from app.web.stopping import Stopping
+from app.server.graceful_shutdown import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -48,14 +56,14 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.migration_files import Migration
-    from app.tracing import Tracing
+    from app.observability.tracing import Tracing
 
 
-def authenticator_of(settings: Settings) -> auth.Authenticator:
+def authenticator_of(settings: Settings) -> tokens.Authenticator:
     """The identity provider's tokens where there is one, else development tokens. Raises SettingsError."""
     if not settings.has_identity_provider:
-        return auth.DevelopmentTokens(settings.dev_secret)
-    return auth.ProviderTokens(
+        return tokens.DevelopmentTokens(settings.dev_secret)
+    return tokens.ProviderTokens(
         keys=Keys(settings.auth_jwks_url),
         issuer=settings.auth_issuer,
         audience=settings.auth_audience,
@@ -74,7 +82,7 @@ def documents_of(settings: Settings) -> TrustedDocuments:
     return TrustedDocuments(texts, only=settings.trusted_documents_only)
 
 
-def app_of(settings: Settings, database_url: str, authenticator: auth.Authenticator) -> Starlette:
+def app_of(settings: Settings, database_url: str, authenticator: tokens.Authenticator) -> Starlette:
     """The application as the settings want it. Raises SettingsError."""
     return create_app(
         database_url,
@@ -111,7 +119,7 @@ def tracing_of(settings: Settings) -> Tracing | None:
     if not settings.otel_exporter_otlp_endpoint:
         return None
     try:
-        from app.tracing import Tracing  # noqa: PLC0415 - see above
+        from app.observability.tracing import Tracing  # noqa: PLC0415 - see above
     except ImportError:
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT must not be set without the extra: pip install 'baton[otel]'."
@@ -130,7 +138,7 @@ def provider_of(settings: Settings) -> pages.Provider | None:
 
 def create_app(
     database_url: str,
-    authenticator: auth.Authenticator,
+    authenticator: tokens.Authenticator,
     *,
     provider: pages.Provider | None = None,
     direct_url: str | None = None,
@@ -160,13 +168,13 @@ def create_app(
     limits = limits or Limits()
     schema = build_schema(limits, production=production, documents=documents, compiled=compiled_execution)
     metrics = Metrics()
-    span = tracing.span if tracing else watched.no_span
+    span = tracing.span if tracing else access_log.no_span
     streams = Streams(limits.streams, metrics)
     shared = Shared()
     gathering = Gathering()
     feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
-    def new_context(scope: Scope, verified: auth.Verified | None) -> Context:
+    def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
         db, standbys = opened[0]
         is_http = scope["type"] == "http"
         client = scope.get("client")
@@ -179,11 +187,11 @@ def create_app(
             address=client[0] if client else "",
             # What a socket said when it opened is of no one mutation.
             idempotency_key=header(scope, b"idempotency-key") if is_http else None,
-            facts=watched.facts_of(scope),
+            facts=access_log.facts_of(scope),
             transport="http" if is_http else "ws",
             currency=currency,
             standbys=standbys,
-            seen_position=positions.named(scope),
+            seen_position=read_after_write.named(scope),
             origin=Origin(request_id.of(scope), None if verified is None else verified.token_id),
         )
 
@@ -202,7 +210,7 @@ def create_app(
             Standbys(
                 db, Log(server.written_position, server.replayed_position), replica_lag_s, metrics
             ).watching([partial(open_one, url) for url in replica_urls]) as standbys,
-            worker.at_work(db),
+            runner.at_work(db),
             asyncio.TaskGroup() as background,
         ):
             opened.append((db, standbys if replica_urls else None))
@@ -227,34 +235,38 @@ def create_app(
         return await _schema_problem(opened[0][0], migrations)
 
     signs_in = Middleware(
-        AuthenticationMiddleware, backend=auth.BearerBackend(authenticator), on_error=auth.refuse
+        AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
     )
     socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span)
-    doors = edge.doors(allowed_hosts, cors_origins)
-    tokens = authenticator if isinstance(authenticator, auth.DevelopmentTokens) and not production else None
+    doors = security.doors(allowed_hosts, cors_origins)
+    development_tokens = (
+        authenticator if isinstance(authenticator, tokens.DevelopmentTokens) and not production else None
+    )
     graphql = Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in])
     app = Starlette(
         routes=[
             graphql,
             Route(
                 "/billing.csv",
-                billing.BillingCsv(lambda: opened[0][0], currency),
+                billing_csv.BillingCsv(lambda: opened[0][0], currency),
                 middleware=[*doors, signs_in],
             ),
             WebSocketRoute("/graphql", socket, middleware=doors),
             # Other sites may call the API where CORS lets them, but not sign in.
-            *pages.routes(provider, tokens, production=production, doors=edge.doors(allowed_hosts, ())),
+            *pages.routes(
+                provider, development_tokens, production=production, doors=security.doors(allowed_hosts, ())
+            ),
             *health.routes(why_not_ready),
-            *scraping.routes(metrics, metrics_token, production=production),
+            *metrics_route.routes(metrics, metrics_token, production=production),
         ],
         middleware=[
             Middleware(request_id.RequestId),
-            Middleware(watched.Watched, metrics, span),
-            Middleware(edge.SafeHeaders),
-            Middleware(edge.JsonRefusals),
+            Middleware(access_log.Watched, metrics, span),
+            Middleware(security.SafeHeaders),
+            Middleware(security.JsonRefusals),
             Middleware(Shortcut, graphql.path, graphql.app),
         ],
-        exception_handlers={Exception: edge.fault},
+        exception_handlers={Exception: security.fault},
         lifespan=lifespan,
     )
     app.state.stopping = stopping

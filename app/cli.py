@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app import config, dev, doctor, export, retention, seed, telemetry
+from app import config, doctor
 from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
 from app.db.connections import TimeLimits, connect, connect_in_time
-from app.db.embedded import EmbeddedPostgresError
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
 from app.db.migration_files import MigrationError, read
 from app.db.pool import open_database
+from app.demo import dev, load
+from app.demo.embedded_postgres import EmbeddedPostgresError
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Role
 from app.graphql.schema import sdl
+from app.http.auth.tokens import DevelopmentTokens
+from app.jobs import billing_export, retention
+from app.observability import logs
 from app.queries import billing, migration
-from app.web import server
-from app.web import workers as several
-from app.web.auth import DevelopmentTokens
+from app.server import server
+from app.server import supervisor as several
 
 if TYPE_CHECKING:
     import socket
@@ -39,7 +42,7 @@ _OUR_ERRORS = (
     EmbeddedPostgresError,
     InvalidInput,
     MigrationError,
-    seed.NotEmpty,
+    load.NotEmpty,
     several.PortTaken,
 )
 
@@ -59,7 +62,7 @@ def main() -> None:
 def commands(context: click.Context) -> None:
     """Baton, the system of record for who holds a service ticket."""
     context.obj = config.load()
-    telemetry.set_up(production=context.obj.production)
+    logs.set_up(production=context.obj.production)
 
 
 @commands.command("dev")
@@ -98,7 +101,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
 
 def _work(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """As one of several workers."""
-    telemetry.set_up(production=settings.production)
+    logs.set_up(production=settings.production)
     app = app_of(settings, settings.required_database_url, authenticator_of(settings))
     server.run(app, "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
 
@@ -152,7 +155,7 @@ def _export_billing(
     settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
 ) -> None:
     """Hours and parts of work that ended in a period, and what they cost, as CSV."""
-    wanted = export.wanted(start, until, customer, ticket)
+    wanted = billing_export.wanted(start, until, customer, ticket)
     asyncio.run(_write_bill(settings, wanted))
 
 
@@ -266,7 +269,7 @@ async def _write_bill(settings: Settings, wanted: Billable) -> None:
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
-        async for piece in export.written(billing.every_line(tx, wanted), settings.billing_currency):
+        async for piece in billing_export.written(billing.every_line(tx, wanted), settings.billing_currency):
             click.echo(piece, nl=False)
 
 
@@ -280,5 +283,5 @@ async def _refuse_other_schema(url: str, wait_s: int) -> None:
 async def _seed_database(url: str, tickets: int) -> None:
     async with open_database(url, pool_size=1) as db:
         with click.progressbar(length=tickets, label=f"Loading {tickets} tickets") as bar:
-            counts = await seed.seed(db, tickets=tickets, progress=bar.update)
+            counts = await load.seed(db, tickets=tickets, progress=bar.update)
     click.echo(f"{counts}")

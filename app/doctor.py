@@ -7,16 +7,17 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app import retention
 from app.asgi import documents_of, time_limits_of
 from app.config import SettingsError
 from app.db import migrate, pooler, sql
 from app.db.connections import connect
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
 from app.db.migration_files import read
-from app.graphql.limits import Limits
+from app.graphql.admission.limits import Limits
+from app.http.auth import jwks
+from app.http.routes import pages
+from app.jobs import retention
 from app.queries import partitions, server
-from app.web import jwks, pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

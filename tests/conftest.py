@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from app.asgi import create_app
 from app.db.pool import Database, open_database
 from app.domain.model import Role
-from app.web.auth import DevelopmentTokens
+from app.http.auth.tokens import DevelopmentTokens
 from tests.databases import migrate_whole, new_database, new_server
-from tests.make import Make
+from tests.factories import Make
 from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import asyncpg
 
 from app.db import migrate, sql
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres
 from app.db.migration_files import read
+from app.demo.embedded_postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -19,21 +19,21 @@ from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.correct import CorrectTimeSpent, correct_time_spent
 from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.locked_ticket import LockedTicket
 from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.start import StartAssignment, start_assignment
+from app.commands.ticket_state import LockedTicket
 from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED
 from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from app.commands.command import Command
-    from app.commands.locked_ticket import Change
+    from app.commands.ticket_state import Change
     from app.db.connections import Connection
 
 DOCS = Path(__file__).parents[1] / "docs"

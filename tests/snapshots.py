@@ -14,11 +14,11 @@ from pathlib import Path
 from graphql import parse, print_ast, separate_operations, strip_ignored_characters
 
 from app.db.connections import connect
-from app.db.embedded import find_binaries
+from app.demo.embedded_postgres import find_binaries
 from app.domain.lifecycle import ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
 from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
 from app.domain.policy import MAY
-from app.graphql.documents import MANIFESTS, name_of
+from app.graphql.admission.trusted_documents import MANIFESTS, name_of
 from app.graphql.schema import sdl
 from tests import diagrams
 from tests.databases import migrate_whole, new_server

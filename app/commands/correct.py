@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from app.commands.command import ALWAYS, Command, command, given
-from app.commands.locked_ticket import Change, LockedTicket
+from app.commands.ticket_state import Change, LockedTicket
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, InvalidInput, TransitionNotAllowed
 from app.domain.lifecycle import Action, EventType

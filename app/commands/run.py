@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import orjson
 
 from app.commands.command import Command
-from app.commands.locked_ticket import Change, LockedTicket
+from app.commands.ticket_state import Change, LockedTicket
 from app.domain.errors import (
     AssignmentNotFound,
     DomainError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.commands.command import ALWAYS, Command, command, given
-from app.commands.locked_ticket import Change, LockedTicket
+from app.commands.ticket_state import Change, LockedTicket
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
 from app.domain.lifecycle import Action, EventType

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
 
-from app.db.faults import LOST, NOT_CONNECTED, NOT_YET, Unavailable
+from app.db.errors import LOST, NOT_CONNECTED, NOT_YET, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from app.db.lending import Lent
+    from app.db.connection_cache import Lent
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")

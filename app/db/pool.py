@@ -15,8 +15,9 @@ from weakref import WeakValueDictionary
 import asyncpg
 
 from app.db import pooler
+from app.db.connection_cache import Lending
 from app.db.connections import DEFAULT_LIMITS, TimeLimits, Tx
-from app.db.faults import (
+from app.db.errors import (
     DROPPED,
     LOST,
     NOT_CONNECTED,
@@ -27,15 +28,14 @@ from app.db.faults import (
     says_that_nothing_happened,
     was_a_rivals,
 )
-from app.db.lending import Lending
 from app.db.session import give_back, measured
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
+    from app.db.connection_cache import Lent
     from app.db.connections import Connection
-    from app.db.lending import Lent
 
 ATTEMPTS = 5
 _ANSWER_ON_ITS_WAY_S = 2

@@ -15,7 +15,7 @@ from graphql import GraphQLError, Undefined
 from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import is_iterable
 
-from app.execution.leaves import NotAlike, as_they_are, convert_of
+from app.execution.serializers import NotAlike, as_they_are, convert_of
 from app.execution.waiting import attempt, is_awaited, settle
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLLeafType, GraphQLObjectType
 
-    from app.execution.leaves import Convert
-    from app.execution.places import Places
     from app.execution.plan import Field, Selection
+    from app.execution.response_path import Places
     from app.execution.run import Run
+    from app.execution.serializers import Convert
 
 _NONE = type(None)
 _LISTS = frozenset({list, tuple})

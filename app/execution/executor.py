@@ -9,9 +9,9 @@ from graphql import ExecutionResult, Executor, GraphQLError, GraphQLResolveInfoH
 from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
 
-from app.execution.nulls import with_nulls
-from app.execution.places import Places
+from app.execution.null_propagation import with_nulls
 from app.execution.plan import Plans
+from app.execution.response_path import Places
 from app.execution.run import Run
 from app.execution.variables import Variables
 

@@ -21,7 +21,7 @@ from graphql import (
 from graphql.execution.collect_fields import collect_fields, collect_subfields
 
 from app.execution.completion import Abstract, Leaf, Listing, Object
-from app.execution.sources import Attribute, columns_of, source_of
+from app.execution.field_resolvers import Attribute, columns_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

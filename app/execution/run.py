@@ -6,7 +6,7 @@ from collections import deque
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.execution.places import path_of
+from app.execution.response_path import path_of
 from app.execution.waiting import settle
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
 
     from app.execution.executor import LevelExecutor
-    from app.execution.places import Place, Places
     from app.execution.plan import Field, Selection
+    from app.execution.response_path import Place, Places
 
 
 class Group(NamedTuple):

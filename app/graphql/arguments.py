@@ -12,7 +12,7 @@ from app.domain import model
 from app.domain.errors import InvalidInput
 from app.domain.period import LONGEST, Period
 from app.graphql.context import Info
-from app.graphql.faults import BadUserInput
+from app.graphql.errors import BadUserInput
 
 T = TypeVar("T")
 

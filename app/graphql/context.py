@@ -11,19 +11,19 @@ from starlette.types import Scope
 
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
-from app.db.standbys import Reading as StandbyReading
-from app.db.standbys import Standbys
+from app.db.replicas import Reading as StandbyReading
+from app.db.replicas import Standbys
 from app.domain.model import UNKNOWN_ORIGIN, Actor, EngineerId, Origin
 from app.domain.policy import Reading, only_of
-from app.feed import Feed
-from app.graphql.buckets import Account
-from app.graphql.fan_out import Shared
-from app.graphql.faults import Unauthenticated
-from app.graphql.gathering import Gathering
-from app.graphql.known import Known
+from app.events import Feed
+from app.graphql.admission.document_cache import Known
+from app.graphql.admission.rate_limit import Account
+from app.graphql.batching.event_cache import Shared
+from app.graphql.batching.loader import Gathering
+from app.graphql.errors import Unauthenticated
 from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation
-from app.web.auth import Verified
+from app.http.auth.tokens import Verified
 
 NewContext: TypeAlias = "Callable[[Scope, Verified | None], Context]"
 """Makes what an operation carries, for whoever is signed in on a connection."""

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from app.domain.history import holder
-from app.graphql.gathering import Gathered, Source
+from app.graphql.batching.loader import Gathered, Source
 from app.queries import assignments, engineers, equipment, tickets
 from app.queries.columns import left_out
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.db.connections import Connection
     from app.db.pool import Database
-    from app.db.standbys import Reading
+    from app.db.replicas import Reading
     from app.domain.model import (
         Assignment,
         AssignmentId,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Ticket,
         TicketId,
     )
-    from app.graphql.gathering import Gathering, Read
+    from app.graphql.batching.loader import Gathering, Read
     from app.queries.assignments import AssignmentKey
     from app.queries.tickets import TicketFilter, TicketKey, Turn
 

@@ -31,9 +31,9 @@ from app.commands.run import run
 from app.domain import values
 from app.domain.errors import DomainError, InvalidInput
 from app.graphql.context import Info
-from app.graphql.hints import graphql_type
-from app.graphql.refusals import REFUSAL_TYPES, as_data
-from app.graphql.types import Assignment, HourlyRate
+from app.graphql.types.refusals import REFUSAL_TYPES, as_data
+from app.graphql.types.scalars import graphql_type
+from app.graphql.types.ticket import Assignment, HourlyRate
 
 _KEY = "idempotency_key"
 _check_key = values.text(values.SHORT, required=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from graphql import OperationType
 
-from app.metrics import Metrics
-from app.telemetry import level_of
+from app.observability.logs import level_of
+from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,10 +13,9 @@ from app.domain import model, values
 from app.domain.history import holder, next_tier
 from app.domain.policy import Reading, may_read, only_of
 from app.graphql.arguments import From, To, argument, optional, period, signed_in
-from app.graphql.billing import Bill, BillableTime
 from app.graphql.context import Info
 from app.graphql.loaders import TicketPage
-from app.graphql.pages import (
+from app.graphql.pagination import (
     DEFAULT_PAGE,
     After,
     Connection,
@@ -27,8 +26,9 @@ from app.graphql.pages import (
     moment,
     row_id,
 )
-from app.graphql.statistics import Report, Statistics, StatisticsFilter, wanted_of
-from app.graphql.types import (
+from app.graphql.types.billing import Bill, BillableTime
+from app.graphql.types.statistics import Report, Statistics, StatisticsFilter, wanted_of
+from app.graphql.types.ticket import (
     Assignment,
     Engineer,
     EngineerSuggestion,

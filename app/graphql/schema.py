@@ -17,12 +17,12 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from app.execution.executor import LevelExecutor, Prepared
-from app.graphql.companies import Companies
-from app.graphql.documents import TrustedDocuments
-from app.graphql.fan_out import PlanningExecutor, SharingExecutor
-from app.graphql.faults import TimedOut, shown
-from app.graphql.guard import Asked, Guard
-from app.graphql.limits import Limits
+from app.graphql.admission.limits import Limits
+from app.graphql.admission.policy import Asked, Guard
+from app.graphql.admission.trusted_documents import TrustedDocuments
+from app.graphql.batching.coalescing import Companies
+from app.graphql.batching.event_cache import PlanningExecutor, SharingExecutor
+from app.graphql.errors import TimedOut, shown
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
 from app.graphql.subscription import Subscription
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from strawberry.schema._graphql_core import ResultType
     from strawberry.types import ExecutionContext
 
+    from app.graphql.admission.document_cache import Known
     from app.graphql.context import Context
-    from app.graphql.known import Known
     from app.graphql.observation import Observation
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ from app.domain import values
 from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
 from app.domain.policy import Reading, only_of
-from app.feed import CursorTooOld, Told, UnknownCursor, Wanted
+from app.events import CursorTooOld, Told, UnknownCursor, Wanted
 from app.graphql.arguments import argument, optional, signed_in
 from app.graphql.context import Info
-from app.graphql.faults import BadUserInput
-from app.graphql.types import AssignmentEvent
+from app.graphql.errors import BadUserInput
+from app.graphql.types.ticket import AssignmentEvent
 
 
 @strawberry.type(description="What can be followed.")

@@ -20,16 +20,16 @@ import asyncpg
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run, run_in
 from app.db.connections import TimeLimits
-from app.db.embedded import EmbeddedPostgres
 from app.db.pool import Database, open_database
+from app.demo.embedded_postgres import EmbeddedPostgres
 from app.queries import assignments
 from tests.databases import migrate_whole, new_database, new_home
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from app.commands.locked_ticket import Change, LockedTicket
+    from app.commands.ticket_state import Change, LockedTicket
     from app.domain.model import EngineerId, TicketId
 
     Decide = Callable[[ReassignTicket, LockedTicket], Change]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
-from app.db.embedded import find_binaries
+from app.demo.embedded_postgres import find_binaries
 from tests.benchmarks import statements
 from tests.benchmarks.shared import POOL_SIZE
 

@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import specified_rules, validate
 
-from app import seed
 from app.db.pool import open_database
-from app.feed import Feed
+from app.demo import load
+from app.events import Feed
+from app.graphql.admission.document_cache import Cost, Known
+from app.graphql.admission.limits import Limits
+from app.graphql.admission.policy import Guard
+from app.graphql.admission.trusted_documents import TrustedDocuments
+from app.graphql.batching.event_cache import Shared
+from app.graphql.batching.loader import Gathering
 from app.graphql.context import Context
-from app.graphql.documents import TrustedDocuments
-from app.graphql.fan_out import Shared
-from app.graphql.gathering import Gathering
-from app.graphql.guard import Guard
-from app.graphql.known import Cost, Known
-from app.graphql.limits import Limits
 from app.graphql.schema import build_schema
-from app.graphql.streams import Streams
-from app.graphql.view import View
+from app.graphql.transport.http import View
+from app.graphql.transport.stream_limit import Streams
 from tests.benchmarks.shared import table
 from tests.databases import migrate_whole, new_server
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -147,7 +147,7 @@ async def compare(url: str, rounds: int, requests: int) -> None:
     await migrate_whole(url)
     schemas = (build_schema(UNBOUNDED, production=False), without_limits())
     async with open_database(url, pool_size=4) as db:
-        await seed.seed(db, tickets=TICKETS, progress=lambda _: None)
+        await load.seed(db, tickets=TICKETS, progress=lambda _: None)
         rows = []
         for name, query in OPERATIONS.items():
             for new in (False, True):

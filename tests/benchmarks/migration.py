@@ -27,11 +27,11 @@ from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres
 from app.db.pool import open_database
+from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 from tests.migrations.shapes import ALIKE
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 import orjson
 
-from app.db.embedded import EmbeddedPostgres
+from app.demo.embedded_postgres import EmbeddedPostgres
 from tests.benchmarks import data
 from tests.databases import free_port, migrate_whole, new_database, new_home
-from tests.web import issuer
+from tests.http.auth import issuer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -19,8 +19,8 @@ from uuid import UUID
 
 from app.db import sql
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres
 from app.db.pool import open_database
+from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
 from app.queries.statistics import MOST_REASONS, Wanted
 from tests.benchmarks.migration import SERVER, say

@@ -23,11 +23,11 @@ from websockets.typing import Subprotocol
 
 from app.db.pool import open_database
 from app.domain.model import EngineerId, Role
-from app.graphql.socket import PROTOCOL
-from app.web.auth import DevelopmentTokens
+from app.graphql.transport.websocket import PROTOCOL
+from app.http.auth.tokens import DevelopmentTokens
 from tests.benchmarks.shared import cpu_s, memory_mb, table
 from tests.databases import free_port, migrate_whole, new_database, new_server
-from tests.make import Make
+from tests.factories import Make
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

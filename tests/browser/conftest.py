@@ -21,13 +21,13 @@ from playwright.async_api import (
     expect,
 )
 
-from app import seed
 from app.asgi import create_app
 from app.db.pool import open_database
-from app.web.auth import DevelopmentTokens
+from app.demo import load
+from app.http.auth.tokens import DevelopmentTokens
 from tests.databases import new_database
-from tests.make import Make
-from tests.protocol.conftest import serving
+from tests.factories import Make
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -90,7 +90,7 @@ class Product:
 @pytest.fixture(scope="session")
 async def product(server: str, template: str) -> AsyncIterator[Product]:
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
-        await seed.seed(db, tickets=TICKETS)
+        await load.seed(db, tickets=TICKETS)
         async with serving(create_app(url, TOKENS, pool_size=5)) as served:
             yield Product(f"http://127.0.0.1:{served.port}", Make(db))
 

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.web.issuer import RSA, token
+from tests.http.auth.issuer import RSA, token
 
 if TYPE_CHECKING:
     from starlette.requests import Request

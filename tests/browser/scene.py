@@ -11,8 +11,8 @@ from uuid import uuid4
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.domain.model import Assignment, EngineerId, TicketId
-from app.graphql.documents import of_our_clients
-from tests.make import DISPATCHER, Make
+from app.graphql.admission.trusted_documents import of_our_clients
+from tests.factories import DISPATCHER, Make
 
 if TYPE_CHECKING:
     from playwright.async_api import Request

@@ -14,7 +14,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import CompletionStatus, PartUsed, Role
 from tests.browser.conftest import assert_accessible
 from tests.browser.scene import new_scene
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 
 @pytest.fixture

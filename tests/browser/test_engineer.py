@@ -12,7 +12,7 @@ from app.commands.run import run
 from app.domain.model import Role
 from tests.browser.conftest import assert_accessible
 from tests.browser.scene import new_scene, operation_in
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 OFFLINE = "net::ERR_"
 

@@ -16,11 +16,11 @@ from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
-from app.graphql.documents import TrustedDocuments
+from app.graphql.admission.trusted_documents import TrustedDocuments
 from tests.browser.conftest import TOKENS, Product, assert_accessible
 from tests.browser.scene import new_scene, operation_in
-from tests.make import DISPATCHER, Make
-from tests.protocol.conftest import serving
+from tests.factories import DISPATCHER, Make
+from tests.serving import serving
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from playwright.async_api import expect
 
 from app.asgi import create_app
 from app.domain.model import Role
-from app.web.auth import ProviderTokens
-from app.web.claims import Reading
-from app.web.jwks import Keys
-from app.web.pages import Provider
+from app.http.auth.claims import Reading
+from app.http.auth.jwks import Keys
+from app.http.auth.tokens import ProviderTokens
+from app.http.routes.pages import Provider
 from tests.browser.provider import CLIENT_ID, StandIn
-from tests.protocol.conftest import serving
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,7 +18,7 @@ from app.commands.run import run
 from app.domain.model import Role
 from tests.browser.conftest import assert_accessible
 from tests.browser.scene import new_scene
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres, find_binaries
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
+from app.demo.embedded_postgres import EmbeddedPostgres, find_binaries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres
+from app.demo.embedded_postgres import EmbeddedPostgres
 from tests.chaos.cluster import Cluster
 from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy

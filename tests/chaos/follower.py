@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 from app.domain.cursor import Cursor
 from tests.chaos.checker import Heard
 from tests.chaos.faults import Server
-from tests.protocol.talk import subscribe, talking
+from tests.websocket_client import subscribe, talking
 
 FOLLOW = """subscription ($after: String) { assignmentEvents(afterCursor: $after) {
     cursor type occurredAt ticket { id } assignment { assignmentSequence } } }"""

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import orjson
 
-from app.db.embedded import _server_process, find_binaries
+from app.demo.embedded_postgres import _server_process, find_binaries
 from tests.chaos.cluster import NODES, children_of
 from tests.databases import free_port
 

@@ -23,10 +23,10 @@ from uuid import uuid4
 import httpx
 
 from app.db.connections import connect
-from app.db.embedded import EmbeddedPostgres
 from app.db.pool import open_database
+from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.model import Role
-from app.web.auth import DevelopmentTokens
+from app.http.auth.tokens import DevelopmentTokens
 from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import DRAIN_S, PATIENCE_S, Faults, FaultsOfCluster, Server
@@ -35,7 +35,7 @@ from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
-from tests.make import Make
+from tests.factories import Make
 from tests.pgbouncer import give_role, pgbouncer, through
 
 if TYPE_CHECKING:

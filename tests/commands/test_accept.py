@@ -12,7 +12,7 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.commands.world import NOTHING, outcome
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 async def test_accepting_stamps_it_and_leaves_the_ticket_as_it_is(make, world):

@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketId, TicketStatus
 from tests.commands.world import NOBODY, outcome
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 async def test_assigning_creates_the_right_row(make, world):

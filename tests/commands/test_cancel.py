@@ -9,7 +9,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.commands.world import NOTHING
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 @pytest.mark.parametrize("started_first", [False, True])

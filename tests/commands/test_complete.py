@@ -12,7 +12,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, CompletionStatus, PartUsed, TicketStatus
 from tests.commands.world import NOTHING
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 COIL = PartUsed("RF-7", "RF coil", 2, Decimal("1200.50"))
 

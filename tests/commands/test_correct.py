@@ -16,7 +16,7 @@ from app.commands.reject import RejectAssignment, reject_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, CompletionStatus
 from tests.commands.world import NOTHING
-from tests.make import ADMIN, AUDITOR, as_engineer
+from tests.factories import ADMIN, AUDITOR, as_engineer
 
 CORRECTIONS = """
 SELECT details->>'time_spent_hours_before', assignment->>'time_spent_hours', details->>'reason', actor

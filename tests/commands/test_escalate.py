@@ -25,7 +25,7 @@ from app.domain.errors import (
 )
 from app.domain.model import AssignmentStatus, AssignmentType, CompletionStatus, TicketId, TicketStatus
 from tests.commands.world import NOBODY, outcome
-from tests.make import as_engineer
+from tests.factories import as_engineer
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from app.commands.run import hash_of
 from app.domain.errors import IdempotencyKeyReused, TransitionNotAllowed
 from app.domain.model import CompletionStatus, PartUsed
 from tests.commands.world import NOTHING, outcome
-from tests.make import ADMIN
+from tests.factories import ADMIN
 
 
 async def test_a_repeat_answers_as_the_first_time_though_the_world_has_moved_on(make, world):

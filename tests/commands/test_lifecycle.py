@@ -25,7 +25,7 @@ from app.domain.errors import DomainError, InvalidInput
 from app.domain.lifecycle import TAKES_NO_ASSIGNMENT, Action
 from app.domain.model import TOP_TIER, AssignmentStatus, CompletionStatus, TicketStatus
 from tests.commands.world import NOTHING, World, outcome
-from tests.make import Make, as_engineer
+from tests.factories import Make, as_engineer
 
 S = AssignmentStatus
 ALLOWED_FROM = {

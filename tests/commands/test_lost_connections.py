@@ -14,10 +14,10 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.db.connections import TimeLimits
-from app.db.faults import OutcomeUnknown, Unavailable
+from app.db.errors import OutcomeUnknown, Unavailable
 from app.db.pool import ATTEMPTS, Database
 from app.db.sql import name_of
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 READING, CHANGE = "reading", "the change with its COMMIT"
 AT_ONCE = (READING, CHANGE)

@@ -9,7 +9,7 @@ from app.commands.rate import RateAssignment, rate_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus
 from tests.commands.world import NOTHING
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 async def escalated(make, world):

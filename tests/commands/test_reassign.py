@@ -18,7 +18,7 @@ from app.domain.errors import (
 )
 from app.domain.model import AssignmentStatus, AssignmentType, TicketId, TicketStatus
 from tests.commands.world import NOBODY
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 async def test_reassigning_cancels_the_old_and_opens_the_next_at_the_same_tier(make, world):

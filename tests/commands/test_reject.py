@@ -10,7 +10,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.commands.world import NOTHING
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 @pytest.mark.parametrize("accepted_first", [False, True])

@@ -20,11 +20,11 @@ from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.db.connections import TimeLimits
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
 from app.db.pool import Database, open_database
 from app.domain.model import CompletionStatus
 from app.queries import assignments, tickets
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 from tests.pgbouncer import IN_BETWEEN
 
 

@@ -14,7 +14,7 @@ from app.domain.errors import EngineerNotFound, Forbidden, IdempotencyKeyReused,
 from app.domain.model import Origin
 from app.queries import rates
 from tests.commands.world import NOBODY, outcome
-from tests.make import ADMIN, AUDITOR, DISPATCHER, as_engineer
+from tests.factories import ADMIN, AUDITOR, DISPATCHER, as_engineer
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.errors import AssignmentNotFound, Forbidden, InvalidInput, TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.commands.world import NOTHING
-from tests.make import AUDITOR, as_engineer
+from tests.factories import AUDITOR, as_engineer
 
 
 async def test_starting_moves_the_ticket_and_stamps_its_first_start(make, world):

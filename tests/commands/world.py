@@ -11,7 +11,7 @@ from app.db.pool import Database
 from app.domain.errors import DomainError
 from app.domain.model import AssignmentId, EngineerId
 from app.queries import assignments, tickets
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

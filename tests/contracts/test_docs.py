@@ -10,8 +10,8 @@ import pytest
 
 from app import config
 from app.asgi import authenticator_of
-from app.web.auth import ProviderTokens
-from app.web.claims import is_access_token
+from app.http.auth.claims import is_access_token
+from app.http.auth.tokens import ProviderTokens
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIGN_IN = (DOCS / "sign-in.md").read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.config import Settings
 from app.db import sql
-from app.graphql.socket import LAST_OPERATIONS_S
-from app.metrics import Metrics
-from app.web.server import LONGEST_ANSWER_S
+from app.graphql.transport.websocket import LAST_OPERATIONS_S
+from app.observability.metrics import Metrics
+from app.server.server import LONGEST_ANSWER_S
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"

@@ -11,9 +11,9 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import CompletionStatus
-from app.escalation import escalate_overdue
+from app.jobs.auto_escalation import escalate_overdue
 from tests import sharding
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 from tests.sharding import FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, SPREAD, read, statements
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from app.commands.run import run
 from app.db.connections import connect
 from app.db.grants import grant
 from app.db.pool import open_database
+from app.jobs.runner import tend_partitions
 from app.queries import assignments, server
-from app.worker import tend_partitions
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 
 
 @pytest.fixture

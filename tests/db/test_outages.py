@@ -14,13 +14,13 @@ from app.asgi import create_app
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.db.connections import TimeLimits, connect
-from app.db.faults import OutcomeUnknown, Unavailable
+from app.db.errors import OutcomeUnknown, Unavailable
 from app.db.pool import open_database
 from app.domain.model import Role
-from app.graphql.limits import Limits
+from app.graphql.admission.limits import Limits
 from app.queries import assignments
 from tests.databases import frozen, new_server
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
 FAR_TOO_LONG_S = 60

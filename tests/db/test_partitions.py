@@ -15,16 +15,16 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run, run_in
 from app.config import Settings
 from app.db.connections import connect
-from app.db.faults import Unavailable
+from app.db.errors import Unavailable
 from app.db.pool import open_database
 from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
-from app.feed import CursorTooOld, Feed, Wanted, _refuse_unknown
+from app.events import CursorTooOld, Feed, Wanted, _refuse_unknown
+from app.jobs.retention import outdated, retain
+from app.jobs.runner import tend_partitions
 from app.queries import partitions
-from app.retention import outdated, retain
-from app.worker import tend_partitions
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 THIS_MONTH = TODAY.replace(day=1)

@@ -19,7 +19,7 @@ from app.db.pool import open_database
 from app.domain.model import Role
 from tests.conftest import SECRET
 from tests.databases import new_server
-from tests.make import DISPATCHER, Make
+from tests.factories import DISPATCHER, Make
 from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
 
 CLIENTS = 20

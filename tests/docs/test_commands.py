@@ -16,7 +16,7 @@ import click
 import pytest
 
 from app.cli import commands
-from app.db.embedded import find_binaries
+from app.demo.embedded_postgres import find_binaries
 from tests.databases import new_database
 from tests.docs.conftest import environment
 from tests.docs.markdown import PAGES, ROOT, blocks_of

@@ -24,7 +24,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from app.execution.sources import LEVEL
+from app.execution.field_resolvers import LEVEL
 from app.execution.waiting import attempt
 
 if TYPE_CHECKING:

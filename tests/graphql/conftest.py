@@ -14,15 +14,15 @@ import pytest
 from app.asgi import create_app
 from app.db import connections, sql
 from app.domain.model import Role
-from app.graphql.limits import Limits
+from app.graphql.admission.limits import Limits
 from tests.databases import tell_statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from app.db.connections import Connection
-    from app.graphql.documents import TrustedDocuments
-    from app.web.auth import DevelopmentTokens
+    from app.graphql.admission.trusted_documents import TrustedDocuments
+    from app.http.auth.tokens import DevelopmentTokens
 
 
 PATIENCE_S = 10

@@ -18,7 +18,7 @@ from graphql import (
 
 from app.domain.model import Role
 from app.graphql.schema import schema
-from app.web.auth import DevelopmentTokens
+from app.http.auth.tokens import DevelopmentTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,13 +30,13 @@ from app.domain.model import (
     TicketStatus,
 )
 from app.graphql.schema import schema
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.db.pool import Database
-    from tests.make import Make
+    from tests.factories import Make
 
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

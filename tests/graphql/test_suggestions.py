@@ -9,7 +9,7 @@ import pytest
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.run import run
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SUGGEST = """query($t: ID!, $tier: Int) { suggestEngineers(ticketId: $t, tier: $tier) {

@@ -14,7 +14,7 @@ from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import CompletionStatus
 from app.queries import assignments
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 from tests.migrations.shapes import ANA, BO
 
 if TYPE_CHECKING:

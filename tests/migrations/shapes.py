@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.db.embedded import find_binaries
+from app.demo.embedded_postgres import find_binaries
 
 if TYPE_CHECKING:
     import asyncpg

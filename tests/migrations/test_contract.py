@@ -15,7 +15,7 @@ from app.db.migration_files import MigrationError, read
 from app.db.pool import open_database
 from app.domain.model import TicketId
 from app.queries import migration
-from tests.make import DISPATCHER
+from tests.factories import DISPATCHER
 from tests.migrations.day import a_day_of_work
 from tests.migrations.shapes import ALIKE, ANA, SHAPES, fill
 from tests.snapshots import SCHEMA_SQL, dump

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.db.connections import connect
 from app.domain.errors import InvalidInput
 from app.domain.period import Period
-from app.graphql.statistics import time_zones
+from app.graphql.types.statistics import time_zones
 from app.queries import statistics
 from app.queries.statistics import TicketFigures, Unit, Wanted
 from tests.databases import new_database

@@ -1,0 +1,1 @@
+"""Which operations run: trusted documents, limits, complexity, rate limits. Runs before execution."""

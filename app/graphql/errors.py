@@ -1,0 +1,154 @@
+"""What a client sees of an error that is not a refusal: a code, and never what went wrong inside."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import structlog
+from graphql import GraphQLError
+
+from app.db.errors import OutcomeUnknown, Unavailable
+
+if TYPE_CHECKING:
+    from app.domain.errors import InvalidInput
+
+log = structlog.get_logger()
+
+_LARGEST_INT = 2**31 - 1
+RETRY_AFTER_S = 1
+_UNAVAILABLE = {
+    Unavailable: "The service cannot reach its database; try again shortly.",
+    OutcomeUnknown: "The database did not say whether the change was made; send it again shortly with the"
+    " same idempotencyKey, or look first if it had none.",
+}
+
+
+class Unauthenticated(GraphQLError):
+    """No token came with the request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Sign in: send a bearer token in the Authorization header.",
+            extensions={"code": "UNAUTHENTICATED"},
+        )
+
+
+class BadUserInput(GraphQLError):
+    """An argument of a query is out of its bounds; a mutation answers InvalidInput instead."""
+
+    def __init__(self, refused: InvalidInput) -> None:
+        super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
+
+
+class KeyOfMany(GraphQLError):
+    """A header cannot say to which of several mutations it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The header Idempotency-Key is for one mutation; give each of several its idempotencyKey.",
+            extensions={"code": "BAD_USER_INPUT"},
+        )
+
+
+class NotTrusted(GraphQLError):
+    """Only trusted documents are run, and this is none of them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server runs only documents that it knows: send the documentId of one, or its exact text.",
+            extensions={"code": "DOCUMENT_NOT_TRUSTED"},
+        )
+
+
+class UnknownDocument(GraphQLError):
+    """No document has this id. The code is the one at which Apollo Client sends the text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No document has this id; send its text.", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"}
+        )
+
+
+class TooLarge(GraphQLError):
+    """The operation asks for more than one of the limits allows."""
+
+    def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
+        extensions: dict[str, object] = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
+        # Spread over and over, few fragments stand for more fields than a number on the wire can tell.
+        if counted is not None and counted <= _LARGEST_INT:
+            extensions["counted"] = counted
+        super().__init__(
+            f"The operation is too large: {limit} may be {maximum} at most.", extensions=extensions
+        )
+
+
+class RateLimited(GraphQLError):
+    """The subject has spent its points."""
+
+    def __init__(self, wait_s: float) -> None:
+        seconds = math.ceil(wait_s)
+        super().__init__(
+            f"Too much in a short time; try again in {seconds} s.",
+            extensions={"code": "RATE_LIMITED", "retryAfterSeconds": seconds},
+        )
+
+
+class TimedOut(GraphQLError):
+    """A query took longer than it may."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(
+            f"The query was not done within {after_s:g} s; ask for less.", extensions={"code": "TIMEOUT"}
+        )
+
+
+def shown(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
+    """The errors as a client may see them, `most` of them; the last tells how many there were.
+
+    A fault is masked, and logged once with the id that is shown. Where it may not `suggest`, an error names
+    nothing of the schema but what the client wrote.
+    """
+    ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
+    told = [_shown(error, ids) for error in errors]
+    if not suggest:
+        for error in told:
+            error.message = error.message.partition(" Did you mean ")[0]
+    if len(told) > most:
+        told = told[:most]
+        told[-1].extensions = {**(told[-1].extensions or {}), "errorCount": len(errors)}
+    return told
+
+
+def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
+    cause = error.original_error
+    if isinstance(cause, Unavailable):
+        log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
+        return _with_code(error, "UNAVAILABLE", _UNAVAILABLE[type(cause)], retryAfterSeconds=RETRY_AFTER_S)
+    if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
+        # One of ours, or of the GraphQL language itself: syntax, validation, variables.
+        return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
+    if error.path is None and error.nodes:
+        # Before anything of ours ran: graphql-core could not read a value, as an integer of 5000 digits.
+        return _with_code(error, "BAD_USER_INPUT", "A value of the request cannot be read.")
+    fault = cause or error
+    if id(fault) not in ids:
+        ids[id(fault)] = uuid4().hex
+        log.error("fault", error_id=ids[id(fault)], path=error.path, exc_info=fault)
+    error_id = ids[id(fault)]
+    return _with_code(
+        error, "INTERNAL", f"Something went wrong on our side; error {error_id}.", errorId=error_id
+    )
+
+
+def _with_code(error: GraphQLError, code: str, message: str, **more: object) -> GraphQLError:
+    extensions = {**(error.extensions or {}), "code": code, **more}
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=extensions,
+    )

@@ -1,0 +1,1 @@
+"""What clients see: one file for each GraphQL type or family of types. Imported by the roots."""

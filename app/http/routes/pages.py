@@ -1,0 +1,152 @@
+"""The web pages: the admin UI and GraphiQL, built from admin-ui/ into app/static, and what they may load."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.http.auth import development
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.middleware import Middleware
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+    from app.http.auth.tokens import DevelopmentTokens
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+BUILT = Path(__file__).parents[2] / "static"
+
+# What the admin UI shows itself: an address that is typed, kept or reloaded leads there too.
+_ADMIN_PATHS = (
+    "/",
+    "/tickets",
+    "/tickets/{id:path}",
+    "/my-work",
+    "/statistics",
+    "/sign-in",
+    "/sign-in/callback",
+)
+_NOTE = """Baton: who holds a service ticket.
+
+GraphQL     POST /graphql
+Health      GET /livez, GET /readyz
+
+This installation is without the web pages. Install again without BATON_WEB=0 to have them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where people sign in, and what the pages ask it for."""
+
+    issuer: str
+    client_id: str
+    scopes: str
+    audience: str
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def are_built(built: Path = BUILT) -> bool:
+    return (built / "index.html").is_file()
+
+
+def routes(
+    provider: Provider | None,
+    tokens: DevelopmentTokens | None,
+    *,
+    production: bool,
+    doors: Sequence[Middleware],
+    built: Path = BUILT,
+) -> list[BaseRoute]:
+    """People sign in at the provider, or with `tokens` without a password. Without built pages, a note."""
+    sign_in: dict[str, Any] = {"kind": "development" if tokens else "none"}
+    if provider is not None:
+        sign_in = {"kind": "provider"} | {_camel(name): value for name, value in asdict(provider).items()}
+    config = {"environment": "production" if production else "development", "signIn": sign_in}
+
+    async def ui_config(_: Request) -> Response:
+        return JSONResponse(config)
+
+    if are_built(built):
+        admin = _page(built / "index.html", _admin_policy(provider))
+        graphiql = _page(built / "graphiql.html", _GRAPHIQL_POLICY)
+    else:
+        admin = graphiql = _note
+    return [
+        *(Route(path, admin, middleware=doors) for path in _ADMIN_PATHS),
+        Route("/graphiql", graphiql, middleware=doors),
+        Route("/ui-config.json", ui_config, middleware=doors),
+        Mount("/assets", _Assets(directory=built / "assets", check_dir=False), middleware=doors),
+        *([development.route(tokens, doors=doors)] if tokens else []),
+    ]
+
+
+_SELF_ONLY = (
+    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+)
+# Its editor writes style elements, runs workers, and has icons inside its stylesheets.
+_GRAPHIQL_POLICY = (
+    _SELF_ONLY + "connect-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+    "img-src 'self' data:; worker-src 'self'"
+)
+
+
+def _admin_policy(provider: Provider | None) -> str:
+    asked = "'self'" if provider is None else f"'self' {provider.origin}"
+    return _SELF_ONLY + f"connect-src {asked}; style-src 'self'; img-src 'self'"
+
+
+def _page(file: Path, policy: str) -> Endpoint:
+    # Asked for again each time, as it names the assets of this version.
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+
+    async def page(_: Request) -> Response:
+        return FileResponse(file, headers=headers)
+
+    return page
+
+
+async def _note(request: Request) -> Response:
+    return PlainTextResponse(_NOTE, status_code=200 if request.url.path == "/" else 404)
+
+
+class _Assets(StaticFiles):
+    """Their names change with their content, so browsers may keep them. The build compressed them."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = None
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            response = await self._compressed(path, scope)
+        response = response or await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
+
+    async def _compressed(self, path: str, scope: Scope) -> Response | None:
+        try:
+            response = await super().get_response(f"{path}.gz", scope)
+        except HTTPException:
+            return None
+        response.headers["Content-Encoding"] = "gzip"
+        return response
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.title() for other in others)

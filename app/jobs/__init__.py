@@ -1,0 +1,1 @@
+"""Background jobs: escalation, retention, partitions; and the billing export. Imported by asgi and cli."""

@@ -1,0 +1,172 @@
+"""Measuring by the text gives what writing every fragment out gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode, parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.graphql.admission.complexity import Ruler, Shapes, pages_of
+from app.graphql.schema import schema
+
+if TYPE_CHECKING:
+    from graphql import DocumentNode, SelectionSetNode
+
+    from app.graphql.admission.complexity import Size
+
+SHAPES = Shapes(schema._schema)
+FRAGMENTS = 4
+DIRECTIVE = " @skip(if: false)"
+
+
+def measured(document: DocumentNode, **variables: Any) -> Size:
+    [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    ruler = Ruler(document, SHAPES, pages_of(operation, variables), assumed_list=10)
+    return ruler.operation(operation)
+
+
+def cost(query: str, **variables: Any) -> int:
+    return measured(parse(query), **variables).cost
+
+
+def directives() -> st.SearchStrategy[str]:
+    return st.sampled_from(["", "", DIRECTIVE])
+
+
+def fields(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["", "", "a: ", "b: "]),
+        st.sampled_from(["id", "ticket", "assignmentHistory", "nodes", "unknown"]),
+        directives(),
+        st.one_of(st.just(""), inside),
+    )
+
+
+def selections(spread: list[str]) -> st.SearchStrategy[str]:
+    """A selection that may spread these fragments, and no others."""
+
+    def grown(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        part = st.one_of(
+            fields(inside), st.builds("...{} {}".format, st.sampled_from(["", " on Ticket"]), inside)
+        )
+        if spread:
+            part |= st.builds("...{}{}".format, st.sampled_from(spread), directives())
+        return st.lists(part, min_size=1, max_size=3).map(lambda parts: "{ " + " ".join(parts) + " }")
+
+    return st.recursive(grown(st.just("{ id }")), grown, max_leaves=4)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """A query, and fragments that spread those after them: no circles."""
+    names = [f"F{i}" for i in range(FRAGMENTS)]
+    of_fragments = [
+        f"fragment {name} on Ticket{draw(directives())} {draw(selections(names[i + 1 :]))}"
+        for i, name in enumerate(names)
+    ]
+    return f"query{draw(directives())} {draw(selections(names))}" + " ".join(of_fragments)
+
+
+class Naive:
+    """Counts by walking every path."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self.fragments = {
+            d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
+        }
+        [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        self.depth = self.fields = self.aliases = self.width = 0
+        self.directives = len(operation.directives or ())
+        self.walk(operation.selection_set, 1)
+
+    def walk(self, selected: SelectionSetNode, depth: int) -> None:
+        for node in selected.selections:
+            self.directives += len(node.directives or ())
+            if isinstance(node, FieldNode):
+                self.fields += 1
+                self.aliases += node.alias is not None
+                self.width += depth == 1
+                self.depth = max(self.depth, depth)
+                if node.selection_set:
+                    self.walk(node.selection_set, depth + 1)
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = self.fragments[node.name.value]
+                self.directives += len(fragment.directives or ())
+                self.walk(fragment.selection_set, depth)
+            else:
+                self.walk(node.selection_set, depth)
+
+
+@given(documents())
+def test_the_counts_are_those_of_every_fragment_written_out(text):
+    document = parse(text)
+    size, naive = measured(document), Naive(document)
+    for name in ("depth", "fields", "aliases", "width", "directives"):
+        assert getattr(size, name) == getattr(naive, name), name
+
+
+@pytest.mark.parametrize(
+    ("query", "points"),
+    [
+        ("{ viewer { role } }", 2 + 1),
+        ("{ __typename }", 1),
+        ("{ tickets(first: 3) { totalCount } }", 2 + 1),
+        ("{ tickets(first: 3) { nodes { id } totalCount } }", 2 + 3 * (2 + 1) + 1),
+        ("{ tickets(first: 3) { edges { cursor node { id } } } }", 2 + 3 * (2 + 1 + 2 + 1)),
+        ("{ tickets(first: 3) { ...P } } fragment P on TicketConnection { nodes { id } }", 2 + 3 * (2 + 1)),
+        ("{ tickets(first: 3) { ... { nodes { id } } } }", 2 + 3 * (2 + 1)),
+        ("{ engineer(id: 1) { skills } }", 2 + 10),
+        ("{ ticket(id: 1) { assignmentHistory { id } } }", 2 + 10 * (2 + 1)),
+        ("{ ticket(id: 1) { timeByEngineer { engineer { skills } } } }", 2 + 10 * (2 + 2 + 10)),
+        ("{ ticket(id: 1) { currentAssignment { partsUsed { cost } } } }", 2 + 2 + 10 * (2 + 1)),
+        (
+            "{ engineers(first: 4) { nodes { assignments(first: 5) { nodes { id } } } } }",
+            2 + 4 * (2 + 2 + 5 * 3),
+        ),
+        ("{ tickets(first: 1000) { nodes { id } } }", 2 + 100 * 3),
+        ("{ tickets(first: -1) { nodes { id } } }", 2),
+        ("{ tickets: viewer { role } }", 2 + 1),
+        ("{ statistics { __typename tickets { escalated } } }", 2 + 1 + 500 + 2 + 1),
+        ("{ statistics { ... on Statistics { outcomes { status } } } }", 2 + 500 + 10 * (2 + 1)),
+        ("{ statistics { engineers(first: 3) { nodes { completed } } } }", 2 + 500 + 2 + 3 * (2 + 1)),
+        ("{ __schema { types { fields { name } } } }", 2 + 2 + 2 + 1),
+    ],
+)
+def test_the_cost_of(query, points):
+    assert cost(query) == points
+
+
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        (7, 7),
+        (7.0, 7),
+        (0, 0),
+        (-3, 0),
+        (2**63, 100),
+        (1e300, 100),
+        (float("nan"), 0),
+        (None, 25),
+        ("7", 25),
+        (True, 25),
+    ],
+)
+def test_a_variable_asks_for_the_page_that_will_be_read(first, rows):
+    query = "query ($first: Int = 9) { tickets(first: $first) { nodes { id } } }"
+    assert cost(query, first=first) == 2 + rows * 3
+    assert cost(query) == 2 + 9 * 3
+    assert cost(query.replace(" = 9", "")) == 2 + 25 * 3
+
+
+def test_fragments_that_spread_each_other_count_once():
+    circle = "{ ...A } fragment A on Query { viewer { role } ...B } fragment B on Query { ...A ...Nobody }"
+    assert measured(parse(circle)).fields == 2
+
+
+def test_what_is_under_introspection_is_free_of_depth():
+    deep = "{ __schema { types { fields { type { ofType { ofType { name } } } } } } viewer { role } }"
+    assert measured(parse(deep)).depth == 2

@@ -1,0 +1,152 @@
+"""Each limit at its maximum and one above, and what a client is told."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app import config, doctor
+from app.graphql.admission.limits import Limits
+from app.graphql.pagination import MAX_PAGE
+from tests.databases import tell_statements
+
+LIMITS = Limits()
+DOCS = Path(__file__).parents[3] / "docs" / "limits.md"
+ACCEPT = f'acceptAssignment(input: {{assignmentId: "{UUID(int=0)}"}}) {{ __typename }}'
+ROLE = "{ viewer { role } }"
+
+
+def nested(depth: int) -> str:
+    """One field inside another; the innermost is the `depth`th."""
+    opening = ["ticket(id: 1)", *["currentAssignment", "ticket"] * depth][: depth - 1]
+    return "{ " + " { ".join(opening) + " { id" + " }" * depth
+
+
+def aliased(count: int) -> str:
+    return "{ viewer { " + " ".join(f"a{i}: role" for i in range(count)) + " } }"
+
+
+def wide(count: int) -> str:
+    """So many fields, few enough of one name beside one another."""
+    groups, rest = divmod(count, 30)
+    of = "viewer {" + " role" * 29 + " } "
+    return "{ " + "".join(f"a{i}: {of}" for i in range(groups)) + "viewer {" + " role" * (rest - 1) + " } }"
+
+
+def roots(count: int) -> str:
+    return "{ " + " ".join(f"a{i}: __typename" for i in range(count)) + " }"
+
+
+def mutations(count: int) -> str:
+    return "mutation { " + " ".join(f"a{i}: {ACCEPT}" for i in range(count)) + " }"
+
+
+def costly(cost: int) -> str:
+    """A page of a hundred with a history each, 19 902 points, and a viewer for the rest."""
+    page = "tickets(first: 100) { nodes {" + " id" * 7 + " assignmentHistory {" + " id" * 17 + " } } }"
+    return "{ " + page + " viewer {" + " role" * (cost - 19_902 - 2) + " } }"
+
+
+DOCUMENTS = {
+    "characters": ROLE.ljust,
+    "tokens": lambda n: ROLE + "#\n" * (n - 6),
+    "depth": nested,
+    "aliases": aliased,
+    "fields": wide,
+    "directives": lambda n: "{ viewer { role" + " role @skip(if: false)" * n + " } }",
+    "roots": roots,
+    "mutations": mutations,
+    "cost": costly,
+}
+"""Of each limit, a document that asks for exactly so much."""
+
+
+def is_too_large(answer: Any, limit: str, maximum: int, counted: int | None) -> None:
+    [error] = answer["errors"]
+    told = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
+    assert error["extensions"] == told | ({} if counted is None else {"counted": counted})
+    assert limit in error["message"]
+    assert "data" not in answer
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[str]:
+    """The statements that the application has sent; ask for it before the client."""
+    statements: list[str] = []
+
+    tell_statements(monkeypatch, statements.append)
+    return statements
+
+
+@pytest.mark.parametrize("limit", DOCUMENTS)
+async def test_a_limit_is_allowed_and_one_more_is_refused_by_its_name(ask, limit):
+    document, maximum = DOCUMENTS[limit], getattr(LIMITS, limit)
+    assert "errors" not in await ask.answer(document(maximum))
+    counted = None if limit == "tokens" else maximum + 1
+    is_too_large(await ask.answer(document(maximum + 1)), limit, maximum, counted)
+
+
+@pytest.mark.parametrize("limit", ["aliases", "fields", "roots", "cost"])
+async def test_a_fragment_hides_nothing(ask, limit):
+    maximum = getattr(LIMITS, limit)
+    for count in (maximum, maximum + 1):
+        document = "{ ...Hidden } fragment Hidden on Query " + DOCUMENTS[limit](count)
+        answer = await ask.answer(document)
+        if count == maximum:
+            assert "errors" not in answer
+        else:
+            is_too_large(answer, limit, maximum, count)
+
+
+async def test_fields_of_one_name_are_compared_within_bounds(ask):
+    few, many = ("{ viewer {" + " role" * count + " } }" for count in (90, 400))
+    assert "errors" not in await ask.answer(few)
+    is_too_large(await ask.answer(many), "comparisons", LIMITS.comparisons, None)
+
+
+async def test_what_cannot_be_afforded_is_refused_before_anything_is_read(sent, client, ask):
+    sent.clear()
+    history = "assignmentHistory { ticket { %s } }"
+    cyclic = "{ tickets(first: 100) { nodes { %s } } }" % (history % (history % "assignmentHistory { id }"))
+    [error] = (await ask.answer(cyclic))["errors"]
+    assert (error["extensions"]["limit"], sent) == ("cost", [])
+
+
+async def test_few_errors_are_shown(ask):
+    unknown = "{ viewer { " + " ".join(f"nothing{i}" for i in range(400)) + " } }"
+    found = (await ask.answer(unknown))["errors"]
+    assert len(found) == LIMITS.errors
+    assert [error["extensions"].get("errorCount") for error in found] == [None] * 4 + [6]
+
+
+async def test_all_errors_of_a_run_are_counted(serve, make):
+    api = await serve(errors=2)
+    query = "{ " + " ".join(f'a{i}: engineer(id: "x") {{ id }}' for i in range(7)) + " }"
+    found = (await api.answer(query))["errors"]
+    assert [error["extensions"].get("errorCount") for error in found] == [None, 7]
+
+
+# Where people read of the limits
+
+
+def test_the_documented_limits_are_those_of_the_code():
+    table = DOCS.read_text(encoding="utf-8").partition("\n\nEmbedders")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{f.name}` | {f.default:,} | {f.metadata['description']} |" for f in fields(Limits)]
+
+
+async def test_the_doctor_tells_the_limits():
+    said: list[str] = []
+    await doctor.examine(config.load({}), say=said.append)
+    for f in fields(Limits):
+        assert f"  {f.name} = {f.default}\n      {f.metadata['description']}" in said
+
+
+def test_limits_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="bucket"):
+        Limits(bucket=1)
+    assert Limits().page == MAX_PAGE

@@ -1,0 +1,130 @@
+"""What an operation costs, what a subject may spend, and how long a read may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.db.connections import connect
+from app.domain.model import Role
+from app.graphql.admission.limits import Limits
+from app.graphql.admission.rate_limit import Buckets
+from app.graphql.pagination import DEFAULT_PAGE
+from app.graphql.schema import schema
+
+DEAR = "{ tickets(first: 100) { nodes { id } } }"
+"""302 points."""
+
+
+@pytest.mark.parametrize("variables", [{"first": 100}, {"first": 100.0}, {}])
+async def test_a_page_that_a_variable_asks_for_is_counted(ask, variables):
+    query = "query ($first: Int = 100) { tickets(first: $first) { nodes { id } } }"
+    assert (await ask.answer(query, **variables))["extensions"]["cost"]["requested"] == 302
+
+
+async def test_a_page_nobody_asks_for_has_its_default_size(ask):
+    for query in ("{ tickets { nodes { id } } }", "{ tickets(first: null) { edges { cursor } } }"):
+        answer = await ask.answer(query)
+        assert answer["extensions"]["cost"]["requested"] == 2 + 25 * 3
+    arguments = [
+        field.args["first"]
+        for kind in schema._schema.type_map.values()
+        for field in getattr(kind, "fields", {}).values()
+        if "first" in getattr(field, "args", {})
+    ]
+    assert arguments
+    assert {argument.default_value for argument in arguments} == {DEFAULT_PAGE}
+
+
+async def test_only_the_operation_that_runs_is_paid_for(ask):
+    document = "query Small { viewer { role } } query Large { tickets(first: 100) { nodes { id } } }"
+    for name, cost in (("Small", 3), ("Large", 302)):
+        response = await ask.client.post("/graphql", json={"query": document, "operationName": name})
+        assert response.json()["extensions"]["cost"]["requested"] == cost
+
+
+# The bucket
+
+
+async def test_a_subject_that_has_spent_its_points_waits_and_others_do_not(serve, tokens):
+    api = await serve(cost=500, bucket=1000, refill_per_s=1)
+    left = [(await api.answer(DEAR))["extensions"]["cost"]["remaining"] for _ in range(3)]
+    assert left == [698, 396, 94]
+    answer = await api.answer(DEAR)
+    [error] = answer["errors"]
+    assert error["extensions"] == {"code": "RATE_LIMITED", "retryAfterSeconds": 208}
+    assert answer["extensions"]["cost"] == {
+        "requested": 302,
+        "remaining": 94,
+        "capacity": 1000,
+        "refillPerSecond": 1,
+    }
+    newer = {"Accept": "application/graphql-response+json"}
+    response = await api.client.post("/graphql", json={"query": DEAR}, headers=newer)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "208")
+    assert "errors" not in await api.answer("{ viewer { role } }")
+    api.client.headers["Authorization"] = f"Bearer {tokens.sign(Role.AUDITOR, None, ttl_s=60)}"
+    assert "errors" not in await api.answer(DEAR)
+
+
+async def test_those_who_have_not_signed_in_share_by_address(serve):
+    api = await serve(cost=500, bucket=500, refill_per_s=1)
+    assert "errors" not in await api.answer(DEAR)
+    del api.client.headers["Authorization"]
+    codes = [(await api.answer(DEAR))["errors"][0]["extensions"]["code"] for _ in range(2)]
+    assert codes == ["UNAUTHENTICATED", "RATE_LIMITED"]
+
+
+def test_a_bucket_fills_up_again_and_does_not_run_over():
+    now = 0.0
+    buckets = Buckets(Limits(cost=10, bucket=10, refill_per_s=2), clock=lambda: now)
+    assert buckets.spend("a", 10) == (0, 0)
+    assert buckets.spend("a", 5) == (0, 2.5)
+    now = 2.5
+    assert buckets.spend("a", 5) == (0, 0)
+    now = 1000.0
+    assert buckets.spend("a", 1) == (9, 0)
+
+
+def test_no_more_subjects_are_remembered_than_may_be():
+    buckets = Buckets(Limits(cost=10, bucket=10, refill_per_s=1, subjects=2), clock=lambda: 0.0)
+    for subject in ("a", "b", "a", "c"):
+        buckets.spend(subject, 5)
+    assert len(buckets._levels) == 2
+    assert buckets.spend("a", 1).wait_s > 0
+    assert buckets.spend("b", 1).remaining == 9
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("locked", "query"),
+    [
+        ("service_tickets", "{ tickets { nodes { id } } }"),
+        ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }"),
+    ],
+)
+async def test_a_read_that_takes_too_long_is_cut_short(serve, make, shared_url, locked, query):
+    await make.assigned()
+    api = await serve(read_timeout_s=1.5)
+    async with connect(shared_url) as conn, conn.transaction():
+        await conn.execute(f"LOCK TABLE {locked}")
+        for _ in range(5):  # more than there are connections: each comes back
+            [error] = (await api.answer(query))["errors"]
+            assert error["extensions"]["code"] == "TIMEOUT"
+        newer = {"Accept": "application/graphql-response+json"}
+        assert (await api.client.post("/graphql", json={"query": query}, headers=newer)).status_code == 504
+    assert (await api(query))["tickets"]["nodes"]
+
+
+async def test_a_mutation_is_never_cut_short(serve, make, shared_url):
+    held = await make.assigned()
+    api = await serve(read_timeout_s=0.1)
+    async with connect(shared_url) as conn, conn.transaction():
+        await conn.execute("SELECT FROM service_tickets WHERE id = $1 FOR UPDATE", held.ticket_id)
+        accept = "mutation ($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"
+        answer = asyncio.create_task(api(accept, id=str(held.id)))
+        await asyncio.sleep(0.4)
+    assert await answer == {"acceptAssignment": {"__typename": "Assignment"}}

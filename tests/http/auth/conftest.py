@@ -1,0 +1,49 @@
+"""An identity provider, a clock that the test moves, and what checks tokens with both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.domain.model import Role
+from app.http.auth.claims import Reading
+from app.http.auth.jwks import Keys
+from app.http.auth.tokens import ProviderTokens
+from tests.http.auth.issuer import AUDIENCE, ISSUER, Issuer, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READING = Reading("roles", {role.value: role for role in Role}, "engineer_id")
+
+
+@dataclass
+class Clock:
+    now_s: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def issuer(monkeypatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with running() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(issuer, clock) -> Keys:
+    return Keys(issuer.url, clock)
+
+
+@pytest.fixture
+def provider(keys) -> ProviderTokens:
+    return ProviderTokens(keys, ISSUER, AUDIENCE, READING)

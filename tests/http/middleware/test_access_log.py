@@ -1,0 +1,160 @@
+"""One line for each request, in JSON, which says how it went and nothing of anybody."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from app.asgi import create_app
+from app.domain.model import Role
+from app.observability import logs
+from app.server.server import config
+from tests.serving import serving
+from tests.websocket_client import subscribe, talking
+
+ASSIGN = """mutation Assign($input: AssignTicketInput!) {
+    assignTicket(input: $input) { __typename ... on Refusal { code } } }"""
+SECRETS = ("Clinic", "Ana Lima", "Bearer", "eyJ", "customer", "dispatcher@", "127.0.0.1")
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.said = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.said.getvalue()
+
+    def __call__(self, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.text.splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """What a server in production would write."""
+    lines = Lines()
+    before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
+    monkeypatch.setattr("sys.stdout", lines.said)
+    logs.set_up(production=True)
+    structlog.configure(
+        logger_factory=structlog.WriteLoggerFactory(lines.said), cache_logger_on_first_use=False
+    )
+    yield lines
+    structlog.configure(**before)
+    logging.getLogger().handlers[:] = handlers
+
+
+async def test_a_request_is_one_line(lines, client):
+    await client.post(
+        "/graphql?secret=1", json={"query": "query Mine { viewer { role } }"}, headers={"X-Request-Id": "r-1"}
+    )
+    [line] = lines("request")
+    assert line.pop("ms") >= 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "request_id": "r-1",
+        "method": "POST",
+        "path": "/graphql",
+        "status": 200,
+        "operation": "Mine",
+        "type": "query",
+        "code": "OK",
+    }
+
+
+async def test_a_refusal_is_said_by_its_code(lines, client, make):
+    held = await make.assigned()
+    wish = {"ticketId": held.ticket_id, "engineerId": str(await make.engineer())}
+    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": wish}})
+    [line] = lines("request")
+    assert (line["code"], line["refusals"], line["level"]) == ("OK", ["TICKET_ALREADY_ASSIGNED"], "info")
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "level"),
+    [
+        ("{", "BAD_USER_INPUT", "info"),
+        ("{ viewer { role } tickets { nodes { customerName } } }", "INTERNAL", "error"),
+    ],
+)
+async def test_the_level_says_whether_somebody_should_look(
+    lines, fresh_url, fresh_db, tokens, query, code, level
+):
+    app = create_app(fresh_url, tokens, pool_size=1)
+    async with fresh_db.connection() as conn:
+        await conn.execute("ALTER TABLE service_tickets RENAME customer_name TO client_name")
+    headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=60)}"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as asked,
+    ):
+        await asked.post("/graphql", json={"query": query}, headers=headers)
+    [line] = lines("request")
+    assert (line["code"], line["level"]) == (code, level)
+
+
+async def test_nothing_of_anybody_is_said(lines, client, make):
+    ticket = await make.ticket(customer_name="Clinic of Secrets")
+    engineer = await make.engineer(name="Ana Lima", email="ana@clinic.example")
+    wish = {"ticketId": ticket, "engineerId": str(engineer), "reason": "The Clinic asked for Ana Lima"}
+    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": wish}})
+    find = 'query { tickets(filter: {search: "Clinic"}) { nodes { customerName } } }'
+    await client.get("/graphql", params={"query": find})
+    await client.post("/graphql", json={"query": find + " Clinic"})
+    await client.post("/graphql", json={}, headers={"Authorization": "Bearer eyJ.wrong.token"})
+    await client.get("/nothing", params={"customer": "Clinic"})
+    assert len(lines("request")) == 5
+    assert [secret for secret in SECRETS if secret in lines.text] == []
+
+
+async def test_probes_that_are_well_and_scrapes_are_not_worth_a_line(lines, client):
+    for path in ("/livez", "/readyz", "/metrics", "/graphql"):
+        await client.get(path)
+    assert [line["path"] for line in lines("request")] == ["/graphql"]
+
+
+async def test_a_socket_has_a_line_for_each_operation(lines, shared_url, tokens):
+    app = create_app(shared_url, tokens, pool_size=1)
+    async with serving(app) as served, talking(served.port) as talk:
+        await talk.say(subscribe("1", "query Here { viewer { role } }"))
+        assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
+    [line] = lines("operation")
+    assert (line["operation"], line["type"], line["code"]) == ("Here", "query", "OK")
+    assert line["request_id"]
+    assert [secret for secret in SECRETS if secret in lines.text] == []
+
+
+async def test_a_long_name_or_path_is_cut(lines, client):
+    await client.post("/graphql", json={"query": f"query {'N' * 1000} {{ viewer {{ role }} }}"})
+    await client.get("/" + "p" * 1000)
+    named, found = lines("request")
+    assert (len(named["operation"]), len(found["path"])) == (64, 200)
+
+
+def test_what_libraries_say_is_json_as_well(lines, app):
+    config(app, "127.0.0.1", 0)  # as it is served: uvicorn must not bring its own way
+    logging.getLogger("uvicorn.error").error("It went %s", "wrong", exc_info=ValueError())
+    logging.getLogger("uvicorn.access").info("never said")
+    [line] = lines("It went wrong")
+    assert (line["level"], line["logger"]) == ("error", "uvicorn.error")
+    assert "ValueError" in line["exception"]
+    assert len(lines.text.splitlines()) == 1
+
+
+def test_what_no_encoding_can_hold_is_said_all_the_same(lines):
+    structlog.get_logger().info("odd", path="\ud800")
+    assert lines("odd")[0]["path"] == "\ud800"
+
+
+@pytest.fixture
+def app(shared_url, tokens):
+    return create_app(shared_url, tokens)

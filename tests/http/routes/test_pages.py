@@ -1,0 +1,122 @@
+"""How the web pages are served: whose they are, what they may load, how long they are kept."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from app.http.auth.tokens import DevelopmentTokens
+from app.http.routes import pages
+
+PROVIDER = pages.Provider("https://login.example:8443/realms/field", "baton-pages", "openid", "https://api")
+TOKENS = DevelopmentTokens("a secret of thirty-two characters")
+SCRIPT = b"console.log('a script')\n"
+
+
+@pytest.fixture
+def built(tmp_path):
+    (tmp_path / "index.html").write_text("<title>Baton</title>")
+    (tmp_path / "graphiql.html").write_text("<title>GraphiQL</title>")
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    (assets / "a-1f.js").write_bytes(SCRIPT)
+    (assets / "a-1f.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (assets / "plain-2e.js").write_bytes(SCRIPT)
+    return tmp_path
+
+
+def client(built, provider=None, tokens=None, *, production=True):
+    routes = pages.routes(provider, tokens, production=production, doors=[], built=built)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://localhost"
+    )
+
+
+def policy(response):
+    directives = (directive.split() for directive in response.headers["content-security-policy"].split(";"))
+    return {name: values for name, *values in directives}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/tickets", "/tickets/T-1", "/tickets/a/b", "/my-work", "/statistics", "/sign-in?to=/"]
+)
+async def test_every_address_of_the_admin_ui_opens_it(built, path):
+    response = await client(built).get(path)
+    assert "<title>Baton</title>" in response.text
+    assert response.headers["cache-control"] == "no-cache"
+    assert policy(response) == {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "connect-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+    }
+
+
+async def test_the_admin_ui_may_ask_the_provider_too_and_graphiql_may_not(built):
+    asked = client(built, PROVIDER)
+    assert policy(await asked.get("/"))["connect-src"] == ["'self'", "https://login.example:8443"]
+    graphiql = await asked.get("/graphiql")
+    assert "<title>GraphiQL</title>" in graphiql.text
+    assert policy(graphiql)["connect-src"] == ["'self'"]
+    assert policy(graphiql)["script-src"] == ["'self'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "encoding"),
+    [("a-1f.js", "gzip, br", "gzip"), ("a-1f.js", "br", None), ("plain-2e.js", "gzip", None)],
+)
+async def test_assets_are_kept_and_come_compressed_where_they_can(built, name, accepted, encoding):
+    response = await client(built).get(f"/assets/{name}", headers={"Accept-Encoding": accepted})
+    assert response.content == SCRIPT
+    assert response.headers.get("content-encoding") == encoding
+    assert response.headers["content-type"].partition(";")[0].endswith("javascript")
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert response.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("path", ["/assets/none.js", "/assets/..%2findex.html", "/assets/", "/nothing"])
+async def test_what_is_not_there_is_not_kept(built, path):
+    response = await client(built).get(path)
+    assert response.status_code == 404
+    assert "cache-control" not in response.headers
+
+
+async def test_without_built_pages_a_note_says_how_to_have_them(tmp_path):
+    asked = client(tmp_path)
+    for path, status in (("/", 200), ("/graphiql", 404), ("/tickets/T-1", 404)):
+        response = await asked.get(path)
+        assert response.status_code == status
+        assert "BATON_WEB=0" in response.text
+    assert not pages.are_built(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ({"tokens": TOKENS, "production": False}, ("development", {"kind": "development"})),
+        ({}, ("production", {"kind": "none"})),
+        (
+            {"provider": PROVIDER},
+            (
+                "production",
+                {
+                    "kind": "provider",
+                    "issuer": "https://login.example:8443/realms/field",
+                    "clientId": "baton-pages",
+                    "scopes": "openid",
+                    "audience": "https://api",
+                },
+            ),
+        ),
+    ],
+)
+async def test_the_pages_are_told_how_people_sign_in(built, given, config):
+    response = await client(built, **given).get("/ui-config.json")
+    assert response.json() == {"environment": config[0], "signIn": config[1]}

@@ -1,0 +1,83 @@
+"""A client that says exactly what it is told to over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from app.domain.model import Role
+from app.graphql.transport.websocket import PROTOCOL
+from app.http.auth.tokens import DevelopmentTokens
+from tests.conftest import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PATIENCE_S = 20
+
+
+@dataclass
+class Talk:
+    socket: ClientConnection
+
+    async def say(self, *messages: Any) -> None:
+        """A str or bytes goes out as it is, everything else as JSON."""
+        for message in messages:
+            raw = message if isinstance(message, str | bytes) else orjson.dumps(message).decode()
+            await self.socket.send(raw)
+
+    async def hear(self) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            return orjson.loads(await self.socket.recv())
+
+    async def closed(self) -> tuple[int, str]:
+        """How the server closed, whatever it said before."""
+        with pytest.raises(ConnectionClosed) as closed:
+            await self._hear_out()
+        said = closed.value.rcvd
+        assert said is not None, "closed without saying so"
+        return said.code, said.reason
+
+    async def _hear_out(self) -> None:
+        while True:
+            await self.hear()
+
+    async def sign_in(self, payload: Any = None) -> None:
+        await self.say(
+            {"type": "connection_init", "payload": as_dispatcher() if payload is None else payload}
+        )
+        assert await self.hear() == {"type": "connection_ack"}
+
+    async def is_well(self) -> bool:
+        """Whether the connection still serves."""
+        await self.say(subscribe("probe", "{ __typename }"))
+        answers = [await self.hear(), await self.hear()]
+        return [answer["type"] for answer in answers if answer["id"] == "probe"] == ["next", "complete"]
+
+
+def as_dispatcher(ttl_s: int = 600) -> dict[str, str]:
+    token = DevelopmentTokens(SECRET).sign(Role.DISPATCHER, None, ttl_s=ttl_s)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def subscribe(name: str, query: str, **variables: Any) -> dict[str, Any]:
+    return {"id": name, "type": "subscribe", "payload": {"query": query, "variables": variables}}
+
+
+@asynccontextmanager
+async def talking(
+    port: int, *, protocols: tuple[str, ...] = (PROTOCOL,), signed_in: bool = True, **options: Any
+) -> AsyncIterator[Talk]:
+    url = f"ws://127.0.0.1:{port}/graphql"
+    async with connect(url, subprotocols=list(protocols) or None, proxy=None, **options) as socket:
+        talk = Talk(socket)
+        if signed_in:
+            await talk.sign_in()
+        yield talk
