@@ -31,6 +31,8 @@ settings.load_profile("baton")
 if os.environ.get("COMPILED_EXECUTION") == "0":
     create_app.__kwdefaults__["compiled_execution"] = False
 
+pytest_plugins = ["tests.serving"]
+
 POOL_SIZE = 10
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only
 
