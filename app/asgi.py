@@ -19,35 +19,35 @@ from app.db.connections import TimeLimits
 from app.db.errors import Unavailable
 from app.db.migration_files import read
 from app.db.pool import Database, open_database
-from app.db.replicas import Log, Standbys
-from app.domain.model import Origin
+from app.db.replicas import ReplicaRouter, WalPositions
+from app.domain.model import AuditContext
 from app.events import Feed
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.trusted_documents import (
     ManifestError,
     TrustedDocuments,
-    of_our_clients,
+    own_documents,
     read_manifest,
 )
-from app.graphql.batching.event_cache import Shared
-from app.graphql.batching.loader import Gathering
+from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.schema import build_schema
-from app.graphql.transport.http import View
-from app.graphql.transport.stream_limit import Streams
-from app.graphql.transport.websocket import Socket
+from app.graphql.transport.http import GraphQLHttpEndpoint
+from app.graphql.transport.stream_limit import StreamLimit
+from app.graphql.transport.websocket import GraphQLWebSocketEndpoint
 from app.http.auth import tokens
-from app.http.auth.claims import Reading
-from app.http.auth.jwks import Keys
+from app.http.auth.claims import ClaimMapping
+from app.http.auth.jwks import SigningKeys
 from app.http.headers import header
 from app.http.middleware import access_log, read_after_write, request_id, security
-from app.http.middleware.fast_route import Shortcut
+from app.http.middleware.fast_route import FastRouteMiddleware
 from app.http.routes import billing_csv, health, pages
 from app.http.routes import metrics as metrics_route
 from app.jobs import runner
 from app.observability.metrics import Metrics
 from app.queries import server
-from app.server.graceful_shutdown import Stopping
+from app.server.graceful_shutdown import ShutdownState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.migration_files import Migration
+    from app.graphql.batching.loader import Batch
     from app.observability.tracing import Tracing
 
 
@@ -64,16 +65,16 @@ def authenticator_of(settings: Settings) -> tokens.Authenticator:
     if not settings.has_identity_provider:
         return tokens.DevelopmentTokens(settings.dev_secret)
     return tokens.ProviderTokens(
-        keys=Keys(settings.auth_jwks_url),
+        keys=SigningKeys(settings.auth_jwks_url),
         issuer=settings.auth_issuer,
         audience=settings.auth_audience,
-        reading=Reading(settings.auth_role_claim, settings.role_map, settings.auth_engineer_claim),
+        claim_mapping=ClaimMapping(settings.auth_role_claim, settings.role_map, settings.auth_engineer_claim),
     )
 
 
 def documents_of(settings: Settings) -> TrustedDocuments:
     """Those of our own clients, and those of the operator's manifest. Raises SettingsError."""
-    texts = of_our_clients()
+    texts = own_documents()
     if settings.trusted_documents_file:
         try:
             texts |= read_manifest(Path(settings.trusted_documents_file))
@@ -162,37 +163,37 @@ def create_app(
     `direct_url` leads to the database itself where `database_url` leads to a pooler, which is `pooled` where
     it lends its connections for one transaction.
     """
-    opened: list[tuple[Database, Standbys | None]] = []
+    opened: list[tuple[Database, ReplicaRouter | None]] = []
     # Read once: the files are large, and probes ask every few seconds.
     migrations = read(sql.MIGRATIONS)
     limits = limits or Limits()
     schema = build_schema(limits, production=production, documents=documents, compiled=compiled_execution)
     metrics = Metrics()
     span = tracing.span if tracing else access_log.no_span
-    streams = Streams(limits.streams, metrics)
-    shared = Shared()
-    gathering = Gathering()
+    streams = StreamLimit(limits.streams, metrics)
+    shared = EventResultCache()
+    batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
     feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
     def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
-        db, standbys = opened[0]
+        db, replicas = opened[0]
         is_http = scope["type"] == "http"
         client = scope.get("client")
         return Context(
             db,
             feed,
             shared,
-            gathering,
+            batch_scheduler,
             signed_in=None if verified is None else verified.actor,
             address=client[0] if client else "",
             # What a socket said when it opened is of no one mutation.
             idempotency_key=header(scope, b"idempotency-key") if is_http else None,
-            facts=access_log.facts_of(scope),
+            log_fields=access_log.log_fields(scope),
             transport="http" if is_http else "ws",
             currency=currency,
-            standbys=standbys,
-            seen_position=read_after_write.named(scope),
-            origin=Origin(request_id.of(scope), None if verified is None else verified.token_id),
+            replicas=replicas,
+            seen_position=read_after_write.requested_position(scope),
+            audit_context=AuditContext(request_id.of(scope), None if verified is None else verified.token_id),
         )
 
     open_one = partial(
@@ -206,14 +207,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
-            open_one(database_url, changed=feed.changed, metrics=metrics) as db,
-            Standbys(
-                db, Log(server.written_position, server.replayed_position), replica_lag_s, metrics
-            ).watching([partial(open_one, url) for url in replica_urls]) as standbys,
-            runner.at_work(db),
+            open_one(database_url, changed=feed.notify_changed, metrics=metrics) as db,
+            ReplicaRouter(
+                db, WalPositions(server.written_position, server.replayed_position), replica_lag_s, metrics
+            ).watching([partial(open_one, url) for url in replica_urls]) as replicas,
+            runner.running_jobs(db),
             asyncio.TaskGroup() as background,
         ):
-            opened.append((db, standbys if replica_urls else None))
+            opened.append((db, replicas if replica_urls else None))
             following = background.create_task(feed.run())
             yield
             opened.clear()
@@ -225,51 +226,60 @@ def create_app(
         feed.end()
         await socket.end()
 
-    stopping = Stopping(end_streams)
+    shutdown_state = ShutdownState(end_streams)
 
     async def why_not_ready() -> str | None:
         if not opened:
             return "starting"
-        if stopping.has_begun:
+        if shutdown_state.has_started:
             return "stopping"
         return await _schema_problem(opened[0][0], migrations)
 
     signs_in = Middleware(
         AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
     )
-    socket = Socket(schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span)
-    doors = security.doors(allowed_hosts, cors_origins)
+    socket = GraphQLWebSocketEndpoint(
+        schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span
+    )
+    browser_middleware = security.browser_middleware(allowed_hosts, cors_origins)
     development_tokens = (
         authenticator if isinstance(authenticator, tokens.DevelopmentTokens) and not production else None
     )
-    graphql = Route("/graphql", View(schema, new_context, streams), middleware=[*doors, signs_in])
+    graphql = Route(
+        "/graphql",
+        GraphQLHttpEndpoint(schema, new_context, streams),
+        middleware=[*browser_middleware, signs_in],
+    )
     app = Starlette(
         routes=[
             graphql,
             Route(
                 "/billing.csv",
                 billing_csv.BillingCsv(lambda: opened[0][0], currency),
-                middleware=[*doors, signs_in],
+                middleware=[*browser_middleware, signs_in],
             ),
-            WebSocketRoute("/graphql", socket, middleware=doors),
+            WebSocketRoute("/graphql", socket, middleware=browser_middleware),
             # Other sites may call the API where CORS lets them, but not sign in.
             *pages.routes(
-                provider, development_tokens, production=production, doors=security.doors(allowed_hosts, ())
+                provider,
+                development_tokens,
+                production=production,
+                browser_middleware=security.browser_middleware(allowed_hosts, ()),
             ),
             *health.routes(why_not_ready),
             *metrics_route.routes(metrics, metrics_token, production=production),
         ],
         middleware=[
-            Middleware(request_id.RequestId),
-            Middleware(access_log.Watched, metrics, span),
-            Middleware(security.SafeHeaders),
-            Middleware(security.JsonRefusals),
-            Middleware(Shortcut, graphql.path, graphql.app),
+            Middleware(request_id.RequestIdMiddleware),
+            Middleware(access_log.AccessLogMiddleware, metrics, span),
+            Middleware(security.SecurityHeadersMiddleware),
+            Middleware(security.JsonErrorsMiddleware),
+            Middleware(FastRouteMiddleware, graphql.path, graphql.app),
         ],
         exception_handlers={Exception: security.fault},
         lifespan=lifespan,
     )
-    app.state.stopping = stopping
+    app.state.shutdown_state = shutdown_state
     return app
 
 

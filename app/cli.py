@@ -12,7 +12,7 @@ import click
 from app import config, doctor
 from app.asgi import app_of, authenticator_of
 from app.db import grants, migrate, sql
-from app.db.connections import TimeLimits, connect, connect_in_time
+from app.db.connections import TimeLimits, connect, connect_when_ready
 from app.db.errors import Unavailable
 from app.db.migration_files import MigrationError, read
 from app.db.pool import open_database
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.config import Settings
-    from app.queries.billing import Billable
+    from app.queries.billing import BillingFilter
 
 _LONGEST_EXPORT_S = 3600
 _OUR_ERRORS = (
@@ -262,7 +262,7 @@ def _verify(settings: Settings) -> None:
     sys.exit(0 if asyncio.run(run()) else 1)
 
 
-async def _write_bill(settings: Settings, wanted: Billable) -> None:
+async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
     """In no hurry: whoever reads it may take a while, and nobody else waits for the connection."""
     limits = TimeLimits(statement_s=_LONGEST_EXPORT_S, idle_s=_LONGEST_EXPORT_S)
     async with (
@@ -274,7 +274,7 @@ async def _write_bill(settings: Settings, wanted: Billable) -> None:
 
 
 async def _refuse_other_schema(url: str, wait_s: int) -> None:
-    async with connect_in_time(url, wait_s, say=lambda text: click.echo(text, err=True)) as conn:
+    async with connect_when_ready(url, wait_s, say=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)

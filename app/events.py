@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CHANNEL = "baton_assignment_events"
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """Without a wake-up: one is lost when a server dies between its commit and telling the others."""
 _BREATH_S = 0.01
 _PAGE = 500
@@ -51,25 +51,25 @@ class CursorTooOld(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events a follower is told; None stands for any."""
 
     ticket_id: TicketId | None = None
     engineer_id: EngineerId | None = None
     """Whose assignments."""
-    only_of: EngineerId | None = None
+    visible_to: EngineerId | None = None
     """Whose tickets: those that the engineer has or has had."""
 
-    def admits(self, event: AssignmentEvent) -> bool:
+    def matches(self, event: AssignmentEvent) -> bool:
         assignment = event.assignment
         return (
             self.ticket_id in (None, assignment.ticket_id)
             and self.engineer_id in (None, assignment.engineer_id)
-            and (self.only_of is None or self.only_of in event.ticket_engineers)
+            and (self.visible_to is None or self.visible_to in event.ticket_engineers)
         )
 
 
-class Told(NamedTuple):
+class FeedItem(NamedTuple):
     """An event, and what has been seen with it."""
 
     event: AssignmentEvent
@@ -92,7 +92,7 @@ class Feed:
         self._url = url
         self._metrics = metrics or Metrics()
         self._cursor: Cursor | None = None
-        self._recent: deque[Told] = deque(maxlen=_KEPT)
+        self._recent: deque[FeedItem] = deque(maxlen=_KEPT)
         self._read = 0  # events since the start
         self._news = asyncio.Event()
         self._look = asyncio.Event()
@@ -100,7 +100,7 @@ class Feed:
         self._mark: _Mark | None = None
         self._last: int | None = None  # of `_read`, when the end came
 
-    def changed(self) -> None:
+    def notify_changed(self) -> None:
         """To be called when this server has committed a change."""
         self._changed_here = True
         self._look.set()
@@ -121,11 +121,11 @@ class Feed:
             except Exception:
                 log.exception("fault")
             self._metrics.feed_losses.inc()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def follow(
-        self, db: Database, wanted: Wanted, since: Cursor | None = None
-    ) -> AsyncGenerator[Told, None]:
+        self, db: Database, wanted: EventFilter, since: Cursor | None = None
+    ) -> AsyncGenerator[FeedItem, None]:
         """All wanted events that `since` has not seen, then each new one; without `since`, new ones only.
 
         A follower costs nothing while it does not ask for the next event, however long. Raises
@@ -151,15 +151,17 @@ class Feed:
             elif place < self._read:
                 event, cursor = self._recent[place - oldest_kept]
                 place += 1
-                is_new = not seen.saw(event.id)
+                is_new = not seen.contains(event.id)
                 seen |= cursor
-                if is_new and wanted.admits(event):
-                    yield Told(event, seen)
+                if is_new and wanted.matches(event):
+                    yield FeedItem(event, seen)
             else:
                 await self._news.wait()
 
     async def _follow_table(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after_all_to(max(0, (await events.known_ids(conn)).newest - _RECENT))
+        cursor = self._cursor or Cursor.after_all_to(
+            max(0, (await events.event_id_bounds(conn)).newest - _RECENT)
+        )
         while True:
             self._look.clear()
             if self._changed_here:
@@ -168,24 +170,24 @@ class Feed:
             closed = await self._gaps_closed_below(conn, cursor)
             # Read after it is known that nobody can fill the gaps any more: what was filled is visible now.
             cursor = await self._read_all(conn, cursor)
-            cursor = self._cursor = cursor.seeing(((0, closed - 1),) if closed else ())
+            cursor = self._cursor = cursor.advance(((0, closed - 1),) if closed else ())
             self._metrics.feed_gaps.set(len(cursor.unseen) - 1)
             self._metrics.feed_looked.set_to_current_time()
             self._tell()
             # One look for what many commits bring in the meantime.
             await asyncio.sleep(_BREATH_S)
-            await _set_within(self._look, LOOK_EVERY_S)
+            await _set_within(self._look, POLL_INTERVAL_S)
 
     async def _read_all(self, conn: Connection, cursor: Cursor) -> Cursor:
         found: list[AssignmentEvent] | None = None
         while found is None or len(found) == _PAGE:
-            found = await events.within(conn, cursor.unseen, most=_PAGE)
+            found = await events.within(conn, cursor.unseen, limit=_PAGE)
             if found and self._tells_positions:
                 self.position = await server.written_position(conn)
             for event in found:
-                cursor = cursor.seeing(((event.id, event.id),))
+                cursor = cursor.advance(((event.id, event.id),))
                 self._measure_lag(event)
-                self._recent.append(Told(event, cursor))
+                self._recent.append(FeedItem(event, cursor))
             self._read += len(found)
             if self._cursor is not None:
                 self._cursor = cursor  # whatever is in memory, it has seen
@@ -195,9 +197,9 @@ class Feed:
         """The id below which nothing is missing that could still come; None when that is not known yet."""
         if self._mark is None:
             if cursor.has_gaps:
-                self._mark = _Mark(await events.next_transaction(conn), cursor.upcoming)
+                self._mark = _Mark(await events.next_transaction_id(conn), cursor.upcoming)
             return None
-        if await events.oldest_transaction(conn) < self._mark.transaction:
+        if await events.oldest_running_transaction_id(conn) < self._mark.transaction:
             return None
         closed, self._mark = self._mark.event_id, None
         return closed
@@ -214,29 +216,29 @@ class Feed:
 async def _refuse_unknown(db: Database, cursor: Cursor) -> None:
     """Another server may have seen more than this one, but not more than was ever numbered."""
     async with db.connection() as conn:
-        known = await events.known_ids(conn)
+        known = await events.event_id_bounds(conn)
     if cursor.upcoming > known.newest + 1:
         raise UnknownCursor
     if cursor.unseen[0][0] <= known.dropped:
         raise CursorTooOld
 
 
-async def _missed(db: Database, wanted: Wanted, seen: Cursor, goal: Cursor) -> AsyncIterator[Told]:
+async def _missed(db: Database, wanted: EventFilter, seen: Cursor, goal: Cursor) -> AsyncIterator[FeedItem]:
     """What `goal` has seen and `seen` has not, from the table, page by page."""
-    lacks = missing = seen.lacks(goal)
+    difference = missing = seen.difference(goal)
     found: list[AssignmentEvent] | None = None
     while missing and (found is None or len(found) == _PAGE):
         async with db.connection() as conn:
             found = await events.within(
                 conn,
                 missing,
-                most=_PAGE,
+                limit=_PAGE,
                 ticket_id=wanted.ticket_id,
                 engineer_id=wanted.engineer_id,
-                only_of=wanted.only_of,
+                visible_to=wanted.visible_to,
             )
         for event in found:
-            yield Told(event, seen.seeing(up_to(lacks, event.id)))
+            yield FeedItem(event, seen.advance(up_to(difference, event.id)))
         missing = beyond(missing, found[-1].id) if found else ()
 
 

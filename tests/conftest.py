@@ -15,7 +15,7 @@ from app.db.pool import Database, open_database
 from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
 from tests.databases import migrate_whole, new_database, new_server
-from tests.factories import Make
+from tests.factories import Factories
 from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ async def tx(_shared_db: Database) -> AsyncIterator[Tx]:
 
 
 @pytest.fixture
-def make(db: Database) -> Make:
-    return Make(db)
+def make(db: Database) -> Factories:
+    return Factories(db)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def _signal(number: int, *pids: int) -> None:
             os.kill(pid, number)
 
 
-def tell_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
+def capture_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
     """Call `listen` with the text of each statement of the applications that are started from now on."""
 
     async def watch(conn: Any) -> None:

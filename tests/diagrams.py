@@ -23,7 +23,7 @@ from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.start import StartAssignment, start_assignment
-from app.commands.ticket_state import LockedTicket
+from app.commands.ticket_state import TicketState
 from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED
 from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
@@ -78,23 +78,23 @@ _TICKET = Ticket(
     resolved_at=None,
     closed_at=None,
 )
-_UNHELD = LockedTicket(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
-_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=_ID), _UNHELD).answer
+_UNHELD = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
+_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=_ID), _UNHELD).result
 
 
 def decisions() -> Iterator[tuple[str, str | None, dict[AssignmentStatus | None, Change]]]:
     """Of each wish its action, its outcome, and what is decided by the assignment's status, None for none."""
-    for wish, decide in WISHES:
-        yield wish.action, getattr(wish, "completion_status", None), dict(_by_status(wish, decide))
+    for command, decide in WISHES:
+        yield command.action, getattr(command, "completion_status", None), dict(_by_status(command, decide))
 
 
 def _by_status(
-    wish: Command, decide: Callable[..., Change]
+    command: Command, decide: Callable[..., Change]
 ) -> Iterator[tuple[AssignmentStatus | None, Change]]:
     for status in (None, *AssignmentStatus):
         held = None if status is None else replace(_ASSIGNED, status=status)
         try:
-            yield status, decide(wish, replace(_UNHELD, assignment=held, last_sequence=1))
+            yield status, decide(command, replace(_UNHELD, assignment=held, last_sequence=1))
         except (NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed):
             continue
 

@@ -24,7 +24,7 @@ def as_engineer(engineer_id: EngineerId) -> Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
+class Factories:
     db: Database
 
     async def _insert(self, table: str, **columns: Any) -> Any:
@@ -49,7 +49,7 @@ class Make:
         self, *, tier: int = 1, ticket: TicketId | None = None, engineer: EngineerId | None = None
     ) -> Assignment:
         """A new assignment, of a new engineer and on a new ticket where none is named."""
-        wish = AssignTicket(
+        command = AssignTicket(
             ticket_id=ticket or await self.ticket(), engineer_id=engineer or await self.engineer(), tier=tier
         )
-        return await run(self.db, DISPATCHER, assign_ticket, wish)
+        return await run(self.db, DISPATCHER, assign_ticket, command)

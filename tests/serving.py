@@ -12,7 +12,7 @@ import uvicorn
 
 from app.asgi import create_app
 from app.http.auth.tokens import DevelopmentTokens
-from app.server.request_timeout import DeadlineProtocol
+from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.server import config
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LIMIT_S = 0.5
 PATIENCE_S = 20
 
 
-class Impatient(DeadlineProtocol):
+class Impatient(RequestTimeoutProtocol):
     limit_s = LIMIT_S
 
 

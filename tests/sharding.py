@@ -70,7 +70,7 @@ LOCKS = {
 
 JOINS = {
     "overdue.overdue_assignment": "counts what engineers hold, of all tickets: two statements there.",
-    "assignments.situation": "may find the ticket by the assignment's id: two statements there.",
+    "assignments.ticket_snapshot": "may find the ticket by the assignment's id: two statements there.",
     "tickets.lock_ticket": "the same.",
     "engineers.suggested_engineers": "counts what engineers hold, of all tickets: two statements there.",
 }

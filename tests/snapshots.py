@@ -15,9 +15,9 @@ from graphql import parse, print_ast, separate_operations, strip_ignored_charact
 
 from app.db.connections import connect
 from app.demo.embedded_postgres import find_binaries
-from app.domain.lifecycle import ALLOWED_FROM, TAKES_NO_ASSIGNMENT, Action
+from app.domain.lifecycle import ALLOWED_FROM, TERMINAL_TICKET_STATUSES, Action
 from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
-from app.domain.policy import MAY
+from app.domain.policy import PERMISSIONS
 from app.graphql.admission.trusted_documents import MANIFESTS, name_of
 from app.graphql.schema import sdl
 from tests import diagrams
@@ -44,12 +44,15 @@ def rules() -> str:
     """Who may do what from where, in the API's names: the pages offer nothing else."""
     table = {
         "tiers": TIER_NAMES,
-        "takesNoAssignment": [status.name for status in TicketStatus if status in TAKES_NO_ASSIGNMENT],
+        "takesNoAssignment": [status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES],
         "allowedFrom": {
             action.name: [status.name for status in AssignmentStatus if status in allowed]
             for action, allowed in ALLOWED_FROM.items()
         },
-        "may": {role.name: {action.name: may[action].name for action in Action} for role, may in MAY.items()},
+        "may": {
+            role.name: {action.name: may[action].name for action in Action}
+            for role, may in PERMISSIONS.items()
+        },
     }
     return json.dumps(table, indent=2) + "\n"
 

@@ -14,17 +14,17 @@ from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
 from app.db.pool import open_database
 from app.domain.cursor import Cursor
-from app.events import Feed, UnknownCursor, Wanted
-from tests.factories import DISPATCHER, Make
+from app.events import EventFilter, Feed, UnknownCursor
+from tests.factories import DISPATCHER, Factories
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from app.db.pool import Database
     from app.domain.model import Assignment
-    from app.events import Told
+    from app.events import FeedItem
 
-ALL = Wanted()
+ALL = EventFilter()
 PATIENCE_S = 20
 EVENT = """INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
     SELECT a.ticket_id, a.id, 'rated', $2, now(), to_jsonb(a) FROM engineer_assignments a WHERE a.id = $1
@@ -34,17 +34,17 @@ EVENT = """INSERT INTO assignment_events (ticket_id, assignment_id, type, actor,
 class Follower:
     """Somebody who listens from now on; what was told is kept until it is asked for."""
 
-    def __init__(self, told: AsyncGenerator[Told, None]) -> None:
-        self._heard: asyncio.Queue[Told] = asyncio.Queue()
+    def __init__(self, told: AsyncGenerator[FeedItem, None]) -> None:
+        self._heard: asyncio.Queue[FeedItem] = asyncio.Queue()
         self._listening = asyncio.create_task(self._listen(told))
         self.cursor: Cursor | None = None
 
-    async def _listen(self, told: AsyncGenerator[Told, None]) -> None:
+    async def _listen(self, told: AsyncGenerator[FeedItem, None]) -> None:
         async with aclosing(told):
             async for each in told:
                 self._heard.put_nowait(each)
 
-    async def hears(self, count: int) -> list[Told]:
+    async def hears(self, count: int) -> list[FeedItem]:
         async with asyncio.timeout(PATIENCE_S):
             heard = [await self._heard.get() for _ in range(count)]
         self.cursor = heard[-1].cursor
@@ -77,7 +77,7 @@ async def running(feed: Feed) -> AsyncIterator[Feed]:
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch) -> None:
     """Most of these events come from nobody who would wake the feed."""
-    monkeypatch.setattr(feed_module, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(feed_module, "POLL_INTERVAL_S", 0.05)
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ async def feed(fresh_url) -> AsyncIterator[Feed]:
 @pytest.fixture
 async def db(fresh_url, feed) -> AsyncIterator[Database]:
     """Of its own, since events are numbered through."""
-    async with open_database(fresh_url, pool_size=10, changed=feed.changed) as db:
+    async with open_database(fresh_url, pool_size=10, changed=feed.notify_changed) as db:
         yield db
 
 
 @pytest.fixture
-async def held(make: Make) -> Assignment:
+async def held(make: Factories) -> Assignment:
     return await make.assigned()
 
 
@@ -111,7 +111,7 @@ async def caught_up(feed: Feed, db: Database) -> None:
 async def follow(feed, db) -> AsyncIterator[Callable[..., Awaitable[Follower]]]:
     followers = []
 
-    async def start(since: Cursor | None = None, *, wanted: Wanted = ALL, of: Feed = feed) -> Follower:
+    async def start(since: Cursor | None = None, *, wanted: EventFilter = ALL, of: Feed = feed) -> Follower:
         await caught_up(of, db)
         followers.append(Follower(of.follow(db, wanted, since)))
         await asyncio.sleep(0)  # it listens from here on
@@ -190,7 +190,7 @@ async def test_a_gap_stays_open_while_its_transaction_does(follow, db, tell):
         for _ in range(3):
             await tell("quick")
             [told] = await follower.hears(1)
-            await asyncio.sleep(feed_module.LOOK_EVERY_S * 2)
+            await asyncio.sleep(feed_module.POLL_INTERVAL_S * 2)
         assert told.cursor.has_gaps
     assert await follower.hears_actors(1) == ["slow"]
 
@@ -244,8 +244,8 @@ async def test_each_event_of_many_at_once_is_told_once_and_a_tickets_in_order(fo
 
     async def hand_over(ticket_id: Any) -> None:
         for i in range(6):
-            wish = ReassignTicket(ticket_id=ticket_id, engineer_id=engineers[i % 2], reason="x")
-            await run(db, DISPATCHER, reassign_ticket, wish)
+            command = ReassignTicket(ticket_id=ticket_id, engineer_id=engineers[i % 2], reason="x")
+            await run(db, DISPATCHER, reassign_ticket, command)
 
     await asyncio.gather(*(hand_over(ticket_id) for ticket_id in tickets))
     async with db.connection() as conn:
@@ -281,9 +281,9 @@ async def test_every_cursor_on_the_way_resumes_exactly_there(follow, db, tell):
 
 async def test_only_what_is_wanted_is_told(follow, db, make, held):
     other = await make.assigned()
-    of_ticket = await follow(wanted=Wanted(ticket_id=held.ticket_id))
-    of_engineer = await follow(wanted=Wanted(engineer_id=held.engineer_id))
-    own = await follow(wanted=Wanted(only_of=held.engineer_id))
+    of_ticket = await follow(wanted=EventFilter(ticket_id=held.ticket_id))
+    of_engineer = await follow(wanted=EventFilter(engineer_id=held.engineer_id))
+    own = await follow(wanted=EventFilter(visible_to=held.engineer_id))
     since = (await _before(db)) or Cursor.after_all_to(0)
     for assignment in (other, held):
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
@@ -296,9 +296,9 @@ async def test_only_what_is_wanted_is_told(follow, db, make, held):
     )
     expected = {"ticket": ["accepted", "reassigned", "assigned"], "engineer": ["accepted", "reassigned"]}
     for wanted, live, types in (
-        (Wanted(ticket_id=held.ticket_id), of_ticket, expected["ticket"]),
-        (Wanted(engineer_id=held.engineer_id), of_engineer, expected["engineer"]),
-        (Wanted(only_of=held.engineer_id), own, expected["ticket"]),
+        (EventFilter(ticket_id=held.ticket_id), of_ticket, expected["ticket"]),
+        (EventFilter(engineer_id=held.engineer_id), of_engineer, expected["engineer"]),
+        (EventFilter(visible_to=held.engineer_id), own, expected["ticket"]),
     ):
         later = await follow(since, wanted=wanted)
         for follower in (live, later):
@@ -325,7 +325,7 @@ async def test_when_its_connection_is_lost_it_goes_on_where_it_was(follow, db, t
 async def test_another_server_is_woken_without_waiting_for_its_next_look(
     monkeypatch, fresh_url, follow, db, held
 ):
-    monkeypatch.setattr(feed_module, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(feed_module, "POLL_INTERVAL_S", 3600)
     async with running(Feed(fresh_url)) as elsewhere:
         follower = await follow(of=elsewhere)
         await asyncio.sleep(0.1)  # it has looked, and waits to be woken

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import ALWAYS, Command, command, given
-from app.commands.ticket_state import Change, LockedTicket
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentId, AssignmentStatus
 
-REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *ALWAYS)
+REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 
-@command
+@command_dataclass
 class AcceptAssignment(Command):
     """Say that the engineer takes the assignment. It must be assigned and not accepted yet."""
 
     action = Action.ACCEPT
-    assignment_id: AssignmentId = given("The assignment to accept.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("The assignment to accept.", values.assignment_id)
 
 
-def accept_assignment(wish: AcceptAssignment, locked: LockedTicket) -> Change:
+def accept_assignment(command: AcceptAssignment, state: TicketState) -> Change:
     accepted = replace(
-        locked.assignment_to(wish.action),
+        state.assignment_for(command.action),
         status=AssignmentStatus.ACCEPTED,
-        accepted_at=locked.now,
-        updated_at=locked.now,
+        accepted_at=state.now,
+        updated_at=state.now,
     )
     return Change(((EventType.ACCEPTED, accepted),), ticket_status=None)

@@ -5,45 +5,49 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from app.commands.command import ALWAYS, Command, command, given
-from app.commands.ticket_state import Change, LockedTicket
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, InvalidInput, TransitionNotAllowed
 from app.domain.lifecycle import AFTER_COMPLETE, Action, EventType
 from app.domain.model import AssignmentId, AssignmentStatus, CompletionStatus, PartUsed
 
-REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *ALWAYS)
+REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 
-@command
+@command_dataclass
 class CompleteAssignment(Command):
     """End an assignment with its outcome and hours. To hand the ticket up instead, escalate."""
 
     action = Action.COMPLETE
-    assignment_id: AssignmentId = given("The assignment to complete.", values.assignment_id)
-    completion_status: CompletionStatus = given("The outcome. ESCALATED is refused: escalate the ticket.")
-    time_spent_hours: Decimal = given("Hours worked, 0 to 999.99, two decimals at most.", values.hours)
-    diagnosis: str | None = given("What was wrong.", values.text(values.LONG), default=None)
-    actions_taken: str | None = given("What was done.", values.text(values.LONG), default=None)
-    parts_used: tuple[PartUsed, ...] = given("The parts that were used.", values.parts, default=())
-    notes: str | None = given("Anything else worth keeping.", values.text(values.LONG), default=None)
+    assignment_id: AssignmentId = command_field("The assignment to complete.", values.assignment_id)
+    completion_status: CompletionStatus = command_field(
+        "The outcome. ESCALATED is refused: escalate the ticket."
+    )
+    time_spent_hours: Decimal = command_field(
+        "Hours worked, 0 to 999.99, two decimals at most.", values.hours
+    )
+    diagnosis: str | None = command_field("What was wrong.", values.text(values.LONG), default=None)
+    actions_taken: str | None = command_field("What was done.", values.text(values.LONG), default=None)
+    parts_used: tuple[PartUsed, ...] = command_field("The parts that were used.", values.parts, default=())
+    notes: str | None = command_field("Anything else worth keeping.", values.text(values.LONG), default=None)
 
 
-def complete_assignment(wish: CompleteAssignment, locked: LockedTicket) -> Change:
-    if wish.completion_status not in AFTER_COMPLETE:
+def complete_assignment(command: CompleteAssignment, state: TicketState) -> Change:
+    if command.completion_status not in AFTER_COMPLETE:
         raise InvalidInput("completionStatus", "must not be ESCALATED; use escalateTicket")
-    status, ticket_status = AFTER_COMPLETE[wish.completion_status]
+    status, ticket_status = AFTER_COMPLETE[command.completion_status]
     completed = replace(
-        locked.assignment_to(wish.action),
+        state.assignment_for(command.action),
         status=status,
-        completed_at=locked.now,
-        completion_status=wish.completion_status,
-        time_spent_hours=wish.time_spent_hours,
-        diagnosis=wish.diagnosis,
-        actions_taken=wish.actions_taken,
-        parts_used=wish.parts_used,
-        notes=wish.notes,
-        updated_at=locked.now,
+        completed_at=state.now,
+        completion_status=command.completion_status,
+        time_spent_hours=command.time_spent_hours,
+        diagnosis=command.diagnosis,
+        actions_taken=command.actions_taken,
+        parts_used=command.parts_used,
+        notes=command.notes,
+        updated_at=state.now,
     )
     event = EventType.FAILED if status is AssignmentStatus.FAILED else EventType.COMPLETED
     return Change(((event, completed),), ticket_status)

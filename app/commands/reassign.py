@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import ALWAYS, EXPECTED_SEQUENCE, Command, command, given
-from app.commands.ticket_state import Change, LockedTicket
+from app.commands.command import COMMON_REFUSALS, EXPECTED_SEQUENCE, Command, command_dataclass, command_field
+from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import (
     EngineerInactive,
@@ -27,37 +27,37 @@ REFUSALS = (
     EngineerInactive,
     SameEngineer,
     StaleSequence,
-    *ALWAYS,
+    *COMMON_REFUSALS,
 )
 
 
-@command
+@command_dataclass
 class ReassignTicket(Command):
     """Cancel the current assignment and open the next at the same tier, both or neither."""
 
     action = Action.REASSIGN
-    ticket_id: TicketId = given("The ticket to hand over.", values.ticket_id)
-    engineer_id: EngineerId = given("Who is to hold it next; must be active.", values.engineer_id)
-    reason: str = given(
+    ticket_id: TicketId = command_field("The ticket to hand over.", values.ticket_id)
+    engineer_id: EngineerId = command_field("Who is to hold it next; must be active.", values.engineer_id)
+    reason: str = command_field(
         "Why it is handed over; both assignments keep it.", values.text(values.LONG, required=True)
     )
-    expected_sequence: int | None = given(*EXPECTED_SEQUENCE, default=None)
+    expected_sequence: int | None = command_field(*EXPECTED_SEQUENCE, default=None)
 
 
-def reassign_ticket(wish: ReassignTicket, locked: LockedTicket) -> Change:
-    current = locked.assignment_to(wish.action)
-    opened = locked.next_assignment(
-        wish.engineer_id,
+def reassign_ticket(command: ReassignTicket, state: TicketState) -> Change:
+    current = state.assignment_for(command.action)
+    opened = state.next_assignment(
+        command.engineer_id,
         tier=current.assignment_tier,
         tier_name=current.assignment_tier_name,
-        reason=wish.reason,
-        kind=AssignmentType.REASSIGNMENT,
+        reason=command.reason,
+        assignment_type=AssignmentType.REASSIGNMENT,
     )
     ended = replace(
         current,
         status=AssignmentStatus.CANCELLED,
-        completed_at=locked.now,
-        cancellation_reason=wish.reason,
-        updated_at=locked.now,
+        completed_at=state.now,
+        cancellation_reason=command.reason,
+        updated_at=state.now,
     )
     return Change(((EventType.REASSIGNED, ended), (EventType.ASSIGNED, opened)), TicketStatus.ASSIGNED)

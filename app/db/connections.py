@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
 
-from app.db.errors import LOST, NOT_CONNECTED, NOT_YET, Unavailable
+from app.db.errors import NOT_CONNECTED, NOT_YET, UNAVAILABLE_ERRORS, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from app.db.connection_cache import Lent
+    from app.db.connection_cache import PooledConnection
 
-Connection: TypeAlias = "asyncpg.Connection[Any] | Lent"
+Connection: TypeAlias = "asyncpg.Connection[Any] | PooledConnection"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")
 """A connection inside an open transaction: what a statement that writes must be given."""
+Autocommit = NewType("Autocommit", "asyncpg.Connection[Any]")
+"""A connection outside a transaction: a statement that writes commits by itself."""
 
 SESSION = {
     "application_name": "baton",
@@ -83,7 +85,9 @@ async def connect(url: str) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def connect_in_time(url: str, wait_s: float, say: Callable[[str], object]) -> AsyncIterator[Connection]:
+async def connect_when_ready(
+    url: str, wait_s: float, say: Callable[[str], object]
+) -> AsyncIterator[Connection]:
     """As `connect`, to a database that may still be starting."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_s
@@ -116,7 +120,7 @@ async def listening(url: str, channel: str, wake: Callable[[], object]) -> Async
         conn.add_termination_listener(heard)
         await conn.add_listener(channel, heard)
         yield conn
-    except LOST as error:
+    except UNAVAILABLE_ERRORS as error:
         raise Unavailable from error
     finally:
         conn.terminate()

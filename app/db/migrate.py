@@ -46,7 +46,7 @@ WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%' ORDER
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LockPolicy:
     """How long to wait for others before giving up."""
 
     turn_s: float = 60  # for another migrator to finish
@@ -60,7 +60,7 @@ class Patience:
     pause_s: float = 2
 
 
-_PATIENCE = Patience()
+_LOCK_POLICY = LockPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ async def up(
     *,
     to: int | None = None,
     dry_run: bool = False,
-    patience: Patience = _PATIENCE,
+    patience: LockPolicy = _LOCK_POLICY,
     say: Say = lambda _: None,
 ) -> list[str]:
     """Apply what is pending, up to and including `to`, and return the labels of what ran.
@@ -149,7 +149,7 @@ async def down(
     *,
     to: int | None = None,
     dry_run: bool = False,
-    patience: Patience = _PATIENCE,
+    patience: LockPolicy = _LOCK_POLICY,
     say: Say = lambda _: None,
 ) -> list[str]:
     """Undo, newest first, all that is after `to` (None: only the newest; 0: everything), as `up` does."""
@@ -173,7 +173,7 @@ def _read_and_find(folder: Path, to: int | None) -> list[Migration]:
 @dataclass(frozen=True, slots=True)
 class _Run:
     conn: Connection
-    patience: Patience
+    patience: LockPolicy
     say: Say
     dry_run: bool
     progress: list[str] = field(default_factory=list)

@@ -15,26 +15,26 @@ from weakref import WeakValueDictionary
 import asyncpg
 
 from app.db import pooler
-from app.db.connection_cache import Lending
-from app.db.connections import DEFAULT_LIMITS, TimeLimits, Tx
+from app.db.connection_cache import ConnectionCache
+from app.db.connections import DEFAULT_LIMITS, Autocommit, TimeLimits, Tx
 from app.db.errors import (
-    DROPPED,
-    LOST,
+    CONNECTION_LOST,
     NOT_CONNECTED,
-    TAKE_TURNS_AGAIN,
+    RETRYABLE,
+    UNAVAILABLE_ERRORS,
     OutcomeUnknown,
     Unavailable,
-    may_be_tried_again,
-    says_that_nothing_happened,
-    was_a_rivals,
+    had_no_effect,
+    is_concurrent_insert,
+    is_retryable,
 )
-from app.db.session import give_back, measured
+from app.db.session import instrumented, reset_session
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Collection
 
-    from app.db.connection_cache import Lent
+    from app.db.connection_cache import PooledConnection
     from app.db.connections import Connection
 
 ATTEMPTS = 5
@@ -54,13 +54,13 @@ class Database:
     """Called when a transaction that may have changed something was committed."""
     metrics: Metrics = field(default_factory=Metrics)
     _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
-    _turns: WeakValueDictionary[Hashable, asyncio.Lock] = field(
+    _locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
-    _lending: Lending = field(init=False)
+    _cache: ConnectionCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self._lending = Lending(self.pool, self.limits.acquire_s, self.metrics)
+        self._cache = ConnectionCache(self.pool, self.limits.acquire_s, self.metrics)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -68,25 +68,25 @@ class Database:
         conn = await self._acquired()
         try:
             yield conn
-        except LOST as error:
+        except UNAVAILABLE_ERRORS as error:
             if isinstance(error, ValueError):
                 raise  # asyncpg could not encode an argument: our fault, not the database's
             raise Unavailable from error
         finally:
-            await self._lending.take_back(conn)
+            await self._cache.release(conn)
 
-    async def _acquired(self) -> Lent:
+    async def _acquired(self) -> PooledConnection:
         try:
-            return await self._lending.lend()
+            return await self._cache.acquire()
         except NOT_CONNECTED as error:
             raise Unavailable from error
 
-    async def alone(self, conn: Connection, write: Callable[[Tx], Awaitable[T]]) -> T:
-        """Do `write`, which is one statement, outside a transaction: its COMMIT travels with it.
+    async def autocommit(self, conn: Connection, write: Callable[[Autocommit], Awaitable[T]]) -> T:
+        """Run `write`, a single statement, outside a transaction: it commits by itself.
 
-        Raises OutcomeUnknown where nothing says whether it happened.
+        Raises OutcomeUnknown when the server does not confirm whether it committed.
         """
-        return await self._acknowledged(conn, write(Tx(conn)))  # type: ignore[arg-type] # as below
+        return await self._acknowledged(conn, write(Autocommit(conn)))  # type: ignore[arg-type] # as below
 
     async def _acknowledged(self, conn: Connection, committing: Awaitable[T]) -> T:
         """Raises OutcomeUnknown unless the server says that it happened, or for sure that it did not."""
@@ -101,7 +101,7 @@ class Database:
         try:
             answer = await committing
         except Exception as error:
-            if says_that_nothing_happened(error):
+            if had_no_effect(error):
                 raise
             self.metrics.unknown_outcomes.inc()
             raise OutcomeUnknown from error
@@ -128,7 +128,7 @@ class Database:
             await transaction.start()
             try:
                 yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
-            except DROPPED:
+            except CONNECTION_LOST:
                 # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
                 with suppress(asyncpg.InterfaceError):
                     conn.terminate()
@@ -142,9 +142,9 @@ class Database:
         self,
         work: Callable[[Tx], Awaitable[T]],
         *,
-        first: Callable[[Connection], Awaitable[T | None]] | None = None,
+        fast_path: Callable[[Connection], Awaitable[T | None]] | None = None,
         retry_on: Collection[str] = (),
-        turn: Hashable | None = None,
+        lock_key: Hashable | None = None,
     ) -> T:
         """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival or a fault was in the way.
 
@@ -158,7 +158,7 @@ class Database:
 
         Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
         """
-        task = asyncio.create_task(self._attempts(work, first, retry_on, turn))
+        task = asyncio.create_task(self._attempts(work, fast_path, retry_on, lock_key))
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
@@ -170,7 +170,7 @@ class Database:
         """
         while self._running:
             await asyncio.wait(self._running)
-        await self._lending.end()
+        await self._cache.close()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -180,24 +180,24 @@ class Database:
     async def _attempts(
         self,
         work: Callable[[Tx], Awaitable[T]],
-        first: Callable[[Connection], Awaitable[T | None]] | None,
+        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
         retry_on: Collection[str],
-        turn: Hashable | None,
+        lock_key: Hashable | None,
     ) -> T:
-        async with self._taking_turns(turn):
+        async with self._hold_lock(lock_key):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    return await self._attempt(work, first if attempt == 1 else None)
+                    return await self._attempt(work, fast_path if attempt == 1 else None)
                 except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError) as error:
-                    if not was_a_rivals(error, retry_on) or attempt == ATTEMPTS:
+                    if not is_concurrent_insert(error, retry_on) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
-                except TAKE_TURNS_AGAIN as error:
+                except RETRYABLE as error:
                     if attempt == ATTEMPTS:
                         raise Unavailable from error
                     cause = error
                 except Unavailable as error:
-                    if attempt == ATTEMPTS or not may_be_tried_again(error):
+                    if attempt == ATTEMPTS or not is_retryable(error):
                         raise
                     cause = error.__cause__
                 self.metrics.retries(type(cause).__name__).inc()
@@ -206,12 +206,14 @@ class Database:
         raise AssertionError
 
     async def _attempt(
-        self, work: Callable[[Tx], Awaitable[T]], first: Callable[[Connection], Awaitable[T | None]] | None
+        self,
+        work: Callable[[Tx], Awaitable[T]],
+        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
     ) -> T:
         answer = None
-        if first is not None:
+        if fast_path is not None:
             async with self.connection() as conn:
-                answer = await first(conn)
+                answer = await fast_path(conn)
         if answer is None:
             async with self.transaction() as tx:
                 answer = await work(tx)
@@ -219,8 +221,8 @@ class Database:
         return answer
 
     @asynccontextmanager
-    async def _taking_turns(self, turn: Hashable | None) -> AsyncIterator[None]:
-        lock = asyncio.Lock() if turn is None else self._turns.setdefault(turn, asyncio.Lock())
+    async def _hold_lock(self, lock_key: Hashable | None) -> AsyncIterator[None]:
+        lock = asyncio.Lock() if lock_key is None else self._locks.setdefault(lock_key, asyncio.Lock())
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self.limits.lock_s):
@@ -235,7 +237,9 @@ class Database:
             lock.release()
 
 
-def _measured(metrics: Metrics, watch: Callable[[str, float], object] | None) -> Callable[[str, float], None]:
+def _statement_observer(
+    metrics: Metrics, watch: Callable[[str, float], object] | None
+) -> Callable[[str, float], None]:
     observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
 
     def told(name: str, took_s: float) -> None:
@@ -273,8 +277,8 @@ async def open_database(
             timeout=limits.connect_s,
             # The server's own limit comes first, as long as there is a server to keep it.
             command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
-            connection_class=measured(_measured(metrics, watch)),
-            reset=give_back,
+            connection_class=instrumented(_statement_observer(metrics, watch)),
+            reset=reset_session,
             max_cached_statement_lifetime=0,
             max_queries=_UNCOUNTED,
             **(pooler.options(limits.session) if pooled else session),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 WAIT_S = 0.1
 """How long a read waits on a standby for what it has to show."""
 _ASK_AGAIN_S = 0.005
@@ -37,7 +37,7 @@ _SURELY_BEYOND = 2**30
 """Bytes: more than is written between two looks at the primary, and soon behind a busy one."""
 
 
-class Log(NamedTuple):
+class WalPositions(NamedTuple):
     """The statements about a server's log, which this package does not hold."""
 
     written: Callable[[Connection], Awaitable[int]]
@@ -47,7 +47,7 @@ class Log(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _Standby:
+class _Replica:
     name: str
     open: Callable[[], AbstractAsyncContextManager[Database]]
     db: Database | None = None
@@ -55,14 +55,14 @@ class _Standby:
 
 
 @dataclass(slots=True, eq=False)
-class Standbys:
+class ReplicaRouter:
     """`lag_s` is how old the state may be that is read where nobody names a position."""
 
     primary: Database
-    log: Log
+    log: WalPositions
     lag_s: float
     metrics: Metrics
-    _all: list[_Standby] = field(default_factory=list, init=False)
+    _all: list[_Replica] = field(default_factory=list, init=False)
     _written: deque[tuple[float, int]] = field(default_factory=deque, init=False)
     """When the primary was looked at, and its position then; the first is the newest that is old enough."""
     _turn: int = field(default=0, init=False)
@@ -70,9 +70,9 @@ class Standbys:
     @asynccontextmanager
     async def watching(
         self, opened: Sequence[Callable[[], AbstractAsyncContextManager[Database]]]
-    ) -> AsyncIterator[Standbys]:
+    ) -> AsyncIterator[ReplicaRouter]:
         """Look at all of them, again and again, until the block ends."""
-        self._all = [_Standby(f"standby {n}", open_) for n, open_ in enumerate(opened, 1)]
+        self._all = [_Replica(f"standby {n}", open_) for n, open_ in enumerate(opened, 1)]
         tasks = [asyncio.create_task(self._keep(standby)) for standby in self._all]
         if tasks:
             tasks.append(asyncio.create_task(self._look_at_primary()))
@@ -83,12 +83,12 @@ class Standbys:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def reading(self, after: int) -> Reading:
+    def reading(self, after: int) -> ReadRoute:
         """For one operation, which is to show all up to `after`."""
         # What is beyond all that could be was told by another database, and would be waited for in vain.
         fit = [standby for standby in self._all if standby.is_fit and after <= self._beyond]
         self._turn += 1
-        return Reading(self, fit[self._turn % len(fit)] if fit else None, after)
+        return ReadRoute(self, fit[self._turn % len(fit)] if fit else None, after)
 
     async def position(self) -> int:
         """All that has been committed is before it."""
@@ -102,7 +102,7 @@ class Standbys:
     def _beyond(self) -> int:
         return (self._written[-1][1] if self._written else 0) + _SURELY_BEYOND
 
-    def leave_out(self, standby: _Standby) -> None:
+    def leave_out(self, standby: _Replica) -> None:
         """Until the next look finds it well."""
         standby.is_fit = False
 
@@ -114,9 +114,9 @@ class Standbys:
             old_enough = time.monotonic() - self.lag_s
             while len(self._written) > 1 and self._written[1][0] <= old_enough:
                 self._written.popleft()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _keep(self, standby: _Standby) -> None:
+    async def _keep(self, standby: _Replica) -> None:
         while True:
             try:
                 async with standby.open() as standby.db:
@@ -128,9 +128,9 @@ class Standbys:
                 log.exception("fault")
             finally:
                 standby.is_fit, standby.db = False, None
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _look_at(self, standby: _Standby, db: Database) -> None:
+    async def _look_at(self, standby: _Replica, db: Database) -> None:
         """Until it does not answer."""
         while True:
             async with db.connection() as conn:
@@ -140,9 +140,9 @@ class Standbys:
             else:
                 due = self._written[0][1] if self._written else None
                 self._tell(standby, is_fit=due is not None and replayed >= due, why="it lags")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    def _tell(self, standby: _Standby, *, is_fit: bool, why: str) -> None:
+    def _tell(self, standby: _Replica, *, is_fit: bool, why: str) -> None:
         if standby.is_fit and not is_fit:
             log.warning("standby_left_out", standby=standby.name, cause=why)
         elif is_fit and not standby.is_fit:
@@ -151,11 +151,11 @@ class Standbys:
 
 
 @dataclass(slots=True, eq=False)
-class Reading:
+class ReadRoute:
     """What one operation reads from: a standby, and from the moment when that is no good, the primary."""
 
-    standbys: Standbys
-    _standby: _Standby | None
+    standbys: ReplicaRouter
+    _standby: _Replica | None
     _after: int
     _enough: set[int] = field(default_factory=set, init=False)
     """Processes of the standby that have been seen to show what they must."""

@@ -71,9 +71,9 @@ class Query(Generic[R]):
     row: type[R]
     _reader: Reader = field(repr=False)
 
-    async def all(self, conn: Connection, *args: object, leave_out: frozenset[str] = frozenset()) -> list[R]:
+    async def all(self, conn: Connection, *args: object, omit: frozenset[str] = frozenset()) -> list[R]:
         """Every row. The columns to `leave_out` are not read: None stands in their fields."""
-        query = _without(self, leave_out) if leave_out else self
+        query = _without(self, omit) if omit else self
         return query.read(await conn.fetch(query.text, *args))
 
     async def stream(self, tx: Tx, *args: object, at_a_time: int) -> AsyncGenerator[R, None]:

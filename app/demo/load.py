@@ -12,7 +12,7 @@ import orjson
 
 from app.db.bulk import copy_rows
 from app.demo import fixtures
-from app.demo.random_data import Dice
+from app.demo.random_data import RandomData
 from app.demo.ticket_history import LAST_ASSIGNED, Life
 from app.domain.model import (
     Assignment,
@@ -148,7 +148,7 @@ class World:
     def __init__(self, tickets: int, now: datetime) -> None:
         self.tickets = tickets
         self.now = now
-        self.dice = Dice(20_260_101)
+        self.dice = RandomData(20_260_101)
         self.engineers = [self._engineer(i) for i in range(min(400, 40 + tickets // 100))]
         self.machines = [self._machine(i) for i in range(min(20_000, 30 + tickets // 3))]
         self.crews = {kind.name: self._crews(kind.name) for kind in fixtures.KINDS}

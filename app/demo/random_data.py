@@ -16,7 +16,7 @@ _KSUID_EPOCH = 1_400_000_000
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-class Dice(random.Random):
+class RandomData(random.Random):
     """Not for secrets: two with the same seed fall alike."""
 
     def chance(self, share: float) -> bool:

@@ -17,9 +17,9 @@ from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.start import StartAssignment, start_assignment
-from app.commands.ticket_state import Change, LockedTicket
+from app.commands.ticket_state import Change, TicketState
 from app.demo import fixtures
-from app.demo.random_data import Dice
+from app.demo.random_data import RandomData
 from app.domain.lifecycle import ACTIVE, Action, EventType
 from app.domain.model import (
     TOP_TIER,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from app.commands.command import Command
 
-Move: TypeAlias = "tuple[timedelta, Actor, Callable[[Any, LockedTicket], Change], Command]"
+Move: TypeAlias = "tuple[timedelta, Actor, Callable[[Any, TicketState], Change], Command]"
 """How long after the move before, who, and what."""
 
 LAST_ASSIGNED = timedelta(days=45)
@@ -80,7 +80,7 @@ _SLOWNESS = {
 class Life:
     """A ticket at the moment `at`, its assignments as they are then, and all that happened to them."""
 
-    dice: Dice
+    dice: RandomData
     crews: Mapping[int, Sequence[Engineer]]
     """Who can repair the machine, by the lowest level that will do."""
     fault: fixtures.Fault
@@ -108,10 +108,10 @@ class Life:
         self.at += time
         return True
 
-    def _move(self, actor: Actor, decide: Callable[[Any, LockedTicket], Change], wish: Command) -> None:
+    def _move(self, actor: Actor, decide: Callable[[Any, TicketState], Change], wish: Command) -> None:
         """Let a command decide, and keep what it would have written."""
-        seen = self._latest if self._is_held or wish.named_assignment else None
-        locked = LockedTicket(
+        seen = self._latest if self._is_held or wish.target_assignment_id else None
+        locked = TicketState(
             self.ticket, seen, len(self.assignments), engineer_is_active=True, actor=actor, now=self.at
         )
         change = decide(wish, locked)

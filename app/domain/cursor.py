@@ -59,19 +59,19 @@ class Cursor:
     def has_gaps(self) -> bool:
         return len(self.unseen) > 1
 
-    def saw(self, event_id: int) -> bool:
+    def contains(self, event_id: int) -> bool:
         return not any(first <= event_id <= last for first, last in self.unseen)
 
-    def lacks(self, other: Cursor) -> Ranges:
+    def difference(self, other: Cursor) -> Ranges:
         """What `other` has seen and this one has not."""
         return _minus(self.unseen, other.unseen)
 
-    def seeing(self, ranges: Ranges) -> Cursor:
+    def advance(self, ranges: Ranges) -> Cursor:
         return Cursor(_minus(self.unseen, ranges))
 
     def __or__(self, other: Cursor) -> Cursor:
         """Having seen what either has."""
-        return other if self.unseen == other.unseen else self.seeing(self.lacks(other))
+        return other if self.unseen == other.unseen else self.advance(self.difference(other))
 
 
 def up_to(ranges: Ranges, last: int) -> Ranges:

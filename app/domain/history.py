@@ -24,7 +24,7 @@ class EngineerTime:
     assignments: int
 
 
-def holder(history: Sequence[Assignment]) -> Assignment | None:
+def current_assignment(history: Sequence[Assignment]) -> Assignment | None:
     for assignment in reversed(history):  # it is the last, if any
         if assignment.status in ACTIVE:
             return assignment
@@ -35,7 +35,7 @@ def next_tier(history: Sequence[Assignment]) -> int:
     """Whose people are asked next: a higher tier's while somebody holds the ticket, else the last one's."""
     if not history:
         return 1
-    held = holder(history)
+    held = current_assignment(history)
     return history[-1].assignment_tier if held is None else min(held.assignment_tier + 1, TOP_TIER)
 
 

@@ -12,7 +12,7 @@ ACTIVE = frozenset({AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED, Assign
 
 ENDED = frozenset(AssignmentStatus) - ACTIVE
 
-TAKES_NO_ASSIGNMENT = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, TicketStatus.CANCELLED})
+TERMINAL_TICKET_STATUSES = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, TicketStatus.CANCELLED})
 
 
 class Action(StrEnum):

@@ -91,14 +91,14 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class AuditContext:
     """By which request and which token a change came, for who looks into it later."""
 
     request_id: str | None = None
     token_id: str | None = None
 
 
-UNKNOWN_ORIGIN = Origin()
+NO_AUDIT_CONTEXT = AuditContext()
 
 
 @row

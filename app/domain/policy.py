@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Reading(StrEnum):
+class ReadPermission(StrEnum):
     """What can be read; a root of the API's queries or subscriptions each."""
 
     TICKET = "ticket"
@@ -30,14 +30,14 @@ class Reading(StrEnum):
     SUGGEST_ENGINEERS = "suggestEngineers"
 
 
-class Exploring(StrEnum):
+class ExplorePermission(StrEnum):
     """What people need who try things out, as in GraphiQL, where other clients are held on a short leash."""
 
     SCHEMA = "schema"  # introspection, in production
     DOCUMENTS = "documents"  # their own, where only trusted ones are run
 
 
-class Reach(Enum):
+class Access(Enum):
     """Whose assignments a role may do an action to, or read.
 
     An engineer's own tickets are those that the engineer holds or has held, with all of their history:
@@ -49,19 +49,19 @@ class Reach(Enum):
     ALL = "all"
 
 
-_CHANGE_NOTHING = dict.fromkeys(Action, Reach.NONE)
-_CHANGE_ALL = dict.fromkeys(Action, Reach.ALL)
-_SET_NO_RATES = {Action.SET_HOURLY_RATE: Reach.NONE}
-_OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Reach.OWN)
-_READ_ALL = dict.fromkeys(Reading, Reach.ALL)
+_CHANGE_NOTHING = dict.fromkeys(Action, Access.NONE)
+_CHANGE_ALL = dict.fromkeys(Action, Access.ALL)
+_SET_NO_RATES = {Action.SET_HOURLY_RATE: Access.NONE}
+_OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Access.OWN)
+_READ_ALL = dict.fromkeys(ReadPermission, Access.ALL)
 # What hours cost is between the office and the customer; their hours, engineers see on their tickets.
-_READ_NO_PRICES = dict.fromkeys((Reading.BILLABLE_TIME, Reading.HOURLY_RATES), Reach.NONE)
+_READ_NO_PRICES = dict.fromkeys((ReadPermission.BILLABLE_TIME, ReadPermission.HOURLY_RATES), Access.NONE)
 # Those who are given work do not choose who is.
-_READ_OWN = dict.fromkeys(Reading, Reach.OWN) | {Reading.SUGGEST_ENGINEERS: Reach.NONE}
-_EXPLORE = dict.fromkeys(Exploring, Reach.ALL)
-_EXPLORE_NOTHING = dict.fromkeys(Exploring, Reach.NONE)
+_READ_OWN = dict.fromkeys(ReadPermission, Access.OWN) | {ReadPermission.SUGGEST_ENGINEERS: Access.NONE}
+_EXPLORE = dict.fromkeys(ExplorePermission, Access.ALL)
+_EXPLORE_NOTHING = dict.fromkeys(ExplorePermission, Access.NONE)
 
-MAY: Mapping[Role, Mapping[Action | Reading | Exploring, Reach]] = MappingProxyType(
+PERMISSIONS: Mapping[Role, Mapping[Action | ReadPermission | ExplorePermission, Access]] = MappingProxyType(
     {
         Role.ADMIN: _CHANGE_ALL | _READ_ALL | _EXPLORE,
         Role.DISPATCHER: _CHANGE_ALL | _SET_NO_RATES | _READ_ALL | _EXPLORE,
@@ -71,24 +71,24 @@ MAY: Mapping[Role, Mapping[Action | Reading | Exploring, Reach]] = MappingProxyT
 )
 
 
-def only_of(actor: Actor, reading: Reading) -> EngineerId | None:
+def visible_to(actor: Actor, reading: ReadPermission) -> EngineerId | None:
     """The engineer to whose own the actor's reading is confined; None when the actor reads all.
 
     An engineer whose token names none reads what belongs to nobody: nothing.
     """
-    if MAY[actor.role][reading] is Reach.ALL:
+    if PERMISSIONS[actor.role][reading] is Access.ALL:
         return None
     return actor.engineer_id or NOBODY
 
 
-def may_read(actor: Actor, reading: Reading) -> bool:
+def can_read(actor: Actor, reading: ReadPermission) -> bool:
     """Whether there is anything of it for the actor."""
-    return MAY[actor.role][reading] is not Reach.NONE
+    return PERMISSIONS[actor.role][reading] is not Access.NONE
 
 
-def may_explore(actor: Actor | None, what: Exploring) -> bool:
+def can_explore(actor: Actor | None, what: ExplorePermission) -> bool:
     """None is who has not signed in."""
-    return actor is not None and MAY[actor.role][what] is Reach.ALL
+    return actor is not None and PERMISSIONS[actor.role][what] is Access.ALL
 
 
 NOBODY = EngineerId(UUID(int=0))

@@ -14,7 +14,7 @@ from app.domain.model import TOP_TIER, AssignmentId, EngineerId, PartUsed, Ticke
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Check: TypeAlias = "Callable[[str, object], object]"
+Validator: TypeAlias = "Callable[[str, object], object]"
 """Takes the field's name and the raw value; returns the value, or raises InvalidInput for the field."""
 
 LONG = 4000
@@ -61,7 +61,7 @@ def assignment_id(field: str, value: object) -> AssignmentId:
     return AssignmentId(_uuid(field, value))
 
 
-def whole(lowest: int, highest: int) -> Callable[[str, object], int]:
+def int_between(lowest: int, highest: int) -> Callable[[str, object], int]:
     def check(field: str, value: object) -> int:
         if not isinstance(value, int) or not lowest <= value <= highest:
             raise InvalidInput(field, f"must be {lowest} to {highest}")
@@ -78,7 +78,7 @@ def money(field: str, value: object) -> Decimal:
     return _two_places(field, value, MAX_MONEY)
 
 
-def moment(field: str, value: object) -> datetime:
+def parse_datetime(field: str, value: object) -> datetime:
     """In UTC, of a datetime or of text in ISO 8601; a date alone is its midnight."""
     try:
         given = value if isinstance(value, datetime) else _parsed(str(value))
@@ -96,10 +96,10 @@ def parts(field: str, value: object) -> tuple[PartUsed, ...]:
     return tuple(_part(f"{field}.{i}", part) for i, part in enumerate(given))
 
 
-tier = whole(1, TOP_TIER)
-sequence = whole(0, MAX_INT)
-rating = whole(1, MAX_RATING)
-_quantity = whole(1, MAX_QUANTITY)
+tier = int_between(1, TOP_TIER)
+sequence = int_between(0, MAX_INT)
+rating = int_between(1, MAX_RATING)
+_quantity = int_between(1, MAX_QUANTITY)
 
 
 def _part(field: str, part: PartUsed) -> PartUsed:

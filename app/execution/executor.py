@@ -9,25 +9,25 @@ from graphql import ExecutionResult, Executor, GraphQLError, GraphQLResolveInfoH
 from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
 
-from app.execution.null_propagation import with_nulls
-from app.execution.plan import Plans
-from app.execution.response_path import Places
-from app.execution.run import Run
+from app.execution.null_propagation import propagate_nulls
+from app.execution.plan import PlanCache
+from app.execution.response_path import LazyPaths
+from app.execution.run import Execution
 from app.execution.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from app.execution.plan import Selection
+    from app.execution.plan import SelectionPlan
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
 _OF_ALL = frozenset({"fragments", "fragment_definitions"})
 
 
-class Prepared:
+class ExecutorTemplate:
     """What all executions of an operation have in common: what an executor knows that was built for one."""
 
-    def __init__(self, executor: LevelExecutor) -> None:
+    def __init__(self, executor: BreadthFirstExecutor) -> None:
         self._kind = type(executor)
         self._common = dict(vars(executor))
         # What an executor collects is its own; it is made when something asks for it.
@@ -46,7 +46,7 @@ class Prepared:
         context_value: Any,  # noqa: ANN401 - as `build` has it
         variables: dict[str, Any] | None,
         **own: Any,  # noqa: ANN401 - attributes that the executor's class has besides
-    ) -> LevelExecutor | list[GraphQLError]:
+    ) -> BreadthFirstExecutor | list[GraphQLError]:
         """As `build` makes it, in a third of the time; errors of the variables take its place."""
         coerced = self._variables.coerced(variables or {})
         if isinstance(coerced, list):
@@ -59,16 +59,16 @@ class Prepared:
         return executor
 
 
-class LevelExecutor(Executor[Any]):
+class BreadthFirstExecutor(Executor[Any]):
     """An `executor_class` for graphql-core, alone or before another in the line of bases."""
 
     native_leaves: ClassVar[bool] = False
     """Whether moments are left as they are, for orjson to write."""
 
-    def __init__(self, *args: Any, plans: Plans | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, plans: PlanCache | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         """`plans` of the same operation, made by executions before this one."""
         super().__init__(*args, **kwargs)
-        self.plans = plans or Plans()
+        self.plans = plans or PlanCache()
 
     collectors: Mapping[str, Callable[[], Any]] = MappingProxyType({})
     """What was not made yet, by the name of its attribute."""
@@ -81,14 +81,14 @@ class LevelExecutor(Executor[Any]):
         return value
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
-        root = self.planned()
+        root = self.root_plan()
         if root is None:
             return super().execute_operation(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        return self._execute(root.one_by_one() if serially else [root])
+        return self._execute(root.split_fields() if serially else [root])
 
-    def planned(self) -> Selection | None:
+    def root_plan(self) -> SelectionPlan | None:
         """What is asked of the root; None where graphql-core does it, or can tell better why it cannot."""
         type_ = self.schema.get_root_type(self.operation.operation)
         by_itself = (
@@ -103,27 +103,27 @@ class LevelExecutor(Executor[Any]):
         except (RecursionError, GraphQLError):
             return None
 
-    async def _execute(self, selections: list[Selection]) -> ExecutionResult:
+    async def _execute(self, selections: list[SelectionPlan]) -> ExecutionResult:
         try:
             return await self._executed(selections)
         finally:
-            self.let_go()
+            self.break_reference_cycle()
 
-    def let_go(self) -> None:
+    def break_reference_cycle(self) -> None:
         """Be gone when nobody needs this, and not with the next collection: the two refer to each other."""
         del self.async_helpers
 
-    async def _executed(self, selections: list[Selection]) -> ExecutionResult:
+    async def _executed(self, selections: list[SelectionPlan]) -> ExecutionResult:
         """The selections of the root one after the other."""
         data: dict[str, Any] | None = {}
         errors: list[GraphQLError] = []
         for selection in selections:
             assert data is not None  # noqa: S101 - see the end of the loop
-            run = Run(self)
-            run.next(selection, [self.root_value], [data], Places(lambda: [None]))
-            await run.complete()
-            if run.failures:
-                data, found = with_nulls(data, run.failures, propagate=self.error_propagation)
+            run = Execution(self)
+            run.enqueue(selection, [self.root_value], [data], LazyPaths(lambda: [None]))
+            await run.execute_layers()
+            if run.errors:
+                data, found = propagate_nulls(data, run.errors, propagate=self.error_propagation)
                 errors += found
             if data is None:
                 break  # what comes after would not be told, and must not happen

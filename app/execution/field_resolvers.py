@@ -15,7 +15,7 @@ from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
-from app.execution.waiting import attempt, is_awaited
+from app.execution.waiting import attempt, is_awaitable_type
 
 if TYPE_CHECKING:
     from graphql import GraphQLField, GraphQLResolveInfo
@@ -23,76 +23,76 @@ if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
     from strawberry.types.fields.resolver import StrawberryResolver
 
-    from app.execution.executor import LevelExecutor
+    from app.execution.executor import BreadthFirstExecutor
     from app.execution.plan import Field
-    from app.execution.run import Group, Run
+    from app.execution.run import Execution, Layer
 
-Level: TypeAlias = Callable[[Sequence[Any], Any], Any]
+BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Any], Any]
 """Given all objects of a level and the operation's context, it answers for each in turn: what a resolver
 would return, awaited or not, or the exception that it would raise. It may itself be `async`."""
 
-LEVEL = "level"
+BATCH_RESOLVER = "level"
 """Under this name a field offers a Level: in its extensions, or in its metadata where it is Strawberry's."""
 
 _SIMPLE = (str, int, float, bool, ID)
 
 
-class Source(Protocol):
-    waits: bool
+class FieldResolver(Protocol):
+    can_return_awaitable: bool
     """Whether there may be something to await."""
 
-    def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
+    def start(self, run: Execution, group: Layer, field: Field) -> list[Any]:
         """A column to settle; exceptions stand in it for what failed."""
 
-    is_work: bool
+    is_async: bool
     """Whether it begins something that is awaited by itself, and may take its own time."""
 
-    asks_whose: bool
+    requires_request_context: bool
     """Whether it wants to know of which operation the objects are, and where they stand."""
 
-    ends: bool
+    has_combined_result: bool
     """Whether the settled column is not yet one value for each object."""
 
-    def end(self, column: list[Any], size: int) -> list[Any]:
+    def split(self, column: list[Any], size: int) -> list[Any]:
         """The settled column as one value for each of `size` objects."""
 
 
 class _Plain:
-    waits = True
-    is_work = False
-    asks_whose = False
-    ends = False
+    can_return_awaitable = True
+    is_async = False
+    requires_request_context = False
+    has_combined_result = False
 
-    def end(self, column: list[Any], _: int) -> list[Any]:
+    def split(self, column: list[Any], _: int) -> list[Any]:
         return column
 
 
-class Constant(_Plain):
+class ConstantResolver(_Plain):
     """`__typename`: the plan knows the type."""
 
-    waits = False
+    can_return_awaitable = False
 
     def __init__(self, value: str) -> None:
         self._value = value
 
-    def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
+    def start(self, _: Execution, group: Layer, __: Field) -> list[Any]:
         return [self._value] * len(group.sources)
 
 
-class Attribute(_Plain):
-    def __init__(self, name: str, *, waits: bool) -> None:
+class AttributeResolver(_Plain):
+    def __init__(self, name: str, *, can_return_awaitable: bool) -> None:
         self.name = name
         self._read = attrgetter(name)
-        self.waits = waits
+        self.can_return_awaitable = can_return_awaitable
 
-    def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
+    def start(self, _: Execution, group: Layer, __: Field) -> list[Any]:
         try:
             return list(map(self._read, group.sources))
         except Exception:  # noqa: BLE001 - one of them fails; the others may not
             return [attempt(self._read, source) for source in group.sources]
 
 
-def columns_of(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Sequence[Any]]]:
+def attribute_reader(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Sequence[Any]]]:
     """Reads a column for each attribute; raises what the first raises that fails."""
     if not names:
         return lambda _: ()
@@ -103,27 +103,27 @@ def columns_of(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Seque
     return lambda sources: zip(*map(read, sources), strict=True) if sources else [()] * len(names)
 
 
-class Called(_Plain):
+class ParentResolver(_Plain):
     """A resolver that asks for no more than the object."""
 
     def __init__(self, resolver: Callable[[Any], Any]) -> None:
         self._resolver = resolver
-        self.is_work = inspect.iscoroutinefunction(resolver)
+        self.is_async = inspect.iscoroutinefunction(resolver)
 
-    def begin(self, _: Run, group: Group, __: Field) -> list[Any]:
+    def start(self, _: Execution, group: Layer, __: Field) -> list[Any]:
         return [attempt(self._resolver, source) for source in group.sources]
 
 
-class Direct(_Plain):
+class DirectResolver(_Plain):
     """A resolver of Strawberry's that also takes `Info` or arguments: what it takes is found out once."""
 
-    asks_whose = True
+    requires_request_context = True
 
     def __init__(self, field: StrawberryField, resolver: StrawberryResolver[Any], schema: Schema) -> None:
         self._field = field
         self._schema = schema
         self._resolver = cast("Callable[..., Any]", resolver.wrapped_func)
-        self.is_work = inspect.iscoroutinefunction(self._resolver)
+        self.is_async = inspect.iscoroutinefunction(self._resolver)
         self._takes_self = resolver.self_parameter is not None
         self._objects = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
         self._infos = [p.name for p in (resolver.info_parameter,) if p]
@@ -132,13 +132,13 @@ class Direct(_Plain):
             for argument in field.arguments
         }
 
-    def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
+    def start(self, run: Execution, group: Layer, field: Field) -> list[Any]:
         given = attempt(_arguments, run.executor, field)
         if isinstance(given, Exception):
             return [given] * len(group.sources)
-        places = group.places.of_field(field)
+        paths = group.paths.for_field(field)
         return [
-            attempt(self._resolved, run.info(field, places[index]), source, given)
+            attempt(self._resolved, run.resolve_info(field, paths[index]), source, given)
             for index, source in enumerate(group.sources)
         ]
 
@@ -164,7 +164,7 @@ def _is_simple(argument: StrawberryArgument) -> bool:
     return type_ in _SIMPLE or isinstance(type_, StrawberryEnumDefinition)
 
 
-def _arguments(executor: LevelExecutor, field: Field) -> dict[str, Any]:
+def _arguments(executor: BreadthFirstExecutor, field: Field) -> dict[str, Any]:
     first = field.details[0]
     if not field.definition.args and not first.node.arguments:
         return {}
@@ -177,22 +177,22 @@ def _arguments(executor: LevelExecutor, field: Field) -> dict[str, Any]:
     )
 
 
-class Together(_Plain):
+class BatchResolver(_Plain):
     """One function of all objects, with an answer for each; they may be awaited, one by one or as one."""
 
-    is_work = True
-    ends = True
+    is_async = True
+    has_combined_result = True
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: BatchResolverFn) -> None:
         self._level = level
 
-    def begin(self, run: Run, group: Group, _: Field) -> list[Any]:
+    def start(self, run: Execution, group: Layer, _: Field) -> list[Any]:
         found = attempt(self._level, group.sources, run.executor.context_value)
-        if is_awaited(type(found)):  # type: ignore[arg-type] # a class is hashable
+        if is_awaitable_type(type(found)):  # type: ignore[arg-type] # a class is hashable
             return _AllOfThem([found])
         return _for_each(found, len(group.sources))
 
-    def end(self, column: list[Any], size: int) -> list[Any]:
+    def split(self, column: list[Any], size: int) -> list[Any]:
         return _for_each(column[0], size) if type(column) is _AllOfThem else column
 
 
@@ -209,38 +209,42 @@ def _for_each(found: Any, size: int) -> list[Any]:  # noqa: ANN401 - answers, or
     return answers
 
 
-class Resolved(_Plain):
+class FallbackResolver(_Plain):
     """Any resolver, called as graphql-core calls it."""
 
-    is_work = True
-    asks_whose = True
+    is_async = True
+    requires_request_context = True
 
-    def begin(self, run: Run, group: Group, field: Field) -> list[Any]:
+    def start(self, run: Execution, group: Layer, field: Field) -> list[Any]:
         executor, definition = run.executor, field.definition
-        places = group.places.of_field(field)
+        paths = group.paths.for_field(field)
         resolve = definition.resolve or executor.field_resolver
         if executor.middleware_manager:
             resolve = executor.middleware_manager.get_field_resolver(resolve)
 
         def resolved(source: Any, index: int) -> Any:  # noqa: ANN401 - whatever resolvers return
-            return resolve(source, run.info(field, places[index]), **_arguments(executor, field))
+            return resolve(source, run.resolve_info(field, paths[index]), **_arguments(executor, field))
 
         return [attempt(resolved, source, index) for index, source in enumerate(group.sources)]
 
 
-def source_of(executor: LevelExecutor, field: Field) -> Source:
+def resolver_for(executor: BreadthFirstExecutor, field: Field) -> FieldResolver:
     definition = field.definition
     if definition is TypeNameMetaFieldDef:
-        return Constant(field.parent.name)
+        return ConstantResolver(field.parent.name)
     if executor.middleware_manager and executor.middleware_manager.middlewares:
-        return Resolved()
-    if level := definition.extensions.get(LEVEL):
-        return Together(level)
+        return FallbackResolver()
+    if level := definition.extensions.get(BATCH_RESOLVER):
+        return BatchResolver(level)
     strawberry = _of_strawberry(executor, definition)
-    return Resolved() if strawberry is None else _source_of_strawberry(executor, strawberry, definition)
+    return (
+        FallbackResolver()
+        if strawberry is None
+        else _resolver_for_strawberry(executor, strawberry, definition)
+    )
 
 
-def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> StrawberryField | None:
+def _of_strawberry(executor: BreadthFirstExecutor, definition: GraphQLField) -> StrawberryField | None:
     """The field, unless something stands between it and its resolver.
 
     That is an extension (permissions are), a handler of exceptions, or another resolver in its place.
@@ -254,19 +258,21 @@ def _of_strawberry(executor: LevelExecutor, definition: GraphQLField) -> Strawbe
     return None if schema is None or schema.exception_handlers else field
 
 
-def _source_of_strawberry(
-    executor: LevelExecutor, field: StrawberryField, definition: GraphQLField
-) -> Source:
-    if level := field.metadata.get(LEVEL):
-        return Together(level)
+def _resolver_for_strawberry(
+    executor: BreadthFirstExecutor, field: StrawberryField, definition: GraphQLField
+) -> FieldResolver:
+    if level := field.metadata.get(BATCH_RESOLVER):
+        return BatchResolver(level)
     resolver = field.base_resolver
     if resolver is None:
         if field.default_resolver is not getattr:
-            return Resolved()
+            return FallbackResolver()
         is_leaf = is_leaf_type(get_named_type(definition.type))
-        return Attribute(field.python_name, waits=not is_leaf)
+        return AttributeResolver(field.python_name, can_return_awaitable=not is_leaf)
     takes_object = resolver.self_parameter or resolver.parent_parameter or resolver.root_parameter
     function = cast("Callable[[Any], Any]", resolver.wrapped_func)
     if takes_object and len(inspect.signature(function).parameters) == 1:
-        return Called(function)
-    return Direct(field, resolver, executor.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF])
+        return ParentResolver(function)
+    return DirectResolver(
+        field, resolver, executor.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+    )

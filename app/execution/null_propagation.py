@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, located_error
 
-from app.execution.completion import Listing
+from app.execution.completion import ListCompleter
 from app.execution.response_path import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.execution.plan import Field
-    from app.execution.response_path import Place
+    from app.execution.response_path import LazyPath
 
 
-def with_nulls(
-    data: dict[str, Any] | None, failures: Sequence[tuple[Place, Exception]], *, propagate: bool
+def propagate_nulls(
+    data: dict[str, Any] | None, failures: Sequence[tuple[LazyPath, Exception]], *, propagate: bool
 ) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
     """The data with its nulls, and the errors in the order of the answer.
 
@@ -25,7 +25,7 @@ def with_nulls(
     """
     errors = []
     for steps, error in sorted(
-        ((steps_of(place), error) for place, error in failures), key=lambda failure: _order(failure[0])
+        ((steps_of(path), error) for path, error in failures), key=lambda failure: _order(failure[0])
     ):
         reached = _nearest(data, steps, propagate=propagate)
         if reached is None:
@@ -54,17 +54,17 @@ def _nearest(
     None where the place is within a null.
     """
     nearest: tuple[Any, Any] = (None, None)
-    holder, kind = data, None
+    holder, completer = data, None
     key: int | str
     for step in steps:
         if holder is None:
             return None
         if isinstance(step, int):
-            assert isinstance(kind, Listing)  # noqa: S101 - only lists have items
-            key, kind = step, kind.of
+            assert isinstance(completer, ListCompleter)  # noqa: S101 - only lists have items
+            key, completer = step, completer.of
         else:
-            key, kind = step.key, step.kind
-        if kind.nullable or not propagate:
+            key, completer = step.key, step.completer
+        if completer.nullable or not propagate:
             nearest = holder, key
         holder = holder[key]
     return nearest

@@ -20,8 +20,8 @@ from graphql import (
 )
 from graphql.execution.collect_fields import collect_fields, collect_subfields
 
-from app.execution.completion import Abstract, Leaf, Listing, Object
-from app.execution.field_resolvers import Attribute, columns_of, source_of
+from app.execution.completion import AbstractCompleter, LeafCompleter, ListCompleter, ObjectCompleter
+from app.execution.field_resolvers import AttributeResolver, attribute_reader, resolver_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
     from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
-    from app.execution.completion import Kind
-    from app.execution.executor import LevelExecutor
-    from app.execution.run import Group, Run
+    from app.execution.completion import Completer
+    from app.execution.executor import BreadthFirstExecutor
+    from app.execution.run import Execution, Layer
 
 _MOST_PLANS = 4
 _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
@@ -43,7 +43,7 @@ class Field:
 
     def __init__(
         self,
-        executor: LevelExecutor,
+        executor: BreadthFirstExecutor,
         parent: GraphQLObjectType,
         definition: GraphQLField,
         details: FieldDetailsList,
@@ -57,19 +57,21 @@ class Field:
         self.index = index
         self.details = details
         self.nodes: list[FieldNode] = [each.node for each in details]
-        self.kind = self._kind_of(definition.type)
-        self.source = source_of(executor, self)
+        self.completer = self._kind_of(definition.type)
+        self.resolver = resolver_for(executor, self)
 
-    def _kind_of(self, type_: GraphQLOutputType) -> Kind:
+    def _kind_of(self, type_: GraphQLOutputType) -> Completer:
         nullable = not is_non_null_type(type_)
         inner: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr] # it is non-null
         if is_list_type(inner):
-            return Listing(self, self._kind_of(inner.of_type), nullable=nullable)
+            return ListCompleter(self, self._kind_of(inner.of_type), nullable=nullable)
         if is_leaf_type(inner):
-            return Leaf(self, inner, nullable=nullable)
-        return (Abstract if is_abstract_type(inner) else Object)(self, inner, nullable=nullable)
+            return LeafCompleter(self, inner, nullable=nullable)
+        return (AbstractCompleter if is_abstract_type(inner) else ObjectCompleter)(
+            self, inner, nullable=nullable
+        )
 
-    def selection(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection:
+    def selection(self, executor: BreadthFirstExecutor, type_: GraphQLObjectType) -> SelectionPlan:
         """What is asked of a value of the type."""
         collected = collect_subfields(
             executor.schema,
@@ -83,43 +85,51 @@ class Field:
         return _selection(executor, type_, collected.grouped_field_set)
 
 
-class Selection:
+class SelectionPlan:
     """Fields that are asked for of objects of one type, in the order of the answer."""
 
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
-        self.goes_alone = any(field.source.is_work for field in fields)
+        self.is_batchable = not any(field.resolver.is_async for field in fields)
         """Whether company.py does not serve it: nobody shall wait for what another began at the root."""
-        self.asks_whose = any(field.source.asks_whose for field in fields)
-        self.keys = [field.key for field in fields]
-        self.leaves: list[tuple[int, Field]] = []
+        self.requires_request_context = any(field.resolver.requires_request_context for field in fields)
+        self.response_keys = [field.key for field in fields]
+        self.attribute_fields: list[tuple[int, Field]] = []
         """Fields that are plain attributes, and their indices: all of an object are read with one call."""
-        self.others: list[tuple[int, Field]] = []
+        self.resolved_fields: list[tuple[int, Field]] = []
         for index, field in enumerate(fields):
-            is_plain = isinstance(field.source, Attribute) and not field.source.waits
-            (self.leaves if is_plain else self.others).append((index, field))
-        self.waiting = [index for index, (_, field) in enumerate(self.others) if field.source.waits]
+            is_plain = (
+                isinstance(field.resolver, AttributeResolver) and not field.resolver.can_return_awaitable
+            )
+            (self.attribute_fields if is_plain else self.resolved_fields).append((index, field))
+        self.awaitable_columns = [
+            index
+            for index, (_, field) in enumerate(self.resolved_fields)
+            if field.resolver.can_return_awaitable
+        ]
         """Those of the others of which there may be something to await."""
-        self._read = columns_of([field.source.name for _, field in self.leaves])  # type: ignore[attr-defined] # see above
+        self._read = attribute_reader([field.resolver.name for _, field in self.attribute_fields])  # type: ignore[attr-defined] # see above
 
-    def leaves_of(self, run: Run, group: Group) -> Iterable[Sequence[Any]]:
+    def read_attributes(self, run: Execution, group: Layer) -> Iterable[Sequence[Any]]:
         """A column for each of `leaves`."""
         try:
             return self._read(group.sources)
         except Exception:  # noqa: BLE001 - one of them fails; the others may not
-            return [field.source.begin(run, group, field) for _, field in self.leaves]
+            return [field.resolver.start(run, group, field) for _, field in self.attribute_fields]
 
-    def one_by_one(self) -> list[Selection]:
+    def split_fields(self) -> list[SelectionPlan]:
         """A selection for each field, as mutations are executed."""
-        return [Selection([field]) for field in self.fields]
+        return [SelectionPlan([field]) for field in self.fields]
 
 
-def _selection(executor: LevelExecutor, parent: GraphQLObjectType, grouped: GroupedFieldSet) -> Selection:
+def _selection(
+    executor: BreadthFirstExecutor, parent: GraphQLObjectType, grouped: GroupedFieldSet
+) -> SelectionPlan:
     definitions = {
         key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
     }
     # What the schema does not have is left out, as graphql-core does with what was not validated.
-    return Selection(
+    return SelectionPlan(
         [
             Field(executor, parent, definition, grouped[key], key=key, index=index)
             for index, (key, definition) in enumerate(definitions.items())
@@ -128,7 +138,7 @@ def _selection(executor: LevelExecutor, parent: GraphQLObjectType, grouped: Grou
     )
 
 
-def selection_of_root(executor: LevelExecutor, root: GraphQLObjectType) -> Selection:
+def plan_root(executor: BreadthFirstExecutor, root: GraphQLObjectType) -> SelectionPlan:
     """Raises RecursionError for fragments within fragments beyond reason."""
     collected = collect_fields(
         executor.schema,
@@ -141,14 +151,14 @@ def selection_of_root(executor: LevelExecutor, root: GraphQLObjectType) -> Selec
     return _selection(executor, root, collected.grouped_field_set)
 
 
-class Plans:
+class PlanCache:
     """Of one operation: a plan, known by its root, for each way that its @skip and @include may turn out."""
 
     def __init__(self) -> None:
         self._directives: _Directives | None = None
-        self._roots: dict[tuple[Any, ...], Selection] = {}
+        self._roots: dict[tuple[Any, ...], SelectionPlan] = {}
 
-    def root(self, executor: LevelExecutor, type_: GraphQLObjectType) -> Selection | None:
+    def root(self, executor: BreadthFirstExecutor, type_: GraphQLObjectType) -> SelectionPlan | None:
         """None where a part is to come later, which no plan can tell.
 
         Raises RecursionError, and GraphQLError where a condition cannot be told.
@@ -164,7 +174,7 @@ class Plans:
         key = tuple(map(given.get, directives.conditions))
         selection = self._roots.get(key)
         if selection is None:
-            selection = selection_of_root(executor, type_)
+            selection = plan_root(executor, type_)
             if len(self._roots) >= _MOST_PLANS:
                 del self._roots[next(iter(self._roots))]
             self._roots[key] = selection

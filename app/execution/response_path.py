@@ -11,63 +11,64 @@ if TYPE_CHECKING:
 
     from app.execution.plan import Field
 
-Place: TypeAlias = "tuple[Place, Field | int] | None"
+LazyPath: TypeAlias = "tuple[LazyPath, Field | int] | None"
 """The place of the object or list around it, and the field or index in there; None is the root."""
 
 
-class Places:
+class LazyPaths:
     """Of the values of a column, in their order."""
 
     __slots__ = ("_made", "_make")
 
-    def __init__(self, make: Callable[[], Sequence[Place]]) -> None:
+    def __init__(self, make: Callable[[], Sequence[LazyPath]]) -> None:
         self._make = make
-        self._made: Sequence[Place] | None = None
+        self._made: Sequence[LazyPath] | None = None
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> LazyPath:
         return self.all()[index]
 
-    def all(self) -> Sequence[Place]:
+    def all(self) -> Sequence[LazyPath]:
         if self._made is None:
             self._made = self._make()
         return self._made
 
-    def of_field(self, field: Field) -> Places:
-        return Places(lambda: [(place, field) for place in self.all()])
+    def for_field(self, field: Field) -> LazyPaths:
+        return LazyPaths(lambda: [(path, field) for path in self.all()])
 
-    def of_items(self, sizes: Sequence[int | None]) -> Places:
+    def for_items(self, sizes: Sequence[int | None]) -> LazyPaths:
         """Of the items of lists, one list after the other; None is no list."""
-        return Places(
+        return LazyPaths(
             lambda: [
-                (place, index)
-                for place, size in zip(self.all(), sizes, strict=True)
+                (path, index)
+                for path, size in zip(self.all(), sizes, strict=True)
                 for index in range(size or 0)
             ]
         )
 
-    def of_some(self, indices: Sequence[int]) -> Places:
-        return Places(lambda: [self[index] for index in indices])
+    def for_indices(self, indices: Sequence[int]) -> LazyPaths:
+        return LazyPaths(lambda: [self[index] for index in indices])
 
 
-def steps_of(place: Place) -> list[Field | int]:
+def steps_of(path: LazyPath) -> list[Field | int]:
     """From the root to the place."""
     steps = []
-    while place is not None:
-        place, step = place
+    while path is not None:
+        path, step = path
         steps.append(step)
     return steps[::-1]
 
 
-def field_of(place: Place) -> Field:
+def field_of(path: LazyPath) -> Field:
     """The field that the value belongs to, also within lists."""
-    field = next(step for step in reversed(steps_of(place)) if not isinstance(step, int))
+    field = next(step for step in reversed(steps_of(path)) if not isinstance(step, int))
     assert not isinstance(field, int)  # noqa: S101 - for mypy
     return field
 
 
-def path_of(place: Place) -> Path | None:
-    """As graphql-core has it."""
-    path = None
-    for step in steps_of(place):
-        path = Path(path, step, None) if isinstance(step, int) else Path(path, step.key, step.parent.name)
-    return path
+def to_core_path(path: LazyPath) -> Path | None:
+    """Convert to graphql-core's Path."""
+    core_path = None
+    for step in steps_of(path):
+        name, type_name = (step, None) if isinstance(step, int) else (step.key, step.parent.name)
+        core_path = Path(core_path, name, type_name)
+    return core_path

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLLeafType
 
-Convert: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+ColumnSerializer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Of a column of values of one class. Raises NotAlike where they must be looked at one by one."""
 
 _LEAST_INT, _LARGEST_INT = -(2**31), 2**31 - 1
@@ -36,11 +36,11 @@ _zone = attrgetter("tzinfo")
 _UTC = {UTC}
 
 
-class NotAlike(Exception):
+class MixedTypes(Exception):
     """The values of the column cannot be told together."""
 
 
-def convert_of(leaf: GraphQLLeafType, kind: type, *, native: bool) -> Convert | None:
+def serializer_for(leaf: GraphQLLeafType, kind: type, *, native: bool) -> ColumnSerializer | None:
     """For values of the class `kind`; None where the type itself must be asked.
 
     What is `native` leaves moments as they are for orjson, which writes them as Strawberry does.
@@ -59,7 +59,7 @@ def convert_of(leaf: GraphQLLeafType, kind: type, *, native: bool) -> Convert | 
     return _OF_LANGUAGE.get((leaf, kind))
 
 
-def as_they_are(values: Sequence[Any]) -> Sequence[Any]:
+def identity(values: Sequence[Any]) -> Sequence[Any]:
     """Nothing is to be done, nor need this be called."""
     return values
 
@@ -70,24 +70,24 @@ def _texts(values: Sequence[Any]) -> Sequence[Any]:
 
 def _whole_numbers(values: Sequence[Any]) -> Sequence[Any]:
     if min(values) < _LEAST_INT or max(values) > _LARGEST_INT:
-        raise NotAlike
+        raise MixedTypes
     return values
 
 
 def _numbers(values: Sequence[Any]) -> Sequence[Any]:
     if not all(map(isfinite, values)):
-        raise NotAlike
+        raise MixedTypes
     return values
 
 
 def _moments(values: Sequence[Any]) -> Sequence[Any]:
     # What PostgreSQL is asked comes back in UTC; of other zones orjson knows not all.
     if set(map(_zone, values)) != _UTC:
-        raise NotAlike
+        raise MixedTypes
     return values
 
 
-def _by_member(leaf: CustomGraphQLEnumType) -> Convert:
+def _by_member(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
     # Members are told by identity: the hash of an Enum is Python code.
     members = cast("type[Enum]", leaf.wrapped_cls)
     names = {id(member): leaf.coerce_output_value(member) for member in members.__members__.values()}
@@ -98,10 +98,10 @@ def _by_member(leaf: CustomGraphQLEnumType) -> Convert:
     return names_of
 
 
-_OF_LANGUAGE: dict[tuple[GraphQLLeafType, type], Convert] = {
-    (GraphQLString, str): as_they_are,
-    (GraphQLID, str): as_they_are,
-    (GraphQLBoolean, bool): as_they_are,
+_OF_LANGUAGE: dict[tuple[GraphQLLeafType, type], ColumnSerializer] = {
+    (GraphQLString, str): identity,
+    (GraphQLID, str): identity,
+    (GraphQLBoolean, bool): identity,
     (GraphQLInt, int): _whole_numbers,
     (GraphQLFloat, float): _numbers,
 }

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1000)
-def is_awaited(kind: type[Any]) -> bool:
+def is_awaitable_type(kind: type[Any]) -> bool:
     return hasattr(kind, "__await__")
 
 
@@ -23,7 +23,7 @@ def _is_begun(kind: type[Any]) -> bool:
 
 def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
     """The classes of values that are to be awaited: a column holds many values, but of few classes."""
-    return set(filter(is_awaited, set(map(type, column))))
+    return set(filter(is_awaitable_type, set(map(type, column))))
 
 
 def _waiting(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
@@ -31,14 +31,14 @@ def _waiting(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
     found: list[tuple[list[Any], int]] = []
     for column in columns:
         if len(column) == 1:
-            if is_awaited(type(column[0])):  # type: ignore[arg-type] # a class is hashable
+            if is_awaitable_type(type(column[0])):  # type: ignore[arg-type] # a class is hashable
                 found.append((column, 0))
         elif kinds := awaited_kinds(column):
             found += [(column, index) for index, value in enumerate(column) if type(value) in kinds]
     return found
 
 
-async def settle(columns: Iterable[list[Any]]) -> None:
+async def await_all(columns: Iterable[list[Any]]) -> None:
     """Put in the place of each awaitable what it comes to: a value, or the exception that it raised."""
     waiting = _waiting(columns)
     if len(waiting) > 1:

@@ -42,7 +42,7 @@ class BadUserInput(GraphQLError):
         super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
 
 
-class KeyOfMany(GraphQLError):
+class AmbiguousIdempotencyKey(GraphQLError):
     """A header cannot say to which of several mutations it belongs."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class KeyOfMany(GraphQLError):
         )
 
 
-class NotTrusted(GraphQLError):
+class DocumentNotTrusted(GraphQLError):
     """Only trusted documents are run, and this is none of them."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class UnknownDocument(GraphQLError):
         )
 
 
-class TooLarge(GraphQLError):
+class QueryTooLarge(GraphQLError):
     """The operation asks for more than one of the limits allows."""
 
     def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
@@ -104,14 +104,14 @@ class TimedOut(GraphQLError):
         )
 
 
-def shown(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
+def mask_errors(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
     """The errors as a client may see them, `most` of them; the last tells how many there were.
 
     A fault is masked, and logged once with the id that is shown. Where it may not `suggest`, an error names
     nothing of the schema but what the client wrote.
     """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
-    told = [_shown(error, ids) for error in errors]
+    told = [_mask_error(error, ids) for error in errors]
     if not suggest:
         for error in told:
             error.message = error.message.partition(" Did you mean ")[0]
@@ -121,7 +121,7 @@ def shown(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[Graph
     return told
 
 
-def _shown(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
+def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)

@@ -7,17 +7,17 @@ from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from app.domain.history import holder
-from app.graphql.batching.loader import Gathered, Source
+from app.domain.history import current_assignment
+from app.graphql.batching.loader import BatchKey, BatchLoader
 from app.queries import assignments, engineers, equipment, tickets
-from app.queries.columns import left_out
+from app.queries.columns import omitted_columns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.db.connections import Connection
     from app.db.pool import Database
-    from app.db.replicas import Reading
+    from app.db.replicas import ReadRoute
     from app.domain.model import (
         Assignment,
         AssignmentId,
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
         Ticket,
         TicketId,
     )
-    from app.graphql.batching.loader import Gathering, Read
+    from app.graphql.batching.loader import Batch, BatchLoadFn
+    from app.graphql.batching.scheduler import BatchScheduler
     from app.queries.assignments import AssignmentKey
-    from app.queries.tickets import TicketFilter, TicketKey, Turn
+    from app.queries.tickets import TicketFilter, TicketKey, TicketWithAssignment
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -62,7 +63,7 @@ class TicketPage(NamedTuple):
     wanted: TicketFilter
     after: TicketKey | None
     first: int
-    only_of: EngineerId | None
+    visible_to: EngineerId | None
 
 
 _id = attrgetter("id")
@@ -71,7 +72,7 @@ _ticket_of_turn = attrgetter("ticket.id")
 _engineer = attrgetter("engineer_id")
 
 
-def _at_most_one(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> Read:
+def _at_most_one(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
     """Here and below, `fetch` takes keys and returns rows in any order of keys."""
 
     async def read(conn: Connection, keys: list[K]) -> dict[K, V]:
@@ -80,7 +81,7 @@ def _at_most_one(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]
     return read
 
 
-def _many(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> Read:
+def _many(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
     async def read(conn: Connection, keys: list[K]) -> dict[K, list[V]]:
         found: dict[K, list[V]] = defaultdict(list)
         for row in await fetch(conn, keys):
@@ -90,7 +91,7 @@ def _many(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> Re
     return read
 
 
-def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> Read:
+def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn:
     """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
 
     Engineers whose arguments are equal share a statement.
@@ -109,10 +110,12 @@ def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> Read:
     return read
 
 
-def _page(newest: Callable[..., Awaitable[list[Ticket]]]) -> Read:
+def _page(newest: Callable[..., Awaitable[list[Ticket]]]) -> BatchLoadFn:
     async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
         return {
-            page: await newest(conn, page.wanted, after=page.after, first=page.first, only_of=page.only_of)
+            page: await newest(
+                conn, page.wanted, after=page.after, first=page.first, visible_to=page.visible_to
+            )
             for page in pages
         }
 
@@ -128,7 +131,7 @@ def _list(_: object, found: list[V] | None) -> list[V]:
 
 
 def _holder(_: object, history: list[Assignment] | None) -> Assignment | None:
-    return holder(history or [])
+    return current_assignment(history or [])
 
 
 class Loaders:
@@ -140,17 +143,17 @@ class Loaders:
 
     def __init__(
         self,
-        db: Database | Reading,
-        gathering: Gathering,
+        db: Database | ReadRoute,
+        batch_scheduler: BatchScheduler[Batch],
         asked: frozenset[str],
-        only_of: EngineerId | None,
+        visible_to: EngineerId | None,
     ) -> None:
         self._db = db
-        self._gathering = gathering
+        self._batch_scheduler = batch_scheduler
         self._asked = asked
-        self._only_of = only_of
-        self._leave_out = left_out(asked)
-        self._made: list[Gathered[Any, Any]] = []
+        self._visible_to = visible_to
+        self._omit = omitted_columns(asked)
+        self._made: list[BatchLoader[Any, Any]] = []
         self._ended = False
         self._users = 1
 
@@ -159,7 +162,7 @@ class Loaders:
         self._users += 1
         return self
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Wait for nothing any longer, and read no more.
 
         Else what was read would outlive its operation: loaders and this refer to each other.
@@ -169,9 +172,9 @@ class Loaders:
             return
         self._ended = True
         for loader in self._made:
-            loader.end()
+            loader.close()
         self._made.clear()
-        for name in [name for name, value in vars(self).items() if isinstance(value, Gathered)]:
+        for name in [name for name, value in vars(self).items() if isinstance(value, BatchLoader)]:
             delattr(self, name)
 
     @property
@@ -179,34 +182,34 @@ class Loaders:
         return not self._asked.isdisjoint(_OF_HISTORIES)
 
     @cached_property
-    def ticket(self) -> Gathered[TicketId, Ticket | None]:
+    def ticket(self) -> BatchLoader[TicketId, Ticket | None]:
         """With what is asked about who has it, in the same statement."""
         if self._reads_histories:
             return self._loader(
                 "ticket_with_history",
-                lambda: _many(self._confined(tickets.with_history), key=_ticket_of_turn),
+                lambda: _many(self._visible(tickets.with_history), key=_ticket_of_turn),
                 self._with_history,
             )
         if "current_assignment" in self._asked:
             return self._loader(
                 "ticket_with_current",
-                lambda: _at_most_one(self._confined(tickets.with_current), key=_ticket_of_turn),
+                lambda: _at_most_one(self._visible(tickets.with_current), key=_ticket_of_turn),
                 self._with_current,
             )
-        return self._loader("ticket", lambda: _at_most_one(self._confined(tickets.by_ids), key=_id))
+        return self._loader("ticket", lambda: _at_most_one(self._visible(tickets.by_ids), key=_id))
 
-    def _with_history(self, ticket_id: TicketId, turns: list[Turn] | None) -> Ticket | None:
+    def _with_history(self, ticket_id: TicketId, turns: list[TicketWithAssignment] | None) -> Ticket | None:
         if not turns:
             return None
         history = [turn.assignment for turn in turns if turn.assignment is not None]
         self.assignment_history.prime(ticket_id, history)
         if "current_assignment" in self._asked:
-            self.current_assignment.prime(ticket_id, holder(history))
+            self.current_assignment.prime(ticket_id, current_assignment(history))
         for turn in turns:
             self._know(turn.engineer)
         return turns[0].ticket
 
-    def _with_current(self, ticket_id: TicketId, turn: Turn | None) -> Ticket | None:
+    def _with_current(self, ticket_id: TicketId, turn: TicketWithAssignment | None) -> Ticket | None:
         if turn is None:
             return None
         self.current_assignment.prime(ticket_id, turn.assignment)
@@ -218,24 +221,24 @@ class Loaders:
             self.engineer.prime(engineer.id, engineer)
 
     @cached_property
-    def ticket_page(self) -> Gathered[TicketPage, list[Ticket]]:
+    def ticket_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
         """A statement for each page: how long one takes depends on what is searched for."""
-        return self._loader("ticket_page", lambda: _page(self._narrowed(tickets.newest)), apart=True)
+        return self._loader("ticket_page", lambda: _page(self._narrowed(tickets.newest)), isolated=True)
 
     @cached_property
-    def assignment(self) -> Gathered[AssignmentId, Assignment | None]:
-        return self._loader("assignment", lambda: _at_most_one(self._confined(assignments.by_ids), key=_id))
+    def assignment(self) -> BatchLoader[AssignmentId, Assignment | None]:
+        return self._loader("assignment", lambda: _at_most_one(self._visible(assignments.by_ids), key=_id))
 
     @cached_property
-    def engineer(self) -> Gathered[EngineerId, Engineer | None]:
+    def engineer(self) -> BatchLoader[EngineerId, Engineer | None]:
         return self._loader("engineer", lambda: _at_most_one(self._narrowed(engineers.by_ids), key=_id))
 
     @cached_property
-    def equipment(self) -> Gathered[EquipmentId, Equipment | None]:
+    def equipment(self) -> BatchLoader[EquipmentId, Equipment | None]:
         return self._loader("equipment", lambda: _at_most_one(equipment.by_ids, key=_id))
 
     @cached_property
-    def current_assignment(self) -> Gathered[TicketId, Assignment | None]:
+    def current_assignment(self) -> BatchLoader[TicketId, Assignment | None]:
         """Told by the history where that is read anyway."""
         if self._reads_histories:
             return self._loader("assignment_history", self._histories, _holder)
@@ -245,51 +248,51 @@ class Loaders:
         )
 
     @cached_property
-    def assignment_history(self) -> Gathered[TicketId, list[Assignment]]:
+    def assignment_history(self) -> BatchLoader[TicketId, list[Assignment]]:
         return self._loader("assignment_history", self._histories, _list)
 
-    def _histories(self) -> Read:
+    def _histories(self) -> BatchLoadFn:
         return _many(self._narrowed(assignments.history_of_tickets), key=_ticket)
 
     @cached_property
-    def active_assignments(self) -> Gathered[EngineerId, assignments.EngineerCount | None]:
+    def active_assignments(self) -> BatchLoader[EngineerId, assignments.EngineerCount | None]:
         return self._loader(
             "active_assignments",
             lambda: _at_most_one(assignments.count_active_of_engineers, key=_engineer),
         )
 
     @cached_property
-    def engineer_page(self) -> Gathered[EngineerPage, list[Assignment]]:
+    def engineer_page(self) -> BatchLoader[EngineerPage, list[Assignment]]:
         return self._loader(
-            "engineer_page", lambda: _of_engineers(self._confined(assignments.newest_of_engineers)), _list
+            "engineer_page", lambda: _of_engineers(self._visible(assignments.newest_of_engineers)), _list
         )
 
     @cached_property
-    def engineer_total(self) -> Gathered[EngineerTotal, list[assignments.EngineerCount]]:
-        fetch = partial(assignments.count_of_engineers, only_of=self._only_of)
+    def engineer_total(self) -> BatchLoader[EngineerTotal, list[assignments.EngineerCount]]:
+        fetch = partial(assignments.count_of_engineers, visible_to=self._visible_to)
         return self._loader("engineer_total", lambda: _of_engineers(fetch), _list)
 
-    def _confined(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
-        return partial(fetch, only_of=self._only_of, leave_out=self._leave_out)
+    def _visible(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
+        return partial(fetch, visible_to=self._visible_to, omit=self._omit)
 
     def _narrowed(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
-        return partial(fetch, leave_out=self._leave_out)
+        return partial(fetch, omit=self._omit)
 
     def _loader(
         self,
         name: str,
-        read: Callable[[], Read],
+        read: Callable[[], BatchLoadFn],
         told: Callable[[Any, Any], Any] = _as_found,
         *,
-        apart: bool = False,
-    ) -> Gathered[Any, Any]:
+        isolated: bool = False,
+    ) -> BatchLoader[Any, Any]:
         """Loaders of one `name` must `read` the same."""
 
-        def asks() -> tuple[Source, Read]:
-            return Source(name, self._db, self._only_of, self._leave_out), read()
+        def asks() -> tuple[BatchKey, BatchLoadFn]:
+            return BatchKey(name, self._db, self._visible_to, self._omit), read()
 
-        loader: Gathered[Any, Any] = Gathered(self._gathering, asks, told, apart=apart)
+        loader: BatchLoader[Any, Any] = BatchLoader(self._batch_scheduler, asks, told, isolated=isolated)
         self._made.append(loader)
         if self._ended:
-            loader.end()
+            loader.close()
         return loader

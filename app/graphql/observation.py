@@ -31,7 +31,7 @@ _FAULTS = ("INTERNAL", "UNAVAILABLE", "TIMEOUT")
 @dataclass(slots=True)
 class Observation:
     metrics: Metrics
-    facts: dict[str, Any]
+    log_fields: dict[str, Any]
     """What the log and the trace say."""
     transport: str
     """http, sse or ws."""
@@ -40,29 +40,29 @@ class Observation:
     _code: str = field(default=OK, init=False)
     _began: float = field(default_factory=time.perf_counter, init=False)
 
-    def is_of(self, operation: OperationDefinitionNode, *, trusted: bool) -> None:
+    def set_operation(self, operation: OperationDefinitionNode, *, trusted: bool) -> None:
         """Know what runs. Who is not `trusted` may choose any name: it is logged, but not counted by."""
         name = operation.name.value if operation.name else "anonymous"
         self._kind = operation.operation
         self._label = name if trusted else _OTHER
-        self.facts |= {"operation": name[:_LONGEST_NAME], "type": self._kind.value}
+        self.log_fields |= {"operation": name[:_LONGEST_NAME], "type": self._kind.value}
 
-    def refused(self, mutation: str, refusal: DomainError) -> None:
+    def record_refusal(self, mutation: str, refusal: DomainError) -> None:
         self.metrics.refusals(mutation, refusal.code).inc()
-        self.facts.setdefault("refusals", []).append(refusal.code.value)
+        self.log_fields.setdefault("refusals", []).append(refusal.code.value)
 
-    def saw(self, errors: Sequence[GraphQLError] | None) -> None:
+    def record_errors(self, errors: Sequence[GraphQLError] | None) -> None:
         """The errors as they are shown: each has a code."""
         if errors:
             codes = [str((error.extensions or {})["code"]) for error in errors]
             self._code = next((code for code in _FAULTS if code in codes), codes[0])
 
-    def end(self) -> None:
+    def close(self) -> None:
         took_s = time.perf_counter() - self._began
         kind = self._kind.value if self._kind else "none"
-        self.facts["code"] = self._code
+        self.log_fields["code"] = self._code
         self.metrics.operations(self._label, kind, self.transport, self._code).inc()
         if self._kind is not OperationType.SUBSCRIPTION:  # which lasts as long as the client likes
             self.metrics.operation_seconds(kind, self.transport).observe(took_s)
         if self.transport == "ws":  # over HTTP, the line of the request says it
-            log.log(level_of(self._code), "operation", **self.facts, ms=round(took_s * 1000, 1))
+            log.log(level_of(self._code), "operation", **self.log_fields, ms=round(took_s * 1000, 1))

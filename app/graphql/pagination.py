@@ -31,7 +31,7 @@ After = Annotated[
     strawberry.argument(description="The cursor after which the page begins; from the start when left out."),
 ]
 
-_first = values.whole(1, MAX_PAGE)
+_first = values.int_between(1, MAX_PAGE)
 
 
 @strawberry.type(description="Where a page stands in its list.")

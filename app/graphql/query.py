@@ -10,8 +10,8 @@ import strawberry
 from strawberry import ID
 
 from app.domain import model, values
-from app.domain.history import holder, next_tier
-from app.domain.policy import Reading, may_read, only_of
+from app.domain.history import current_assignment, next_tier
+from app.domain.policy import ReadPermission, can_read, visible_to
 from app.graphql.arguments import From, To, argument, optional, period, signed_in
 from app.graphql.context import Info
 from app.graphql.loaders import TicketPage
@@ -26,8 +26,8 @@ from app.graphql.pagination import (
     moment,
     row_id,
 )
-from app.graphql.types.billing import Bill, BillableTime
-from app.graphql.types.statistics import Report, Statistics, StatisticsFilter, wanted_of
+from app.graphql.types.billing import BillableTime, BillingQuery
+from app.graphql.types.statistics import Statistics, StatisticsFilter, StatisticsQuery, statistics_filter
 from app.graphql.types.ticket import (
     Assignment,
     Engineer,
@@ -35,10 +35,10 @@ from app.graphql.types.ticket import (
     HourlyRate,
     Ticket,
     Viewer,
-    said,
+    field,
 )
 from app.queries import engineers, rates, tickets
-from app.queries.billing import Billable
+from app.queries.billing import BillingFilter
 from app.queries.engineers import Suggestion
 
 Search = Annotated[
@@ -51,14 +51,14 @@ _name = values.text(values.SHORT)
 
 @strawberry.input(description="Every part that is given narrows the list.")
 class TicketFilter:
-    status: list[model.TicketStatus] | None = said("Only these statuses.")
-    priority: list[model.TicketPriority] | None = said("Only these priorities.")
-    engineer_id: ID | None = said("Only tickets that this engineer holds now.")
-    tier: int | None = said("Only tickets that somebody at this tier holds now.")
-    unassigned: bool | None = said(
+    status: list[model.TicketStatus] | None = field("Only these statuses.")
+    priority: list[model.TicketPriority] | None = field("Only these priorities.")
+    engineer_id: ID | None = field("Only tickets that this engineer holds now.")
+    tier: int | None = field("Only tickets that somebody at this tier holds now.")
+    unassigned: bool | None = field(
         "True: only open tickets that nobody holds. False: only tickets that somebody holds."
     )
-    search: str | None = said("Part of the ticket number, the customer's name or the issue category.")
+    search: str | None = field("Part of the ticket number, the customer's name or the issue category.")
 
     def checked(self) -> tickets.TicketFilter:
         return tickets.TicketFilter(
@@ -91,7 +91,7 @@ class Query:
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Ticket]:
-        only = only_of(signed_in(info), Reading.TICKETS)
+        only = visible_to(signed_in(info), ReadPermission.TICKETS)
         db, wanted = info.context.reads, tickets.TicketFilter() if filter is None else filter.checked()
         key = key_after(after, moment, str)
         size = checked_first(first)
@@ -99,7 +99,7 @@ class Query:
 
         async def count() -> int:
             async with db.connection() as conn:
-                return await tickets.count(conn, wanted, only_of=only)
+                return await tickets.count(conn, wanted, visible_to=only)
 
         return Page(found, size, after, key=lambda t: (t.created_at, t.id), count=count)
 
@@ -120,7 +120,7 @@ class Query:
     def engineer(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The engineer's id.")]
     ) -> Awaitable[model.Engineer | None] | None:
-        only = only_of(signed_in(info), Reading.ENGINEER)
+        only = visible_to(signed_in(info), ReadPermission.ENGINEER)
         engineer_id = argument(values.engineer_id, "id", id)
         if only not in (None, engineer_id):
             return None
@@ -132,7 +132,7 @@ class Query:
     async def engineers(
         self, info: Info, search: Search = None, first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[model.Engineer]:
-        only = only_of(signed_in(info), Reading.ENGINEERS)
+        only = visible_to(signed_in(info), ReadPermission.ENGINEERS)
         db, wanted = info.context.reads, optional(_search, "search", search)
         key = key_after(after, str, UUID)
         size = checked_first(first)
@@ -164,15 +164,15 @@ class Query:
             strawberry.argument(description="Only tickets of the customer with exactly this name."),
         ] = None,
         ticket_id: Annotated[ID | None, strawberry.argument(description="Only this ticket.")] = None,
-    ) -> Bill | None:
-        if not may_read(signed_in(info), Reading.BILLABLE_TIME):
+    ) -> BillingQuery | None:
+        if not can_read(signed_in(info), ReadPermission.BILLABLE_TIME):
             return None
-        wanted = Billable(
+        wanted = BillingFilter(
             period(from_, to),
             customer=optional(_name, "customer", customer),
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
         )
-        return Bill(info.context.db, wanted, info.context.currency)
+        return BillingQuery(info.context.db, wanted, info.context.currency)
 
     @strawberry.field(
         description="What an engineer's hour has cost and will cost, the newest validFrom first, with all"
@@ -186,7 +186,7 @@ class Query:
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.HourlyRate] | None:
-        if not may_read(signed_in(info), Reading.HOURLY_RATES):
+        if not can_read(signed_in(info), ReadPermission.HOURLY_RATES):
             return None
         db, whose = info.context.db, argument(values.engineer_id, "engineerId", engineer_id)
         key = key_after(after, moment, row_id)
@@ -212,9 +212,9 @@ class Query:
         filter: Annotated[
             StatisticsFilter | None, strawberry.argument(description="Which assignments.")
         ] = None,
-    ) -> Report:
-        only = only_of(signed_in(info), Reading.STATISTICS)
-        return Report(info.context.reads, wanted_of(period(from_, to), filter, only))
+    ) -> StatisticsQuery:
+        only = visible_to(signed_in(info), ReadPermission.STATISTICS)
+        return StatisticsQuery(info.context.reads, statistics_filter(period(from_, to), filter, only))
 
     @strawberry.field(
         description=f"The {MOST_SUGGESTIONS} engineers who could best be given a ticket, the best first: by"
@@ -234,13 +234,13 @@ class Query:
             ),
         ] = None,
     ) -> list[Suggestion] | None:
-        only = only_of(signed_in(info), Reading.SUGGEST_ENGINEERS)
+        only = visible_to(signed_in(info), ReadPermission.SUGGEST_ENGINEERS)
         wanted = optional(values.tier, "tier", tier)
         ticket = await info.context.loaders.ticket.load(argument(values.ticket_id, "ticketId", ticket_id))
         if ticket is None or only is not None:
             return None
         turns = await info.context.loaders.assignment_history.load(ticket.id)
-        held = holder(turns)
+        held = current_assignment(turns)
         async with info.context.reads.connection() as conn:
             return await engineers.suggested(
                 conn,

@@ -16,13 +16,13 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from app.execution.executor import LevelExecutor, Prepared
+from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.policy import Asked, Guard
+from app.graphql.admission.policy import OperationPolicy, OperationRequest
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.coalescing import Companies
-from app.graphql.batching.event_cache import PlanningExecutor, SharingExecutor
-from app.graphql.errors import TimedOut, shown
+from app.graphql.batching.coalescing import QueryCoalescer
+from app.graphql.batching.event_cache import CoalescingExecutor, SharingExecutor
+from app.graphql.errors import TimedOut, mask_errors
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
 from app.graphql.subscription import Subscription
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from strawberry.schema._graphql_core import ResultType
     from strawberry.types import ExecutionContext
 
-    from app.graphql.admission.document_cache import Known
+    from app.graphql.admission.document_cache import CachedDocument
     from app.graphql.context import Context
     from app.graphql.observation import Observation
 
@@ -54,13 +54,13 @@ class Schema(strawberry.Schema):
             mutation=Mutation,
             subscription=Subscription,
             extensions=[_Steps],
-            execution_context_class=PlanningExecutor if compiled else SharingExecutor,
+            execution_context_class=CoalescingExecutor if compiled else SharingExecutor,
         )
         self._compiled = compiled
         self._limits = limits
-        self._companies = Companies()
+        self._companies = QueryCoalescer()
         self._production = production
-        self.guard = Guard(self._schema, limits, production=production, documents=documents)
+        self.policy = OperationPolicy(self._schema, limits, production=production, documents=documents)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:  # noqa: ANN401
         execute = self._execute_planned if self._compiled else super().execute
@@ -69,7 +69,7 @@ class Schema(strawberry.Schema):
         observation = context.observation
         self._show(result, observation)
         _tell_position(result, context.position)
-        observation.end()
+        observation.close()
         return result
 
     async def _execute_planned(
@@ -83,7 +83,7 @@ class Schema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """As Strawberry, without what only extensions need: ours do what is done here, in the same order."""
-        asked = Asked(query, variable_values, operation_name, operation_extensions, context_value)
+        asked = OperationRequest(query, variable_values, operation_name, operation_extensions, context_value)
         try:
             result = await self._planned_result(asked, allowed_operation_types)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
@@ -93,51 +93,55 @@ class Schema(strawberry.Schema):
         except Exception as error:  # noqa: BLE001 - masked, and logged, where it is shown
             result = GraphQLResult(None, [GraphQLError(str(error), original_error=error)])
         finally:
-            context_value.end()
+            context_value.close()
         return ExecutionResult(result.data, result.errors, asked.extensions_results)
 
-    async def _planned_result(self, asked: Asked, allowed: Collection[OperationType]) -> GraphQLResult:
+    async def _planned_result(
+        self, asked: OperationRequest, allowed: Collection[OperationType]
+    ) -> GraphQLResult:
         """Raises GraphQLError for what is not admitted, and what Strawberry raises for no operation."""
-        known = self.guard.admit(asked)
-        if known is None:
+        document = self.policy.prepare(asked)
+        if document is None:
             raise MissingQueryError
-        runs = known.that_runs(asked.operation_name)
+        runs = document.select_operation(asked.operation_name)
         if runs is None:
             raise CannotGetOperationTypeError(asked.operation_name)
         kind = _KINDS[runs.operation]
         if kind not in allowed:
             raise InvalidOperationTypeError(kind)
-        if mistakes := self.guard.validate(known, asked.context.signed_in):
-            return GraphQLResult(None, mistakes)
-        executor = self._executor(known, asked)
+        if validation_errors := self.policy.validate(document, asked.context.signed_in):
+            return GraphQLResult(None, validation_errors)
+        executor = self._executor(document, asked)
         if isinstance(executor, list):
             return GraphQLResult(None, executor)
         if kind is OperationType.QUERY:
             try:
                 limit_s = self._limits.read_timeout_s
-                return await self._companies.execute(executor, asked.points, limit_s)
+                return await self._companies.execute(executor, asked.cost, limit_s)
             except TimeoutError:
                 return self._late()
         result: GraphQLResult = await executor.execute_operation()
         return result
 
-    def _executor(self, known: Known, asked: Asked) -> LevelExecutor | list[GraphQLError]:
+    def _executor(
+        self, document: CachedDocument, asked: OperationRequest
+    ) -> BreadthFirstExecutor | list[GraphQLError]:
         """Errors of the variables take its place."""
         name, variables, extensions = asked.operation_name, asked.variables, asked.operation_extensions
-        if prepared := known.prepared.get(name):
-            return prepared.executor(asked.context, variables, operation_extensions=extensions)
-        built = PlanningExecutor.build(
+        if executor_templates := document.executor_templates.get(name):
+            return executor_templates.executor(asked.context, variables, operation_extensions=extensions)
+        built = CoalescingExecutor.build(
             self._schema,
-            known.document,
+            document.document,
             None,
             asked.context,
             variables,
             name,
             operation_extensions=extensions,
         )
-        if isinstance(built, LevelExecutor):
-            known.prepared[name] = Prepared(built)
-        return cast("LevelExecutor | list[GraphQLError]", built)
+        if isinstance(built, BreadthFirstExecutor):
+            document.executor_templates[name] = ExecutorTemplate(built)
+        return cast("BreadthFirstExecutor | list[GraphQLError]", built)
 
     async def _in_time(self, kind: OperationType, result: Awaitable[T]) -> T | GraphQLResult:
         if kind is not OperationType.QUERY:
@@ -170,18 +174,18 @@ class Schema(strawberry.Schema):
                         # An event that cannot be told whole must not be passed over: the client asks again.
                         return
         finally:
-            observation.end()
+            observation.close()
 
     def _show(self, result: ExecutionResult, observation: Observation) -> None:
         if result.errors is not None:
-            result.errors = shown(result.errors, most=self._limits.errors, suggest=not self._production)
-            observation.saw(result.errors)
+            result.errors = mask_errors(result.errors, most=self._limits.errors, suggest=not self._production)
+            observation.record_errors(result.errors)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
         try:
-            self.guard.admit(context)
+            self.policy.prepare(context)
         except GraphQLError as refused:
             context.pre_execution_errors = [refused]
             return PreExecutionError(data=None, errors=[refused])
@@ -213,8 +217,8 @@ class _Steps(SchemaExtension):
         operation = self.execution_context
         schema, document = operation.schema, operation.graphql_document
         if isinstance(schema, Schema) and document is not None:
-            operation.pre_execution_errors = schema.guard.validate(
-                operation.context.known, operation.context.signed_in
+            operation.pre_execution_errors = schema.policy.validate(
+                operation.context.document, operation.context.signed_in
             )
         yield
 
@@ -223,7 +227,7 @@ class _Steps(SchemaExtension):
         try:
             yield
         finally:
-            self.execution_context.context.end()
+            self.execution_context.context.close()
 
 
 def build_schema(

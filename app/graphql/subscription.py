@@ -12,8 +12,8 @@ from strawberry import ID
 from app.domain import values
 from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
-from app.domain.policy import Reading, only_of
-from app.events import CursorTooOld, Told, UnknownCursor, Wanted
+from app.domain.policy import ReadPermission, visible_to
+from app.events import CursorTooOld, EventFilter, FeedItem, UnknownCursor
 from app.graphql.arguments import argument, optional, signed_in
 from app.graphql.context import Info
 from app.graphql.errors import BadUserInput
@@ -39,11 +39,11 @@ class Subscription:
             str | None,
             strawberry.argument(description="All that came after this cursor; only what is new without it."),
         ] = None,
-    ) -> AsyncGenerator[Told, None]:
-        wanted = Wanted(
+    ) -> AsyncGenerator[FeedItem, None]:
+        wanted = EventFilter(
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
             engineer_id=optional(values.engineer_id, "engineerId", engineer_id),
-            only_of=only_of(signed_in(info), Reading.ASSIGNMENT_EVENTS),
+            visible_to=visible_to(signed_in(info), ReadPermission.ASSIGNMENT_EVENTS),
         )
         since = None if after_cursor is None else argument(_cursor, "afterCursor", after_cursor)
         try:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.run import run_in
+from app.commands.run import run_in_transaction
 from app.db.errors import Unavailable
 from app.domain.lifecycle import EventType
-from app.domain.model import UNKNOWN_ORIGIN, Actor, AssignmentType, Role, TicketId
+from app.domain.model import NO_AUDIT_CONTEXT, Actor, AssignmentType, Role, TicketId
 from app.queries import assignments, overdue
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 RULE = Actor("system:auto-escalation", Role.DISPATCHER)
-_escalate_by_rule = partial(escalate_ticket, kind=AssignmentType.AUTO)
+_escalate_by_rule = partial(escalate_ticket, assignment_type=AssignmentType.AUTO)
 
 
 async def escalate_overdue(db: Database) -> int:
@@ -65,14 +65,14 @@ async def _escalate_next(tx: Tx, seen: list[TicketId]) -> str | None:
         next_engineer_id=late.next_engineer_id,
         expected_sequence=late.assignment_sequence,
     )
-    opened = await run_in(tx, RULE, _escalate_by_rule, wish)
+    opened = await run_in_transaction(tx, RULE, _escalate_by_rule, wish)
     log.info("escalated_by_rule", ticket_id=ticket_id, sequence=opened.assignment_sequence)
     return "escalated"
 
 
 async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
     """There is nobody at a higher tier, so the assignment stays, and its history says that it is late."""
-    seen = await assignments.situation(tx, ticket_id, actor=RULE.subject)
+    seen = await assignments.ticket_snapshot(tx, ticket_id, actor=RULE.subject)
     current = seen.assignment
     assert current is not None  # noqa: S101 - the ticket's lock is held
     await assignments.save_change(
@@ -80,7 +80,7 @@ async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
         seen,
         [(EventType.OVERDUE, current)],
         actor=RULE.subject,
-        origin=UNKNOWN_ORIGIN,
+        audit_context=NO_AUDIT_CONTEXT,
         details={"reason": reason},
         ticket_status=None,
         idempotency_key=None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.domain import values
 from app.domain.period import Period
-from app.queries.billing import Billable
+from app.queries.billing import BillingFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -26,10 +26,10 @@ _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _name = values.text(values.SHORT)
 
 
-def wanted(start: str, until: str, customer: str | None, ticket_id: str | None) -> Billable:
+def wanted(start: str, until: str, customer: str | None, ticket_id: str | None) -> BillingFilter:
     """What is to be billed, of text from outside. Raises InvalidInput."""
-    return Billable(
-        Period.between(values.moment("from", start), values.moment("to", until)),
+    return BillingFilter(
+        Period.between(values.parse_datetime("from", start), values.parse_datetime("to", until)),
         customer=None if customer is None else _name("customer", customer),
         ticket_id=None if ticket_id is None else values.ticket_id("ticketId", ticket_id),
     )

@@ -46,7 +46,7 @@ JOBS = (Job("tend_partitions", 600, tend_partitions), Job("escalate_overdue", 10
 
 
 @asynccontextmanager
-async def at_work(db: Database, jobs: Sequence[Job] = JOBS) -> AsyncIterator[None]:
+async def running_jobs(db: Database, jobs: Sequence[Job] = JOBS) -> AsyncIterator[None]:
     """Do the jobs again and again until the block ends."""
     tasks = [asyncio.create_task(_repeat(db, job)) for job in jobs]
     try:

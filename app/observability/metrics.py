@@ -85,7 +85,7 @@ class Metrics:
                 buckets=_SIZES,
             ).labels
         )
-        self.company_size = histogram(
+        self.coalesced_queries = histogram(
             "baton_company_size", "Queries that were executed as one.", buckets=_SIZES
         )
 

@@ -50,7 +50,7 @@ class Tracing:
         self._propagator = TraceContextTextMapPropagator()
 
     @contextmanager
-    def span(self, facts: dict[str, Any], headers: Sequence[tuple[bytes, bytes]]) -> Iterator[None]:
+    def span(self, log_fields: dict[str, Any], headers: Sequence[tuple[bytes, bytes]]) -> Iterator[None]:
         """Under the caller's span, if `headers` name one. What is known of it at the end is in `facts`."""
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         parent = self._propagator.extract(carrier)
@@ -58,11 +58,11 @@ class Tracing:
             with bound_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id)):
                 yield
             # An operation's own name is its client's choice, and would be one of ever more.
-            span.update_name(facts.get("type") or facts.get("method", "operation"))
-            for fact, value in facts.items():
+            span.update_name(log_fields.get("type") or log_fields.get("method", "operation"))
+            for fact, value in log_fields.items():
                 if fact in _ATTRIBUTES:
                     span.set_attribute(_ATTRIBUTES[fact], value)
-            if facts.get("code") in _FAULTS:
+            if log_fields.get("code") in _FAULTS:
                 span.set_status(StatusCode.ERROR)
 
     def statement(self, name: str, took_s: float) -> None:

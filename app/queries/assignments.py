@@ -13,9 +13,9 @@ from app.domain.model import Assignment, EngineerId, Ticket
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.db.connections import Connection, Tx
+    from app.db.connections import Autocommit, Connection, Tx
     from app.domain.lifecycle import EventType
-    from app.domain.model import AssignmentId, AssignmentStatus, Origin, TicketId, TicketStatus
+    from app.domain.model import AssignmentId, AssignmentStatus, AuditContext, TicketId, TicketStatus
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ AssignmentKey: TypeAlias = "tuple[datetime, AssignmentId]"
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class TicketSnapshot:
     """What a command decides on. `assignment` is the one that was named, else the current one.
 
     The versions change whenever somebody changes the row.
@@ -53,36 +53,36 @@ _HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
 _NEWEST_OF_ENGINEERS = sql.load("assignments", "newest_of_engineers", row=Assignment)
 _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=EngineerCount)
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
-_SITUATION = sql.load("assignments", "situation", row=Situation)
+_SITUATION = sql.load("assignments", "ticket_snapshot", row=TicketSnapshot)
 _SAVE = sql.load("assignments", "save_change", row=bool)
-_AS_ANSWERED = sql.load("assignments", "assignment_as_answered", row=Assignment)
+_AS_ANSWERED = sql.load("assignments", "assignment_as_of_event", row=Assignment)
 
 
 async def by_ids(
     conn: Connection,
     assignment_ids: Sequence[AssignmentId],
     *,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
     """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
 
     None stands in the fields of columns to `leave_out`.
     """
-    return await _BY_IDS.all(conn, assignment_ids, only_of, leave_out=leave_out)
+    return await _BY_IDS.all(conn, assignment_ids, visible_to, omit=omit)
 
 
 async def current_of_tickets(
-    conn: Connection, ticket_ids: Sequence[TicketId], *, leave_out: frozenset[str] = frozenset()
+    conn: Connection, ticket_ids: Sequence[TicketId], *, omit: frozenset[str] = frozenset()
 ) -> list[Assignment]:
-    return await _CURRENT.all(conn, ticket_ids, leave_out=leave_out)
+    return await _CURRENT.all(conn, ticket_ids, omit=omit)
 
 
 async def history_of_tickets(
-    conn: Connection, ticket_ids: Sequence[TicketId], *, leave_out: frozenset[str] = frozenset()
+    conn: Connection, ticket_ids: Sequence[TicketId], *, omit: frozenset[str] = frozenset()
 ) -> list[Assignment]:
     """By ticket, then by sequence."""
-    return await _HISTORY.all(conn, ticket_ids, leave_out=leave_out)
+    return await _HISTORY.all(conn, ticket_ids, omit=omit)
 
 
 async def newest_of_engineers(
@@ -92,13 +92,13 @@ async def newest_of_engineers(
     after: AssignmentKey | None,
     first: int,
     *,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
     """The page of `first` assignments that follows `after`, of each engineer, newest first."""
     at, assignment_id = after or (None, None)
     return await _NEWEST_OF_ENGINEERS.all(
-        conn, engineer_ids, only_of, statuses, at, assignment_id, first, leave_out=leave_out
+        conn, engineer_ids, visible_to, statuses, at, assignment_id, first, omit=omit
     )
 
 
@@ -107,9 +107,9 @@ async def count_of_engineers(
     engineer_ids: Sequence[EngineerId],
     statuses: Sequence[AssignmentStatus] | None,
     *,
-    only_of: EngineerId | None = None,
+    visible_to: EngineerId | None = None,
 ) -> list[EngineerCount]:
-    return await _COUNT_OF_ENGINEERS.all(conn, engineer_ids, only_of, statuses)
+    return await _COUNT_OF_ENGINEERS.all(conn, engineer_ids, visible_to, statuses)
 
 
 async def count_active_of_engineers(
@@ -118,7 +118,7 @@ async def count_active_of_engineers(
     return await _COUNT_ACTIVE.all(conn, engineer_ids)
 
 
-async def situation(
+async def ticket_snapshot(
     conn: Connection,
     ticket_id: TicketId | None,
     *,
@@ -126,18 +126,18 @@ async def situation(
     assignment_id: AssignmentId | None = None,
     engineer_id: EngineerId | None = None,
     idempotency_key: str | None = None,
-) -> Situation:
+) -> TicketSnapshot:
     """True until somebody changes the ticket: for as long as the caller holds its lock, where it does."""
     return await _SITUATION.one(conn, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
 
 
 async def save_change(
-    tx: Tx,
-    seen: Situation,
+    tx: Tx | Autocommit,
+    seen: TicketSnapshot,
     events: Sequence[tuple[EventType, Assignment]],
     *,
     actor: str,
-    origin: Origin,
+    audit_context: AuditContext,
     details: Mapping[str, object] | None,
     ticket_status: TicketStatus | None,
     idempotency_key: str | None,
@@ -159,8 +159,8 @@ async def save_change(
         seen.now,
         idempotency_key,
         request_hash,
-        origin.request_id,
-        origin.token_id,
+        audit_context.request_id,
+        audit_context.token_id,
         None if details is None else _json(details),
         seen.ticket_version,
         None if seen.assignment is None else seen.assignment.id,
@@ -172,6 +172,6 @@ def _json(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-async def as_answered(conn: Connection, event_id: int) -> Assignment:
+async def as_of_event(conn: Connection, event_id: int) -> Assignment:
     """The assignment as it was right after the event."""
     return await _AS_ANSWERED.one(conn, event_id)

@@ -27,7 +27,7 @@ _AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Billable:
+class BillingFilter:
     """Whose work is wanted; every part that is not None narrows."""
 
     period: Period
@@ -109,16 +109,16 @@ _TOTALS = sql.load("billing", "billable_totals", row=BillableTotals)
 
 
 async def lines(
-    conn: Connection, wanted: Billable, *, after: LineKey | None, first: int
+    conn: Connection, wanted: BillingFilter, *, after: LineKey | None, first: int
 ) -> list[BillableLine]:
     """The page of `first` lines that follows `after`."""
     return await _LINES.all(conn, *wanted.as_parameters, *(after or (None, None, None)), first)
 
 
-def every_line(tx: Tx, wanted: Billable) -> AsyncGenerator[BillableLine, None]:
+def every_line(tx: Tx, wanted: BillingFilter) -> AsyncGenerator[BillableLine, None]:
     """All lines, as fast as they are taken, in little memory. The transaction must outlast them."""
     return _EVERY_LINE.stream(tx, *wanted.as_parameters, at_a_time=_AT_A_TIME)
 
 
-async def totals(conn: Connection, wanted: Billable) -> BillableTotals:
+async def totals(conn: Connection, wanted: BillingFilter) -> BillableTotals:
     return await _TOTALS.one(conn, *wanted.as_parameters)

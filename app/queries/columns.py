@@ -52,6 +52,6 @@ them; what is not here is always read."""
 
 
 @lru_cache(maxsize=500)
-def left_out(asked: frozenset[str]) -> frozenset[str]:
+def omitted_columns(asked: frozenset[str]) -> frozenset[str]:
     """The columns without which all fields can be told that are `asked` for, as the domain spells them."""
     return frozenset(column for column, fields in _NEEDED_FOR.items() if not asked & fields)

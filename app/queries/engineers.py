@@ -36,9 +36,9 @@ _SUGGESTED = sql.load("engineers", "suggested_engineers", row=Suggestion)
 
 
 async def by_ids(
-    conn: Connection, engineer_ids: Sequence[EngineerId], *, leave_out: frozenset[str] = frozenset()
+    conn: Connection, engineer_ids: Sequence[EngineerId], *, omit: frozenset[str] = frozenset()
 ) -> list[Engineer]:
-    return await _BY_IDS.all(conn, engineer_ids, leave_out=leave_out)
+    return await _BY_IDS.all(conn, engineer_ids, omit=omit)
 
 
 async def by_name(

@@ -22,33 +22,33 @@ class KnownIds:
     dropped: int
 
 
-_WITHIN = sql.load("assignments", "events_within", row=AssignmentEvent)
-_KNOWN_IDS = sql.load("assignments", "known_ids", row=KnownIds)
-_NEXT_TRANSACTION = sql.load("assignments", "next_transaction", row=int)
-_OLDEST_TRANSACTION = sql.load("assignments", "oldest_transaction", row=int)
+_WITHIN = sql.load("assignments", "events_in_ranges", row=AssignmentEvent)
+_KNOWN_IDS = sql.load("assignments", "event_id_bounds", row=KnownIds)
+_NEXT_TRANSACTION = sql.load("assignments", "next_transaction_id", row=int)
+_OLDEST_TRANSACTION = sql.load("assignments", "oldest_running_transaction_id", row=int)
 
 
 async def within(
     conn: Connection,
     ranges: Ranges,
     *,
-    most: int,
+    limit: int,
     ticket_id: TicketId | None = None,
     engineer_id: EngineerId | None = None,
-    only_of: EngineerId | None = None,
+    visible_to: EngineerId | None = None,
 ) -> list[AssignmentEvent]:
     """The first `most` by id; `engineer_id` names whose assignments, `only_of` whose tickets."""
     firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
-    return await _WITHIN.all(conn, firsts, lasts, ticket_id, engineer_id, only_of, most)
+    return await _WITHIN.all(conn, firsts, lasts, ticket_id, engineer_id, visible_to, limit)
 
 
-async def known_ids(conn: Connection) -> KnownIds:
+async def event_id_bounds(conn: Connection) -> KnownIds:
     return await _KNOWN_IDS.one(conn)
 
 
-async def next_transaction(conn: Connection) -> int:
+async def next_transaction_id(conn: Connection) -> int:
     return await _NEXT_TRANSACTION.one(conn)
 
 
-async def oldest_transaction(conn: Connection) -> int:
+async def oldest_running_transaction_id(conn: Connection) -> int:
     return await _OLDEST_TRANSACTION.one(conn)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from app.db.connections import Connection, Tx
-    from app.domain.model import EngineerId, Origin
+    from app.domain.model import AuditContext, EngineerId
 
 RateKey: TypeAlias = "tuple[datetime, int]"
 """Where a rate stands among an engineer's, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
-class RateSituation:
+class RateSnapshot:
     """What is decided on when a rate is set. `rate` is what holds from that very moment on already."""
 
     now: datetime
@@ -30,7 +30,7 @@ class RateSituation:
     rate: HourlyRate | None
 
 
-_SITUATION = sql.load("rates", "rate_situation", row=RateSituation)
+_SITUATION = sql.load("rates", "rate_situation", row=RateSnapshot)
 _ADD = sql.load("rates", "add_rate", row=HourlyRate)
 _KEEP_KEY = sql.load("rates", "keep_rate_key", row=type(None))
 _BY_ID = sql.load("rates", "rate_by_id", row=HourlyRate)
@@ -38,9 +38,9 @@ _OF_ENGINEER = sql.load("rates", "rates_of_engineer", row=HourlyRate)
 _COUNT = sql.load("rates", "count_rates_of_engineer", row=int)
 
 
-async def situation(
+async def rate_snapshot(
     tx: Tx, engineer_id: EngineerId, valid_from: datetime, *, actor: str, idempotency_key: str | None
-) -> RateSituation:
+) -> RateSnapshot:
     return await _SITUATION.one(tx, engineer_id, valid_from, actor, idempotency_key)
 
 
@@ -52,10 +52,17 @@ async def add(
     *,
     set_by: str,
     set_at: datetime,
-    origin: Origin,
+    audit_context: AuditContext,
 ) -> HourlyRate:
     return await _ADD.one(
-        tx, engineer_id, hourly_rate, valid_from, set_by, set_at, origin.request_id, origin.token_id
+        tx,
+        engineer_id,
+        hourly_rate,
+        valid_from,
+        set_by,
+        set_at,
+        audit_context.request_id,
+        audit_context.token_id,
     )
 
 

@@ -32,7 +32,7 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportFilter:
     """Which assignments count; every part that is not None narrows."""
 
     period: Period
@@ -168,51 +168,51 @@ _BY_CUSTOMER = sql.load("statistics", "time_by_customer", row=TimeSpent)
 _SERIES = sql.load("statistics", "series", row=SeriesPart)
 
 
-async def ticket_figures(conn: Connection, wanted: Wanted) -> TicketFigures:
+async def ticket_figures(conn: Connection, wanted: ReportFilter) -> TicketFigures:
     return TicketFigures(await _TICKETS.all(conn, *wanted.as_parameters))
 
 
-async def escalations_by_tier(conn: Connection, wanted: Wanted) -> list[EscalationPath]:
+async def escalations_by_tier(conn: Connection, wanted: ReportFilter) -> list[EscalationPath]:
     return await _ESCALATIONS.all(conn, *wanted.as_parameters)
 
 
-async def work_of_engineers(conn: Connection, wanted: Wanted) -> list[EngineerWork]:
+async def work_of_engineers(conn: Connection, wanted: ReportFilter) -> list[EngineerWork]:
     """In any order."""
     return await _ENGINEERS.all(conn, *wanted.as_parameters)
 
 
-async def time_to_accept(conn: Connection, wanted: Wanted) -> Durations:
+async def time_to_accept(conn: Connection, wanted: ReportFilter) -> Durations:
     return await _TO_ACCEPT.one(conn, *wanted.as_parameters)
 
 
-async def time_to_resolve(conn: Connection, wanted: Wanted) -> Durations:
+async def time_to_resolve(conn: Connection, wanted: ReportFilter) -> Durations:
     return await _TO_RESOLVE.one(conn, *wanted.as_parameters)
 
 
-async def outcomes(conn: Connection, wanted: Wanted) -> list[OutcomeCount]:
+async def outcomes(conn: Connection, wanted: ReportFilter) -> list[OutcomeCount]:
     return await _OUTCOMES.all(conn, *wanted.as_parameters)
 
 
-async def rejections_by_reason(conn: Connection, wanted: Wanted) -> list[ReasonCount]:
+async def rejections_by_reason(conn: Connection, wanted: ReportFilter) -> list[ReasonCount]:
     """The most frequent first, MOST_REASONS of them."""
     return await _REJECTIONS.all(conn, *wanted.as_parameters, MOST_REASONS)
 
 
-async def time_by_tier(conn: Connection, wanted: Wanted) -> list[TierTime]:
+async def time_by_tier(conn: Connection, wanted: ReportFilter) -> list[TierTime]:
     return await _BY_TIER.all(conn, *wanted.as_parameters)
 
 
-async def time_by_equipment_model(conn: Connection, wanted: Wanted) -> list[TimeSpent]:
+async def time_by_equipment_model(conn: Connection, wanted: ReportFilter) -> list[TimeSpent]:
     """In any order."""
     return await _BY_MODEL.all(conn, *wanted.as_parameters)
 
 
-async def time_by_customer(conn: Connection, wanted: Wanted) -> list[TimeSpent]:
+async def time_by_customer(conn: Connection, wanted: ReportFilter) -> list[TimeSpent]:
     """In any order."""
     return await _BY_CUSTOMER.all(conn, *wanted.as_parameters)
 
 
-async def series(conn: Connection, wanted: Wanted, unit: Unit, time_zone: str) -> list[SeriesPart]:
+async def series(conn: Connection, wanted: ReportFilter, unit: Unit, time_zone: str) -> list[SeriesPart]:
     """Every part that the period touches. The database must know the time zone."""
     return await _SERIES.all(conn, *wanted.as_parameters, unit, time_zone)
 

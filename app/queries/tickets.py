@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.db import sql
-from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
+from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
 from app.domain.model import (
     Assignment,
     Engineer,
@@ -32,7 +32,7 @@ TicketKey: TypeAlias = "tuple[datetime, TicketId]"
 
 
 @row
-class Turn:
+class TicketWithAssignment:
     """An assignment with its ticket and its engineer; a ticket that was given to nobody stands alone."""
 
     ticket: Ticket
@@ -42,8 +42,8 @@ class Turn:
 
 _LOCK = sql.load("tickets", "lock_ticket", row=type(None))
 _BY_IDS = sql.load("tickets", "tickets_by_ids", row=Ticket)
-_WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=Turn)
-_WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=Turn)
+_WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=TicketWithAssignment)
+_WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=TicketWithAssignment)
 _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
 _NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
@@ -53,7 +53,7 @@ _NEWEST_OF_ENGINEER = sql.load("tickets", "newest_tickets_of_engineer", row=Tick
 _COUNT_OF_ENGINEER = sql.load("tickets", "count_tickets_of_engineer", row=int)
 _COUNT = sql.load("tickets", "count_tickets", row=int)
 
-_OPEN = tuple(status for status in TicketStatus if status not in TAKES_NO_ASSIGNMENT)
+_OPEN = tuple(status for status in TicketStatus if status not in TERMINAL_TICKET_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +107,36 @@ async def by_ids(
     conn: Connection,
     ticket_ids: Sequence[TicketId],
     *,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
     """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
 
     None stands in the fields of columns to `leave_out`.
     """
-    return await _BY_IDS.all(conn, ticket_ids, only_of, leave_out=leave_out)
+    return await _BY_IDS.all(conn, ticket_ids, visible_to, omit=omit)
 
 
 async def with_current(
     conn: Connection,
     ticket_ids: Sequence[TicketId],
     *,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
-) -> list[Turn]:
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
+) -> list[TicketWithAssignment]:
     """Each ticket once, with the assignment that is current."""
-    return await _WITH_CURRENT.all(conn, ticket_ids, only_of, leave_out=leave_out)
+    return await _WITH_CURRENT.all(conn, ticket_ids, visible_to, omit=omit)
 
 
 async def with_history(
     conn: Connection,
     ticket_ids: Sequence[TicketId],
     *,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
-) -> list[Turn]:
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
+) -> list[TicketWithAssignment]:
     """By ticket, then by sequence."""
-    return await _WITH_HISTORY.all(conn, ticket_ids, only_of, leave_out=leave_out)
+    return await _WITH_HISTORY.all(conn, ticket_ids, visible_to, omit=omit)
 
 
 async def newest(
@@ -145,8 +145,8 @@ async def newest(
     *,
     after: TicketKey | None,
     first: int,
-    only_of: EngineerId | None = None,
-    leave_out: frozenset[str] = frozenset(),
+    visible_to: EngineerId | None = None,
+    omit: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
     """The page of `first` tickets that follows `after`, newest first.
 
@@ -158,9 +158,9 @@ async def newest(
     statuses = wanted.shown_statuses
     unassigned = bool(wanted.unassigned)
     narrowing: tuple[object, ...]
-    if only_of is not None:
+    if visible_to is not None:
         query = _NEWEST_OF_ENGINEER
-        narrowing = (only_of, *wanted.as_columns)
+        narrowing = (visible_to, *wanted.as_columns)
     elif wanted.held:
         query = _NEWEST_HELD
         narrowing = (wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern)
@@ -174,14 +174,14 @@ async def newest(
         query = _NEWEST
         narrowing = (wanted.priorities,)
     async with _planned(conn, query):
-        return await query.all(conn, *narrowing, at, ticket_id, first, leave_out=leave_out)
+        return await query.all(conn, *narrowing, at, ticket_id, first, omit=omit)
 
 
-async def count(conn: Connection, wanted: TicketFilter, *, only_of: EngineerId | None = None) -> int:
+async def count(conn: Connection, wanted: TicketFilter, *, visible_to: EngineerId | None = None) -> int:
     if wanted.held and wanted.unassigned:
         return 0
-    if only_of is not None:
-        return await _COUNT_OF_ENGINEER.one(conn, only_of, *wanted.as_columns)
+    if visible_to is not None:
+        return await _COUNT_OF_ENGINEER.one(conn, visible_to, *wanted.as_columns)
     statuses = wanted.shown_statuses
     if wanted.held:
         return await _COUNT_HELD.one(

@@ -21,12 +21,12 @@ _NEW_OBJECTS = 50_000
 
 
 @dataclass(slots=True)
-class Stopping:
+class ShutdownState:
     """What the application knows of its end."""
 
     end_streams: Callable[[], Awaitable[object]]
     """Completes subscriptions, after the operations of their sockets."""
-    has_begun: bool = False
+    has_started: bool = False
 
 
 class Server(uvicorn.Server):
@@ -35,9 +35,9 @@ class Server(uvicorn.Server):
     The collector of circles is spared what need not be looked at.
     """
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping, *, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, shutdown_state: ShutdownState, *, drain_s: float) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._stopping = shutdown_state
         self._drain_s = drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
         gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping.has_begun = True
+        self._stopping.has_started = True
         log.info("stopping", drain_s=self._drain_s)
         await self._drain()
         if not self.force_exit:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from app.server.graceful_shutdown import Server
-from app.server.request_timeout import DeadlineProtocol
-from app.server.write_timeout import SocketProtocol
+from app.server.request_timeout import RequestTimeoutProtocol
+from app.server.write_timeout import WebSocketProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
-    from app.server.write_timeout import GivesUpOnSlowReaders
+    from app.server.write_timeout import WriteTimeoutMixin
 
-LONGEST_ANSWER_S = 20
+MAX_RESPONSE_S = 20
 """How long the server waits at its end for answers that are under way."""
 MAX_MESSAGE_BYTES = 256 * 1024
 """Of a WebSocket; a longer one closes it with 1009."""
@@ -32,8 +32,8 @@ def config(
     host: str,
     port: int,
     *,
-    http: type[DeadlineProtocol] = DeadlineProtocol,
-    ws: type[GivesUpOnSlowReaders] = SocketProtocol,
+    http: type[RequestTimeoutProtocol] = RequestTimeoutProtocol,
+    ws: type[WriteTimeoutMixin] = WebSocketProtocol,
     log_level: str = "warning",
 ) -> uvicorn.Config:
     return uvicorn.Config(
@@ -49,7 +49,7 @@ def config(
         log_level=log_level,
         access_log=False,  # app/http/middleware/access_log.py writes it
         server_header=False,
-        timeout_graceful_shutdown=LONGEST_ANSWER_S,
+        timeout_graceful_shutdown=MAX_RESPONSE_S,
     )
 
 
@@ -68,6 +68,6 @@ def run(
     # uvicorn raises the signal once more when it is done, for whoever was there before it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    Server(config(app, host, port), app.state.stopping, drain_s=drain_s).run(
+    Server(config(app, host, port), app.state.shutdown_state, drain_s=drain_s).run(
         None if sockets is None else list(sockets)
     )

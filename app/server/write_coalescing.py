@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Transport
 
 
-class OneWrite:
+class CoalescingTransport:
     """What uvicorn needs of a transport for one answer; what is written first waits for what follows."""
 
     __slots__ = ("_begun", "_head", "_loop", "_transport")

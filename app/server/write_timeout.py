@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TRY_AGAIN_LATER = 1013
 
 
-class GivesUpOnSlowReaders:
+class WriteTimeoutMixin:
     """For a protocol of uvicorn: what is written must become little again within `write_limit_s`."""
 
     write_limit_s: ClassVar[float] = 10
@@ -43,7 +43,7 @@ class GivesUpOnSlowReaders:
             self._until_too_slow = None
 
 
-class SocketProtocol(GivesUpOnSlowReaders, WebSocketsSansIOProtocol):
+class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
     """A WebSocket that is told why it ends, where it still reads at all."""
 
     _last_words_s: ClassVar[float] = 2

@@ -20,12 +20,12 @@ SELECT FROM service_tickets t
 WHERE t.id = coalesce($1, (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $2))
 FOR NO KEY UPDATE;
 
--- name: tickets_by_ids(ticket_ids, only_of)
+-- name: tickets_by_ids(ticket_ids, visible_to)
 SELECT {columns}
 FROM service_tickets t
 WHERE {named};
 
--- name: tickets_with_current(ticket_ids, only_of)
+-- name: tickets_with_current(ticket_ids, visible_to)
 -- With the assignment that is current, and whose it is, in one round trip.
 SELECT {turn}
 FROM service_tickets t
@@ -33,7 +33,7 @@ LEFT JOIN engineer_assignments a ON a.ticket_id = t.id AND a.status IN ('assigne
 LEFT JOIN engineers e ON e.id = a.engineer_id
 WHERE {named};
 
--- name: tickets_with_history(ticket_ids, only_of)
+-- name: tickets_with_history(ticket_ids, visible_to)
 -- Once for each assignment, and once without one where there is none.
 SELECT {turn}
 FROM service_tickets t
@@ -105,7 +105,7 @@ WHERE (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' ' || coalesc
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $7;
 
--- name: newest_tickets_of_engineer(only_of, engineer_id, tier, held, statuses, priorities, search, after_created_at, after_id, first)
+-- name: newest_tickets_of_engineer(visible_to, engineer_id, tier, held, statuses, priorities, search, after_created_at, after_id, first)
 -- What one engineer may see, which is little: all that narrows it further comes after.
 SELECT {columns}
 FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
@@ -122,7 +122,7 @@ WHERE ($2::uuid IS NULL OR a.engineer_id = $2)
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $10;
 
--- name: count_tickets_of_engineer(only_of, engineer_id, tier, held, statuses, priorities, search)
+-- name: count_tickets_of_engineer(visible_to, engineer_id, tier, held, statuses, priorities, search)
 SELECT count(*)
 FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
 JOIN service_tickets t ON t.id = own.ticket_id

@@ -18,45 +18,47 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.run import run, run_in
+from app.commands.run import run, run_in_transaction
 from app.db.connections import TimeLimits
 from app.db.pool import Database, open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.queries import assignments
 from tests.databases import migrate_whole, new_database, new_home
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from app.commands.ticket_state import Change, LockedTicket
+    from app.commands.ticket_state import Change, TicketState
     from app.domain.model import EngineerId, TicketId
 
-    Decide = Callable[[ReassignTicket, LockedTicket], Change]
+    Decide = Callable[[ReassignTicket, TicketState], Change]
     Way = Callable[[Database, Decide, ReassignTicket], Awaitable[None]]
     Work = Callable[[int], Awaitable[object]]
     """What a client of this number does once."""
-    Ways = dict[str, Work]
+    BatchScheduler = dict[str, Work]
 
 CLIENTS = 32
 POOL_SIZE = 10
 
 
-def to_the_other(wish: ReassignTicket, locked: LockedTicket, *, colleague: EngineerId) -> Change:
+def to_the_other(command: ReassignTicket, locked: TicketState, *, colleague: EngineerId) -> Change:
     """So that the same wish can be had again and again."""
     held = locked.assignment
-    if held is not None and held.engineer_id == wish.engineer_id:
-        wish = replace(wish, engineer_id=colleague)
-    return reassign_ticket(wish, locked)
+    if held is not None and held.engineer_id == command.engineer_id:
+        command = replace(command, engineer_id=colleague)
+    return reassign_ticket(command, locked)
 
 
-async def under_lock(db: Database, decide: Decide, wish: ReassignTicket) -> None:
+async def under_lock(db: Database, decide: Decide, command: ReassignTicket) -> None:
     """As after a rival: five round trips."""
-    await db.in_transaction(lambda tx: run_in(tx, DISPATCHER, decide, wish), turn=wish.ticket_id)
+    await db.in_transaction(
+        lambda tx: run_in_transaction(tx, DISPATCHER, decide, command), turn=command.ticket_id
+    )
 
 
-async def at_once(db: Database, decide: Decide, wish: ReassignTicket) -> None:
-    await run(db, DISPATCHER, decide, wish)
+async def at_once(db: Database, decide: Decide, command: ReassignTicket) -> None:
+    await run(db, DISPATCHER, decide, command)
 
 
 async def pace(work: Work, seconds: float) -> tuple[float, float]:
@@ -75,7 +77,7 @@ async def pace(work: Work, seconds: float) -> tuple[float, float]:
     return done / (time.perf_counter() - began), (time.process_time() - cpu_began) * 1000 / done
 
 
-async def compare(title: str, ways: Ways, rounds: int, seconds: float) -> None:
+async def compare(title: str, ways: BatchScheduler, rounds: int, seconds: float) -> None:
     """The first way is what the others are measured by."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for work in ways.values():
@@ -100,7 +102,7 @@ async def measure(rounds: int, seconds: float, *, durable: bool) -> None:
         async with new_database(server) as url, AsyncExitStack() as stack:
             await migrate_whole(url)
             dbs = [await stack.enter_async_context(open_database(url, pool_size=POOL_SIZE)) for _ in "12"]
-            make = Make(dbs[0])
+            make = Factories(dbs[0])
             tickets = [(await make.assigned()).ticket_id for _ in range(CLIENTS)]
             one, other = await make.engineer(), await make.engineer()
             decide = partial(to_the_other, colleague=other)
@@ -124,7 +126,7 @@ async def measure(rounds: int, seconds: float, *, durable: bool) -> None:
             await compare("Reads of a current assignment", reads, rounds, seconds)
 
 
-async def of_reads(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId]) -> Ways:
+async def of_reads(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId]) -> BatchScheduler:
     reset = await stack.enter_async_context(
         asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, server_settings=TimeLimits().session)
     )

@@ -21,16 +21,16 @@ from graphql import specified_rules, validate
 from app.db.pool import open_database
 from app.demo import load
 from app.events import Feed
-from app.graphql.admission.document_cache import Cost, Known
+from app.graphql.admission.document_cache import CachedDocument, Cost
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.policy import Guard
+from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.event_cache import Shared
-from app.graphql.batching.loader import Gathering
+from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.schema import build_schema
-from app.graphql.transport.http import View
-from app.graphql.transport.stream_limit import Streams
+from app.graphql.transport.http import GraphQLHttpEndpoint
+from app.graphql.transport.stream_limit import StreamLimit
 from tests.benchmarks.shared import table
 from tests.databases import migrate_whole, new_server
 from tests.factories import DISPATCHER
@@ -63,13 +63,15 @@ UNBOUNDED = Limits(
 )  # nobody waits: a wait would be no cost of the counting
 
 
-class NoGuard(Guard):
+class NoGuard(OperationPolicy):
     """Parses and validates as GraphQL itself does, and counts nothing."""
 
     asked: dict[str, frozenset[str]]
     """By operation: known from the second time on, so that it takes no time."""
 
-    def _measure(self, known: Known, runs: OperationDefinitionNode | None, pages: dict[str, int]) -> Cost:
+    def _measure(
+        self, known: CachedDocument, runs: OperationDefinitionNode | None, pages: dict[str, int]
+    ) -> Cost:
         assert known.document.loc
         text = known.document.loc.source.body.partition("#")[0]
         if text not in self.asked:
@@ -87,19 +89,19 @@ class NoGuard(Guard):
 
 def without_limits() -> Schema:
     schema = build_schema(UNBOUNDED, production=False)
-    schema.guard = NoGuard(schema._schema, UNBOUNDED, production=False, documents=TrustedDocuments())
-    schema.guard.asked = {}
+    schema.policy = NoGuard(schema._schema, UNBOUNDED, production=False, documents=TrustedDocuments())
+    schema.policy.asked = {}
     return schema
 
 
 def asking(schema: Schema, db: Database, query: str, *, new: bool) -> Ask:
     """Straight into the view: what a client, a socket or a token takes would only hide the difference."""
-    feed, shared, gathering = Feed(""), Shared(), Gathering()  # nothing is followed
+    feed, shared, gathering = Feed(""), EventResultCache(), BatchScheduler()  # nothing is followed
 
     def new_context(*_: object) -> Context:
         return Context(db, feed, shared, gathering, DISPATCHER, "127.0.0.1")
 
-    view = View(schema, new_context, Streams(UNBOUNDED.streams, db.metrics))
+    view = GraphQLHttpEndpoint(schema, new_context, StreamLimit(UNBOUNDED.streams, db.metrics))
     number = count()
     scope = {
         "type": "http",

@@ -187,11 +187,11 @@ class NewApplication:
             held = await assignments.current_of_tickets(conn, [ticket])
         with suppress(DomainError):  # an answer as good as another
             if held:
-                wish = CancelAssignment(assignment_id=held[0].id, reason="mix-up")
-                await run(self.db, DISPATCHER, cancel_assignment, wish)
+                command = CancelAssignment(assignment_id=held[0].id, reason="mix-up")
+                await run(self.db, DISPATCHER, cancel_assignment, command)
             else:
-                wish = AssignTicket(ticket_id=ticket, engineer_id=dice.choice(self.engineers))
-                await run(self.db, DISPATCHER, assign_ticket, wish)
+                command = AssignTicket(ticket_id=ticket, engineer_id=dice.choice(self.engineers))
+                await run(self.db, DISPATCHER, assign_ticket, command)
 
 
 @asynccontextmanager
@@ -231,7 +231,7 @@ class Probe:
     _at_work: bool = True
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[Probe]:
+    async def running_jobs(self) -> AsyncIterator[Probe]:
         kinds = {"read": self.application.reads, "write": self.application.writes}
         work = [
             asyncio.create_task(self._work(kind, operations, n))
@@ -353,7 +353,7 @@ class Bench:
         async with application(self.url) as (works, ids):
             probe = Probe(works, ids)
             try:
-                async with probe.at_work():
+                async with probe.running_jobs():
                     yield course
             finally:
                 print(HEAD, *course.lines(probe.waits), "", sep="\n", flush=True)

@@ -107,7 +107,7 @@ async def run(options: Options, postgres: str) -> None:
             work = Work(options, database, server, await data.engineers(database))
             tickets = (f"NEW-{n}" for n in range(1, wanted + 1))
             await work.go(tickets)
-            work.forget()
+            work.reset_loaders()
             for _ in range(options.rounds):
                 await work.go(tickets)
             work.tell()

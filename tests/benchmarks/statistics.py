@@ -22,7 +22,7 @@ from app.db.connections import connect
 from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
-from app.queries.statistics import MOST_REASONS, Wanted
+from app.queries.statistics import MOST_REASONS, ReportFilter
 from tests.benchmarks.migration import SERVER, say
 from tests.databases import migrate_whole
 
@@ -98,17 +98,17 @@ async def load(conn: Connection, tickets: int) -> None:
     say(f"{tickets} tickets, {rows} assignments: {time.monotonic() - began:.0f} s")
 
 
-def narrowings(tickets: int, days: int) -> dict[str, Wanted]:
+def narrowings(tickets: int, days: int) -> dict[str, ReportFilter]:
     """So many days that end a week before the last ticket, of everything and of some."""
     until = BEGIN + timedelta(minutes=tickets) - timedelta(days=7)
     period = Period.between(until - timedelta(days=days), until)
     engineer = UUID(md5(b"engineer142").hexdigest())  # noqa: S324 - a name, not a secret
     return {
-        "all": Wanted(period),
-        "tier": Wanted(period, tier=2),
-        "engineer": Wanted(period, engineer_id=engineer),
-        "customer": Wanted(period, customer="Hospital 77"),
-        "model": Wanted(period, equipment_model="Model 7"),
+        "all": ReportFilter(period),
+        "tier": ReportFilter(period, tier=2),
+        "engineer": ReportFilter(period, engineer_id=engineer),
+        "customer": ReportFilter(period, customer="Hospital 77"),
+        "model": ReportFilter(period, equipment_model="Model 7"),
     }
 
 

@@ -27,7 +27,7 @@ from app.graphql.transport.websocket import PROTOCOL
 from app.http.auth.tokens import DevelopmentTokens
 from tests.benchmarks.shared import cpu_s, memory_mb, table
 from tests.databases import free_port, migrate_whole, new_database, new_server
-from tests.factories import Make
+from tests.factories import Factories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ async def main(options: argparse.Namespace) -> None:
         async with new_database(server) as database:
             await migrate_whole(database)
             async with open_database(database, pool_size=2) as db:
-                make = Make(db)
+                make = Factories(db)
                 engineer = await make.engineer()
                 tickets = [await make.ticket() for _ in range(options.changes)]
             port = free_port()

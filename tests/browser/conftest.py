@@ -26,7 +26,7 @@ from app.db.pool import open_database
 from app.demo import load
 from app.http.auth.tokens import DevelopmentTokens
 from tests.databases import new_database
-from tests.factories import Make
+from tests.factories import Factories
 from tests.serving import serving
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Product:
     """As development runs it, with demo data in a database of its own."""
 
     url: str
-    make: Make
+    make: Factories
 
     async def sign_in(
         self, page: Page, role: Role, engineer_id: EngineerId | None = None, *, at: str = "/"
@@ -92,7 +92,7 @@ async def product(server: str, template: str) -> AsyncIterator[Product]:
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
         await load.seed(db, tickets=TICKETS)
         async with serving(create_app(url, TOKENS, pool_size=5)) as served:
-            yield Product(f"http://127.0.0.1:{served.port}", Make(db))
+            yield Product(f"http://127.0.0.1:{served.port}", Factories(db))
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from uuid import uuid4
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.domain.model import Assignment, EngineerId, TicketId
-from app.graphql.admission.trusted_documents import of_our_clients
-from tests.factories import DISPATCHER, Make
+from app.graphql.admission.trusted_documents import own_documents
+from tests.factories import DISPATCHER, Factories
 
 if TYPE_CHECKING:
     from playwright.async_api import Request
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Scene:
     """One ticket that nobody holds, on a device of a kind of its own."""
 
-    make: Make
+    make: Factories
     mark: str
     """In the names of all that belongs to it: other tests have people of the same names."""
     ticket: TicketId
@@ -45,7 +45,7 @@ class Scene:
         )
 
 
-async def new_scene(make: Make) -> Scene:
+async def new_scene(make: Factories) -> Scene:
     mark = uuid4().hex[:8]
     kind = f"Kind-{mark}"
     engineers = [await make.engineer(f"{name} {mark}", skills=[kind]) for name in ("Ana", "Ben", "Cleo")]
@@ -57,6 +57,6 @@ async def new_scene(make: Make) -> Scene:
 def operation_in(request: Request) -> str | None:
     """Its kind and name, such as `mutation AcceptAssignment`; None of another request."""
     asked = json.loads(request.post_data or "null")
-    text = of_our_clients().get(asked["documentId"].removeprefix("sha256:"), "") if asked else ""
+    text = own_documents().get(asked["documentId"].removeprefix("sha256:"), "") if asked else ""
     found = re.search(r"(query|mutation|subscription) \w+", text)
     return found and found[0]

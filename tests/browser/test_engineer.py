@@ -150,7 +150,7 @@ async def test_a_refusal_of_what_waited_is_shown_with_what_to_do(product, contex
     await context.set_offline(False)
     refused = phone.get_by_role("alert")
     await expect(refused).to_contain_text(f"Accept {scene.number} was not done.")
-    await expect(refused).to_contain_text("cannot accept")
+    await expect(refused).to_contain_text("Cannot accept")
     await refused.get_by_text("Complete: what you wrote").click()
     await expect(refused).to_contain_text("Time spent hours3")
     assert [name for name in sent if name and name.startswith("mutation")] == ["mutation AcceptAssignment"]

@@ -19,7 +19,7 @@ from app.domain.model import Role
 from app.graphql.admission.trusted_documents import TrustedDocuments
 from tests.browser.conftest import TOKENS, Product, assert_accessible
 from tests.browser.scene import new_scene, operation_in
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 from tests.serving import serving
 
 
@@ -56,7 +56,7 @@ async def test_a_second_window_follows(product, context, page, scene):
 
 async def test_after_a_restart_of_the_server_nothing_is_missed(fresh_url, fresh_db, page, hosts, problems):
     problems.expect("WebSocket", "net::ERR_")
-    scene = await new_scene(Make(fresh_db))
+    scene = await new_scene(Factories(fresh_db))
     await scene.assign(scene.ana)
     sent, told = [], asyncio.Event()
 
@@ -76,8 +76,8 @@ async def test_after_a_restart_of_the_server_nothing_is_missed(fresh_url, fresh_
         await told.wait()
     await expect(page.get_by_text("Reconnecting…")).to_be_visible()
 
-    wish = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="While nobody looked")
-    await run(fresh_db, DISPATCHER, reassign_ticket, wish)
+    command = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="While nobody looked")
+    await run(fresh_db, DISPATCHER, reassign_ticket, command)
     sent.clear()
     began = time.monotonic()
     async with serving(create_app(fresh_url, TOKENS, pool_size=2), port=served.port):
@@ -173,7 +173,7 @@ async def test_a_change_whose_answer_got_lost_is_sent_again_and_done_once(produc
 async def test_a_server_that_runs_no_other_documents_runs_those_of_the_pages(
     fresh_url, fresh_db, page, hosts
 ):
-    scene = await new_scene(Make(fresh_db))
+    scene = await new_scene(Factories(fresh_db))
     await scene.assign(scene.ana)
     app = create_app(fresh_url, TOKENS, pool_size=2, documents=TrustedDocuments(only=True))
     async with serving(app) as served:
@@ -185,8 +185,8 @@ async def test_a_server_that_runs_no_other_documents_runs_those_of_the_pages(
         await page.goto(f"{product.url}{scene.path}")
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
         await expect(page.get_by_role("article")).to_have_count(1)
-        wish = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="Ana is ill")
-        await run(fresh_db, DISPATCHER, reassign_ticket, wish)
+        command = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="Ana is ill")
+        await run(fresh_db, DISPATCHER, reassign_ticket, command)
         await expect(page.get_by_role("article")).to_have_count(2)
         # A page from before an update asks by text what this server does not know.
         answer = await page.request.post(f"{product.url}/graphql", data={"query": "{ viewer { subject } }"})

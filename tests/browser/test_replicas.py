@@ -76,8 +76,8 @@ async def test_who_is_told_of_a_change_does_not_read_what_was_before(cluster, pr
     await product.sign_in(page, Role.AUDITOR, at=scene.path)
     async with cluster.replay_paused():
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        wish = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="Ana is ill")
-        await run(product.make.db, DISPATCHER, reassign_ticket, wish)
+        command = ReassignTicket(ticket_id=scene.ticket, engineer_id=scene.cleo, reason="Ana is ill")
+        await run(product.make.db, DISPATCHER, reassign_ticket, command)
         await expect(page.get_by_role("article")).to_have_count(2)
         await page.route_web_socket("**/graphql", lambda socket: socket.close())
         await assert_loads(product, page, scene, "Ana", "Cleo")

@@ -41,8 +41,8 @@ async def told(product):
     """Ana hands a ticket up to Ben, who declines it for a reason that a spreadsheet would run."""
     scene = await new_scene(product.make)
     await scene.assign(scene.ana)
-    wish = EscalateTicket(ticket_id=scene.ticket, reason="x", next_engineer_id=scene.ben)
-    held = await run(product.make.db, DISPATCHER, escalate_ticket, wish)
+    command = EscalateTicket(ticket_id=scene.ticket, reason="x", next_engineer_id=scene.ben)
+    held = await run(product.make.db, DISPATCHER, escalate_ticket, command)
     reject = RejectAssignment(assignment_id=held.id, reason='=HYPERLINK("//x", "y")')
     await run(product.make.db, DISPATCHER, reject_assignment, reject)
     return scene

@@ -35,7 +35,7 @@ from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
-from tests.factories import Make
+from tests.factories import Factories
 from tests.pgbouncer import give_role, pgbouncer, through
 
 if TYPE_CHECKING:
@@ -183,35 +183,35 @@ class Storm:
     def _wish(self, kind: str, ticket: str, assignment: str | None) -> dict[str, Any]:
         if kind in {"assign", "reassign", "escalate"}:
             return {"ticket": ticket, "engineer": self.dice.choice(self.engineers)}
-        wish: dict[str, Any] = {"assignment": assignment}
+        command: dict[str, Any] = {"assignment": assignment}
         if kind == "complete":
-            wish["outcome"] = self.dice.choices(["SUCCESS", "FAILED", "PARTS_REQUIRED"], [1, 4, 4])[0]
-            wish["hours"] = str(Decimal(self.dice.randrange(1000)) / 100)
+            command["outcome"] = self.dice.choices(["SUCCESS", "FAILED", "PARTS_REQUIRED"], [1, 4, 4])[0]
+            command["hours"] = str(Decimal(self.dice.randrange(1000)) / 100)
         if kind == "rate":
-            wish["stars"] = self.dice.randint(1, 5)
-        return wish
+            command["stars"] = self.dice.randint(1, 5)
+        return command
 
-    async def do(self, kind: str, ticket: str, wish: dict[str, Any]) -> None:
+    async def do(self, kind: str, ticket: str, command: dict[str, Any]) -> None:
         """Send it until it is answered, and sometimes once more."""
         name, began = f"op-{uuid4().hex[:12]}", time.monotonic()
         self.during[name] = self.fault
         self.figures[self.fault].sent += 1
-        answer = await self.until_answered(MUTATIONS[kind], name, id=name, **wish)
+        answer = await self.until_answered(MUTATIONS[kind], name, id=name, **command)
         ended = None if answer is None else time.monotonic()
         refused = answer is not None and "code" in answer["done"]
         if answer is not None and not refused:
             self._acknowledge(name)
-            if wish.get("outcome") == "SUCCESS":
+            if command.get("outcome") == "SUCCESS":
                 self._replace(ticket)
         self.figures[self.during[name]].refused += refused
         answers = [answer]
         if answer is not None and not refused and self.dice.random() < 0.3:
-            answers.append(await self.until_answered(MUTATIONS[kind], name, id=name, **wish))
+            answers.append(await self.until_answered(MUTATIONS[kind], name, id=name, **command))
         told = [a["done"] for a in answers if a is not None and not refused]
         if any("code" in each for each in told):
             self.codes[f"{kind} was done, and then refused"] += 1
         sequences = tuple(each["assignmentSequence"] for each in told if "code" not in each)
-        hours = Decimal(wish.get("hours", 0))
+        hours = Decimal(command.get("hours", 0))
         self.operations.append(Operation(name, kind, ticket, began, ended, refused, sequences, hours))
 
     def _replace(self, ticket: str) -> None:
@@ -376,7 +376,7 @@ async def storm(
             url = until_done.enter_context(database)
         await migrate_whole(url)
         async with open_database(url, pool_size=2) as db:
-            make = Make(db)
+            make = Factories(db)
             fresh = [await make.ticket() for _ in range(tickets)]
             engineers = [str(await make.engineer(f"Engineer {n}")) for n in range(ENGINEERS)]
         settings = {"DATABASE_URL": url}

@@ -29,8 +29,8 @@ async def test_accepting_stamps_it_and_leaves_the_ticket_as_it_is(make, world):
 
 async def test_of_ten_phones_that_accept_at_once_one_wins_and_nine_are_told_how_it_is(make, world):
     held = await make.assigned()
-    wish = AcceptAssignment(assignment_id=held.id)
-    got = await asyncio.gather(*(outcome(world.run(accept_assignment, wish)) for _ in range(10)))
+    command = AcceptAssignment(assignment_id=held.id)
+    got = await asyncio.gather(*(outcome(world.run(accept_assignment, command)) for _ in range(10)))
     assert Counter(type(g).__name__ for g in got) == {"Assignment": 1, "TransitionNotAllowed": 9}
     [accepted] = await world.history(held.ticket_id)
     refused = [g for g in got if isinstance(g, TransitionNotAllowed)]
@@ -39,9 +39,11 @@ async def test_of_ten_phones_that_accept_at_once_one_wins_and_nine_are_told_how_
 
 async def test_what_was_escalated_a_moment_ago_is_not_accepted(make, world):
     held = await make.assigned()
-    wish = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    opened = await world.run(escalate_ticket, wish)
-    with pytest.raises(TransitionNotAllowed, match="escalated cannot accept") as refused:
+    command = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    opened = await world.run(escalate_ticket, command)
+    with pytest.raises(
+        TransitionNotAllowed, match="Cannot accept"
+    ) as refused:
         await world.run(
             accept_assignment, AcceptAssignment(assignment_id=held.id), as_engineer(held.engineer_id)
         )

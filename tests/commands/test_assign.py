@@ -27,8 +27,8 @@ from tests.factories import AUDITOR, as_engineer
 async def test_assigning_creates_the_right_row(make, world):
     equipment = await make.equipment()
     ticket, engineer = await make.ticket(equipment_id=equipment), await make.engineer()
-    wish = AssignTicket(ticket_id=ticket, engineer_id=engineer, tier=2, reason=" knows it ")
-    got = await world.run(assign_ticket, wish)
+    command = AssignTicket(ticket_id=ticket, engineer_id=engineer, tier=2, reason=" knows it ")
+    got = await world.run(assign_ticket, command)
     [stored] = await world.history(ticket)
     assert got == stored
     assert (stored.assignment_sequence, stored.status) == (1, AssignmentStatus.ASSIGNED)
@@ -42,9 +42,9 @@ async def test_assigning_creates_the_right_row(make, world):
 
 async def test_a_held_ticket_says_who_holds_it(make, world):
     held = await make.assigned()
-    wish = AssignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer())
+    command = AssignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer())
     with pytest.raises(TicketAlreadyAssigned) as refused:
-        await world.run(assign_ticket, wish)
+        await world.run(assign_ticket, command)
     assert refused.value.current_assignment == held
     assert len(await world.history(held.ticket_id)) == 1
 
@@ -58,9 +58,9 @@ async def test_an_ended_ticket_takes_no_assignment(make, world, status):
 
 
 async def test_a_ticket_that_is_not_there_is_not_found(make, world):
-    wish = AssignTicket(ticket_id=TicketId("TICKET-0"), engineer_id=await make.engineer())
+    command = AssignTicket(ticket_id=TicketId("TICKET-0"), engineer_id=await make.engineer())
     with pytest.raises(TicketNotFound):
-        await world.run(assign_ticket, wish)
+        await world.run(assign_ticket, command)
 
 
 async def test_only_an_active_engineer_is_given_work(make, world):
@@ -73,36 +73,36 @@ async def test_only_an_active_engineer_is_given_work(make, world):
 
 async def test_a_caller_who_saw_an_older_sequence_is_told_the_newer(make, world):
     held = await make.assigned()
-    wish = AssignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), expected_sequence=0)
+    command = AssignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), expected_sequence=0)
     with pytest.raises(StaleSequence) as refused:
-        await world.run(assign_ticket, wish)
+        await world.run(assign_ticket, command)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, held)
     await world.run(reject_assignment, RejectAssignment(assignment_id=held.id, reason="x"))
     with pytest.raises(StaleSequence) as refused:
-        await world.run(assign_ticket, wish)
+        await world.run(assign_ticket, command)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, None)
 
 
 @pytest.mark.parametrize("kind", [AssignmentType.ESCALATION, AssignmentType.REASSIGNMENT])
 async def test_a_type_that_another_mutation_makes_is_refused(make, world, kind):
-    wish = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer(), type=kind)
+    command = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer(), type=kind)
     with pytest.raises(InvalidInput, match="type must be AUTO or MANUAL"):
-        await world.run(assign_ticket, wish)
+        await world.run(assign_ticket, command)
 
 
 async def test_engineers_and_auditors_do_not_assign(make, world):
     engineer = await make.engineer()
-    wish = AssignTicket(ticket_id=await make.ticket(), engineer_id=engineer)
+    command = AssignTicket(ticket_id=await make.ticket(), engineer_id=engineer)
     for actor in (AUDITOR, as_engineer(engineer)):
         with pytest.raises(Forbidden):
-            await world.run(assign_ticket, wish, actor)
+            await world.run(assign_ticket, command, actor)
 
 
 async def test_of_fifty_assigns_at_once_one_wins_and_the_others_are_told_who_did(make, world):
     ticket = await make.ticket()
     engineers = [EngineerId(await make.engineer(f"Engineer {n}")) for n in range(50)]
     wishes = [AssignTicket(ticket_id=ticket, engineer_id=engineer) for engineer in engineers]
-    got = await asyncio.gather(*(outcome(world.run(assign_ticket, wish)) for wish in wishes))
+    got = await asyncio.gather(*(outcome(world.run(assign_ticket, command)) for command in wishes))
     assert Counter(type(g).__name__ for g in got) == {"Assignment": 1, "TicketAlreadyAssigned": 49}
     [held] = await world.history(ticket)
     assert all(g.current_assignment == held for g in got if isinstance(g, TicketAlreadyAssigned))

@@ -69,7 +69,7 @@ async def test_what_is_accepted_may_be_completed_and_what_is_only_assigned_may_n
     await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
     completed = await world.run(complete_assignment, done(held.id))
     assert completed.status is AssignmentStatus.COMPLETED
-    with pytest.raises(TransitionNotAllowed, match="completed cannot complete"):
+    with pytest.raises(TransitionNotAllowed, match="Cannot complete an assignment that is completed"):
         await world.run(complete_assignment, done(held.id))
 
 

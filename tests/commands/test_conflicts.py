@@ -67,8 +67,8 @@ async def escalation(make, held):
 
 
 async def test_by_a_command_of_another_server(make, world, overtaken, held, escalation):
-    wish = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
-    async with overtaken(lambda: world.run(reassign_ticket, wish)) as db:
+    command = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
+    async with overtaken(lambda: world.run(reassign_ticket, command)) as db:
         opened = await run(db, DISPATCHER, escalate_ticket, escalation)
     assert [a.status for a in await world.history(held.ticket_id)] == ["cancelled", "escalated", "assigned"]
     assert opened.assignment_sequence == 3
@@ -108,8 +108,8 @@ async def test_by_its_twin_on_another_ticket(make, world, overtaken, escalation)
     other = await make.assigned()
 
     async def twin():
-        wish = AcceptAssignment(assignment_id=other.id)
-        await outcome(world.run(accept_assignment, wish, key="k"))
+        command = AcceptAssignment(assignment_id=other.id)
+        await outcome(world.run(accept_assignment, command, key="k"))
 
     async with overtaken(twin) as db:
         refused = await outcome(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
@@ -194,7 +194,7 @@ async def test_servers_that_all_want_one_ticket_each_get_their_turn(make, world,
     async with AsyncExitStack() as servers:
         dbs = [await servers.enter_async_context(open_database(shared_url, pool_size=1)) for _ in range(8)]
         opened = await asyncio.gather(
-            *(run(dbs[n % 8], DISPATCHER, reassign_ticket, wish) for n, wish in enumerate(wishes))
+            *(run(dbs[n % 8], DISPATCHER, reassign_ticket, command) for n, command in enumerate(wishes))
         )
     assert sorted(a.assignment_sequence for a in opened) == list(range(2, 42))
     history = await world.history(held.ticket_id)

@@ -29,10 +29,10 @@ async def done(make, world):
     """An assignment that was completed with four hours."""
     held = await make.assigned()
     await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
-    wish = CompleteAssignment(
+    command = CompleteAssignment(
         assignment_id=held.id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=Decimal(4)
     )
-    return await world.run(complete_assignment, wish)
+    return await world.run(complete_assignment, command)
 
 
 def hours(assignment, right, reason="typed wrong"):
@@ -62,8 +62,10 @@ async def test_hours_back_and_forth_are_each_a_correction(world, done):
 
 async def test_who_was_called_off_may_have_worked(make, world):
     escalated, rejected = await make.assigned(), await make.assigned()
-    wish = EscalateTicket(ticket_id=escalated.ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    await world.run(escalate_ticket, wish)
+    command = EscalateTicket(
+        ticket_id=escalated.ticket_id, next_engineer_id=await make.engineer(), reason="x"
+    )
+    await world.run(escalate_ticket, command)
     await world.run(reject_assignment, RejectAssignment(assignment_id=rejected.id, reason="x"))
     for ended in (escalated, rejected):
         corrected = await world.run(correct_time_spent, hours(ended, "0.25"))
@@ -75,7 +77,7 @@ async def test_who_was_called_off_may_have_worked(make, world):
 
 async def test_work_that_goes_on_has_no_hours_to_correct(make, world):
     held = await make.assigned()
-    with pytest.raises(TransitionNotAllowed, match="assigned cannot correct"):
+    with pytest.raises(TransitionNotAllowed, match="Cannot correct an assignment that is assigned"):
         await world.run(correct_time_spent, hours(held, "1"))
     with pytest.raises(AssignmentNotFound):
         await world.run(correct_time_spent, replace(hours(held, "1"), assignment_id=NOTHING))

@@ -30,11 +30,13 @@ from tests.factories import as_engineer
 
 @pytest.fixture
 def escalation(make):
-    async def wish(ticket, **given):
-        next_engineer = given.pop("next_engineer_id", None) or await make.engineer("Bo Berg")
-        return EscalateTicket(ticket_id=ticket, next_engineer_id=next_engineer, reason="cold head", **given)
+    async def command(ticket, **given):
+        target_engineer_id = given.pop("next_engineer_id", None) or await make.engineer("Bo Berg")
+        return EscalateTicket(
+            ticket_id=ticket, next_engineer_id=target_engineer_id, reason="cold head", **given
+        )
 
-    return wish
+    return command
 
 
 async def test_escalating_ends_the_old_and_opens_the_next_a_tier_up(make, world, escalation):
@@ -138,7 +140,7 @@ async def test_sequences_go_on_after_a_gap_in_time(make, world, escalation):
 async def test_ten_escalations_at_once_take_turns_up_to_the_last_tier(make, world, escalation):
     held = await make.assigned()
     wishes = [await escalation(held.ticket_id) for _ in range(10)]
-    got = await asyncio.gather(*(outcome(world.run(escalate_ticket, wish)) for wish in wishes))
+    got = await asyncio.gather(*(outcome(world.run(escalate_ticket, command)) for command in wishes))
     assert Counter(type(g).__name__ for g in got) == {"Assignment": 4, "NoHigherTier": 6}
     history = await world.history(held.ticket_id)
     assert [(a.assignment_sequence, a.assignment_tier) for a in history] == [(n, n) for n in range(1, 6)]
@@ -147,5 +149,5 @@ async def test_ten_escalations_at_once_take_turns_up_to_the_last_tier(make, worl
 async def test_of_ten_that_saw_the_same_sequence_one_wins(make, world, escalation):
     held = await make.assigned()
     wishes = [await escalation(held.ticket_id, expected_sequence=1) for _ in range(10)]
-    got = await asyncio.gather(*(outcome(world.run(escalate_ticket, wish)) for wish in wishes))
+    got = await asyncio.gather(*(outcome(world.run(escalate_ticket, command)) for command in wishes))
     assert Counter(type(g).__name__ for g in got) == {"Assignment": 1, "StaleSequence": 9}

@@ -22,10 +22,10 @@ from app.commands.reject import RejectAssignment
 from app.commands.start import StartAssignment
 from app.db.pool import open_database
 from app.domain.errors import DomainError, InvalidInput
-from app.domain.lifecycle import TAKES_NO_ASSIGNMENT, Action
+from app.domain.lifecycle import TERMINAL_TICKET_STATUSES, Action
 from app.domain.model import TOP_TIER, AssignmentStatus, CompletionStatus, TicketStatus
 from tests.commands.world import NOTHING, World, outcome
-from tests.factories import Make, as_engineer
+from tests.factories import Factories, as_engineer
 
 S = AssignmentStatus
 ALLOWED_FROM = {
@@ -60,7 +60,7 @@ class TicketLife(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        make, self.world = Make(self.db), World(self.db)
+        make, self.world = Factories(self.db), World(self.db)
 
         async def rows():
             return await make.ticket(), [await make.engineer(f"E{n}") for n in range(ENGINEERS)]
@@ -74,10 +74,10 @@ class TicketLife(RuleBasedStateMachine):
         self.events = 0
         self.before = []
 
-    def do(self, module, name, wish, actor=None):
+    def do(self, module, name, command, actor=None):
         decide = getattr(module, name)
         more = {} if actor is None else {"actor": actor}
-        got = self.loop.run_until_complete(outcome(self.world.run(decide, wish, **more)))
+        got = self.loop.run_until_complete(outcome(self.world.run(decide, command, **more)))
         if isinstance(got, DomainError):
             assert type(got) in module.REFUSALS
             return False
@@ -105,17 +105,19 @@ class TicketLife(RuleBasedStateMachine):
 
     @rule(engineer=engineers, tier=st.integers(1, TOP_TIER), seen=sequences)
     def assign(self, engineer, tier, seen):
-        wish = AssignTicket(
+        command = AssignTicket(
             ticket_id=self.ticket, engineer_id=self.engineers[engineer], tier=tier, expected_sequence=seen
         )
-        allowed = not self.stale(seen) and self.current is None and self.became not in TAKES_NO_ASSIGNMENT
-        assert self.do(assign, "assign_ticket", wish) is allowed
+        allowed = (
+            not self.stale(seen) and self.current is None and self.became not in TERMINAL_TICKET_STATUSES
+        )
+        assert self.do(assign, "assign_ticket", command) is allowed
         if allowed:
             self.open(engineer, tier)
 
     @rule(engineer=engineers, tier=st.none() | st.integers(1, TOP_TIER), seen=sequences)
     def escalate(self, engineer, tier, seen):
-        wish = EscalateTicket(
+        command = EscalateTicket(
             ticket_id=self.ticket,
             next_engineer_id=self.engineers[engineer],
             reason="r",
@@ -129,19 +131,19 @@ class TicketLife(RuleBasedStateMachine):
             and self.holders[held] != engineer
             and self.tiers[held] < (tier or self.tiers[held] + 1) <= TOP_TIER
         )
-        assert self.do(escalate, "escalate_ticket", wish) is allowed
+        assert self.do(escalate, "escalate_ticket", command) is allowed
         if allowed:
             self.end(held, AssignmentStatus.ESCALATED)
             self.open(engineer, tier or self.tiers[held] + 1)
 
     @rule(engineer=engineers, seen=sequences)
     def reassign(self, engineer, seen):
-        wish = ReassignTicket(
+        command = ReassignTicket(
             ticket_id=self.ticket, engineer_id=self.engineers[engineer], reason="r", expected_sequence=seen
         )
         held = self.current
         allowed = not self.stale(seen) and held is not None and self.holders[held] != engineer
-        assert self.do(reassign, "reassign_ticket", wish) is allowed
+        assert self.do(reassign, "reassign_ticket", command) is allowed
         if allowed:
             self.end(held, AssignmentStatus.CANCELLED)
             self.open(engineer, self.tiers[held])
@@ -153,9 +155,9 @@ class TicketLife(RuleBasedStateMachine):
         index = int(chance * len(self.before))
         return self.before[index].id, index
 
-    def move(self, module, name, wish, index, action, becomes, ticket_becomes, *, actor=None, mine=True):
+    def move(self, module, name, command, index, action, becomes, ticket_becomes, *, actor=None, mine=True):
         allowed = index is not None and mine and self.statuses[index] in ALLOWED_FROM[action]
-        assert self.do(module, name, wish, actor) is allowed
+        assert self.do(module, name, command, actor) is allowed
         if allowed:
             self.end(index, becomes or self.statuses[index])
             self.became = ticket_becomes or self.became
@@ -180,55 +182,55 @@ class TicketLife(RuleBasedStateMachine):
     @rule(chance=chances)
     def reject(self, chance):
         assignment, index = self.one(chance)
-        wish = RejectAssignment(assignment_id=assignment, reason="r")
+        command = RejectAssignment(assignment_id=assignment, reason="r")
         becomes = AssignmentStatus.REJECTED, TicketStatus.NEW
-        self.move(reject, "reject_assignment", wish, index, Action.REJECT, *becomes)
+        self.move(reject, "reject_assignment", command, index, Action.REJECT, *becomes)
 
     @rule(chance=chances)
     def start(self, chance):
         assignment, index = self.one(chance)
-        wish = StartAssignment(assignment_id=assignment)
+        command = StartAssignment(assignment_id=assignment)
         becomes = AssignmentStatus.IN_PROGRESS, TicketStatus.IN_PROGRESS
-        self.move(start, "start_assignment", wish, index, Action.START, *becomes)
+        self.move(start, "start_assignment", command, index, Action.START, *becomes)
 
     @rule(chance=chances, outcome=outcomes)
     def complete(self, chance, outcome):
         assignment, index = self.one(chance)
-        wish = CompleteAssignment(
+        command = CompleteAssignment(
             assignment_id=assignment, completion_status=outcome, time_spent_hours=Decimal("0.25")
         )
         if outcome is CompletionStatus.ESCALATED:
-            assert not self.do(complete, "complete_assignment", wish)
+            assert not self.do(complete, "complete_assignment", command)
             return
         becomes = AFTER_COMPLETE[outcome]
-        if self.move(complete, "complete_assignment", wish, index, Action.COMPLETE, *becomes):
-            self.hours[index] = wish.time_spent_hours
+        if self.move(complete, "complete_assignment", command, index, Action.COMPLETE, *becomes):
+            self.hours[index] = command.time_spent_hours
 
     @rule(chance=chances)
     def cancel(self, chance):
         assignment, index = self.one(chance)
-        wish = CancelAssignment(assignment_id=assignment, reason="r")
+        command = CancelAssignment(assignment_id=assignment, reason="r")
         becomes = AssignmentStatus.CANCELLED, TicketStatus.NEW
-        self.move(cancel, "cancel_assignment", wish, index, Action.CANCEL, *becomes)
+        self.move(cancel, "cancel_assignment", command, index, Action.CANCEL, *becomes)
 
     @rule(chance=chances, rating=st.integers(-1, 7))
     def rate(self, chance, rating):
         assignment, index = self.one(chance)
         try:
-            wish = RateAssignment(assignment_id=assignment, rating=rating)
+            command = RateAssignment(assignment_id=assignment, rating=rating)
         except InvalidInput:
             assert not 1 <= rating <= 5
             return
-        self.move(rate, "rate_assignment", wish, index, Action.RATE, None, None)
+        self.move(rate, "rate_assignment", command, index, Action.RATE, None, None)
 
     @rule(chance=chances, hours=st.decimals(0, 2, places=2))
     def correct(self, chance, hours):
         assignment, index = self.one(chance)
-        wish = CorrectTimeSpent(assignment_id=assignment, time_spent_hours=hours, reason="r")
+        command = CorrectTimeSpent(assignment_id=assignment, time_spent_hours=hours, reason="r")
         if index is not None and self.hours[index] == hours:
-            assert not self.do(correct, "correct_time_spent", wish)
+            assert not self.do(correct, "correct_time_spent", command)
             return
-        if self.move(correct, "correct_time_spent", wish, index, Action.CORRECT, None, None):
+        if self.move(correct, "correct_time_spent", command, index, Action.CORRECT, None, None):
             self.hours[index] = hours
 
     @invariant()

@@ -35,7 +35,7 @@ def step_of(text: str, *, in_transaction: bool) -> str:
             return COMMIT
         case "tickets.lock_ticket":
             return "the lock"
-        case "assignments.situation":
+        case "assignments.ticket_snapshot":
             return "reading under it" if in_transaction else READING
         case "assignments.save_change":
             return "the change" if in_transaction else CHANGE
@@ -118,12 +118,12 @@ async def escalation(make):
     return EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
 
 
-async def is_made_once(world, wish):
+async def is_made_once(world, command):
     """Sent again under the same key, it is answered; and it was made once and whole."""
-    answer = await world.run(escalate_ticket, wish, key="k")
-    first, second = await world.history(wish.ticket_id)
+    answer = await world.run(escalate_ticket, command, key="k")
+    first, second = await world.history(command.ticket_id)
     assert (first.status, second) == ("escalated", answer)
-    assert [event[:2] for event in await world.events(wish.ticket_id)] == [
+    assert [event[:2] for event in await world.events(command.ticket_id)] == [
         ("assigned", 1),
         ("escalated", 1),
         ("assigned", 2),
@@ -159,11 +159,11 @@ async def test_a_connection_that_is_lost_again_and_again(world, shared_url, esca
 @pytest.mark.parametrize("commit", COMMITS)
 async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, world, shared_url, commit):
     ticket = await make.ticket()
-    wish = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
+    command = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
     fault = Fault(commit, "the answer is lost", times=1000)
     async with faulty(shared_url, fault) as db:
         with pytest.raises(OutcomeUnknown):
-            await run(db, DISPATCHER, assign_ticket, wish)
+            await run(db, DISPATCHER, assign_ticket, command)
         assert fault.times == 999
         assert b"baton_transaction_unknown_outcomes_total 1.0" in db.metrics.text()
     assert len(await world.history(ticket)) == 1

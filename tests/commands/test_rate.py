@@ -14,8 +14,8 @@ from tests.factories import AUDITOR, as_engineer
 
 async def escalated(make, world):
     held = await make.assigned()
-    wish = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    await world.run(escalate_ticket, wish)
+    command = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    await world.run(escalate_ticket, command)
     return held
 
 

@@ -47,9 +47,9 @@ async def test_the_next_engineer_is_another_active_one(make, world):
         (asleep, EngineerInactive),
         (NOBODY, EngineerNotFound),
     ):
-        wish = ReassignTicket(ticket_id=held.ticket_id, engineer_id=engineer, reason="x")
+        command = ReassignTicket(ticket_id=held.ticket_id, engineer_id=engineer, reason="x")
         with pytest.raises(refusal):
-            await world.run(reassign_ticket, wish)
+            await world.run(reassign_ticket, command)
     assert await world.history(held.ticket_id) == [held]
 
 
@@ -59,27 +59,27 @@ async def test_there_must_be_something_to_hand_over(make, world):
         await world.run(
             reassign_ticket, ReassignTicket(ticket_id=TicketId("T-0"), engineer_id=engineer, reason="x")
         )
-    wish = ReassignTicket(ticket_id=await make.ticket(), engineer_id=engineer, reason="x")
+    command = ReassignTicket(ticket_id=await make.ticket(), engineer_id=engineer, reason="x")
     with pytest.raises(NoCurrentAssignment):
-        await world.run(reassign_ticket, wish)
+        await world.run(reassign_ticket, command)
 
 
 async def test_an_ended_ticket_is_not_handed_on(make, world):
     held = await make.assigned()
     async with world.db.connection() as conn:
         await conn.execute("UPDATE service_tickets SET status = 'closed' WHERE id = $1", held.ticket_id)
-    wish = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
+    command = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
     with pytest.raises(TicketNotOpen):
-        await world.run(reassign_ticket, wish)
+        await world.run(reassign_ticket, command)
 
 
 async def test_a_caller_who_saw_an_older_sequence_reassigns_nothing(make, world):
     held = await make.assigned()
-    wish = ReassignTicket(
+    command = ReassignTicket(
         ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x", expected_sequence=0
     )
     with pytest.raises(StaleSequence) as refused:
-        await world.run(reassign_ticket, wish)
+        await world.run(reassign_ticket, command)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, held)
 
 
@@ -90,7 +90,7 @@ async def test_a_reason_is_required(make):
 
 async def test_engineers_and_auditors_do_not_reassign(make, world):
     held = await make.assigned()
-    wish = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
+    command = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
     for actor in (AUDITOR, as_engineer(held.engineer_id)):
         with pytest.raises(Forbidden):
-            await world.run(reassign_ticket, wish, actor)
+            await world.run(reassign_ticket, command, actor)

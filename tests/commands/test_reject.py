@@ -18,8 +18,8 @@ async def test_rejecting_keeps_why_and_makes_the_ticket_new(make, world, accepte
     held = await make.assigned()
     if accepted_first:
         await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
-    wish = RejectAssignment(assignment_id=held.id, reason="too far")
-    await world.run(reject_assignment, wish, as_engineer(held.engineer_id))
+    command = RejectAssignment(assignment_id=held.id, reason="too far")
+    await world.run(reject_assignment, command, as_engineer(held.engineer_id))
     [rejected] = await world.history(held.ticket_id)
     assert (rejected.status, rejected.rejection_reason) == (AssignmentStatus.REJECTED, "too far")
     assert rejected.rejected_at == rejected.updated_at
@@ -31,7 +31,7 @@ async def test_rejecting_keeps_why_and_makes_the_ticket_new(make, world, accepte
 async def test_work_that_has_begun_is_not_rejected(make, world):
     held = await make.assigned()
     await world.run(start_assignment, StartAssignment(assignment_id=held.id))
-    with pytest.raises(TransitionNotAllowed, match="in_progress cannot reject"):
+    with pytest.raises(TransitionNotAllowed, match="Cannot reject an assignment that is in_progress"):
         await world.run(reject_assignment, RejectAssignment(assignment_id=held.id, reason="x"))
 
 

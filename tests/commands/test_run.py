@@ -59,9 +59,9 @@ async def test_every_mutation_takes_two_round_trips(make, world, narrow):
     to_reject, to_cancel = await make.assigned(), await make.assigned()
     first = await world.run(assign_ticket, AssignTicket(ticket_id=ticket, engineer_id=await make.engineer()))
 
-    async def round_trips(decide, wish):
+    async def round_trips(decide, command):
         async with statements(narrow) as seen:
-            got = await run(narrow, DISPATCHER, decide, wish)
+            got = await run(narrow, DISPATCHER, decide, command)
         return got, len(seen)
 
     counts = {}
@@ -98,9 +98,9 @@ async def test_a_rival_in_the_way_is_tried_again(make, world, sqlstate):
     held = await make.assigned()
     tries = []
 
-    def decide(wish, locked):
+    def decide(command, locked):
         tries.append(locked.last_sequence)
-        return accept_assignment(wish, locked)
+        return accept_assignment(command, locked)
 
     async with world.db.connection() as conn:
         await conn.execute(
@@ -145,14 +145,14 @@ async def test_a_fault_after_the_decision_changes_nothing(make, world):
 @pytest.mark.skipif(IN_BETWEEN, reason="its time limits are not those of the pooler's role")
 async def test_a_ticket_that_stays_locked_leaves_connections_for_all_others(make, world, shared_url):
     held, other = await make.assigned(), await make.assigned()
-    wish = AcceptAssignment(assignment_id=held.id)
+    command = AcceptAssignment(assignment_id=held.id)
     async with (
         open_database(shared_url, pool_size=3, limits=TimeLimits(lock_s=2)) as db,
         world.db.transaction() as tx,
     ):
         await tickets.lock(tx, held.ticket_id)
         crowd = asyncio.gather(
-            *(run(db, DISPATCHER, accept_assignment, wish) for _ in range(200)), return_exceptions=True
+            *(run(db, DISPATCHER, accept_assignment, command) for _ in range(200)), return_exceptions=True
         )
         while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             pass

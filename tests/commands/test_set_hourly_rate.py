@@ -11,7 +11,7 @@ import pytest
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates, set_hourly_rate
 from app.domain.errors import EngineerNotFound, Forbidden, IdempotencyKeyReused, InvalidInput
-from app.domain.model import Origin
+from app.domain.model import AuditContext
 from app.queries import rates
 from tests.commands.world import NOBODY, outcome
 from tests.factories import ADMIN, AUDITOR, DISPATCHER, as_engineer
@@ -27,8 +27,8 @@ async def ana(make):
 @pytest.fixture
 def set_rate(db, ana):
     async def do(rate, valid_from=MARCH, *, actor=ADMIN, engineer=ana, **more):
-        wish = SetHourlyRate(engineer_id=engineer, hourly_rate=Decimal(rate), valid_from=valid_from)
-        return await run_on_rates(db, actor, set_hourly_rate, wish, **more)
+        command = SetHourlyRate(engineer_id=engineer, hourly_rate=Decimal(rate), valid_from=valid_from)
+        return await run_on_rates(db, actor, set_hourly_rate, command, **more)
 
     return do
 
@@ -44,7 +44,7 @@ def all_rates(db, ana):
 
 async def test_a_rate_says_who_set_it_and_when(set_rate, all_rates, db, ana):
     berlin = MARCH.astimezone(timezone(timedelta(hours=1)))
-    rate = await set_rate("95.5", berlin, origin=Origin("request", "token"))
+    rate = await set_rate("95.5", berlin, audit_context=AuditContext("request", "token"))
     assert [rate] == await all_rates()
     assert (rate.engineer_id, rate.hourly_rate, rate.valid_from) == (ana, Decimal("95.50"), MARCH)
     assert (rate.set_by, rate.set_at.tzinfo) == ("admin@test", UTC)
@@ -94,7 +94,7 @@ async def test_only_admins_set_rates(set_rate, all_rates, ana):
     for actor in (DISPATCHER, AUDITOR, as_engineer(ana)):
         refused = await outcome(set_rate("95", actor=actor))
         assert isinstance(refused, Forbidden)
-        assert refused.message == "Your role may not set an hourly rate; ask an admin."
+        assert refused.message == "Your role does not allow you to set hourly rates; ask an admin."
     assert await all_rates() == []
 
 

@@ -27,9 +27,9 @@ class World:
     db: Database
 
     async def run(
-        self, decide: Any, wish: Any, actor: Actor = DISPATCHER, key: str | None = None
+        self, decide: Any, command: Any, actor: Actor = DISPATCHER, key: str | None = None
     ) -> Assignment:
-        return await run(self.db, actor, decide, wish, idempotency_key=key)
+        return await run(self.db, actor, decide, command, idempotency_key=key)
 
     async def history(self, ticket_id: TicketId) -> list[Assignment]:
         async with self.db.connection() as conn:

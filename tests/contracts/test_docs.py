@@ -70,5 +70,5 @@ def test_the_settings_of_each_provider_read_its_tokens(provider):
     assert isinstance(authenticator, ProviderTokens)
     header, claims = TOKENS[provider]
     assert is_access_token(header, claims)
-    actor = authenticator.reading.actor({"sub": "s"} | claims)
+    actor = authenticator.claim_mapping.actor({"sub": "s"} | claims)
     assert (actor.role, str(actor.engineer_id)) == ("engineer", "0190d3a4-5b6c-7d8e-9f01-23456789abcd")

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.db import sql
 from app.graphql.transport.websocket import LAST_OPERATIONS_S
 from app.observability.metrics import Metrics
-from app.server.server import LONGEST_ANSWER_S
+from app.server.server import MAX_RESPONSE_S
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -140,7 +140,7 @@ def client_paths(shared_url, tokens) -> set[str]:
 
 def test_a_server_has_the_time_to_end():
     [grace_s] = re.findall(r"terminationGracePeriodSeconds: (\d+)", KUBERNETES)
-    longest_s = SETTINGS["SHUTDOWN_DRAIN_S"].default + LAST_OPERATIONS_S + LONGEST_ANSWER_S
+    longest_s = SETTINGS["SHUTDOWN_DRAIN_S"].default + LAST_OPERATIONS_S + MAX_RESPONSE_S
     assert int(grace_s) > longest_s
     assert int(re.findall(r"stop_grace_period: (\d+)s", COMPOSE)[0]) > longest_s
 

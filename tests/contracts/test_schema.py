@@ -8,7 +8,7 @@ from pathlib import Path
 import graphql
 import pytest
 
-from app.commands.command import camel
+from app.commands.command import to_camel_case
 from app.domain.errors import DomainError
 from app.domain.model import Assignment, Engineer, Equipment, Ticket
 from app.graphql.schema import sdl
@@ -64,6 +64,6 @@ def test_every_refusal_of_the_domain_is_a_type_of_the_schema(refusal):
 
 @pytest.mark.parametrize("kind", [Assignment, Ticket, Engineer, Equipment], ids=lambda kind: kind.__name__)
 def test_what_the_domain_knows_is_shown(kind):
-    known = {camel(field.name) for field in fields(kind)}
+    known = {to_camel_case(field.name) for field in fields(kind)}
     # Instead of the id of something else there is the thing itself.
     assert known - OURS[kind.__name__].fields.keys() <= {"ticketId", "engineerId", "equipmentId"}

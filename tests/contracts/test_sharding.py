@@ -13,7 +13,7 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import CompletionStatus
 from app.jobs.auto_escalation import escalate_overdue
 from tests import sharding
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 from tests.sharding import FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, SPREAD, read, statements
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ async def test_the_whole_is_printed(tx, capsys):
 
 
 async def test_no_transaction_writes_two_tickets(fresh_db: Database):
-    make = Make(fresh_db)
+    make = Factories(fresh_db)
     held = [await make.assigned() for _ in range(4)]
-    wish = EscalateTicket(ticket_id=held[0].ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    await run(fresh_db, DISPATCHER, escalate_ticket, wish, idempotency_key="k")
+    command = EscalateTicket(ticket_id=held[0].ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    await run(fresh_db, DISPATCHER, escalate_ticket, command, idempotency_key="k")
     await run(fresh_db, DISPATCHER, start_assignment, StartAssignment(assignment_id=held[1].id))
     done = CompleteAssignment(
         assignment_id=held[1].id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=1

@@ -78,17 +78,17 @@ async def test_whatever_becomes_of_who_asks_all_connections_come_back(small, see
 
 
 async def test_a_connection_that_comes_too_late_goes_to_the_next(small):
-    lending = small._lending
-    conns = [await lending.lend() for _ in range(SIZE)]
-    first, second = (asyncio.create_task(lending.lend()) for _ in range(2))
+    lending = small._cache
+    conns = [await lending.acquire() for _ in range(SIZE)]
+    first, second = (asyncio.create_task(lending.acquire()) for _ in range(2))
     await asyncio.sleep(0)
-    await lending.take_back(conns[0])
+    await lending.release(conns[0])
     first.cancel()  # it has been given the connection, and has not run since
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await second is conns[0]
     for conn in conns:
-        await lending.take_back(conn)
+        await lending.release(conn)
     assert await is_whole(small)
 
 

@@ -16,7 +16,7 @@ from app.db.grants import grant
 from app.db.pool import open_database
 from app.jobs.runner import tend_partitions
 from app.queries import assignments, server
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def narrow_url(fresh_url):
 
 
 async def test_the_role_can_do_the_servers_work(fresh_db, narrow_url):
-    make = Make(fresh_db)
+    make = Factories(fresh_db)
     ticket, first, second = await make.ticket(), await make.engineer(), await make.engineer()
     async with open_database(narrow_url, pool_size=2) as db:
         await run(

@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 
 from app.db import migrate
-from app.db.migrate import MigrationError, Patience
+from app.db.migrate import LockPolicy, MigrationError
 from app.db.migration_files import read
 
-QUICK = Patience(turn_s=30, poll_s=0.01, lock_timeout_s=0.05, attempts=3, pause_s=0.01)
-STUBBORN = Patience(lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, attempts=500, pause_s=0.01)
+QUICK = LockPolicy(turn_s=30, poll_s=0.01, lock_timeout_s=0.05, attempts=3, pause_s=0.01)
+STUBBORN = LockPolicy(lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, attempts=500, pause_s=0.01)
 ONE_NAME = (
     "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_name ON boats (name);"
 )
@@ -87,12 +87,12 @@ async def blocked_until_first_retry(conn, statement):
     await block.start()
     await conn.execute(statement)
 
-    async def let_go():
+    async def break_reference_cycle():
         await retried.wait()
         await block.rollback()
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-        tasks.create_task(let_go())
+        tasks.create_task(break_reference_cycle())
         yield lambda line: retried.set() if "attempt" in line else None
 
 
@@ -403,7 +403,7 @@ async def test_six_migrators_at_once_apply_each_file_once(connect, folder):
 async def test_a_migrator_whose_turn_does_not_come_gives_up(conn, other, folder):
     await other.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
     with pytest.raises(MigrationError, match="Another migrator is still at work"):
-        await migrate.up(conn, folder, patience=Patience(turn_s=0.02, poll_s=0.01))
+        await migrate.up(conn, folder, patience=LockPolicy(turn_s=0.02, poll_s=0.01))
     assert await tables(conn) == set()
 
 

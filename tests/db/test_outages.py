@@ -20,7 +20,7 @@ from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.queries import assignments
 from tests.databases import frozen, new_server
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
 FAR_TOO_LONG_S = 60
@@ -42,8 +42,8 @@ mutation ($ticket: ID!, $engineer: ID!) {
 
 async def test_a_server_that_stands_still_is_answered_for_and_used_again(own_url, tokens):
     async with open_database(own_url, pool_size=1) as db:
-        make = Make(db)
-        wish = {"ticket": await make.ticket(), "engineer": str(await make.engineer())}
+        make = Factories(db)
+        command = {"ticket": await make.ticket(), "engineer": str(await make.engineer())}
     app = create_app(own_url, tokens, pool_size=3, time_limits=SHORT, limits=Limits(read_timeout_s=1))
     headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
     async with (
@@ -62,18 +62,18 @@ async def test_a_server_that_stands_still_is_answered_for_and_used_again(own_url
         assert "errors" not in await ask(reading)
         async with frozen(own_url):
             answers = await asyncio.gather(
-                *(ask(reading) for _ in range(10)), *(ask(ASSIGN, **wish) for _ in range(10))
+                *(ask(reading) for _ in range(10)), *(ask(ASSIGN, **command) for _ in range(10))
             )
             told = [error["extensions"] for answer in answers for error in answer["errors"]]
             assert Counter(extensions["code"] for extensions in told).keys() <= {"UNAVAILABLE", "TIMEOUT"}
             assert {e["retryAfterSeconds"] for e in told if e["code"] == "UNAVAILABLE"} == {1}
             assert (await client.get("/livez")).status_code == 200
             assert (await client.get("/readyz")).status_code == 503
-        answer = await ask(ASSIGN, **wish)
+        answer = await ask(ASSIGN, **command)
         while "errors" in answer:
-            answer = await ask(ASSIGN, **wish)
+            answer = await ask(ASSIGN, **command)
         assert answer["data"]["assignTicket"]["__typename"] == "Assignment"
-        assert (await ask(ASSIGN, **wish))["data"] == answer["data"]
+        assert (await ask(ASSIGN, **command))["data"] == answer["data"]
         assert (await client.get("/readyz")).status_code == 200
 
 
@@ -101,31 +101,31 @@ async def test_a_commit_that_no_standby_has_is_not_told_as_done(own_url, who):
     """A server that gives up waiting says COMMIT, and warns; for us to give up says nothing at all."""
     limits = SHORT if who == "we" else TimeLimits()
     async with open_database(own_url, pool_size=2, limits=limits) as db, connect(own_url) as admin:
-        make = Make(db)
-        wish = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer())
+        make = Factories(db)
+        command = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer())
         async with no_standby(admin):
-            assigning = asyncio.create_task(run(db, DISPATCHER, assign_ticket, wish, idempotency_key="k"))
+            assigning = asyncio.create_task(run(db, DISPATCHER, assign_ticket, command, idempotency_key="k"))
             while who == "the server" and not await admin.fetchval(CANCEL):
                 pass
             with pytest.raises(OutcomeUnknown) as told:
                 await assigning
         expected = asyncpg.PostgresWarning if who == "the server" else TimeoutError
         assert isinstance(told.value.__cause__, expected)
-        answer = await run(db, DISPATCHER, assign_ticket, wish, idempotency_key="k")
-        assert await assignments.history_of_tickets(admin, [wish.ticket_id]) == [answer]
+        answer = await run(db, DISPATCHER, assign_ticket, command, idempotency_key="k")
+        assert await assignments.history_of_tickets(admin, [command.ticket_id]) == [answer]
 
 
 async def test_a_server_that_takes_no_writes_still_reads(own_url):
     async with open_database(own_url, pool_size=2) as db, connect(own_url) as admin:
-        make = Make(db)
-        wish = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer())
+        make = Factories(db)
+        command = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer())
         name = await admin.fetchval("SELECT current_database()")
         await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         async with open_database(own_url, pool_size=2) as standby:
             with pytest.raises(Unavailable):
-                await run(standby, DISPATCHER, assign_ticket, wish)
+                await run(standby, DISPATCHER, assign_ticket, command)
             async with standby.connection() as conn:
-                assert await assignments.history_of_tickets(conn, [wish.ticket_id]) == []
+                assert await assignments.history_of_tickets(conn, [command.ticket_id]) == []
 
 
 async def test_a_pool_that_is_used_up_is_said_to_be(own_url):

@@ -12,7 +12,7 @@ import pytest
 
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.run import run, run_in
+from app.commands.run import run, run_in_transaction
 from app.config import Settings
 from app.db.connections import connect
 from app.db.errors import Unavailable
@@ -20,11 +20,11 @@ from app.db.pool import open_database
 from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
-from app.events import CursorTooOld, Feed, Wanted, _refuse_unknown
+from app.events import CursorTooOld, EventFilter, Feed, _refuse_unknown
 from app.jobs.retention import outdated, retain
 from app.jobs.runner import tend_partitions
 from app.queries import partitions
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 THIS_MONTH = TODAY.replace(day=1)
@@ -86,7 +86,7 @@ async def wish_for(make) -> AssignTicket:
 
 @pytest.fixture
 def make(fresh_db):
-    return Make(fresh_db)
+    return Factories(fresh_db)
 
 
 async def test_they_are_made_ahead_and_days_of_keys_go(fresh_db, keys_ended, fresh_url):
@@ -106,13 +106,13 @@ async def test_they_are_made_ahead_and_days_of_keys_go(fresh_db, keys_ended, fre
 
 async def test_what_found_no_partition_is_stored_and_moves_to_its_own(fresh_db, keys_ended, fresh_url, make):
     await end_first_partition(fresh_url, "assignment_events", month(-1))
-    wish = await wish_for(make)
-    answer = await run(fresh_db, DISPATCHER, assign_ticket, wish, idempotency_key="k")
+    command = await wish_for(make)
+    answer = await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k")
     assert await where_keys_are(fresh_db) == {"k": "idempotency_keys_default"}
-    assert await run(fresh_db, DISPATCHER, assign_ticket, wish, idempotency_key="k") == answer
+    assert await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k") == answer
     await tend_partitions(fresh_db)
     assert await where_keys_are(fresh_db) == {"k": day_of_keys(0)}
-    assert await run(fresh_db, DISPATCHER, assign_ticket, wish, idempotency_key="k") == answer
+    assert await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k") == answer
     async with fresh_db.connection() as conn:
         [place] = await conn.fetchrow("SELECT tableoid::regclass::text FROM assignment_events")
     assert place == f"assignment_events_p{month(0).replace('-', '')[:6]}"
@@ -129,11 +129,11 @@ async def test_servers_tend_together_and_each_step_is_done_once(fresh_db, keys_e
 
 
 async def test_changes_go_on_while_partitions_come_and_go(fresh_db, fresh_url, make):
-    at_work = True
+    running_jobs = True
     wishes = []
 
     async def change(number):
-        while at_work:
+        while running_jobs:
             wishes.append(await wish_for(make))
             await run(
                 fresh_db, DISPATCHER, assign_ticket, wishes[-1], idempotency_key=f"{number}.{len(wishes)}"
@@ -150,7 +150,7 @@ async def test_changes_go_on_while_partitions_come_and_go(fresh_db, fresh_url, m
             except Unavailable:  # it gives way to the changes, and is tried again
                 await asyncio.sleep(0)
     finally:
-        at_work = False
+        running_jobs = False
         await asyncio.gather(*workers)
     async with fresh_db.connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM assignment_events") == len(wishes)
@@ -160,7 +160,7 @@ async def test_changes_go_on_while_partitions_come_and_go(fresh_db, fresh_url, m
 async def test_it_gives_way_and_comes_again(fresh_db, keys_ended, make):
     await tend_once_but_the_drop(fresh_db)
     async with fresh_db.transaction() as tx:
-        await run_in(tx, DISPATCHER, assign_ticket, await wish_for(make), idempotency_key="k")
+        await run_in_transaction(tx, DISPATCHER, assign_ticket, await wish_for(make), idempotency_key="k")
         with pytest.raises(Unavailable):
             await tend_partitions(fresh_db)
     assert "dropped idempotency_keys_before" in await tend_partitions(fresh_db)
@@ -217,7 +217,7 @@ async def test_at_midnight_no_twin_passes(fresh_db, fresh_url, make, evening, fi
             (before_midnight, after_midnight) if first == "the evening" else (after_midnight, before_midnight)
         )
         async with one.transaction() as tx:
-            await run_in(tx, DISPATCHER, assign_ticket, wishes[0], idempotency_key="k")
+            await run_in_transaction(tx, DISPATCHER, assign_ticket, wishes[0], idempotency_key="k")
             twin = asyncio.create_task(run(other, DISPATCHER, assign_ticket, wishes[1], idempotency_key="k"))
             await until_somebody_waits(fresh_db, twin)
         with pytest.raises(IdempotencyKeyReused):
@@ -236,12 +236,12 @@ async def until_somebody_waits(db, task):
 
 
 async def test_a_key_is_known_the_next_day_and_new_when_its_days_are_gone(fresh_db, fresh_url, make):
-    wish = await wish_for(make)
+    command = await wish_for(make)
     async with at(fresh_url, f"{day(-1)} 00:00:01Z") as yesterday:
-        answer = await run(yesterday, DISPATCHER, assign_ticket, wish, idempotency_key="k")
+        answer = await run(yesterday, DISPATCHER, assign_ticket, command, idempotency_key="k")
     await end_first_partition(fresh_url, "idempotency_keys", day(0))
     await tend_partitions(fresh_db)
-    assert await run(fresh_db, DISPATCHER, assign_ticket, wish, idempotency_key="k") == answer
+    assert await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k") == answer
     await drop_day(fresh_url, "idempotency_keys_before")
     elsewhere = await wish_for(make)
     assert (await run(fresh_db, DISPATCHER, assign_ticket, elsewhere, idempotency_key="k")).id != answer.id
@@ -298,10 +298,10 @@ async def test_a_cursor_from_before_what_was_dropped_is_refused_and_a_later_one_
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:
-        async with aclosing(feed.follow(fresh_db, Wanted(), Cursor.after_all_to(old_events[0]))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[0]))) as told:
             with pytest.raises(CursorTooOld):
                 await anext(told)
-        async with aclosing(feed.follow(fresh_db, Wanted(), Cursor.after_all_to(old_events[1]))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[1]))) as told:
             assert (await anext(told)).event.id == old_events[1] + 1
     finally:
         reading.cancel()
@@ -317,7 +317,7 @@ async def test_a_cursor_is_known_though_all_events_up_to_it_are_gone(fresh_db, f
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:
-        async with aclosing(feed.follow(fresh_db, Wanted(), Cursor.after_all_to(1))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(1))) as told:
             await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
             assert (await anext(told)).event.type == "accepted"
     finally:

@@ -19,7 +19,7 @@ from app.db.pool import open_database
 from app.domain.model import Role
 from tests.conftest import SECRET
 from tests.databases import new_server
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
 
 CLIENTS = 20
@@ -73,7 +73,7 @@ ACCEPT = """mutation ($a: ID!, $k: String!) {
 
 async def test_many_clients_share_few_connections(settings, own_url, tokens):
     async with open_database(own_url, pool_size=2) as db:
-        held = [await Make(db).assigned() for _ in range(CLIENTS)]
+        held = [await Factories(db).assigned() for _ in range(CLIENTS)]
     async with serving(settings, tokens) as client:
 
         async def ask(query, **variables):
@@ -98,10 +98,10 @@ async def test_rivals_take_turns_over_two_pools(pooler, own_url):
         open_database(pooled, pool_size=5, pooled=True) as db,
         open_database(pooled, pool_size=5, pooled=True) as other,
     ):
-        held = await Make(db).assigned()
-        wish = AcceptAssignment(assignment_id=held.id)
+        held = await Factories(db).assigned()
+        command = AcceptAssignment(assignment_id=held.id)
         answers = await asyncio.gather(
-            *(run(d, DISPATCHER, accept_assignment, wish, idempotency_key="k") for d in (db, other) * 10)
+            *(run(d, DISPATCHER, accept_assignment, command, idempotency_key="k") for d in (db, other) * 10)
         )
         assert all(answer == answers[0] for answer in answers)
 

@@ -18,7 +18,7 @@ from app.domain.cursor import Cursor
 from app.domain.model import Role
 from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 from tests.serving import serving as on_a_port
 from tests.websocket_client import subscribe, talking
 
@@ -90,7 +90,7 @@ async def serving(cluster, tokens, **settings):
         on_a_port(app) as served,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", headers=headers) as http,
     ):
-        yield Client(http, served.port), Make(db)
+        yield Client(http, served.port), Factories(db)
 
 
 async def test_a_change_is_seen_by_who_made_it(cluster, tokens):

@@ -13,7 +13,7 @@ import pytest
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.pool import open_database
-from app.db.session import IN_OTHER_WAYS, Session
+from app.db.session import UNTRACKED_METHODS, Session
 from app.queries import server
 
 LEFT_BEHIND = """
@@ -179,8 +179,8 @@ def test_every_way_of_the_driver_to_speak_is_known():
         for name, method in inspect.getmembers(asyncpg.Connection, inspect.iscoroutinefunction)
         if not name.startswith("_")
     } | {"cursor"}
-    assert ways == quiet | heard | by_these | set(IN_OTHER_WAYS)
-    assert all(name in vars(Session) for name in heard | set(IN_OTHER_WAYS))
+    assert ways == quiet | heard | by_these | set(UNTRACKED_METHODS)
+    assert all(name in vars(Session) for name in heard | set(UNTRACKED_METHODS))
 
 
 CALLS = {
@@ -270,7 +270,7 @@ async def test_a_connection_that_was_lost_meanwhile_is_not_lent(db, shared_url):
     before = await pid_of(db)
     async with connect(shared_url) as other:
         await other.execute("SELECT pg_terminate_backend($1, 5000)", before)
-    while getattr(db._lending._at_hand[0], "is_as_it_was", False):  # noqa: ASYNC110 - the driver says nothing
+    while getattr(db._cache._idle[0], "is_clean", False):  # noqa: ASYNC110 - the driver says nothing
         await asyncio.sleep(0)
     async with db.connection() as conn:
         assert (await conn.fetchrow(NAMED))[0] != before

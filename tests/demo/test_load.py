@@ -19,7 +19,7 @@ from app.domain.model import (
 )
 from app.domain.period import Period
 from app.queries import billing
-from app.queries.billing import Billable
+from app.queries.billing import BillingFilter
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
 TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events")
@@ -207,7 +207,7 @@ async def test_most_open_tickets_are_of_the_last_week(seeded):
 
 
 async def test_most_hours_have_a_rate_and_some_rates_were_raised(seeded):
-    wanted = Billable(Period.between(NOW - timedelta(days=91), NOW + timedelta(seconds=1)))
+    wanted = BillingFilter(Period.between(NOW - timedelta(days=91), NOW + timedelta(seconds=1)))
     async with seeded.connection() as conn:
         totals = await billing.totals(conn, wanted)
     assert 0 < totals.unpriced_hours < totals.hours / 10

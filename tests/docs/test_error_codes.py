@@ -34,6 +34,6 @@ def test_every_refusal_is_told_and_no_other():
 
 
 def test_every_code_of_errors_is_told_and_no_other():
-    modules = [file for part in ("graphql", "web") for file in (ROOT / "app" / part).rglob("*.py")]
+    modules = [file for part in ("graphql", "http", "server") for file in (ROOT / "app" / part).rglob("*.py")]
     said = {word for module in modules for word in capitals(module.read_text(encoding="utf-8"))}
     assert {code.strip("`") for code, *_ in table("Errors")} == said - NOT_CODES

@@ -234,12 +234,12 @@ def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client)
     first = dispatch(ASSIGN, input={"ticketId": ticket["id"], "engineerId": engineers[0]})["assignTicket"]
     assert first | {"id": ""} == {"id": "", "assignmentSequence": before + 1, "assignmentTier": 1}
     for tier in (2, 3):
-        wish = {
+        command = {
             "ticketId": ticket["id"],
             "nextEngineerId": engineers[tier - 1],
             "reason": f"needs tier {tier}",
         }
-        last = dispatch(ESCALATE, input=wish)["escalateTicket"]
+        last = dispatch(ESCALATE, input=command)["escalateTicket"]
         assert (last["assignmentSequence"], last["assignmentTier"]) == (before + tier, tier)
 
     work = client(running, running.token("--role", "engineer", "--engineer", engineers[2]))

@@ -14,8 +14,8 @@ import pytest
 from graphql.execution.incremental import IncrementalExecutor
 
 from app.execution import completion, run
-from app.execution.executor import LevelExecutor
-from app.execution.waiting import awaited_kinds, settle
+from app.execution.executor import BreadthFirstExecutor
+from app.execution.waiting import await_all, awaited_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator, Iterable
@@ -78,7 +78,7 @@ class _Begun:
                 return end.value
 
 
-class AtOnce(LevelExecutor, IncrementalExecutor):
+class AtOnce(BreadthFirstExecutor, IncrementalExecutor):
     """As graphql-core does: where nothing has to be awaited, there is an answer without a loop."""
 
     waited = False
@@ -97,7 +97,7 @@ class AtOnce(LevelExecutor, IncrementalExecutor):
         global _planned  # noqa: PLW0603 - told at the end of the session
         AtOnce.waited = False
         answer = super().execute_operation(serially)
-        if not iscoroutine(answer) or answer.cr_code is not LevelExecutor._execute.__code__:
+        if not iscoroutine(answer) or answer.cr_code is not BreadthFirstExecutor._execute.__code__:
             return answer
         _planned += 1
         try:
@@ -113,10 +113,10 @@ async def _later(value: Any) -> Any:
 async def _noticed(columns: Iterable[list[Any]]) -> None:
     columns = list(columns)
     AtOnce.waited |= any(map(awaited_kinds, columns))
-    await settle(columns)
+    await await_all(columns)
 
 
-run.settle = completion.settle = _noticed
+run.await_all = completion.await_all = _noticed
 for name in ("IncrementalExecutor", "ExecutorThrowingOnIncremental"):
     setattr(sys.modules["graphql.execution.execute"], name, AtOnce)
 

@@ -24,7 +24,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from app.execution.field_resolvers import LEVEL
+from app.execution.field_resolvers import BATCH_RESOLVER
 from app.execution.waiting import attempt
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _field(key: str, shape: Shape, named: dict[str, Any]) -> GraphQLField:
 
     if shape.way == "level":
         return GraphQLField(
-            shape.type(named), resolve=lambda source, _: value(source), extensions={LEVEL: level}
+            shape.type(named), resolve=lambda source, _: value(source), extensions={BATCH_RESOLVER: level}
         )
     return GraphQLField(
         shape.type(named),

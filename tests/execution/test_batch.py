@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.execution import batch
-from app.execution.batch import execute_in_company
-from app.execution.completion import InstanceOf
-from app.execution.executor import LevelExecutor, Prepared
-from app.execution.field_resolvers import LEVEL
+from app.execution.batch import execute_batch
+from app.execution.completion import InstanceCheck
+from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
+from app.execution.field_resolvers import BATCH_RESOLVER
 
 EVERY = "number name words parent { number name half } children { name number half } half"
 PLAIN = f"query Q($n: Int!, $all: Boolean = false) {{ node(number: $n) {{ {EVERY} __typename }} whose }}"
@@ -30,7 +30,7 @@ WORKS = "query Q($n: Int!) { node(number: $n) { number } later }"
 levels: list[int] = []
 
 
-class Executor(LevelExecutor, StrawberryGraphQLCoreExecutionContext):
+class Executor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
     native_leaves = True
 
 
@@ -68,7 +68,7 @@ def _asked() -> Any:
 
 
 def level(of: Any, type_: Any) -> Any:
-    return strawberry.field(resolver=_asked, graphql_type=type_, metadata={LEVEL: of})
+    return strawberry.field(resolver=_asked, graphql_type=type_, metadata={BATCH_RESOLVER: of})
 
 
 @strawberry.type
@@ -77,7 +77,7 @@ class Near:
     name: str
     half: float | None = level(halves, float | None)
 
-    is_type_of = staticmethod(InstanceOf(Row))
+    is_type_of = staticmethod(InstanceCheck(Row))
 
     @strawberry.field
     def path(root: strawberry.Parent[Row], info: strawberry.Info) -> str:
@@ -93,7 +93,7 @@ class Node:
     children: list[Near] = level(children, list[Near])
     half: float | None = level(halves, float | None)
 
-    is_type_of = staticmethod(InstanceOf(Row))
+    is_type_of = staticmethod(InstanceCheck(Row))
 
 
 @strawberry.type
@@ -116,24 +116,24 @@ class Query:
 schema = strawberry.Schema(Query)._schema
 
 
-def executors(text: str, given: list[dict[str, Any]]) -> list[LevelExecutor]:
+def executors(text: str, given: list[dict[str, Any]]) -> list[BreadthFirstExecutor]:
     first = Executor.build(schema, parse(text), None, None, {"n": 1}, operation_extensions={})
     assert isinstance(first, Executor)
-    prepared = Prepared(first)
+    prepared = ExecutorTemplate(first)
     made = [prepared.executor(None, variables, operation_extensions={}) for variables in given]
-    return [executor for executor in made if isinstance(executor, LevelExecutor)]
+    return [executor for executor in made if isinstance(executor, BreadthFirstExecutor)]
 
 
-async def alone(executor: LevelExecutor) -> ExecutionResult:
+async def alone(executor: BreadthFirstExecutor) -> ExecutionResult:
     result = executor.execute_operation()
     return await result if isawaitable(result) else result
 
 
-async def in_company(those: list[LevelExecutor]) -> list[dict[str, Any]] | None:
-    selection = those[0].planned()
+async def in_company(those: list[BreadthFirstExecutor]) -> list[dict[str, Any]] | None:
+    selection = those[0].root_plan()
     assert selection is not None
-    assert {executor.planned() for executor in those} == {selection}
-    return None if selection.goes_alone else await execute_in_company(those, selection)
+    assert {executor.root_plan() for executor in those} == {selection}
+    return await execute_batch(those, selection) if selection.is_batchable else None
 
 
 @settings(max_examples=300, deadline=None)
@@ -162,7 +162,7 @@ async def test_a_level_is_a_level_of_them_all():
 async def test_who_asks_whose_it_is_or_works_at_the_root_goes_alone(text):
     those = executors(text, [{"n": 4}, {"n": 5}])
     assert await in_company(those) is None
-    assert those[0].planned().goes_alone
+    assert not those[0].root_plan().is_batchable
     assert [(await alone(executor)).errors for executor in those] == [None, None]
 
 
@@ -180,5 +180,5 @@ async def test_a_fault_of_the_company_itself_leaves_each_to_be_executed_alone(mo
     async def fails(*_):
         raise RuntimeError
 
-    monkeypatch.setattr(batch._Company, "fill", fails)
+    monkeypatch.setattr(batch._BatchExecution, "complete_layer", fails)
     assert await in_company(executors(PLAIN, [{"n": 2}, {"n": 4}])) is None

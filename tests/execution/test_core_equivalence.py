@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from graphql import ExecutionResult, GraphQLSchema, execute, parse
 from hypothesis import given, settings
 
-from app.execution.executor import LevelExecutor
-from app.execution.plan import Plans
+from app.execution.executor import BreadthFirstExecutor
+from app.execution.plan import PlanCache
 from tests.execution.schemas import cases
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ async def by_core(
 
 
 async def by_levels(
-    plans: Plans, schema: GraphQLSchema, document: DocumentNode, root: Any, variables: Any
+    plans: PlanCache, schema: GraphQLSchema, document: DocumentNode, root: Any, variables: Any
 ) -> ExecutionResult:
-    executor = LevelExecutor.build(schema, document, root, None, variables, plans=plans)
-    assert isinstance(executor, LevelExecutor)
+    executor = BreadthFirstExecutor.build(schema, document, root, None, variables, plans=plans)
+    assert isinstance(executor, BreadthFirstExecutor)
     result = await executor.execute_operation()
     assert plans._roots, "it was left to graphql-core"
     return result
@@ -37,7 +37,7 @@ async def by_levels(
 @settings(max_examples=60)
 async def test_without_waiting_every_answer_is_the_same_to_the_letter(case):
     schema, text, root, variables = case
-    document, plans = parse(text), Plans()
+    document, plans = parse(text), PlanCache()
     for yes in (True, False, True):
         given = variables | {"yes": yes}
         expected = await by_core(schema, document, root, given)
@@ -50,7 +50,7 @@ async def test_without_waiting_every_answer_is_the_same_to_the_letter(case):
 @settings(max_examples=60)
 async def test_with_waiting_only_which_of_several_errors_made_a_null_may_differ(case):
     schema, text, root, variables = case
-    document, plans = parse(text), Plans()
+    document, plans = parse(text), PlanCache()
     for yes in (True, False, True):
         given = variables | {"yes": yes}
         expected = await by_core(schema, document, root, given)

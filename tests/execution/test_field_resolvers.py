@@ -18,16 +18,16 @@ from graphql import execute, parse
 from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from app.execution.completion import InstanceOf
-from app.execution.executor import LevelExecutor, Prepared
-from app.execution.field_resolvers import LEVEL
+from app.execution.completion import InstanceCheck
+from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
+from app.execution.field_resolvers import BATCH_RESOLVER
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "00000000-0000-0000-0000-000000000007"
 levels: list[list[int]] = []
 
 
-class Executor(LevelExecutor, StrawberryGraphQLCoreExecutionContext):
+class Executor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
     native_leaves = True
 
 
@@ -85,11 +85,11 @@ def _square() -> int:
 @strawberry.type
 class Thing:
     number: int
-    square: int | None = strawberry.field(resolver=_square, metadata={LEVEL: squares})
-    few: int | None = strawberry.field(resolver=_square, metadata={LEVEL: too_few})
-    whole_half: int | None = strawberry.field(resolver=_square, metadata={LEVEL: halves})
+    square: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: squares})
+    few: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: too_few})
+    whole_half: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: halves})
 
-    is_type_of = staticmethod(InstanceOf(Row))
+    is_type_of = staticmethod(InstanceCheck(Row))
 
     @strawberry.field
     def half(root: strawberry.Parent[Row]) -> float:
@@ -125,11 +125,11 @@ class Query:
         colour: Colour | None = Colour.RED,
         colours: list[Colour] | None = None,
         rows: list[list[int]] | None = None,
-        wish: Wish | None = None,
+        command: Wish | None = None,
         perhaps: strawberry.Maybe[str | None] = None,
         in_other_words: Annotated[str | None, strawberry.argument(name="inShort")] = None,
     ) -> str:
-        given = (id, count, share, colour, colours, rows, wish, perhaps, in_other_words)
+        given = (id, count, share, colour, colours, rows, command, perhaps, in_other_words)
         return f"{info.field_name} {info.context} {given}"
 
     @strawberry.field(graphql_type=Thing | None)
@@ -222,7 +222,7 @@ async def test_what_was_prepared_once_is_executed_as_what_is_built_anew(variable
         "query Q($n: [Int!]! = [3]) { things(numbers: $n) { ...F } } fragment F on Thing { square }"
     )
     first = Executor.build(schema._schema, document, operation_extensions={})
-    prepared = Prepared(first)
+    prepared = ExecutorTemplate(first)
 
     async def answered(executor: Any) -> Any:
         return executor if isinstance(executor, list) else await executor.execute_operation()

@@ -8,9 +8,9 @@ import pytest
 from graphql import build_schema, execute, parse
 
 from app.execution.cache import TextCache
-from app.execution.executor import LevelExecutor
-from app.execution.plan import Plans
-from app.execution.waiting import settle
+from app.execution.executor import BreadthFirstExecutor
+from app.execution.plan import PlanCache
+from app.execution.waiting import await_all
 
 SCHEMA = build_schema("""
     type Query { a: Item  b: Item  items: [Item!] }
@@ -39,7 +39,7 @@ async def test_mutations_take_turns_and_stop_where_there_is_no_answer_any_more()
             return object.__getattribute__(self, name)
 
     document = parse("mutation { first second third }")
-    result = await execute(SCHEMA, document, Root(), executor_class=LevelExecutor)
+    result = await execute(SCHEMA, document, Root(), executor_class=BreadthFirstExecutor)
     assert result.data is None
     assert [error.path for error in result.errors] == [["second"]]
     assert done == ["first begins", "first ends", "second"]
@@ -49,7 +49,11 @@ async def test_what_is_skipped_leaves_an_object_without_fields():
     document = parse("query ($no: Boolean!) { a { name @include(if: $no) } }")
     for no, expected in ((False, {"a": {}}), (True, {"a": {"name": "x"}}), (False, {"a": {}})):
         result = await execute(
-            SCHEMA, document, {"a": {"name": "x"}}, variable_values={"no": no}, executor_class=LevelExecutor
+            SCHEMA,
+            document,
+            {"a": {"name": "x"}},
+            variable_values={"no": no},
+            executor_class=BreadthFirstExecutor,
         )
         assert (result.data, result.errors) == (expected, None)
 
@@ -58,14 +62,14 @@ async def test_plans_are_made_once_and_are_not_more_than_a_few(monkeypatch):
     names = [f"v{i}" for i in range(6)]
     declared = " ".join(f"${name}: Boolean!" for name in names)
     asked = " ".join(f"{name}: a {{ name @skip(if: ${name}) }}" for name in names)
-    document, plans = parse(f"query ({declared}) {{ {asked} }}"), Plans()
+    document, plans = parse(f"query ({declared}) {{ {asked} }}"), PlanCache()
     for number in [*range(64), 63]:
         variables = {name: bool(number & 2**i) for i, name in enumerate(names)}
-        executor = LevelExecutor.build(SCHEMA, document, {}, None, variables, plans=plans)
+        executor = BreadthFirstExecutor.build(SCHEMA, document, {}, None, variables, plans=plans)
         await executor.execute_operation()
     assert len(plans._roots) == 4
     kept = list(plans._roots.values())
-    await LevelExecutor.build(SCHEMA, document, {}, None, variables, plans=plans).execute_operation()
+    await BreadthFirstExecutor.build(SCHEMA, document, {}, None, variables, plans=plans).execute_operation()
     assert list(plans._roots.values()) == kept
 
 
@@ -78,7 +82,7 @@ async def test_who_is_cancelled_leaves_nothing_running():
         finally:
             ended.append(name)
 
-    waiting = asyncio.create_task(settle([[endless("a"), 1], [endless("b")]]))
+    waiting = asyncio.create_task(await_all([[endless("a"), 1], [endless("b")]]))
     for _ in range(2):  # until both have begun
         await asyncio.sleep(0)
     waiting.cancel()

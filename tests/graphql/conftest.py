@@ -15,7 +15,7 @@ from app.asgi import create_app
 from app.db import connections, sql
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
-from tests.databases import tell_statements
+from tests.databases import capture_statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -97,7 +97,7 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
 def statements(monkeypatch) -> list[str]:
     """The names of the statements that the application has sent; ask for it before the client."""
     sent: list[str] = []
-    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
     return sent
 
 

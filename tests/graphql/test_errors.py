@@ -16,7 +16,7 @@ from app.asgi import create_app
 from app.db.connections import connect
 from app.db.errors import Unavailable
 from app.domain.model import Role
-from tests.factories import Make
+from tests.factories import Factories
 from tests.pgbouncer import IN_BETWEEN
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def test_a_read_that_fails_inside_tells_an_id_and_logs_it(fresh, fresh_url
 
 
 async def test_a_mutation_that_fails_inside_changes_nothing(fresh, fresh_url, fresh_db):
-    held = await Make(fresh_db).assigned()
+    held = await Factories(fresh_db).assigned()
     async with connect(fresh_url) as conn:
         await conn.execute("ALTER TABLE assignment_events ADD CONSTRAINT none_now CHECK (false) NOT VALID")
         with capture_logs() as logs:
@@ -85,7 +85,7 @@ async def test_a_mutation_that_fails_inside_changes_nothing(fresh, fresh_url, fr
 
 
 async def test_a_fault_that_many_fields_share_is_one_fault(fresh, fresh_url, fresh_db):
-    make = Make(fresh_db)
+    make = Factories(fresh_db)
     for _ in range(7):
         await make.assigned()
     async with connect(fresh_url) as conn:
@@ -113,7 +113,7 @@ async def test_a_database_that_is_gone_is_unavailable(fresh, fresh_url, server):
 
 
 async def test_a_server_that_stops_while_it_works_is_unavailable(fresh, fresh_url, fresh_db):
-    held = await Make(fresh_db).assigned()
+    held = await Factories(fresh_db).assigned()
     waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with connect(fresh_url) as conn, conn.transaction():
         await conn.execute("SELECT FROM service_tickets WHERE id = $1 FOR UPDATE", held.ticket_id)

@@ -43,7 +43,7 @@ async def test_either_says_it(accept, first, again):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"header": "k", "field": "l"}, "must be as in the header Idempotency-Key, or left out"),
+        ({"header": "k", "field": "l"}, "must equal the header Idempotency-Key, or be omitted"),
         ({"header": "x" * 201}, "must have 200 characters at most, not 201"),
         ({"field": " "}, "must not be empty"),
         ({"header": ""}, "must not be empty"),

@@ -9,7 +9,7 @@ import graphql
 import pytest
 
 from app.domain.model import Role
-from app.domain.policy import MAY, Reading
+from app.domain.policy import PERMISSIONS, ReadPermission
 from app.graphql.schema import sdl
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.domain.model import Assignment
     from app.http.auth.tokens import DevelopmentTokens
-    from tests.factories import Make
+    from tests.factories import Factories
 
 SCHEMA = graphql.build_schema(sdl())
 
@@ -57,9 +57,9 @@ def test_the_tables_name_every_root_and_role():
     assert set(QUERIES) | {"viewer", "billableTime", "hourlyRates", "statistics", "suggestEngineers"} == set(
         SCHEMA.query_type.fields
     )
-    assert set(SCHEMA.query_type.fields) | set(SCHEMA.subscription_type.fields) == set(Reading)
+    assert set(SCHEMA.query_type.fields) | set(SCHEMA.subscription_type.fields) == set(ReadPermission)
     assert all(set(row) == set(Role) for row in (*MUTATIONS.values(), *QUERIES.values()))
-    assert set(MAY) == set(Role)
+    assert set(PERMISSIONS) == set(Role)
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def ask_as(client: httpx.AsyncClient, tokens: DevelopmentTokens):
 
 
 @pytest.fixture
-async def own_and_other(make: Make):
+async def own_and_other(make: Factories):
     return await make.assigned(), await make.assigned()
 
 
-def wish(mutation: str, held: Assignment, fresh: str, colleague: str) -> dict[str, Any]:
+def command(mutation: str, held: Assignment, fresh: str, colleague: str) -> dict[str, Any]:
     about = {"assignmentId": str(held.id)}
     return {
         "assignTicket": {"ticketId": fresh, "engineerId": colleague},
@@ -122,7 +122,7 @@ async def test_a_mutation_is_for_those_whom_the_table_names(ask_as, own_and_othe
         }.get(mutation)
         if before is not None:
             await ask_as(Role.ADMIN, None, before, a=str(held.id))
-        given = wish(mutation, held, await make.ticket(), colleague)
+        given = command(mutation, held, await make.ticket(), colleague)
         answer = (await ask_as(role, own.engineer_id, text, input=given))["answer"]
         code = answer.get("code", DONE)
         got.append(MISSING if code.endswith("NOT_FOUND") else code)

@@ -18,7 +18,7 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
-from app.domain.lifecycle import TAKES_NO_ASSIGNMENT
+from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
 from app.domain.model import (
     Assignment,
     AssignmentStatus,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.db.pool import Database
-    from tests.factories import Make
+    from tests.factories import Factories
 
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -50,16 +50,16 @@ def asked(sent: list[str]) -> list[str]:
     return seen
 
 
-async def escalated(db: Database, make: Make, held: Assignment, **columns: Any) -> Assignment:
-    wish = EscalateTicket(
+async def escalated(db: Database, make: Factories, held: Assignment, **columns: Any) -> Assignment:
+    command = EscalateTicket(
         ticket_id=held.ticket_id, next_engineer_id=await make.engineer(**columns), reason="no spare part"
     )
-    return await run(db, DISPATCHER, escalate_ticket, wish)
+    return await run(db, DISPATCHER, escalate_ticket, command)
 
 
 async def completed(db: Database, held: Assignment, hours: str) -> Assignment:
     await run(db, DISPATCHER, start_assignment, StartAssignment(assignment_id=held.id))
-    wish = CompleteAssignment(
+    command = CompleteAssignment(
         assignment_id=held.id,
         completion_status=CompletionStatus.SUCCESS,
         time_spent_hours=Decimal(hours),
@@ -68,7 +68,7 @@ async def completed(db: Database, held: Assignment, hours: str) -> Assignment:
         parts_used=(PartUsed("P-1", "Coil", 2, Decimal("19.9")),),
         notes="look again in May",
     )
-    return await run(db, DISPATCHER, complete_assignment, wish)
+    return await run(db, DISPATCHER, complete_assignment, command)
 
 
 # Every root and every field
@@ -622,11 +622,11 @@ filters = st.fixed_dictionaries(
 )
 
 
-def wanted(row: dict[str, Any], wish: dict[str, Any]) -> bool:
+def wanted(row: dict[str, Any], command: dict[str, Any]) -> bool:
     """What the filter means, in Python."""
-    given = {name: value for name, value in wish.items() if value is not None}
+    given = {name: value for name, value in command.items() if value is not None}
     holder = row["holder"] or (None, None)
-    open_ = row["status"] not in TAKES_NO_ASSIGNMENT
+    open_ = row["status"] not in TERMINAL_TICKET_STATUSES
     text = f"{row['number']} {row['customer'] or ''} "
     return (
         row["status"] in given.get("status", TicketStatus)
@@ -643,9 +643,9 @@ def wanted(row: dict[str, Any], wish: dict[str, Any]) -> bool:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=ticket_rows, wish=filters, first=st.integers(1, 4))
-@example(rows=[dict(ONE_NEW)], wish={"status": [TicketStatus.NEW, TicketStatus.NEW]}, first=2)
-async def test_a_filter_finds_what_a_model_of_the_rows_finds(ask, db, rows, wish, first):
+@given(rows=ticket_rows, command=filters, first=st.integers(1, 4))
+@example(rows=[dict(ONE_NEW)], command={"status": [TicketStatus.NEW, TicketStatus.NEW]}, first=2)
+async def test_a_filter_finds_what_a_model_of_the_rows_finds(ask, db, rows, command, first):
     for n, row in enumerate(rows):
         row |= {"id": f"T-{n}", "number": f"SR-{n}"}
 
@@ -678,11 +678,13 @@ async def test_a_filter_finds_what_a_model_of_the_rows_finds(ask, db, rows, wish
     await db.in_transaction(fill)
     query = f"""query ($first: Int!, $after: String, $filter: TicketFilter) {{
         tickets(first: $first, after: $after, filter: $filter) {{ {PAGE} }} }}"""
-    sent = wish | {name: [e.name for e in wish[name]] for name in ("status", "priority") if wish.get(name)}
-    sent |= {"engineerId": str(wish["engineerId"])} if wish.get("engineerId") else {}
+    sent = command | {
+        name: [e.name for e in command[name]] for name in ("status", "priority") if command.get(name)
+    }
+    sent |= {"engineerId": str(command["engineerId"])} if command.get("engineerId") else {}
     ids, counts = await walk(ask, query, lambda data: data["tickets"], first=first, filter=sent)
     found = sorted(
-        (row for row in rows if wanted(row, wish)), key=lambda r: (r["minute"], r["id"]), reverse=True
+        (row for row in rows if wanted(row, command)), key=lambda r: (r["minute"], r["id"]), reverse=True
     )
     assert ids == [row["id"] for row in found]
     assert counts == {len(found)}

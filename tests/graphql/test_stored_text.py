@@ -26,9 +26,9 @@ TEXTS = {
 
 
 async def kept(ask, make, reason: str) -> None:
-    wish = {"ticketId": await make.ticket(), "engineerId": str(await make.engineer()), "reason": reason}
-    assert (await ask(ASSIGN, input=wish))["assignTicket"] == {"assignmentReason": reason}
-    [turn] = (await ask(HISTORY, id=wish["ticketId"]))["ticket"]["assignmentHistory"]
+    command = {"ticketId": await make.ticket(), "engineerId": str(await make.engineer()), "reason": reason}
+    assert (await ask(ASSIGN, input=command))["assignTicket"] == {"assignmentReason": reason}
+    [turn] = (await ask(HISTORY, id=command["ticketId"]))["ticket"]["assignmentHistory"]
     assert turn["assignmentReason"] == reason
 
 

@@ -75,8 +75,8 @@ async def test_the_tier_is_the_next_one_of_who_holds_the_ticket_else_the_last(db
     held = await make.assigned(ticket=ticket)
     for tier in range(2, 6):
         assert await names(ticket) == [f"Of tier {tier}"]
-        wish = EscalateTicket(ticket_id=ticket, reason="x", next_engineer_id=people[tier])
-        held = await run(db, DISPATCHER, escalate_ticket, wish)
+        command = EscalateTicket(ticket_id=ticket, reason="x", next_engineer_id=people[tier])
+        held = await run(db, DISPATCHER, escalate_ticket, command)
     assert await names(ticket) == []  # there is only who holds it
     await run(db, DISPATCHER, reject_assignment, RejectAssignment(assignment_id=held.id, reason="x"))
     assert await names(ticket) == ["Of tier 5"]

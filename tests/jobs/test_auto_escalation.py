@@ -18,12 +18,12 @@ from app.domain.model import AssignmentStatus, AssignmentType
 from app.jobs.auto_escalation import RULE, escalate_overdue
 from app.queries import overdue, tickets
 from tests.commands.world import World
-from tests.factories import Make
+from tests.factories import Factories
 
 
 @pytest.fixture
 def make(fresh_db):
-    return Make(fresh_db)
+    return Factories(fresh_db)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import asyncpg
 from structlog.testing import capture_logs
 
 from app.db.errors import Unavailable
-from app.jobs.runner import Job, at_work
+from app.jobs.runner import Job, running_jobs
 
 
 async def test_a_job_that_fails_is_said_and_tried_again(db):
@@ -24,7 +24,7 @@ async def test_a_job_that_fails_is_said_and_tried_again(db):
         done.set()
 
     with capture_logs() as logs:
-        async with at_work(db, [Job("fails_twice", 0.01, fails_twice)]), asyncio.timeout(20):
+        async with running_jobs(db, [Job("fails_twice", 0.01, fails_twice)]), asyncio.timeout(20):
             await done.wait()
     assert [(record["event"], record["job"]) for record in logs] == [
         ("job_put_off", "fails_twice"),

@@ -35,8 +35,8 @@ async def a_day_of_work(
             [found] = await assignments.current_of_tickets(conn, [ticket_id])
         return found
 
-    async def do(decide, wish):
-        return await run(db, DISPATCHER, decide, wish)
+    async def do(decide, command):
+        return await run(db, DISPATCHER, decide, command)
 
     first = await do(assign_ticket, AssignTicket(ticket_id=fresh, engineer_id=ANA, reason="nearest"))
     await do(start_assignment, StartAssignment(assignment_id=first.id))

@@ -112,8 +112,8 @@ async def test_tickets_that_came_after_it_are_taken_over_on_the_way_back(empty_d
         )
         async with open_database(empty_database, pool_size=1) as db:
             for ticket in ("held", "gone"):
-                wish = AssignTicket(ticket_id=TicketId(ticket), engineer_id=ANA, reason="A new ticket")
-                given = await run(db, DISPATCHER, assign_ticket, wish)
+                command = AssignTicket(ticket_id=TicketId(ticket), engineer_id=ANA, reason="A new ticket")
+                given = await run(db, DISPATCHER, assign_ticket, command)
             await run(
                 db, DISPATCHER, cancel_assignment, CancelAssignment(assignment_id=given.id, reason="Closed")
             )

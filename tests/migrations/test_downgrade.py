@@ -102,8 +102,8 @@ async def test_rates_and_the_keys_that_set_them_come_back(empty_database):
         gone = await conn.fetchval("INSERT INTO engineers (name) VALUES ('Cy Cole') RETURNING id")
         async with open_database(empty_database, pool_size=1) as db:
             for engineer in (ANA, gone):
-                wish = SetHourlyRate(engineer_id=engineer, hourly_rate=Decimal(95), valid_from=NOON)
-                await run_on_rates(db, ADMIN, set_hourly_rate, wish, idempotency_key=str(engineer))
+                command = SetHourlyRate(engineer_id=engineer, hourly_rate=Decimal(95), valid_from=NOON)
+                await run_on_rates(db, ADMIN, set_hourly_rate, command, idempotency_key=str(engineer))
         rate = "SELECT to_jsonb(r)::text FROM hourly_rates r WHERE engineer_id = $1"
         before = await conn.fetchval(rate, ANA)
         await migrate.down(conn, sql.MIGRATIONS, to=11)
@@ -114,8 +114,8 @@ async def test_rates_and_the_keys_that_set_them_come_back(empty_database):
         assert await conn.fetchval(rate, ANA) == before
         assert await conn.fetchval(rate, gone) is None
         async with open_database(empty_database, pool_size=1) as db:
-            wish = SetHourlyRate(engineer_id=ANA, hourly_rate=Decimal(95), valid_from=NOON)
-            again = await run_on_rates(db, ADMIN, set_hourly_rate, wish, idempotency_key=str(ANA))
+            command = SetHourlyRate(engineer_id=ANA, hourly_rate=Decimal(95), valid_from=NOON)
+            again = await run_on_rates(db, ADMIN, set_hourly_rate, command, idempotency_key=str(ANA))
             assert (again.hourly_rate, again.valid_from) == (Decimal(95), NOON)
         assert await conn.fetchval("SELECT count(*) FROM hourly_rates") == 1
 

@@ -80,8 +80,8 @@ async def test_what_the_new_application_does_reaches_the_old_columns(both):
     conn, db, ticket = both
     seen = []
 
-    async def do(decide, wish):
-        made = await run(db, DISPATCHER, decide, wish)
+    async def do(decide, command):
+        made = await run(db, DISPATCHER, decide, command)
         seen.append(
             tuple(await conn.fetchrow(f"SELECT {OLD_COLUMNS} FROM service_tickets WHERE id = $1", ticket))
         )
@@ -180,8 +180,8 @@ async def test_both_at_once_under_load_lose_nothing_and_agree_in_the_end(empty_d
                             AssignTicket(ticket_id=ticket, engineer_id=engineer),
                         )
                     else:
-                        wish = EscalateTicket(ticket_id=ticket, next_engineer_id=engineer, reason="load")
-                        made = await run(db, DISPATCHER, escalate_ticket, wish)
+                        command = EscalateTicket(ticket_id=ticket, next_engineer_id=engineer, reason="load")
+                        made = await run(db, DISPATCHER, escalate_ticket, command)
                 except (DomainError, Unavailable):
                     continue
                 acknowledged.append(made)

@@ -71,7 +71,7 @@ async def test_a_change_is_a_span_with_its_statements_in_the_callers_trace(trace
     within = [span for span in spans.get_finished_spans() if span.parent.span_id == request.context.span_id]
     names = [span.name for span in within]
     assert [name for name in names if name != "other"] == [
-        "assignments.situation",
+        "assignments.ticket_snapshot",
         "assignments.save_change",
     ]
     assert all(request.start_time <= span.start_time <= span.end_time <= request.end_time for span in within)

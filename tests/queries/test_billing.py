@@ -19,7 +19,7 @@ from app.db.bulk import copy_rows
 from app.db.connections import connect
 from app.domain.period import Period
 from app.queries import billing
-from app.queries.billing import Billable, BillableTotals
+from app.queries.billing import BillableTotals, BillingFilter
 from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History
 from tests.queries.test_plans import TEXT, parts
@@ -35,7 +35,7 @@ CENT = Decimal("0.01")
 moments = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
 periods = st.tuples(moments, moments).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
 wishes = st.builds(
-    Billable,
+    BillingFilter,
     periods,
     customer=st.none() | st.sampled_from([c for c in CUSTOMERS if c is not None]),
     ticket_id=st.none() | st.integers(0, 99).map("T-{}".format),
@@ -82,7 +82,7 @@ def total(values: list[Decimal | None]) -> Decimal | None:
 class Model:
     history: History
     rates: list[Rate]
-    wanted: Billable
+    wanted: BillingFilter
 
     def rate_of(self, row: Row) -> int | None:
         """Its number, from 0. Later ones for the same moment hold."""
@@ -183,7 +183,7 @@ async def test_lines_are_what_their_rows_say_and_totals_are_their_sums(history, 
         await transaction.rollback()
 
 
-async def in_pages(conn: Connection, wanted: Billable, size: int) -> list[BillableLine]:
+async def in_pages(conn: Connection, wanted: BillingFilter, size: int) -> list[BillableLine]:
     found, after = [], None
     while page := await billing.lines(conn, wanted, after=after, first=size):
         assert len(page) <= size
@@ -214,8 +214,8 @@ def sums(lines: list[BillableLine]) -> BillableTotals:
 
 async def test_periods_that_follow_one_another_bill_everything_once(history, conn):
     days = [BEGIN + timedelta(days=n) for n in range(0, 181, 20)]
-    parts = [Billable(Period.between(a, b)) for a, b in pairwise(days)]
-    whole = await billing.totals(conn, Billable(Period.between(days[0], days[-1])))
+    parts = [BillingFilter(Period.between(a, b)) for a, b in pairwise(days)]
+    whole = await billing.totals(conn, BillingFilter(Period.between(days[0], days[-1])))
     found = [await billing.totals(conn, part) for part in parts]
     assert sum(part.hours for part in found) == whole.hours > 0
     assert sum(part.assignments for part in found) == whole.assignments

@@ -113,7 +113,7 @@ CASES: list[Case] = [
     ),
     ("assignments.count_active_of_engineers", (engineers(100),), {"engineer_assignments_engineer_active"}),
     (
-        "assignments.situation",
+        "assignments.ticket_snapshot",
         ("T-20", None, ENGINEER, "dispatcher", "key 7"),
         {
             "service_tickets_pkey",
@@ -124,22 +124,22 @@ CASES: list[Case] = [
         },
     ),
     (
-        "assignments.situation",
+        "assignments.ticket_snapshot",
         (None, ASSIGNMENT, None, "dispatcher", None),
         {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     (
-        "assignments.assignment_as_answered",
+        "assignments.assignment_as_of_event",
         (5,),
         {"assignment_events_before_id", "engineer_assignments_pkey"},
     ),
     (
-        "assignments.events_within",
+        "assignments.events_in_ranges",
         ([7, 9, 50_000], [7, 9, 2**63 - 1], None, None, None, 500),
         {"assignment_events_before_id", "engineer_assignments_sequence_once"},
     ),
     (
-        "assignments.events_within",
+        "assignments.events_in_ranges",
         ([59_000], [59_900], None, ENGINEER, None, 500),
         {"assignment_events_before_id"},
     ),
@@ -162,12 +162,12 @@ CASES: list[Case] = [
     ("tickets.tickets_by_ids", (TICKETS, None), {"service_tickets_pkey"}),
     ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {"service_tickets_pkey"}),
     *(
-        (name, (tickets, only_of), {"service_tickets_pkey", assignments, "engineers_pkey"})
+        (name, (tickets, visible_to), {"service_tickets_pkey", assignments, "engineers_pkey"})
         for name, assignments in (
             ("tickets.tickets_with_current", "engineer_assignments_one_active"),
             ("tickets.tickets_with_history", "engineer_assignments_sequence_once"),
         )
-        for tickets, only_of in ((TICKETS[:1], None), (TICKETS[:3], ENGINEER))
+        for tickets, visible_to in ((TICKETS[:1], None), (TICKETS[:3], ENGINEER))
     ),
     (
         "tickets.newest_tickets_of_engineer",

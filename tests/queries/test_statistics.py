@@ -21,7 +21,7 @@ from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.graphql.types.statistics import time_zones
 from app.queries import statistics
-from app.queries.statistics import TicketFigures, Unit, Wanted
+from app.queries.statistics import ReportFilter, TicketFigures, Unit
 from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History
 
@@ -37,7 +37,7 @@ moments = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + t
 periods = st.tuples(moments, moments).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
 seeds = st.integers(0, 2**32)
 wishes = st.builds(
-    Wanted,
+    ReportFilter,
     periods,
     tier=st.none() | st.integers(1, 4),
     engineer_id=st.none() | st.sampled_from(ENGINEERS),
@@ -51,7 +51,7 @@ class Model:
     """The rows that are wanted, found one by one."""
 
     history: History
-    wanted: Wanted
+    wanted: ReportFilter
 
     def _within(self, at: datetime | None) -> bool:
         return at is not None and self.wanted.period.start <= at < self.wanted.period.until
@@ -283,7 +283,7 @@ async def hours_agree(conn, model):
 @settings(max_examples=60)
 @given(
     seed=seeds,
-    wanted=st.builds(Wanted, periods),
+    wanted=st.builds(ReportFilter, periods),
     unit=st.sampled_from(Unit),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
 )
@@ -326,7 +326,7 @@ async def test_periods_that_follow_one_another_count_everything_once(conn):
         # Where one ends and the next begins, something happens.
         happened = {row.assigned_at for row in history.rows} | {row.ended_at for row in history.rows}
         cuts = sorted(happened - {None} | {ticket.created_at for ticket in history.tickets.values()})[::10]
-        whole, *parts = (Wanted(Period.between(*of)) for of in [(cuts[0], cuts[-1]), *pairwise(cuts)])
+        whole, *parts = (ReportFilter(Period.between(*of)) for of in [(cuts[0], cuts[-1]), *pairwise(cuts)])
         for count in (reported, given_out, ended):
             at_once, *pieces = [await count(conn, of) for of in (whole, *parts)]
             assert at_once == sum(pieces) > 0

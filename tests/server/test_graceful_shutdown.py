@@ -20,7 +20,7 @@ from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole
-from tests.factories import Make
+from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.serving import Served
 from tests.websocket_client import as_dispatcher, subscribe, talking
@@ -70,7 +70,7 @@ async def until(port: int, path: str, status: int) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fresh_db, sent):
-    make = Make(fresh_db)
+    make = Factories(fresh_db)
     over_http, over_socket = await make.assigned(), await make.assigned()
     async with server(fresh_url, SHUTDOWN_DRAIN_S="2") as (process, port):
         await until(port, "/readyz", 200)
@@ -110,7 +110,7 @@ async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fre
 
 
 async def test_who_leaves_while_it_stops_is_not_waited_for(fresh_url, fresh_db):
-    held = await Make(fresh_db).assigned()
+    held = await Factories(fresh_db).assigned()
     async with server(fresh_url, SHUTDOWN_DRAIN_S="1") as (process, port):
         await until(port, "/readyz", 200)
         async with connect(fresh_url) as conn, talking(port) as talk:

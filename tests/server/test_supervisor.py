@@ -16,7 +16,7 @@ from app.commands.run import run
 from app.domain.cursor import Cursor
 from tests.conftest import SECRET
 from tests.databases import free_port
-from tests.factories import DISPATCHER, Make
+from tests.factories import DISPATCHER, Factories
 from tests.server.test_graceful_shutdown import CHECKOUT, PATIENCE_S, status_of, until
 from tests.websocket_client import subscribe, talking
 
@@ -77,7 +77,7 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(fresh_url):
 
 
 async def test_a_change_by_another_process_is_told_by_each(fresh_url, fresh_db):
-    held = await Make(fresh_db).assigned()
+    held = await Factories(fresh_db).assigned()
     start = str(Cursor.after_all_to(0))
     async with workers(fresh_url) as (_, _, own), talking(own) as one, talking(own + 1) as other:
         for talk in (one, other):

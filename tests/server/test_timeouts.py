@@ -12,8 +12,8 @@ import pytest
 from app.asgi import create_app
 from app.graphql.admission.limits import Limits
 from app.http.auth.tokens import DevelopmentTokens
-from app.server.request_timeout import DeadlineProtocol
-from app.server.write_timeout import GivesUpOnSlowReaders, SocketProtocol
+from app.server.request_timeout import RequestTimeoutProtocol
+from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
 from tests.conftest import SECRET
 from tests.serving import LIMIT_S, PATIENCE_S, Impatient, serving
 from tests.websocket_client import subscribe, talking
@@ -155,15 +155,15 @@ def pieces(whole: bytes, count: int) -> Iterable[bytes]:
 # Who asks, and does not read
 
 
-class LittlePatience(GivesUpOnSlowReaders):
+class LittlePatience(WriteTimeoutMixin):
     write_limit_s = LIMIT_S
 
 
-class ImpatientWriter(LittlePatience, DeadlineProtocol):
+class ImpatientWriter(LittlePatience, RequestTimeoutProtocol):
     pass
 
 
-class ImpatientSocket(LittlePatience, SocketProtocol):
+class ImpatientSocket(LittlePatience, WebSocketProtocol):
     pass
 
 
@@ -197,9 +197,9 @@ async def test_a_socket_that_is_not_read_is_closed_and_what_it_asked_for_ends(cu
         talk.socket.transport.pause_reading()
         await talk.say(*(subscribe(str(i), MUCH) for i in range(ENOUGH)))
         await asyncio.sleep(LIMIT_S)
-        at_work = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
-        assert len(at_work) == 1
-        assert (await asyncio.wait(at_work, timeout=PATIENCE_S))[1] == set()
+        running_jobs = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
+        assert len(running_jobs) == 1
+        assert (await asyncio.wait(running_jobs, timeout=PATIENCE_S))[1] == set()
 
 
 async def keep_sending(client: socket.socket, request: bytes) -> None:

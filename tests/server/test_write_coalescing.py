@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.write_coalescing import OneWrite
+from app.server.write_coalescing import CoalescingTransport
 
 
 class Transport(asyncio.Transport):
@@ -30,9 +30,9 @@ class Transport(asyncio.Transport):
         return self.closed
 
 
-def answering() -> tuple[Transport, OneWrite]:
+def answering() -> tuple[Transport, CoalescingTransport]:
     transport = Transport()
-    return transport, OneWrite(transport, asyncio.get_running_loop())
+    return transport, CoalescingTransport(transport, asyncio.get_running_loop())
 
 
 async def test_head_and_body_are_one_write():

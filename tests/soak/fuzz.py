@@ -51,11 +51,11 @@ class WithRealIds(Visitor):
         self.turn += 1
         if not known or self.turn % 2 == 0:
             return None
-        real = known[hash_of(node.value.value) % len(known)]
+        real = known[hash_command(node.value.value) % len(known)]
         return type(node)(name=node.name, value=StringValueNode(value=real))
 
 
-def hash_of(text: str) -> int:
+def hash_command(text: str) -> int:
     return sum(map(ord, text))
 
 
@@ -108,7 +108,7 @@ def said() -> Iterator[Counter[str]]:
 )
 def test_every_answer_is_data_or_a_refusal(case, running, tokens, ids, said):
     query = graphql.print_ast(graphql.visit(graphql.parse(case.body), WithRealIds(ids)))
-    token = tokens[hash_of(query) % len(tokens)]
+    token = tokens[hash_command(query) % len(tokens)]
     response = httpx.post(
         f"{running.url}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"}
     )

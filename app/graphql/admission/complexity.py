@@ -42,7 +42,7 @@ _DIGITS = len(str(MAX_PAGE))
 
 
 @dataclass(slots=True)
-class Size:
+class Complexity:
     """What a selection asks for, its fragments written out."""
 
     depth: int = 0
@@ -53,7 +53,7 @@ class Size:
     cost: int = 0
     row_cost: int = 0  # of a connection: what `nodes` and `edges` cost for each row
 
-    def add(self, other: Size) -> None:
+    def add(self, other: Complexity) -> None:
         """Both side by side, as if written in one selection."""
         self.depth = max(self.depth, other.depth)
         self.fields += other.fields
@@ -64,23 +64,23 @@ class Size:
         self.row_cost += other.row_cost
 
 
-class Shape(NamedTuple):
+class FieldShape(NamedTuple):
     """What the cost of a field depends on."""
 
     of: str | None
     many: bool = False
 
 
-_UNKNOWN = Shape(None)  # validation refuses the field
+_UNKNOWN = FieldShape(None)  # validation refuses the field
 
 
-class Shapes:
+class FieldIndex:
     """Every field of a schema, by the names of its type and itself."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.roots = {operation: root.name for operation, root in _roots(schema).items() if root is not None}
         self._of = {
-            (kind.name, name): Shape(
+            (kind.name, name): FieldShape(
                 get_named_type(field.type).name, is_list_type(get_nullable_type(field.type))
             )
             for kind in schema.type_map.values()
@@ -89,7 +89,7 @@ class Shapes:
             for name, field in kind.fields.items()
         }
 
-    def of(self, kind: str | None, field: str) -> Shape:
+    def of(self, kind: str | None, field: str) -> FieldShape:
         return _UNKNOWN if kind is None else self._of.get((kind, field), _UNKNOWN)
 
 
@@ -101,11 +101,11 @@ def _roots(schema: GraphQLSchema) -> dict[str, GraphQLObjectType | None]:
     }
 
 
-class Ruler:
+class ComplexityVisitor:
     """Measures the operations of one document."""
 
     def __init__(
-        self, document: DocumentNode, shapes: Shapes, pages: Mapping[str, int], *, assumed_list: int
+        self, document: DocumentNode, shapes: FieldIndex, pages: Mapping[str, int], *, assumed_list: int
     ) -> None:
         """`pages` are the values of the variables that may be given to `first`."""
         self._shapes = shapes
@@ -116,24 +116,24 @@ class Ruler:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        self._measured: dict[str, Size] = {}
+        self._measured: dict[str, Complexity] = {}
         self.names: set[str] = set()
         """Of all fields measured so far."""
 
-    def operation(self, node: OperationDefinitionNode) -> Size:
+    def operation(self, node: OperationDefinitionNode) -> Complexity:
         size = self._selection(node.selection_set, self._shapes.roots.get(node.operation.value))
         size.directives += len(node.directives or ())
         size.directives += sum(len(v.directives or ()) for v in node.variable_definitions or ())
         return size
 
-    def _selection(self, selected: SelectionSetNode, kind: str | None) -> Size:
-        size = Size()
+    def _selection(self, selected: SelectionSetNode, kind: str | None) -> Complexity:
+        size = Complexity()
         for node in selected.selections:
             size.directives += len(node.directives or ())
             size.add(self._part(node, kind))
         return size
 
-    def _part(self, node: SelectionNode, kind: str | None) -> Size:
+    def _part(self, node: SelectionNode, kind: str | None) -> Complexity:
         if isinstance(node, FieldNode):
             return self._field(node, kind)
         if isinstance(node, InlineFragmentNode):
@@ -143,23 +143,23 @@ class Ruler:
         assert isinstance(node, FragmentSpreadNode)  # noqa: S101 - GraphQL has no fourth
         return self._fragment(node.name.value)
 
-    def _fragment(self, name: str) -> Size:
+    def _fragment(self, name: str) -> Complexity:
         definition = self._fragments.get(name)
         if definition is None:
-            return Size()
+            return Complexity()
         if name not in self._measured:
             # Within itself a fragment counts nothing: validation refuses a circle.
-            self._measured[name] = Size()
+            self._measured[name] = Complexity()
             size = self._selection(definition.selection_set, definition.type_condition.name.value)
             size.directives += len(definition.directives or ())
             self._measured[name] = size
         return self._measured[name]
 
-    def _field(self, node: FieldNode, kind: str | None) -> Size:
+    def _field(self, node: FieldNode, kind: str | None) -> Complexity:
         self.names.add(node.name.value)
         shape = self._shapes.of(kind, node.name.value)
         if node.selection_set is None:
-            inside, each = Size(), _SCALAR
+            inside, each = Complexity(), _SCALAR
         else:
             inside = self._selection(node.selection_set, shape.of)
             each = _OBJECT + inside.cost
@@ -167,7 +167,7 @@ class Ruler:
                 each += self._page(node) * inside.row_cost
         figure = _FIGURE if kind in _OF_FIGURES and node.name.value != "__typename" else 0
         of_connection = shape.many and kind is not None and kind.endswith("Connection")
-        return Size(
+        return Complexity(
             depth=1 if node.name.value in _INTROSPECTION else inside.depth + 1,
             fields=inside.fields + 1,
             aliases=inside.aliases + (node.alias is not None),
@@ -186,7 +186,7 @@ class Ruler:
         return DEFAULT_PAGE
 
 
-def pages_of(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:
+def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:
     """The page that each variable would ask for, whatever it is meant for: not all of them are numbers."""
     pages = {}
     for definition in operation.variable_definitions or ():

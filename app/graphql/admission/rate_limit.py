@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from app.graphql.admission.limits import Limits
 
 
-class Account(NamedTuple):
+class RateLimitState(NamedTuple):
     """How a subject stands after an operation."""
 
     remaining: float
@@ -19,7 +19,7 @@ class Account(NamedTuple):
     """Until there is enough for the operation; 0 where it has been paid."""
 
 
-class Buckets:
+class RateLimiter:
     """In the memory of one process: each server process has its own."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class Buckets:
         self._clock = clock
         self._levels: dict[str, tuple[float, float]] = {}  # points, and when; least recently used first
 
-    def spend(self, subject: str, points: int) -> Account:
+    def consume(self, subject: str, points: int) -> RateLimitState:
         """Take the points, or nothing where there are not enough."""
         now = self._clock()
         level, since = self._levels.pop(subject, (self._limits.bucket, now))
@@ -38,4 +38,4 @@ class Buckets:
         self._levels[subject] = (level, now)
         if len(self._levels) > self._limits.subjects:
             del self._levels[next(iter(self._levels))]
-        return Account(level, max(0.0, missing / self._limits.refill_per_s))
+        return RateLimitState(level, max(0.0, missing / self._limits.refill_per_s))

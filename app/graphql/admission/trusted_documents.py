@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from app.graphql.errors import NotTrusted, UnknownDocument
+from app.graphql.errors import DocumentNotTrusted, UnknownDocument
 from app.http.routes import pages
 
 MANIFESTS = Path(__file__).with_name("trusted")
@@ -40,7 +40,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     return found
 
 
-def of_our_clients() -> dict[str, str]:
+def own_documents() -> dict[str, str]:
     """Of the pages only where they are built: they say what they ask as they are made."""
     paths = [*MANIFESTS.glob("*.json"), *pages.BUILT.glob("documents.json")]
     return {name: text for path in paths for name, text in read_manifest(path).items()}
@@ -52,7 +52,7 @@ def name_of(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TrustedDocuments:
-    texts: Mapping[str, str] = field(default_factory=of_our_clients)
+    texts: Mapping[str, str] = field(default_factory=own_documents)
     only: bool = False
     """Whether nothing else is run, except for roles that the policy lets explore."""
 
@@ -67,13 +67,13 @@ class TrustedDocuments:
             if name is None:
                 return None
             if name not in self.texts:
-                raise NotTrusted if restricted else UnknownDocument
+                raise DocumentNotTrusted if restricted else UnknownDocument
             return self.texts[name]
         if name is None and not restricted:
             return query
         actual = name_of(query)
         if restricted and actual not in self.texts:
-            raise NotTrusted
+            raise DocumentNotTrusted
         if name not in (None, actual):
             raise GraphQLError("The query is another document than the one named beside it.")
         return query

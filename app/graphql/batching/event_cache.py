@@ -10,8 +10,8 @@ import orjson
 from graphql import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from app.events import Told
-from app.execution.executor import LevelExecutor
+from app.events import FeedItem
+from app.execution.executor import BreadthFirstExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphql import ExecutionResult
 
 
-class Shared:
+class EventResultCache:
     """Results of the last events. What has errors is not kept: the next to ask may have more luck."""
 
     def __init__(self, most: int = 500) -> None:
@@ -51,28 +51,28 @@ class _Sharing(Executor[Any]):
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
         told = self.root_value
-        if not isinstance(told, Told):
+        if not isinstance(told, FeedItem):
             return super().execute_operation(serially)
         context = self.context_value
-        words = orjson.dumps(context.words, option=orjson.OPT_SORT_KEYS)
-        key = (told.event.id, str(told.cursor), words, context.confined_to)
-        return context.shared.result(key, self._execute_for_all)
+        document_key = orjson.dumps(context.document_key, option=orjson.OPT_SORT_KEYS)
+        key = (told.event.id, str(told.cursor), document_key, context.visible_to)
+        return context.event_cache.result(key, self._execute_for_all)
 
     async def _execute_for_all(self) -> ExecutionResult:
         """With loaders of its own: those of a subscriber end when the subscriber leaves."""
-        self.context_value = context = self.context_value.afresh()
+        self.context_value = context = self.context_value.copy()
         try:
             result = super().execute_operation(serially=False)
             return await result if isawaitable(result) else result  # type: ignore[return-value] # an event is one result
         finally:
-            context.end()
+            context.close()
 
 
 class SharingExecutor(_Sharing, StrawberryGraphQLCoreExecutionContext):
     """Executes as graphql-core does."""
 
 
-class PlanningExecutor(_Sharing, LevelExecutor, StrawberryGraphQLCoreExecutionContext):
+class CoalescingExecutor(_Sharing, BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
     """Executes by the plans of documents that are known."""
 
     native_leaves = True
@@ -80,4 +80,4 @@ class PlanningExecutor(_Sharing, LevelExecutor, StrawberryGraphQLCoreExecutionCo
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as graphql-core has it
         super().__init__(*args, **kwargs)
         name = self.operation.name
-        self.plans = self.context_value.known.plans[name.value if name else None]
+        self.plans = self.context_value.document.plans[name.value if name else None]

@@ -9,23 +9,23 @@ from typing import Any, TypeAlias, TypeVar
 import strawberry
 from strawberry import Parent
 
-from app.execution.field_resolvers import LEVEL
-from app.execution.waiting import settle
-from app.graphql.batching.loader import Gathered
+from app.execution.field_resolvers import BATCH_RESOLVER
+from app.execution.waiting import await_all
+from app.graphql.batching.loader import BatchLoader
 from app.graphql.context import Context, Info
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-Answers: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
-Level: TypeAlias = Callable[[Sequence[Any], Context], Answers]
+BatchResult: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
+BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Context], BatchResult]
 """Answers for each object in turn, awaited or not; an exception stands for what failed."""
 
 
-def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa: ANN401 - Strawberry's
+def batched_field(graphql_type: Any, description: str) -> Callable[[BatchResolverFn], Any]:  # noqa: ANN401 - Strawberry's
     """Make a field of a Level; graphql-core, which asks object by object, gets levels of one."""
 
-    def make(level: Level) -> Any:  # noqa: ANN401 - a Strawberry field
+    def make(level: BatchResolverFn) -> Any:  # noqa: ANN401 - a Strawberry field
         async def resolve(root: Parent[Any], info: Info) -> Any:  # noqa: ANN401 - as above
             answers = level([root], info.context)
             (found,) = await answers if isawaitable(answers) else answers
@@ -36,19 +36,22 @@ def edge(graphql_type: Any, description: str) -> Callable[[Level], Any]:  # noqa
             return found
 
         return strawberry.field(
-            resolver=resolve, description=description, graphql_type=graphql_type, metadata={LEVEL: level}
+            resolver=resolve,
+            description=description,
+            graphql_type=graphql_type,
+            metadata={BATCH_RESOLVER: level},
         )
 
     return make
 
 
-def each(loader: Gathered[K, V], keys: Iterable[K | None]) -> Answers:
+def load_each(loader: BatchLoader[K, V], keys: Iterable[K | None]) -> BatchResult:
     """What is loaded for each key; None for a key that is None."""
-    return loader.each(list(keys))
+    return loader.load_many(list(keys))
 
 
-async def settled(answers: Answers) -> list[Any]:
+async def gather_results(answers: BatchResult) -> list[Any]:
     """What each comes to, or the exception."""
     found = list(await answers if isawaitable(answers) else answers)
-    await settle([found])
+    await await_all([found])
     return found

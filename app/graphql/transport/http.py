@@ -12,8 +12,8 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 
 from app.graphql.transport import media_types, sse
-from app.graphql.transport.request import MAX_BODY_BYTES, NotServed, read
-from app.graphql.transport.response import result_body
+from app.graphql.transport.request import MAX_BODY_BYTES, HttpRequestError, read
+from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
 from app.http.errors import errors_body
 from app.http.headers import joined
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.graphql.context import Context, NewContext
     from app.graphql.schema import Schema
     from app.graphql.transport.request import Parameters
-    from app.graphql.transport.stream_limit import Streams
+    from app.graphql.transport.stream_limit import StreamLimit
 
 _ALLOWED = {
     "GET": (OperationType.QUERY,),
@@ -46,14 +46,14 @@ _CLIENTS_MISTAKE = 400
 _UNBUFFERED = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
-class View:
+class GraphQLHttpEndpoint:
     """An ASGI application."""
 
     def __init__(
         self,
         schema: Schema,
         new_context: NewContext,
-        streams: Streams,
+        streams: StreamLimit,
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
@@ -67,7 +67,7 @@ class View:
         media_type = media_types.negotiated(accept)
         try:
             response = await self._answer(scope, receive, accept, media_type)
-        except NotServed as refused:
+        except HttpRequestError as refused:
             body = errors_body(refused.code, refused.message)
             response = _Json(media_type or media_types.JSON, refused.status, body, refused.headers)
         except ClientDisconnect:
@@ -76,9 +76,9 @@ class View:
 
     async def _answer(self, scope: Scope, receive: Receive, accept: str, media_type: str | None) -> ASGIApp:
         """Raises NotServed and ClientDisconnect."""
-        streams = media_types.takes_events(accept)
+        streams = media_types.accepts_event_stream(accept)
         if media_type is None and not streams:
-            raise NotServed(
+            raise HttpRequestError(
                 406,
                 "NOT_ACCEPTABLE",
                 "Accept must allow application/graphql-response+json, application/json or text/event-stream.",
@@ -88,7 +88,7 @@ class View:
         if media_type is not None:
             try:
                 return _answered(media_type, await self._execute(scope, asked, context), context.position)
-            except _Subscribes:
+            except _SubscriptionNotAllowed:
                 if not streams:
                     return _answered(media_type, errors_body("BAD_USER_INPUT", _STREAMED))
         return await self._streamed(scope, asked, context)
@@ -97,12 +97,12 @@ class View:
         """Raises NotServed."""
         with ExitStack() as taken:
             try:
-                taken.enter_context(self._streams.one_more(context.subject, "sse"))
+                taken.enter_context(self._streams.acquire(context.subject, "sse"))
             except TooManyStreams:
-                raise NotServed(
+                raise HttpRequestError(
                     429, "TOO_MANY_STREAMS", "You have too many streams open; close one."
                 ) from None
-            written = sse.written(await self._stream(scope, asked, context))
+            written = sse.encode_events(await self._stream(scope, asked, context))
             response = StreamingResponse(written, media_type=media_types.EVENTS, headers=_UNBUFFERED)
             until_sent = taken.pop_all()
 
@@ -127,9 +127,11 @@ class View:
             return errors_body("BAD_USER_INPUT", error.as_http_error_reason())
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
-                raise _Subscribes from None
-            raise NotServed(405, "METHOD_NOT_ALLOWED", "A mutation is asked by POST.", Allow="POST") from None
-        return result_body(result)
+                raise _SubscriptionNotAllowed from None
+            raise HttpRequestError(
+                405, "METHOD_NOT_ALLOWED", "A mutation is asked by POST.", Allow="POST"
+            ) from None
+        return response_body(result)
 
     async def _stream(
         self, scope: Scope, asked: Parameters, context: Context
@@ -145,7 +147,7 @@ class View:
         )
 
 
-class _Subscribes(Exception):
+class _SubscriptionNotAllowed(Exception):
     """The operation is a subscription."""
 
 

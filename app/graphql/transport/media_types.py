@@ -27,7 +27,7 @@ def negotiated(accept: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def takes_events(accept: str) -> bool:
+def accepts_event_stream(accept: str) -> bool:
     """Only who names the type is ready for a stream."""
     return dict(_range(part) for part in accept.lower().split(",")).get(EVENTS, 0) > 0
 

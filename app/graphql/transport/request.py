@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 256 * 1024
 _MAX_PARAMETERS = 20
 
 
-class NotServed(Exception):
+class HttpRequestError(Exception):
     """Not a request that this server answers; `headers` go with the answer."""
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
@@ -44,14 +44,18 @@ async def read(scope: Scope, receive: Receive, max_body_bytes: int) -> Parameter
         return parameters(_decoded(await _body(scope, receive, max_body_bytes)))
     if scope["method"] == "GET":
         return parameters(_in_url(scope["query_string"]))
-    raise NotServed(405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST, or by GET.", Allow="GET, POST")
+    raise HttpRequestError(
+        405, "METHOD_NOT_ALLOWED", "GraphQL is asked by POST, or by GET.", Allow="GET, POST"
+    )
 
 
 async def _body(scope: Scope, receive: Receive, limit: int) -> bytearray:
     if not media_types.is_json(header(scope, b"content-type") or ""):
-        raise NotServed(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, in UTF-8.")
+        raise HttpRequestError(
+            415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json, in UTF-8."
+        )
     if (header(scope, b"content-encoding") or "identity").lower() != "identity":
-        raise NotServed(415, "UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.")
+        raise HttpRequestError(415, "UNSUPPORTED_MEDIA_TYPE", "The body must not be compressed.")
     # What a header announces is refused unread; what it does not is counted as it comes.
     _fits(int(header(scope, b"content-length") or "0"), limit)
     body, more = bytearray(), True
@@ -67,7 +71,7 @@ async def _body(scope: Scope, receive: Receive, limit: int) -> bytearray:
 
 def _fits(size: int, limit: int) -> None:
     if size > limit:
-        raise NotServed(413, "CONTENT_TOO_LARGE", f"The body must have {limit} bytes or fewer.")
+        raise HttpRequestError(413, "CONTENT_TOO_LARGE", f"The body must have {limit} bytes or fewer.")
 
 
 def _in_url(query_string: bytes) -> dict[str, Any]:
@@ -117,5 +121,5 @@ def _typed(given: Mapping[str, Any], name: str, type_: type) -> Any:  # noqa: AN
     return value
 
 
-def _malformed(message: str) -> NotServed:
-    return NotServed(400, "BAD_USER_INPUT", message)
+def _malformed(message: str) -> HttpRequestError:
+    return HttpRequestError(400, "BAD_USER_INPUT", message)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from strawberry.types.execution import ExecutionResult
 
 
-def result_body(result: ExecutionResult) -> dict[str, Any]:
+def response_body(result: ExecutionResult) -> dict[str, Any]:
     """Without `data` when execution never began, or was given up: then no error has a path."""
     body: dict[str, Any] = {}
     if result.errors:

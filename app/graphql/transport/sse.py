@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.graphql.transport.response import result_body
+from app.graphql.transport.response import response_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,7 +19,7 @@ HEARTBEAT_S = 12.0
 """Proxies close what is silent for longer, often after 30 or 60 s."""
 
 
-async def written(results: AsyncGenerator[ExecutionResult, None]) -> AsyncIterator[bytes]:
+async def encode_events(results: AsyncGenerator[ExecutionResult, None]) -> AsyncIterator[bytes]:
     """`next` for each result, `complete` at the end, and a comment now and then while there is none."""
     async with aclosing(results):
         coming = asyncio.ensure_future(anext(results))
@@ -33,7 +33,7 @@ async def written(results: AsyncGenerator[ExecutionResult, None]) -> AsyncIterat
                     result = coming.result()
                 except StopAsyncIteration:
                     break
-                yield b"event: next\ndata: %b\n\n" % orjson.dumps(result_body(result))
+                yield b"event: next\ndata: %b\n\n" % orjson.dumps(response_body(result))
                 coming = asyncio.ensure_future(anext(results))
         finally:
             coming.cancel()

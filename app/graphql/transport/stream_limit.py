@@ -16,7 +16,7 @@ class TooManyStreams(Exception):
     """The subject has as many open as it may."""
 
 
-class Streams:
+class StreamLimit:
     """In the memory of one process: each server process counts its own."""
 
     def __init__(self, most_of_subject: int, metrics: Metrics) -> None:
@@ -25,7 +25,7 @@ class Streams:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def one_more(self, subject: str, transport: str) -> Iterator[None]:
+    def acquire(self, subject: str, transport: str) -> Iterator[None]:
         """Raises TooManyStreams."""
         if self._open[subject] >= self._most:
             raise TooManyStreams

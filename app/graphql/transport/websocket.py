@@ -12,8 +12,8 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.graphql.transport.request import NotServed, parameters
-from app.graphql.transport.response import result_body
+from app.graphql.transport.request import HttpRequestError, parameters
+from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import LEEWAY_S, InvalidToken, bearer
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.graphql.context import Context, NewContext
     from app.graphql.schema import Schema
     from app.graphql.transport.request import Parameters
-    from app.graphql.transport.stream_limit import Streams
+    from app.graphql.transport.stream_limit import StreamLimit
     from app.http.auth.tokens import Authenticator, Verified
     from app.http.middleware.access_log import Span
 
@@ -52,7 +52,7 @@ class _Close(Exception):
         self.code, self.reason = code, reason
 
 
-class Socket:
+class GraphQLWebSocketEndpoint:
     """An ASGI application for WebSockets of non-browsers, of our own pages, and of `origins`."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Socket:
         authenticator: Authenticator,
         new_context: NewContext,
         limits: Limits,
-        streams: Streams,
+        streams: StreamLimit,
         *,
         origins: Collection[str] = (),
         span: Span = no_span,
@@ -121,7 +121,7 @@ class Socket:
             raise _Close(4408, "Connection initialisation timeout") from None
         subject = connection.sign_in(verified)
         try:
-            with self._streams.one_more(subject, "ws"):
+            with self._streams.acquire(subject, "ws"):
                 await connection.acknowledge()
                 await connection.serve(None if verified is None else verified.seconds_left + LEEWAY_S)
         except TooManyStreams:
@@ -237,7 +237,7 @@ class _Connection:
     async def _operate(self, name: str, asked: Parameters) -> None:
         context = self._new_context(self._socket.scope, self._verified)
         try:
-            with self._span(context.facts, []):
+            with self._span(context.log_fields, []):
                 await self._answer(name, asked, context)
         except WebSocketDisconnect:
             pass
@@ -255,7 +255,7 @@ class _Connection:
         )
         async with aclosing(results):
             async for result in results:
-                body = result_body(result)
+                body = response_body(result)
                 if "data" not in body:
                     await self._end(name, type="error", payload=body["errors"])
                     return
@@ -291,7 +291,7 @@ class _Pace:
 def parameters_of(message: Message) -> Parameters:
     try:
         return parameters(message.get("payload"))
-    except NotServed as refused:
+    except HttpRequestError as refused:
         raise _Close(4400, f"Invalid message: {refused.message}") from None
 
 

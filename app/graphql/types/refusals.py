@@ -31,7 +31,7 @@ REFUSAL_TYPES: dict[type[DomainError], type] = {
 }
 
 
-def as_data(refused: DomainError) -> Any:  # noqa: ANN401 - one of REFUSAL_TYPES
+def refusal_object(refused: DomainError) -> Any:  # noqa: ANN401 - one of REFUSAL_TYPES
     """The refusal as an object that is no exception: GraphQL would raise one that is returned."""
     given = {f.name: getattr(refused, f.name) for f in fields(refused)}
     return REFUSAL_TYPES[type(refused)](message=refused.message, code=refused.code, **given)

@@ -16,9 +16,9 @@ from strawberry import ID, Parent
 
 from app.domain import history, model
 from app.domain.lifecycle import ACTIVE
-from app.events import Told
-from app.execution.completion import InstanceOf
-from app.graphql.batching.fields import Answers, Level, each, edge, settled
+from app.events import FeedItem
+from app.execution.completion import InstanceCheck
+from app.graphql.batching.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
 from app.graphql.context import Context, Info
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pagination import (
@@ -37,88 +37,88 @@ from app.queries import engineers
 T = TypeVar("T", bound=type)
 
 
-def view_of(source: type, description: str) -> Callable[[T], T]:
+def type_for(source: type, description: str) -> Callable[[T], T]:
     """Make a GraphQL type of a class whose instances are `source` objects."""
 
     def make(cls: T) -> T:
-        cls.is_type_of = staticmethod(InstanceOf(source))  # type: ignore[attr-defined]
+        cls.is_type_of = staticmethod(InstanceCheck(source))  # type: ignore[attr-defined]
         return strawberry.type(cls, description=description)
 
     return make
 
 
-def said(description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
+def field(description: str) -> Any:  # noqa: ANN401 - takes the type of its annotation
     return strawberry.field(description=description)
 
 
-def engineers_of(of: Sequence[Any], context: Context) -> Answers:
+def engineers_of(of: Sequence[Any], context: Context) -> BatchResult:
     """Of anything that has an `engineer_id`."""
-    return each(context.loaders.engineer, (one.engineer_id for one in of))
+    return load_each(context.loaders.engineer, (one.engineer_id for one in of))
 
 
-def tickets_of(of: Sequence[Any], context: Context) -> Answers:
+def tickets_of(of: Sequence[Any], context: Context) -> BatchResult:
     """Of anything that has a `ticket_id`."""
-    return each(context.loaders.ticket, (one.ticket_id for one in of))
+    return load_each(context.loaders.ticket, (one.ticket_id for one in of))
 
 
-def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> Answers:
-    return each(context.loaders.equipment, (item.equipment_id for item in about))
+def equipment_of(about: Sequence[model.Ticket | model.Assignment], context: Context) -> BatchResult:
+    return load_each(context.loaders.equipment, (item.equipment_id for item in about))
 
 
-def histories_of(tickets: Sequence[model.Ticket], context: Context) -> Answers:
-    return each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
+def histories_of(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
+    return load_each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
 
 
-def told_of_histories(tell: Callable[[list[model.Assignment]], Any]) -> Level:
+def from_history(tell: Callable[[list[model.Assignment]], Any]) -> BatchResolverFn:
     """What the history of each ticket adds up to."""
 
     async def told(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
-        found = await settled(histories_of(tickets, context))
+        found = await gather_results(histories_of(tickets, context))
         return [past if isinstance(past, Exception) else tell(past) for past in found]
 
     return told
 
 
-@view_of(model.PartUsed, "A spare part that went into the equipment.")
+@type_for(model.PartUsed, "A spare part that went into the equipment.")
 class PartUsed:
-    part_number: str = said("The maker's number.")
-    part_name: str = said("What it is.")
-    quantity: int = said("How many.")
-    cost: Decimal = said("What one costs, two decimals.")
+    part_number: str = field("The maker's number.")
+    part_name: str = field("What it is.")
+    quantity: int = field("How many.")
+    cost: Decimal = field("What one costs, two decimals.")
 
 
 @strawberry.input(description="A spare part that went into the equipment.")
 class PartUsedInput:
-    part_number: str = said("The maker's number.")
-    part_name: str = said("What it is.")
-    quantity: int = said("How many, 1 or more.")
-    cost: Decimal = said("What one costs, two decimals at most.")
+    part_number: str = field("The maker's number.")
+    part_name: str = field("What it is.")
+    quantity: int = field("How many, 1 or more.")
+    cost: Decimal = field("What one costs, two decimals at most.")
 
 
-@view_of(model.Equipment, "The device that a ticket is about.")
+@type_for(model.Equipment, "The device that a ticket is about.")
 class Equipment:
-    id: ID = said("Its id.")
-    name: str = said("What people call it.")
-    serial_number: str | None = said("The maker's serial number.")
-    manufacturer: str | None = said("Who made it.")
-    model: str | None = said("Which model it is.")
-    category: str | None = said("What kind of device it is.")
+    id: ID = field("Its id.")
+    name: str = field("What people call it.")
+    serial_number: str | None = field("The maker's serial number.")
+    manufacturer: str | None = field("Who made it.")
+    model: str | None = field("Which model it is.")
+    category: str | None = field("What kind of device it is.")
 
 
-@view_of(model.Engineer, "Somebody who repairs equipment.")
+@type_for(model.Engineer, "Somebody who repairs equipment.")
 class Engineer:
-    id: ID = said("The engineer's id.")
-    name: str = said("The engineer's name.")
-    email: str | None = said("Where to write to.")
-    level: int = said("Skill, 1 to 3. Not the tier, which says whose people are asked.")
-    region: str | None = said("Where the engineer works.")
-    skills: list[str] = said("What the engineer is trained in.")
-    is_active: bool = said("Takes work now.")
+    id: ID = field("The engineer's id.")
+    name: str = field("The engineer's name.")
+    email: str | None = field("Where to write to.")
+    level: int = field("Skill, 1 to 3. Not the tier, which says whose people are asked.")
+    region: str | None = field("Where the engineer works.")
+    skills: list[str] = field("What the engineer is trained in.")
+    is_active: bool = field("Takes work now.")
 
-    @edge(int, "How many tickets the engineer holds now.")
+    @batched_field(int, "How many tickets the engineer holds now.")
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
-        found = await settled(
-            each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
+        found = await gather_results(
+            load_each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
         )
         return [
             0 if count is None else count if isinstance(count, Exception) else count.assignments
@@ -151,139 +151,141 @@ class Engineer:
         return Page(found, size, after, key=lambda a: (a.assigned_at, a.id), count=count)
 
 
-@view_of(engineers.Suggestion, "An engineer who could be given a ticket, and what speaks for them.")
+@type_for(engineers.Suggestion, "An engineer who could be given a ticket, and what speaks for them.")
 class EngineerSuggestion:
-    engineer: Engineer = said("Who.")
-    matching_skills: list[str] = said("Their skills that name the equipment's category, model or maker.")
-    same_region: bool = said(
+    engineer: Engineer = field("Who.")
+    matching_skills: list[str] = field("Their skills that name the equipment's category, model or maker.")
+    same_region: bool = field(
         "They work where the one works who was sent first about the customer's newest ticket."
     )
-    active_assignments: int = said("How many tickets they hold now.")
+    active_assignments: int = field("How many tickets they hold now.")
 
 
-@view_of(model.Assignment, "One engineer's turn on a ticket: why, when, how long, and how it ended.")
+@type_for(model.Assignment, "One engineer's turn on a ticket: why, when, how long, and how it ended.")
 class Assignment:
-    id: ID = said("Its id.")
-    assignment_sequence: int = said("1 for the ticket's first assignment, then 2, 3, … without a gap.")
-    assignment_tier: int = said("Whose people were asked: 1 OEM to 5 Hospital.")
-    assignment_tier_name: str = said("What the tier is called.")
-    assignment_reason: str | None = said("Why this engineer.")
-    assignment_type: model.AssignmentType = said("How it came about.")
-    status: model.AssignmentStatus = said("Where it stands.")
-    assigned_by: str | None = said("Who gave it, as their token named them.")
-    assigned_at: datetime = said("When it was given.")
-    accepted_at: datetime | None = said("When the engineer took it.")
-    rejected_at: datetime | None = said("When the engineer declined it.")
-    started_at: datetime | None = said("When the work began.")
-    completed_at: datetime | None = said("When it was completed, failed, was escalated or was cancelled.")
-    rejection_reason: str | None = said("Why the engineer declined.")
-    escalation_reason: str | None = said("Why it went to a higher tier.")
-    cancellation_reason: str | None = said("Why it was taken back or handed over.")
-    completion_status: model.CompletionStatus | None = said("How the work came out.")
-    time_spent_hours: Decimal | None = said("Hours worked, two decimals.")
-    diagnosis: str | None = said("What was wrong.")
-    actions_taken: str | None = said("What was done.")
-    parts_used: list[PartUsed] = said("The parts that were used.")
-    notes: str | None = said("Anything else worth keeping.")
-    customer_rating: int | None = said("1, the worst, to 5, the best.")
-    customer_feedback: str | None = said("The customer's words.")
-    created_at: datetime = said("When the row was made.")
-    updated_at: datetime = said("When the row last changed.")
+    id: ID = field("Its id.")
+    assignment_sequence: int = field("1 for the ticket's first assignment, then 2, 3, … without a gap.")
+    assignment_tier: int = field("Whose people were asked: 1 OEM to 5 Hospital.")
+    assignment_tier_name: str = field("What the tier is called.")
+    assignment_reason: str | None = field("Why this engineer.")
+    assignment_type: model.AssignmentType = field("How it came about.")
+    status: model.AssignmentStatus = field("Where it stands.")
+    assigned_by: str | None = field("Who gave it, as their token named them.")
+    assigned_at: datetime = field("When it was given.")
+    accepted_at: datetime | None = field("When the engineer took it.")
+    rejected_at: datetime | None = field("When the engineer declined it.")
+    started_at: datetime | None = field("When the work began.")
+    completed_at: datetime | None = field("When it was completed, failed, was escalated or was cancelled.")
+    rejection_reason: str | None = field("Why the engineer declined.")
+    escalation_reason: str | None = field("Why it went to a higher tier.")
+    cancellation_reason: str | None = field("Why it was taken back or handed over.")
+    completion_status: model.CompletionStatus | None = field("How the work came out.")
+    time_spent_hours: Decimal | None = field("Hours worked, two decimals.")
+    diagnosis: str | None = field("What was wrong.")
+    actions_taken: str | None = field("What was done.")
+    parts_used: list[PartUsed] = field("The parts that were used.")
+    notes: str | None = field("Anything else worth keeping.")
+    customer_rating: int | None = field("1, the worst, to 5, the best.")
+    customer_feedback: str | None = field("The customer's words.")
+    created_at: datetime = field("When the row was made.")
+    updated_at: datetime = field("When the row last changed.")
 
     @strawberry.field(description="It is the one that holds the ticket now.")
     def is_current(root: Parent[model.Assignment]) -> bool:
         return root.status in ACTIVE
 
-    ticket = edge(
+    ticket = batched_field(
         Annotated["Ticket", strawberry.lazy("app.graphql.types.ticket")], "The ticket it belongs to."
     )(tickets_of)
-    engineer = edge(Engineer, "Who was given the ticket.")(engineers_of)
-    equipment = edge(Equipment | None, "The device it was about.")(equipment_of)
+    engineer = batched_field(Engineer, "Who was given the ticket.")(engineers_of)
+    equipment = batched_field(Equipment | None, "The device it was about.")(equipment_of)
 
 
-@view_of(history.EngineerTime, "One engineer's part in a ticket's hours.")
+@type_for(history.EngineerTime, "One engineer's part in a ticket's hours.")
 class EngineerTime:
-    time_spent_hours: Decimal = said("Their hours, two decimals.")
-    assignments: int = said("How many times they were given the ticket.")
+    time_spent_hours: Decimal = field("Their hours, two decimals.")
+    assignments: int = field("How many times they were given the ticket.")
 
-    engineer = edge(Engineer, "Who.")(engineers_of)
+    engineer = batched_field(Engineer, "Who.")(engineers_of)
 
 
-@view_of(model.Ticket, "A fault on a piece of equipment, and everybody who was asked to repair it.")
+@type_for(model.Ticket, "A fault on a piece of equipment, and everybody who was asked to repair it.")
 class Ticket:
-    id: ID = said("Its id.")
-    ticket_number: str = said("The number that people use.")
-    status: model.TicketStatus = said("Where it stands.")
-    priority: model.TicketPriority = said("How urgent it is.")
-    customer_name: str | None = said("Whose equipment it is.")
-    issue_category: str | None = said("What kind of fault it is.")
-    issue_description: str | None = said("The fault in the customer's words.")
-    created_at: datetime = said("When it was reported.")
-    updated_at: datetime = said("When it last changed.")
-    started_at: datetime | None = said("When somebody first began to work on it.")
-    resolved_at: datetime | None = said("When the fault was gone.")
-    closed_at: datetime | None = said("When it was filed.")
+    id: ID = field("Its id.")
+    ticket_number: str = field("The number that people use.")
+    status: model.TicketStatus = field("Where it stands.")
+    priority: model.TicketPriority = field("How urgent it is.")
+    customer_name: str | None = field("Whose equipment it is.")
+    issue_category: str | None = field("What kind of fault it is.")
+    issue_description: str | None = field("The fault in the customer's words.")
+    created_at: datetime = field("When it was reported.")
+    updated_at: datetime = field("When it last changed.")
+    started_at: datetime | None = field("When somebody first began to work on it.")
+    resolved_at: datetime | None = field("When the fault was gone.")
+    closed_at: datetime | None = field("When it was filed.")
 
-    equipment = edge(Equipment | None, "The device it is about.")(equipment_of)
+    equipment = batched_field(Equipment | None, "The device it is about.")(equipment_of)
 
-    @edge(Assignment | None, "Who holds it now; null when nobody does.")
-    def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> Answers:
-        return each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
+    @batched_field(Assignment | None, "Who holds it now; null when nobody does.")
+    def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
+        return load_each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
-    assignment_history = edge(list[Assignment], "Everybody it was given to, by sequence, first to last.")(
-        histories_of
+    assignment_history = batched_field(
+        list[Assignment], "Everybody it was given to, by sequence, first to last."
+    )(histories_of)
+    escalation_count = batched_field(int, "How often it went to a higher tier.")(
+        from_history(history.escalation_count)
     )
-    escalation_count = edge(int, "How often it went to a higher tier.")(
-        told_of_histories(history.escalation_count)
+    total_time_spent_hours = batched_field(Decimal, "Everybody's hours together, two decimals.")(
+        from_history(history.total_hours)
     )
-    total_time_spent_hours = edge(Decimal, "Everybody's hours together, two decimals.")(
-        told_of_histories(history.total_hours)
-    )
-    time_by_engineer = edge(
+    time_by_engineer = batched_field(
         list[EngineerTime], "The hours of each engineer, in the order in which they first had the ticket."
-    )(told_of_histories(history.time_by_engineer))
+    )(from_history(history.time_by_engineer))
 
 
-@view_of(Told, "A change of one assignment, as it was committed.")
+@type_for(FeedItem, "A change of one assignment, as it was committed.")
 class AssignmentEvent:
-    cursor: str = said("How far you have followed with it; `afterCursor` takes it. Opaque.")
+    cursor: str = field("How far you have followed with it; `afterCursor` takes it. Opaque.")
 
     @strawberry.field(description="What happened, in one lower-case word such as `escalated`; more may come.")
-    def type(root: Parent[Told]) -> str:
+    def type(root: Parent[FeedItem]) -> str:
         return root.event.type
 
-    @edge(Ticket, "The ticket, as it is now.")
-    def ticket(events: Sequence[Told], context: Context) -> Answers:
+    @batched_field(Ticket, "The ticket, as it is now.")
+    def ticket(events: Sequence[FeedItem], context: Context) -> BatchResult:
         return tickets_of([told.event.assignment for told in events], context)
 
     @strawberry.field(
         description="The assignment, as it was right after the change.", graphql_type=Assignment
     )
-    def assignment(root: Parent[Told]) -> model.Assignment:
+    def assignment(root: Parent[FeedItem]) -> model.Assignment:
         return root.event.assignment
 
     @strawberry.field(description="Who did it, as their token named them.")
-    def actor(root: Parent[Told]) -> str:
+    def actor(root: Parent[FeedItem]) -> str:
         return root.event.actor
 
     @strawberry.field(description="When, by the database's clock.")
-    def occurred_at(root: Parent[Told]) -> datetime:
+    def occurred_at(root: Parent[FeedItem]) -> datetime:
         return root.event.occurred_at
 
 
-@view_of(model.HourlyRate, "What an hour of an engineer costs, from a moment until that of the next rate.")
+@type_for(model.HourlyRate, "What an hour of an engineer costs, from a moment until that of the next rate.")
 class HourlyRate:
-    hourly_rate: Decimal = said("What an hour costs, two decimals.")
-    valid_from: datetime = said("From when on: it is the rate of work that ended then or later.")
-    set_by: str = said("Who set it, as their token named them.")
-    set_at: datetime = said("When it was set. Of two for the same moment, the one that was set later holds.")
+    hourly_rate: Decimal = field("What an hour costs, two decimals.")
+    valid_from: datetime = field("From when on: it is the rate of work that ended then or later.")
+    set_by: str = field("Who set it, as their token named them.")
+    set_at: datetime = field("When it was set. Of two for the same moment, the one that was set later holds.")
 
-    engineer = edge(Engineer, "Whose hour.")(engineers_of)
+    engineer = batched_field(Engineer, "Whose hour.")(engineers_of)
 
 
-@view_of(model.Actor, "Who is signed in.")
+@type_for(model.Actor, "Who is signed in.")
 class Viewer:
-    subject: str = said("The name in the token.")
-    role: model.Role = said("What they may do.")
+    subject: str = field("The name in the token.")
+    role: model.Role = field("What they may do.")
 
-    engineer = edge(Engineer | None, "Who they are among the engineers, where they are one.")(engineers_of)
+    engineer = batched_field(Engineer | None, "Who they are among the engineers, where they are one.")(
+        engineers_of
+    )

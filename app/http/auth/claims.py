@@ -15,7 +15,7 @@ _MAX_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClaimMapping:
     """Where a provider puts the role and the engineer, and its names for our roles."""
 
     role_claim: str

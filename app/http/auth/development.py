@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TTL_S = int(timedelta(hours=12).total_seconds())
 
 
-def route(tokens: DevelopmentTokens, *, doors: Sequence[Middleware]) -> Route:
+def route(tokens: DevelopmentTokens, *, browser_middleware: Sequence[Middleware]) -> Route:
     """POST /dev/token: {role, engineerId} becomes {accessToken, expiresIn}, for this machine's own pages."""
 
     async def sign_in(request: Request) -> Response:
@@ -42,7 +42,7 @@ def route(tokens: DevelopmentTokens, *, doors: Sequence[Middleware]) -> Route:
         token = tokens.sign(role, engineer_id, ttl_s=_TTL_S)
         return JSONResponse({"accessToken": token, "expiresIn": _TTL_S})
 
-    return Route("/dev/token", sign_in, methods=["POST"], middleware=doors)
+    return Route("/dev/token", sign_in, methods=["POST"], middleware=browser_middleware)
 
 
 def _is_at_home(request: Request) -> bool:

@@ -44,7 +44,7 @@ class UnknownKey(Exception):
 
 
 @dataclass(slots=True)
-class Keys:
+class SigningKeys:
     """One fetch at a time, on a thread of its own; everybody who needs it waits for the same one."""
 
     url: str

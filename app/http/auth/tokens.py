@@ -27,7 +27,7 @@ from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Actor, EngineerId, Role
 from app.http.auth import claims as token_claims
-from app.http.auth.jwks import ALGORITHMS, COOLDOWN_S, Keys, KeysUnavailable, UnknownKey
+from app.http.auth.jwks import ALGORITHMS, COOLDOWN_S, KeysUnavailable, SigningKeys, UnknownKey
 from app.http.errors import errors_body
 from app.http.headers import header
 
@@ -120,10 +120,10 @@ class _Kept:
 class ProviderTokens:
     """Checks access tokens of an identity provider, as an OAuth 2 resource server (RFC 9068, section 4)."""
 
-    keys: Keys
+    keys: SigningKeys
     issuer: str
     audience: str
-    reading: token_claims.Reading
+    claim_mapping: token_claims.ClaimMapping
     now: Callable[[], float] = time.time
     _kept: dict[bytes, _Kept] = field(default_factory=dict, init=False)
 
@@ -165,7 +165,7 @@ class ProviderTokens:
         )
         if not token_claims.is_access_token(head, claims):
             raise ValueError("not an access token")
-        return _Kept(_verified(self.reading.actor(claims), claims), head["kid"], key)
+        return _Kept(_verified(self.claim_mapping.actor(claims), claims), head["kid"], key)
 
     def _keep(self, digest: bytes, kept: _Kept) -> None:
         """The one that was not asked for the longest gives way."""
@@ -195,7 +195,7 @@ class SignedIn(BaseUser):
         return self.verified.actor
 
 
-class CannotTell(AuthenticationError):
+class ProviderUnavailable(AuthenticationError):
     """The identity provider is out of reach, and its keys are not known well enough."""
 
 
@@ -214,7 +214,7 @@ class BearerBackend(AuthenticationBackend):
         except InvalidToken:
             raise AuthenticationError from None
         except KeysUnavailable:
-            raise CannotTell from None
+            raise ProviderUnavailable from None
 
 
 def bearer(header: object) -> str:
@@ -227,7 +227,7 @@ def bearer(header: object) -> str:
 
 def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
     """One answer for every wrong token: what is wrong with it helps only who forged it (RFC 6750, 3.1)."""
-    if isinstance(error, CannotTell):
+    if isinstance(error, ProviderUnavailable):
         message = "The service cannot reach the identity provider; try again shortly."
         return _error(
             503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)}, retryAfterSeconds=COOLDOWN_S

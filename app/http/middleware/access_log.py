@@ -37,7 +37,7 @@ def no_span(_: dict[str, Any], __: list[tuple[bytes, bytes]]) -> AbstractContext
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class AccessLogMiddleware:
     """No query string, header, body or address is said: they may hold anything, people's data among it."""
 
     app: ASGIApp
@@ -48,8 +48,8 @@ class Watched:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        facts: dict[str, Any] = {"method": scope["method"], "path": scope["path"][:_LONGEST_PATH]}
-        scope["state"]["facts"] = facts
+        log_fields: dict[str, Any] = {"method": scope["method"], "path": scope["path"][:_LONGEST_PATH]}
+        scope["state"]["facts"] = log_fields
         status = _CLIENT_LEFT
 
         async def send_and_see(message: Message) -> None:
@@ -60,23 +60,23 @@ class Watched:
 
         began = time.perf_counter()
         span = no_span if scope["path"] in _ASKED_EVERY_FEW_SECONDS else self.span
-        with span(facts, scope["headers"]):
+        with span(log_fields, scope["headers"]):
             try:
                 await self.app(scope, receive, send_and_see)
             except Exception:
                 status = 500
                 raise
             finally:
-                facts["status"] = status
-                self._tell(scope["path"], facts, time.perf_counter() - began)
+                log_fields["status"] = status
+                self._tell(scope["path"], log_fields, time.perf_counter() - began)
 
-    def _tell(self, path: str, facts: dict[str, Any], took_s: float) -> None:
-        status = facts["status"]
+    def _tell(self, path: str, log_fields: dict[str, Any], took_s: float) -> None:
+        status = log_fields["status"]
         self.metrics.responses(path if path in _COUNTED_BY_PATH else "other", status).inc()
         if path in _ASKED_EVERY_FEW_SECONDS and status < _SMALLEST_REFUSAL:
             return
-        level = max(level_of(facts.get("code")), _level_of_status(status))
-        log.log(level, "request", **facts, ms=round(took_s * 1000, 1))
+        level = max(level_of(log_fields.get("code")), _level_of_status(status))
+        log.log(level, "request", **log_fields, ms=round(took_s * 1000, 1))
 
 
 def _level_of_status(status: int) -> int:
@@ -85,7 +85,7 @@ def _level_of_status(status: int) -> int:
     return logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - the server's faults
 
 
-def facts_of(scope: Scope) -> dict[str, Any]:
+def log_fields(scope: Scope) -> dict[str, Any]:
     """What will be told of the request; of a WebSocket, of one of its operations."""
-    facts: dict[str, Any] = scope["state"]["facts"] if scope["type"] == "http" else {}
-    return facts
+    log_fields: dict[str, Any] = scope["state"]["facts"] if scope["type"] == "http" else {}
+    return log_fields

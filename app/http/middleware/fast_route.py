@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shortcut:
+class FastRouteMiddleware:
     """For HTTP at exactly this path; the route is still there for who comes by another way."""
 
     app: ASGIApp

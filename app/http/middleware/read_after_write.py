@@ -15,7 +15,7 @@ _NAME = HEADER.lower().encode()
 _FORM = re.compile(r"\d{1,19}", re.ASCII)
 
 
-def named(scope: Scope) -> int | None:
+def requested_position(scope: Scope) -> int | None:
     """None where the client names none, or nothing that we told: then nothing but the newest will do."""
     text = header(scope, _NAME)
     return int(text) if text and scope["type"] == "http" and _FORM.fullmatch(text) else None

@@ -35,7 +35,7 @@ _new_id = _new_ids()
 
 
 @dataclass(frozen=True, slots=True)
-class RequestId:
+class RequestIdMiddleware:
     """The id that a proxy or a client has given, when it is sane, else a new one."""
 
     app: ASGIApp

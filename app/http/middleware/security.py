@@ -33,7 +33,7 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEAD
 
 
 @dataclass(frozen=True, slots=True)
-class SafeHeaders:
+class SecurityHeadersMiddleware:
     """Adds to every answer what it does not say itself: a page may load scripts, a file may be kept."""
 
     app: ASGIApp
@@ -50,7 +50,7 @@ class SafeHeaders:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonRefusals:
+class JsonErrorsMiddleware:
     """What Starlette refuses by itself, in plain text, is refused as everything else is."""
 
     app: ASGIApp
@@ -87,7 +87,7 @@ def _as_json(start: Message, text: str) -> Response:
     return JSONResponse(errors_body(code, message), status_code=status, headers=headers)
 
 
-def doors(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Middleware]:
+def browser_middleware(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Middleware]:
     """For the routes that people's browsers reach. Health is not: probes ask it by address."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts, www_redirect=False)
     if not cors_origins:

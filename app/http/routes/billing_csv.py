@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from app.db.errors import Unavailable
 from app.domain.errors import InvalidInput
-from app.domain.policy import Reading, may_read
+from app.domain.policy import ReadPermission, can_read
 from app.http.errors import errors_body
 from app.jobs import billing_export
 from app.queries import billing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from app.db.pool import Database
-    from app.queries.billing import Billable
+    from app.queries.billing import BillingFilter
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ class BillingCsv:
         if not work.cancelled():
             work.result()
 
-    async def _send(self, wanted: Billable, send: Send) -> None:
+    async def _send(self, wanted: BillingFilter, send: Send) -> None:
         begun = False
         try:
             async with (
@@ -118,14 +118,14 @@ class BillingCsv:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _wanted(request: Request) -> Billable:
+def _wanted(request: Request) -> BillingFilter:
     """Raises Refused."""
     if request.method != "GET":
         raise Refused(405, "METHOD_NOT_ALLOWED", "This path is asked by GET.", {"Allow": "GET"})
     if not request.user.is_authenticated:
         message = "Sign in: send a bearer token in the Authorization header."
         raise Refused(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": "Bearer"})
-    if not may_read(request.user.actor, Reading.BILLABLE_TIME):
+    if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise Refused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
         return billing_export.wanted(*_parameters(request))
@@ -155,7 +155,7 @@ def _later(status: int, code: str, message: str, *, wait_s: int) -> Refused:
     )
 
 
-def _start(wanted: Billable) -> dict[str, object]:
+def _start(wanted: BillingFilter) -> dict[str, object]:
     name = f"billing_{wanted.period.start:%Y-%m-%d}_{wanted.period.until:%Y-%m-%d}.csv"
     return {
         "type": "http.response.start",

@@ -71,7 +71,7 @@ def routes(
     tokens: DevelopmentTokens | None,
     *,
     production: bool,
-    doors: Sequence[Middleware],
+    browser_middleware: Sequence[Middleware],
     built: Path = BUILT,
 ) -> list[BaseRoute]:
     """People sign in at the provider, or with `tokens` without a password. Without built pages, a note."""
@@ -89,11 +89,11 @@ def routes(
     else:
         admin = graphiql = _note
     return [
-        *(Route(path, admin, middleware=doors) for path in _ADMIN_PATHS),
-        Route("/graphiql", graphiql, middleware=doors),
-        Route("/ui-config.json", ui_config, middleware=doors),
-        Mount("/assets", _Assets(directory=built / "assets", check_dir=False), middleware=doors),
-        *([development.route(tokens, doors=doors)] if tokens else []),
+        *(Route(path, admin, middleware=browser_middleware) for path in _ADMIN_PATHS),
+        Route("/graphiql", graphiql, middleware=browser_middleware),
+        Route("/ui-config.json", ui_config, middleware=browser_middleware),
+        Mount("/assets", _Assets(directory=built / "assets", check_dir=False), middleware=browser_middleware),
+        *([development.route(tokens, browser_middleware=browser_middleware)] if tokens else []),
     ]
 
 

@@ -9,22 +9,22 @@ from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, Opera
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graphql.admission.complexity import Ruler, Shapes, pages_of
+from app.graphql.admission.complexity import ComplexityVisitor, FieldIndex, page_sizes
 from app.graphql.schema import schema
 
 if TYPE_CHECKING:
     from graphql import DocumentNode, SelectionSetNode
 
-    from app.graphql.admission.complexity import Size
+    from app.graphql.admission.complexity import Complexity
 
-SHAPES = Shapes(schema._schema)
+SHAPES = FieldIndex(schema._schema)
 FRAGMENTS = 4
 DIRECTIVE = " @skip(if: false)"
 
 
-def measured(document: DocumentNode, **variables: Any) -> Size:
+def measured(document: DocumentNode, **variables: Any) -> Complexity:
     [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    ruler = Ruler(document, SHAPES, pages_of(operation, variables), assumed_list=10)
+    ruler = ComplexityVisitor(document, SHAPES, page_sizes(operation, variables), assumed_list=10)
     return ruler.operation(operation)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.model import Role
-from app.graphql.admission.policy import Guard
+from app.graphql.admission.policy import OperationPolicy
 from tests.graphql.conftest import act_as
 
 PAGE = "query ($first: Int!) { tickets(first: $first) { nodes { id } } }"
@@ -16,14 +16,14 @@ NAMES = "{ __schema { queryType { name } } }"
 def looked_at(monkeypatch) -> list[str]:
     """What was worked out of a text, in order."""
     seen: list[str] = []
-    for step in ("_parse", "_measure", "_mistakes"):
-        inner = getattr(Guard, step)
+    for step in ("_parse", "_measure", "_validation_errors"):
+        inner = getattr(OperationPolicy, step)
 
         def noticed(self, *given, inner=inner, step=step, **named):
             seen.append(step)
             return inner(self, *given, **named)
 
-        monkeypatch.setattr(Guard, step, noticed)
+        monkeypatch.setattr(OperationPolicy, step, noticed)
     return seen
 
 
@@ -31,7 +31,7 @@ async def test_a_text_is_worked_out_once(serve, looked_at):
     api = await serve()
     for _ in range(3):
         await api(PAGE, first=3)
-    assert looked_at == ["_parse", "_measure", "_mistakes"]
+    assert looked_at == ["_parse", "_measure", "_validation_errors"]
 
 
 async def test_another_page_costs_what_it_costs_and_is_measured_once(serve, looked_at):
@@ -62,7 +62,7 @@ async def test_mistakes_are_told_each_time(serve, looked_at):
     api = await serve()
     first, second = [await api.answer("{ nobody }") for _ in range(2)]
     assert first["errors"] == second["errors"]
-    assert looked_at.count("_mistakes") == 1
+    assert looked_at.count("_validation_errors") == 1
 
 
 async def test_several_operations_of_a_document_keep_their_own_plans(serve):

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from app.domain.model import Actor, Role
-from app.domain.policy import Exploring, may_explore
+from app.domain.policy import ExplorePermission, can_explore
 from app.graphql.schema import schema
 from tests.graphql.conftest import act_as
 from tests.snapshots import SCHEMA_GRAPHQL
@@ -69,10 +69,10 @@ async def test_the_schema_is_read_in_production_by_those_who_explore(serve, toke
 
 
 def test_everybody_has_been_asked_whether_they_may_explore():
-    for what in Exploring:
-        may = {role for role in Role if may_explore(Actor("x", role, None), what)}
+    for what in ExplorePermission:
+        may = {role for role in Role if can_explore(Actor("x", role, None), what)}
         assert may == {Role.ADMIN, Role.DISPATCHER}
-        assert not may_explore(None, what)
+        assert not can_explore(None, what)
 
 
 BESIDE = {

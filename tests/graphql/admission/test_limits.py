@@ -12,7 +12,7 @@ import pytest
 from app import config, doctor
 from app.graphql.admission.limits import Limits
 from app.graphql.pagination import MAX_PAGE
-from tests.databases import tell_statements
+from tests.databases import capture_statements
 
 LIMITS = Limits()
 DOCS = Path(__file__).parents[3] / "docs" / "limits.md"
@@ -78,7 +78,7 @@ def sent(monkeypatch) -> list[str]:
     """The statements that the application has sent; ask for it before the client."""
     statements: list[str] = []
 
-    tell_statements(monkeypatch, statements.append)
+    capture_statements(monkeypatch, statements.append)
     return statements
 
 

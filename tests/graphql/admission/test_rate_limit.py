@@ -9,7 +9,7 @@ import pytest
 from app.db.connections import connect
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.rate_limit import Buckets
+from app.graphql.admission.rate_limit import RateLimiter
 from app.graphql.pagination import DEFAULT_PAGE
 from app.graphql.schema import schema
 
@@ -78,22 +78,22 @@ async def test_those_who_have_not_signed_in_share_by_address(serve):
 
 def test_a_bucket_fills_up_again_and_does_not_run_over():
     now = 0.0
-    buckets = Buckets(Limits(cost=10, bucket=10, refill_per_s=2), clock=lambda: now)
-    assert buckets.spend("a", 10) == (0, 0)
-    assert buckets.spend("a", 5) == (0, 2.5)
+    buckets = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=2), clock=lambda: now)
+    assert buckets.consume("a", 10) == (0, 0)
+    assert buckets.consume("a", 5) == (0, 2.5)
     now = 2.5
-    assert buckets.spend("a", 5) == (0, 0)
+    assert buckets.consume("a", 5) == (0, 0)
     now = 1000.0
-    assert buckets.spend("a", 1) == (9, 0)
+    assert buckets.consume("a", 1) == (9, 0)
 
 
 def test_no_more_subjects_are_remembered_than_may_be():
-    buckets = Buckets(Limits(cost=10, bucket=10, refill_per_s=1, subjects=2), clock=lambda: 0.0)
+    buckets = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=1, subjects=2), clock=lambda: 0.0)
     for subject in ("a", "b", "a", "c"):
-        buckets.spend(subject, 5)
+        buckets.consume(subject, 5)
     assert len(buckets._levels) == 2
-    assert buckets.spend("a", 1).wait_s > 0
-    assert buckets.spend("b", 1).remaining == 9
+    assert buckets.consume("a", 1).wait_s > 0
+    assert buckets.consume("b", 1).remaining == 9
 
 
 # Time

@@ -15,9 +15,9 @@ from app.config import SettingsError
 from app.domain.model import Actor, Role
 from app.events import Feed
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.trusted_documents import TrustedDocuments, name_of, of_our_clients, read_manifest
-from app.graphql.batching.event_cache import Shared
-from app.graphql.batching.loader import Gathering
+from app.graphql.admission.trusted_documents import TrustedDocuments, name_of, own_documents, read_manifest
+from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.schema import build_schema, schema
 from tests.graphql.conftest import act_as
@@ -149,7 +149,9 @@ async def test_a_stream_is_held_to_the_same(db, documents):
         (ROLE, None),
         (NOBODYS, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
     ):
-        context = Context(db, Feed("unused"), Shared(), Gathering(), Actor("x", Role.ENGINEER, None), "")
+        context = Context(
+            db, Feed("unused"), EventResultCache(), BatchScheduler(), Actor("x", Role.ENGINEER, None), ""
+        )
         extensions = by_apollo(name_of(name))["extensions"]
         results = [
             r async for r in await ours.stream(None, context_value=context, operation_extensions=extensions)
@@ -181,7 +183,7 @@ async def test_every_document_of_the_mobile_client_runs_for_an_engineer(serve, m
 
 
 def test_every_document_of_our_clients_fits_the_schema():
-    for text in of_our_clients().values():
+    for text in own_documents().values():
         assert graphql.validate(schema._schema, graphql.parse(text)) == []
 
 
@@ -208,7 +210,7 @@ async def test_settings_turn_it_on_and_add_to_our_clients_documents(tmp_path):
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({f"sha256:{name_of(ROLE)}": ROLE}))
     settings = config.load({"TRUSTED_DOCUMENTS_ONLY": "1", "TRUSTED_DOCUMENTS_FILE": str(path)})
-    assert documents_of(settings) == TrustedDocuments(of_our_clients() | {name_of(ROLE): ROLE}, only=True)
+    assert documents_of(settings) == TrustedDocuments(own_documents() | {name_of(ROLE): ROLE}, only=True)
     assert not documents_of(config.load({"TRUSTED_DOCUMENTS_ONLY": "0"})).only
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})

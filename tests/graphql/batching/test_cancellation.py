@@ -11,7 +11,7 @@ from graphql import Executor
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.domain.model import Engineer, Ticket, TicketId
-from app.graphql.batching.loader import Gathering
+from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import until_waiting, when_compiled
 
@@ -49,9 +49,9 @@ async def test_so_is_one_whose_client_has_left(serve, make, shared_url, locked, 
 
 async def test_what_was_to_be_read_next_is_not(shared_url):
     async with open_database(shared_url, pool_size=1) as db:
-        loaders = Loaders(db, Gathering(), frozenset(), None)
+        loaders = Loaders(db, BatchScheduler(), frozenset(), None)
         found = loaders.ticket.load(TicketId("T-1"))
-        loaders.end()
+        loaders.close()
         for _ in range(10):  # turns of the loop: a batch would have the only connection by then
             await asyncio.sleep(0)
         async with db.connection() as conn:

@@ -19,8 +19,8 @@ from app.db.pool import open_database
 from app.domain import policy
 from app.domain.model import EngineerId, Role, TicketId
 from app.graphql.batching import coalescing
-from app.graphql.batching.loader import MAX_KEYS, Gathering
-from app.graphql.batching.scheduler import AT_ONCE, Ways
+from app.graphql.batching.loader import MAX_KEYS
+from app.graphql.batching.scheduler import MAX_CONCURRENT, BatchScheduler
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import PATIENCE_S, until_waiting, when_compiled
 
@@ -104,7 +104,7 @@ async def test_twenty_at_once_take_the_statements_of_two(statements, ask, make):
     assert [answer["data"]["ticket"]["currentAssignment"]["id"] for answer in answers] == [
         str(each.id) for each in held
     ]
-    assert 1 <= Counter(statements)["tickets.tickets_with_current"] <= AT_ONCE
+    assert 1 <= Counter(statements)["tickets.tickets_with_current"] <= MAX_CONCURRENT
 
 
 async def test_those_who_ask_for_the_same_page_share_it(statements, ask, make):
@@ -145,7 +145,7 @@ async def test_who_leaves_takes_nobody_along_and_the_last_ends_the_statement(
 async def test_who_asks_for_what_cannot_be_read_is_alone_in_it(make, shared_url):
     held = await make.assigned()
     async with open_database(shared_url, pool_size=2) as db:
-        gathering = Gathering()
+        gathering = BatchScheduler()
         one, other = (Loaders(db, gathering, frozenset(), None) for _ in range(2))
         found = [one.ticket.load(held.ticket_id), other.ticket.load(TicketId("\0"))]
         ticket, error = await asyncio.gather(*found, return_exceptions=True)
@@ -154,14 +154,14 @@ async def test_who_asks_for_what_cannot_be_read_is_alone_in_it(make, shared_url)
         assert not isinstance(error, Unavailable)
         # What failed is not remembered.
         assert other.ticket.load(TicketId("\0")) is not found[1]
-        one.end()
-        other.end()
+        one.close()
+        other.close()
 
 
 async def test_those_who_may_not_see_the_same_share_no_statement(make, shared_url):
     held = await make.assigned()
     async with open_database(shared_url, pool_size=2) as db:
-        gathering = Gathering()
+        gathering = BatchScheduler()
         everybody = Loaders(db, gathering, frozenset(), None)
         stranger = Loaders(db, gathering, frozenset(), EngineerId(uuid4()))
         seen, hidden = await asyncio.gather(
@@ -173,7 +173,7 @@ async def test_those_who_may_not_see_the_same_share_no_statement(make, shared_ur
 
 async def test_more_keys_than_a_statement_takes_are_read_by_several(statements, shared_url):
     async with open_database(shared_url, pool_size=3) as db:
-        loaders = Loaders(db, Gathering(), frozenset(), None)
+        loaders = Loaders(db, BatchScheduler(), frozenset(), None)
         wanted = [loaders.ticket.load(TicketId(f"T-{n}")) for n in range(2 * MAX_KEYS + 1)]
         assert set(await asyncio.gather(*wanted)) == {None}
         assert statements.count("tickets.tickets_by_ids") == 3
@@ -182,29 +182,29 @@ async def test_more_keys_than_a_statement_takes_are_read_by_several(statements, 
 async def test_loaders_of_several_last_until_the_last_of_them_ends(make, shared_url):
     held = await make.assigned()
     async with open_database(shared_url, pool_size=1) as db:
-        loaders = Loaders(db, Gathering(), frozenset(), None)
+        loaders = Loaders(db, BatchScheduler(), frozenset(), None)
         assert loaders.shared() is loaders
-        loaders.end()
+        loaders.close()
         assert (await loaders.ticket.load(held.ticket_id)).id == held.ticket_id
-        loaders.end()
+        loaders.close()
         assert loaders.ticket.load(TicketId("T-1")).cancelled()
 
 
 async def test_a_list_is_confined_as_lists_are_and_not_as_one_ticket(monkeypatch, ask, make):
     held = await make.assigned()
-    own = policy.MAY[Role.DISPATCHER] | {policy.Reading.TICKETS: policy.Reach.OWN}
-    monkeypatch.setattr(policy, "MAY", {**policy.MAY, Role.DISPATCHER: own})
+    own = policy.PERMISSIONS[Role.DISPATCHER] | {policy.ReadPermission.TICKETS: policy.Access.OWN}
+    monkeypatch.setattr(policy, "PERMISSIONS", {**policy.PERMISSIONS, Role.DISPATCHER: own})
     query = "query ($id: ID!) { ticket(id: $id) { id } tickets { totalCount nodes { id } } }"
     found = await ask(query, id=held.ticket_id)
     assert found == {"ticket": {"id": held.ticket_id}, "tickets": {"totalCount": 0, "nodes": []}}
 
 
 @when_compiled
-@pytest.mark.parametrize("most", [0, coalescing.MOST_POINTS])
+@pytest.mark.parametrize("most", [0, coalescing.MAX_GROUP_COST])
 async def test_what_costs_much_goes_alone(monkeypatch, ask, make, most):
     held = [await make.assigned() for _ in range(6)]
     token = ask.client.headers["Authorization"]
-    monkeypatch.setattr(coalescing, "MOST_POINTS", most)
+    monkeypatch.setattr(coalescing, "MAX_GROUP_COST", most)
     answers = await at_once(ask, [(HISTORY, each.ticket_id, token) for each in held])
     assert all(len(answer["data"]["ticket"]["assignmentHistory"]) == 1 for answer in answers)
     measured = (await ask.client.get("/metrics")).text
@@ -217,16 +217,16 @@ class Parcel:
     def __init__(self, most: int) -> None:
         self.things: list[int] = []
         self.most = most
-        self.has_begun = asyncio.Event()
+        self.has_started = asyncio.Event()
         self.arrives = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
         return len(self.things) >= self.most
 
-    def begin(self) -> asyncio.Task[None] | None:
+    def start(self) -> asyncio.Task[None] | None:
         begun.append(self)
-        self.has_begun.set()
+        self.has_started.set()
         return asyncio.create_task(self._go()) if self.things else None
 
     async def _go(self) -> None:
@@ -243,14 +243,14 @@ begun: list[Parcel] = []
 )
 async def test_no_more_than_a_few_are_under_way_and_none_is_forgotten(steps, most):
     begun.clear()
-    ways: Ways[Parcel] = Ways(patience_s=600)
+    ways: BatchScheduler[Parcel] = BatchScheduler(max_wait_s=600)
     sent = 0
     arrived: list[Parcel] = []
     for step in steps:
         under_way = [parcel for parcel in begun if parcel not in arrived]
         if isinstance(step, int):
             for _ in range(step):
-                ways.open("kind", lambda: Parcel(most)).things.append(sent)
+                ways.open_batch("kind", lambda: Parcel(most)).things.append(sent)
                 sent += 1
         elif step == "turn":
             await asyncio.sleep(0)
@@ -262,26 +262,26 @@ async def test_no_more_than_a_few_are_under_way_and_none_is_forgotten(steps, mos
                 await asyncio.sleep(0)
         # Only what is full is sent beyond the ways.
         waiting = [parcel for parcel in begun if parcel not in arrived and not parcel.is_full]
-        assert len(waiting) <= AT_ONCE
+        assert len(waiting) <= MAX_CONCURRENT
     for _ in range(4 * sent + 4):
         for parcel in begun:
             parcel.arrives.set()
         await asyncio.sleep(0)
     assert [thing for parcel in begun for thing in parcel.things] == list(range(sent))
     assert not ways._open
-    assert not ways._under_way
+    assert not ways._running
 
 
 async def test_what_has_waited_long_goes_beyond_them():
     begun.clear()
-    ways: Ways[Parcel] = Ways(patience_s=0.001)
-    for _ in range(AT_ONCE + 1):
-        last = ways.open("kind", lambda: Parcel(9))
+    ways: BatchScheduler[Parcel] = BatchScheduler(max_wait_s=0.001)
+    for _ in range(MAX_CONCURRENT + 1):
+        last = ways.open_batch("kind", lambda: Parcel(9))
         last.things.append(1)
         await asyncio.sleep(0)
     assert last not in begun
     async with asyncio.timeout(10):
-        await last.has_begun.wait()
+        await last.has_started.wait()
     for parcel in begun:
         parcel.arrives.set()
 
@@ -299,7 +299,7 @@ async def test_a_company_that_is_out_of_time_leaves_nothing_running(serve, make,
             "TIMEOUT"
         }
         await until_waiting(conn, 0)
-    assert not [task for task in asyncio.all_tasks() if "_Company" in repr(task)]
+    assert not [task for task in asyncio.all_tasks() if "_QueryGroup" in repr(task)]
 
 
 async def test_who_asks_whose_it_is_begins_nothing_in_company(ask, make):
@@ -313,14 +313,14 @@ async def test_who_asks_whose_it_is_begins_nothing_in_company(ask, make):
 
 async def test_nobody_joins_a_company_that_all_have_left(shared_url):
     async with open_database(shared_url, pool_size=1) as db:
-        loaders = Loaders(db, Gathering(), frozenset(), None)
+        loaders = Loaders(db, BatchScheduler(), frozenset(), None)
         executor: Any = SimpleNamespace(context_value=SimpleNamespace(loaders=loaders))
-        company = coalescing._Company(None, loaders)
+        company = coalescing._QueryGroup(None, loaders)
         assert not company.is_full
-        waiting = asyncio.create_task(company.result(executor, 1, 60))
+        waiting = asyncio.create_task(company.execute(executor, 1, 60))
         await asyncio.sleep(0)
         assert not company.is_full
         waiting.cancel()
         await asyncio.wait([waiting])
         assert company.is_full
-        assert company.begin() is None
+        assert company.start() is None

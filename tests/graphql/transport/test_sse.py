@@ -117,8 +117,8 @@ async def test_who_takes_json_too_gets_json_for_a_query(served):
 
 async def test_a_mutation_is_no_get(served, make):
     held = await make.assigned()
-    wish = f'mutation {{ acceptAssignment(input: {{assignmentId: "{held.id}"}}) {{ __typename }} }}'
-    async with streaming(served, wish, method="GET") as stream:
+    command = f'mutation {{ acceptAssignment(input: {{assignmentId: "{held.id}"}}) {{ __typename }} }}'
+    async with streaming(served, command, method="GET") as stream:
         _, body = await stream.hear()
         assert "data" not in body
 

@@ -18,7 +18,7 @@ from app.graphql.transport import websocket as socket_module
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
 from tests.conftest import SECRET
-from tests.databases import tell_statements
+from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
 from tests.websocket_client import Talk, as_dispatcher, subscribe, talking
@@ -404,7 +404,7 @@ async def test_an_event_is_read_once_for_all_who_ask_in_the_same_words(monkeypat
     held = await make.assigned()
     sent: list[str] = []
 
-    tell_statements(monkeypatch, sent.append)
+    capture_statements(monkeypatch, sent.append)
     served = await serve()
     engineer = DevelopmentTokens(SECRET).sign(Role.ENGINEER, held.engineer_id, ttl_s=60)
     async with AsyncExitStack() as until_done:

@@ -21,7 +21,7 @@ from tests.graphql.conftest import act_as
 if TYPE_CHECKING:
     from app.db.pool import Database
     from app.domain.model import Assignment, EngineerId
-    from tests.factories import Make
+    from tests.factories import Factories
     from tests.graphql.conftest import Api
 
 BILL = """
@@ -42,15 +42,15 @@ SET = """mutation($input: SetHourlyRateInput!) { setHourlyRate(input: $input) {
 RATES = """query($id: ID!, $first: Int, $after: String) {
   hourlyRates(engineerId: $id, first: $first, after: $after) {
     totalCount pageInfo { hasNextPage endCursor } nodes { hourlyRate validFrom setBy } } }"""
-ALWAYS = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+COMMON_REFUSALS = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
 
 
 @pytest.fixture
 def set_rate(ask: Api, tokens):
     async def do(engineer: EngineerId, rate: str, valid_from: str = "2026-01-01T00:00:00Z", **more: Any):
         act_as(ask, tokens, Role.ADMIN)
-        wish = {"engineerId": str(engineer), "hourlyRate": rate, "validFrom": valid_from}
-        answer = await ask(SET, input=wish | more)
+        command = {"engineerId": str(engineer), "hourlyRate": rate, "validFrom": valid_from}
+        answer = await ask(SET, input=command | more)
         act_as(ask, tokens, Role.DISPATCHER)
         return answer["setHourlyRate"]
 
@@ -59,20 +59,20 @@ def set_rate(ask: Api, tokens):
 
 async def complete(db: Database, held: Assignment, hours: str, *parts: PartUsed) -> Assignment:
     await run(db, DISPATCHER, start_assignment, StartAssignment(assignment_id=held.id))
-    wish = CompleteAssignment(
+    command = CompleteAssignment(
         assignment_id=held.id,
         completion_status=CompletionStatus.PARTS_REQUIRED,
         time_spent_hours=Decimal(hours),
         parts_used=parts,
     )
-    return await run(db, DISPATCHER, complete_assignment, wish)
+    return await run(db, DISPATCHER, complete_assignment, command)
 
 
-async def escalate(db: Database, make: Make, held: Assignment, **columns: Any) -> Assignment:
-    wish = EscalateTicket(
+async def escalate(db: Database, make: Factories, held: Assignment, **columns: Any) -> Assignment:
+    command = EscalateTicket(
         ticket_id=held.ticket_id, next_engineer_id=await make.engineer(**columns), reason="no spare part"
     )
-    return await run(db, DISPATCHER, escalate_ticket, wish)
+    return await run(db, DISPATCHER, escalate_ticket, command)
 
 
 def around(*ended: Assignment) -> dict[str, str]:
@@ -200,7 +200,7 @@ async def test_lines_come_in_pages_and_by_customer_or_ticket(ask, db, make):
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"to": ALWAYS["from"]}, "to"),
+        ({"to": COMMON_REFUSALS["from"]}, "to"),
         ({"to": "2027-01-03T00:00:00Z"}, "to"),
         ({"from": "2026-01-01T00:00:00"}, "from"),
         ({"customer": "x" * 201}, "customer"),
@@ -211,7 +211,7 @@ async def test_lines_come_in_pages_and_by_customer_or_ticket(ask, db, make):
     ],
 )
 async def test_what_cannot_be_meant_is_refused(ask, given, field):
-    [error] = (await ask.answer(BILL, **ALWAYS | given))["errors"]
+    [error] = (await ask.answer(BILL, **COMMON_REFUSALS | given))["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["extensions"]["field"] == field
 
@@ -247,9 +247,9 @@ async def test_a_rate_that_cannot_be_set_says_why(ask, make, set_rate):
     assert (refused["__typename"], refused["code"]) == ("InvalidInput", "INVALID_INPUT")
     refused = await set_rate(ana, "1", "2026-01-01T00:00:00")
     assert refused["message"] == "validFrom must say its time zone, as in 2026-03-01T00:00:00Z."
-    wish = {"engineerId": str(ana), "hourlyRate": "1", "validFrom": ALWAYS["from"]}
-    refused = (await ask(SET, input=wish))["setHourlyRate"]
+    command = {"engineerId": str(ana), "hourlyRate": "1", "validFrom": COMMON_REFUSALS["from"]}
+    refused = (await ask(SET, input=command))["setHourlyRate"]
     assert (refused["code"], refused["message"]) == (
         "FORBIDDEN",
-        "Your role may not set an hourly rate; ask an admin.",
+        "Your role does not allow you to set hourly rates; ask an admin.",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.db import sql
-from tests.databases import tell_statements
+from tests.databases import capture_statements
 from tests.queries.history import BEGIN, DAYS, History
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ async def test_what_cannot_be_told_is_refused_by_its_name(ask, figure, variables
 
 async def test_a_figure_that_is_not_asked_for_is_not_computed(monkeypatch, serve):
     sent: list[str] = []
-    tell_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
     api = await serve()
     sent.clear()
     await api(ASK.format("outcomes { assignments }"), **PERIOD)

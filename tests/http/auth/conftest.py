@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.model import Role
-from app.http.auth.claims import Reading
-from app.http.auth.jwks import Keys
+from app.http.auth.claims import ClaimMapping
+from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
 from tests.http.auth.issuer import AUDIENCE, ISSUER, Issuer, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READING = Reading("roles", {role.value: role for role in Role}, "engineer_id")
+CLAIM_MAPPING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 
 
 @dataclass
@@ -40,10 +40,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keys(issuer, clock) -> Keys:
-    return Keys(issuer.url, clock)
+def keys(issuer, clock) -> SigningKeys:
+    return SigningKeys(issuer.url, clock)
 
 
 @pytest.fixture
 def provider(keys) -> ProviderTokens:
-    return ProviderTokens(keys, ISSUER, AUDIENCE, READING)
+    return ProviderTokens(keys, ISSUER, AUDIENCE, CLAIM_MAPPING)

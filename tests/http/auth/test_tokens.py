@@ -18,10 +18,10 @@ from app.asgi import create_app
 from app.domain.errors import InvalidInput
 from app.domain.model import Actor, Role
 from app.http.auth import tokens
-from app.http.auth.claims import Reading
+from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import COOLDOWN_S, FRESH_S
 from app.http.auth.tokens import CACHED_TOKENS, InvalidToken
-from tests.http.auth.conftest import READING
+from tests.http.auth.conftest import CLAIM_MAPPING
 from tests.http.auth.issuer import AUDIENCE, EC, ED, NEXT, RSA, token
 from tests.http.auth.wrong_tokens import (
     BY_REASON,
@@ -180,7 +180,7 @@ async def test_development_tokens_say_it_too(tokens):
     ids=str,
 )
 def test_a_role_is_where_the_settings_say(path, claims, roles, role):
-    reading = Reading(path, roles or READING.roles, "engineer_id")
+    reading = ClaimMapping(path, roles or CLAIM_MAPPING.roles, "engineer_id")
     assert reading.actor({"sub": "s"} | claims) == Actor("s", role)
 
 
@@ -196,11 +196,11 @@ def test_a_role_is_where_the_settings_say(path, claims, roles, role):
 )
 def test_nobody_has_a_role_that_is_elsewhere(path, claims):
     with pytest.raises(ValueError, match="no role of ours"):
-        Reading(path, READING.roles, "engineer_id").actor({"sub": "s"} | claims)
+        ClaimMapping(path, CLAIM_MAPPING.roles, "engineer_id").actor({"sub": "s"} | claims)
 
 
 def test_an_engineer_is_who_the_provider_says():
-    reading = Reading("roles", READING.roles, "baton.engineer")
+    reading = ClaimMapping("roles", CLAIM_MAPPING.roles, "baton.engineer")
     claims: dict[str, Any] = {"sub": "s", "roles": "engineer", "baton": {"engineer": str(ENGINEER)}}
     assert reading.actor(claims) == Actor("s", Role.ENGINEER, ENGINEER)
     assert reading.actor(claims | {"roles": "auditor"}) == Actor("s", Role.AUDITOR)

@@ -73,8 +73,8 @@ async def test_a_request_is_one_line(lines, client):
 
 async def test_a_refusal_is_said_by_its_code(lines, client, make):
     held = await make.assigned()
-    wish = {"ticketId": held.ticket_id, "engineerId": str(await make.engineer())}
-    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": wish}})
+    command = {"ticketId": held.ticket_id, "engineerId": str(await make.engineer())}
+    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": command}})
     [line] = lines("request")
     assert (line["code"], line["refusals"], line["level"]) == ("OK", ["TICKET_ALREADY_ASSIGNED"], "info")
 
@@ -105,8 +105,8 @@ async def test_the_level_says_whether_somebody_should_look(
 async def test_nothing_of_anybody_is_said(lines, client, make):
     ticket = await make.ticket(customer_name="Clinic of Secrets")
     engineer = await make.engineer(name="Ana Lima", email="ana@clinic.example")
-    wish = {"ticketId": ticket, "engineerId": str(engineer), "reason": "The Clinic asked for Ana Lima"}
-    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": wish}})
+    command = {"ticketId": ticket, "engineerId": str(engineer), "reason": "The Clinic asked for Ana Lima"}
+    await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": command}})
     find = 'query { tickets(filter: {search: "Clinic"}) { nodes { customerName } } }'
     await client.get("/graphql", params={"query": find})
     await client.post("/graphql", json={"query": find + " Clinic"})

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from app.domain.model import Role
 from app.http.middleware import security
-from app.http.middleware.request_id import RequestId
+from app.http.middleware.request_id import RequestIdMiddleware
 from app.observability import logs
 
 NEW = re.compile(r"[0-9a-f]{32}")
@@ -76,7 +76,7 @@ async def test_every_line_of_the_log_has_it_and_only_its_own():
         async def inner(scope, receive, send):
             structlog.get_logger().info("inside")
 
-        app = RequestId(inner)
+        app = RequestIdMiddleware(inner)
         for request_id in (b"r-1", b"r-2"):
             await app({"type": "http", "headers": [(b"x-request-id", request_id)]}, None, None)
         structlog.get_logger().info("outside")
@@ -93,7 +93,7 @@ async def test_a_fault_that_nothing_catches_has_it():
 
     app = Starlette(
         routes=[Route("/", fails)],
-        middleware=[Middleware(RequestId)],
+        middleware=[Middleware(RequestIdMiddleware)],
         exception_handlers={Exception: security.fault},
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

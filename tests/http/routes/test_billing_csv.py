@@ -20,7 +20,7 @@ from app.domain.period import Period
 from app.http.routes.billing_csv import AT_ONCE, BillingCsv
 from app.jobs.billing_export import COLUMNS
 from app.queries import billing
-from app.queries.billing import Billable
+from app.queries.billing import BillingFilter
 from tests.queries.history import BEGIN, ENGINEERS, History
 from tests.serving import PATIENCE_S, serving
 
@@ -62,7 +62,7 @@ async def test_the_file_is_the_lines_and_adds_up_to_the_totals(client, db, histo
     assert response.headers["cache-control"] == "no-store"
     rows = read(response.text)
     async with db.connection() as conn:
-        totals = await billing.totals(conn, Billable(PERIOD))
+        totals = await billing.totals(conn, BillingFilter(PERIOD))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == totals.lines > 0
     for column in ("hours", "labour_cost", "parts_cost", "cost"):

@@ -12,16 +12,16 @@ from app.asgi import create_app
 from app.config import SettingsError, load
 from app.db.errors import Unavailable
 from app.events import Feed
-from app.graphql.admission.trusted_documents import of_our_clients
-from app.jobs.runner import Job, at_work
+from app.graphql.admission.trusted_documents import own_documents
+from app.jobs.runner import Job, running_jobs
 from app.observability.metrics import CONTENT_TYPE, Metrics
-from tests.factories import Make
+from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.serving import serving
 from tests.websocket_client import subscribe, talking
 
 TOKEN = "a token of thirty-two characters"  # noqa: S105 - of tests only
-MINE = next(text for text in of_our_clients().values() if "query MyWork" in text)
+MINE = next(text for text in own_documents().values() if "query MyWork" in text)
 ACCEPT = "mutation A($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"
 FOLLOW = "subscription { assignmentEvents { type } }"
 
@@ -104,7 +104,7 @@ async def test_a_change_is_measured_from_its_turn_to_its_end(client, make):
     await post(client, ACCEPT, variables={"id": str(held.id)})
     found = await scraped(client)
     statements = of("statement_duration_seconds_count", found)
-    for name in ("assignments.situation", "assignments.save_change"):
+    for name in ("assignments.ticket_snapshot", "assignments.save_change"):
         assert statements[f"statement={name}",] == 1, name
     assert of("turn_wait_seconds_count", found) == {(): 1}
 
@@ -158,7 +158,7 @@ async def test_followers_streams_and_what_they_are_told_are_measured(fresh_url, 
             await talk.say(subscribe("1", FOLLOW))
             assert await talk.is_well()
             await follow(asked, 2)
-            await Make(fresh_db).assigned()
+            await Factories(fresh_db).assigned()
             assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
             assert (await stream.hear())[0] == "next"
             found = await scraped(asked)
@@ -195,7 +195,7 @@ async def test_jobs_are_counted_by_their_outcome(fresh_db):
         if sum(value for labels, value in found.items() if "job=x" in labels) > 3:
             done.set()
 
-    async with at_work(fresh_db, [Job("x", 0.001, job), Job("last", 0.001, last)]), asyncio.timeout(20):
+    async with running_jobs(fresh_db, [Job("x", 0.001, job), Job("last", 0.001, last)]), asyncio.timeout(20):
         await done.wait()
     found = of("job_runs_total", samples(fresh_db.metrics.text().decode()))
     assert (found["job=x", "outcome=failed"], found["job=x", "outcome=put_off"]) == (1, 1)
