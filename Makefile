@@ -25,6 +25,7 @@ check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/language.py
 	$(BIN)/hadolint Dockerfile
 	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate:.*no-transaction' sql/migrations/*.sql)
 	$(SQUAWK) $$(grep -l 'migrate:.*no-transaction' sql/migrations/*.sql)
