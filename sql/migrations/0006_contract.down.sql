@@ -1,15 +1,15 @@
 -- migrate: no-transaction
--- 0006 down: the old table and the old columns are back, and both applications may run again.
--- The four columns come last in the table now; their types, defaults and values are as they were.
+-- 0006 down: restores the old table and the old columns, so that both applications can run again.
+-- The four columns are now the last ones of the table; their types, defaults and values are restored.
 
 DO $$
 DECLARE was record;
 BEGIN
     IF to_regclass('legacy.engineer_assignments') IS NULL THEN
-        RETURN; -- done already, before an interruption
+        RETURN; -- done before an interruption
     END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
-    -- The others are not waited for while the first is held; the migrator tries again.
+    -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
     ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
@@ -26,8 +26,8 @@ BEGIN
         EXECUTE FUNCTION baton.tell_old_columns();
 END $$;
 -- next
--- Tickets that were opened after the contract count as taken over, too: those with a history by that. The caller
--- holds their locks.
+-- Marks tickets that were created after the up as migrated. Those with a history keep it. The caller holds the locks
+-- of the tickets.
 CREATE OR REPLACE FUNCTION legacy.account_for(tickets varchar(64)[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO assignment_migration
@@ -85,7 +85,7 @@ BEGIN
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
-    -- Those that were opened while the others were restored.
+    -- Tickets that were created while the others were restored.
     PERFORM legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));

@@ -106,7 +106,7 @@ async def test_rates_and_the_keys_that_set_them_come_back(empty_database):
                 await run_on_rates(db, ADMIN, set_hourly_rate, command, idempotency_key=str(engineer))
         rate = "SELECT to_jsonb(r)::text FROM hourly_rates r WHERE engineer_id = $1"
         before = await conn.fetchval(rate, ANA)
-        await migrate.down(conn, sql.MIGRATIONS, to=11)
+        await migrate.down(conn, sql.MIGRATIONS, to=9)
         assert await conn.fetchval("SELECT to_regclass('public.hourly_rates')") is None
         await migrate.down(conn, sql.MIGRATIONS, to=0)
         await conn.execute("DELETE FROM engineers WHERE id = $1", gone)

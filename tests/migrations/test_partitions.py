@@ -15,7 +15,7 @@ from app.db.connections import connect
 from app.db.migration_files import read
 from tests.migrations.shapes import ALIKE, fill
 
-READY, AFTER = 14, 16
+READY, AFTER = 11, 13
 BEFORE = max(m.version for m in read(sql.MIGRATIONS) if m.version < READY)
 # As the release before the partitions writes and reads them.
 OLD_CHANGE = """
