@@ -173,7 +173,7 @@ def create_app(
     streams = StreamLimit(limits.streams, metrics)
     shared = EventResultCache()
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
-    feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
+    feed = Feed(direct_url or database_url, metrics, tracks_position=bool(replica_urls))
 
     def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
         db, replicas = opened[0]
@@ -200,17 +200,17 @@ def create_app(
         open_database,
         pool_size=pool_size,
         limits=time_limits or TimeLimits(),
-        watch=tracing.statement if tracing else None,
+        on_statement=tracing.statement if tracing else None,
         pooled=pooled,
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (
-            open_one(database_url, changed=feed.notify_changed, metrics=metrics) as db,
+            open_one(database_url, on_commit=feed.notify_changed, metrics=metrics) as db,
             ReplicaRouter(
                 db, WalPositions(server.written_position, server.replayed_position), replica_lag_s, metrics
-            ).watching([partial(open_one, url) for url in replica_urls]) as replicas,
+            ).monitor([partial(open_one, url) for url in replica_urls]) as replicas,
             runner.running_jobs(db),
             asyncio.TaskGroup() as background,
         ):
@@ -223,7 +223,7 @@ def create_app(
             await asyncio.to_thread(tracing.end)
 
     async def end_streams() -> None:
-        feed.end()
+        feed.close()
         await socket.end()
 
     shutdown_state = ShutdownState(end_streams)

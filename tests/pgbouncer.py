@@ -55,7 +55,7 @@ async def give_role(server: str, limits: TimeLimits = TimeLimits()) -> None:  # 
     """The role that the pooler logs in as, with all that the doctor asks for."""
     async with connect(server) as conn:
         await conn.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
-        for name, value in pooler.of_the_role(limits.session).items():
+        for name, value in pooler.role_settings(limits.session_settings).items():
             await conn.execute(pooler.alter_role(ROLE, name, value))
 
 
@@ -109,7 +109,7 @@ def all_pools_through(pooled: str, server: str) -> Iterator[None]:
         ours = issubclass(options.get("connection_class", asyncpg.Connection), Session)
         if not ours or urlsplit(url).query != query:
             return straight(url, **options)
-        return straight(through(pooled, url), **options | pooler.options(options["server_settings"]))
+        return straight(through(pooled, url), **options | pooler.connect_options(options["server_settings"]))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncpg, "create_pool", create_pool)

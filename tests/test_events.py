@@ -89,7 +89,7 @@ async def feed(fresh_url) -> AsyncIterator[Feed]:
 @pytest.fixture
 async def db(fresh_url, feed) -> AsyncIterator[Database]:
     """Of its own, since events are numbered through."""
-    async with open_database(fresh_url, pool_size=10, changed=feed.notify_changed) as db:
+    async with open_database(fresh_url, pool_size=10, on_commit=feed.notify_changed) as db:
         yield db
 
 
@@ -212,8 +212,8 @@ async def test_a_server_that_starts_amid_an_open_transaction_misses_nothing(fres
 async def test_who_comes_back_with_a_cursor_gets_what_was_missed_and_goes_on(
     monkeypatch, fresh_url, follow, db, tell, kept
 ):
-    monkeypatch.setattr(feed_module, "_KEPT", kept)
-    monkeypatch.setattr(feed_module, "_PAGE", 2)
+    monkeypatch.setattr(feed_module, "_BUFFER_SIZE", kept)
+    monkeypatch.setattr(feed_module, "_PAGE_SIZE", 2)
     async with running(Feed(fresh_url)) as few:
         first = await follow(of=few)
         await tell("seen")
@@ -225,7 +225,7 @@ async def test_who_comes_back_with_a_cursor_gets_what_was_missed_and_goes_on(
 
 
 async def test_a_follower_who_is_slow_is_told_everything_all_the_same(monkeypatch, fresh_url, db, tell):
-    monkeypatch.setattr(feed_module, "_KEPT", 2)
+    monkeypatch.setattr(feed_module, "_BUFFER_SIZE", 2)
     async with running(Feed(fresh_url)) as few:
         await caught_up(few, db)
         async with aclosing(few.follow(db, ALL)) as told:
@@ -348,7 +348,7 @@ async def test_at_the_end_all_are_told_what_was_read_and_wait_for_nothing_newer(
     await first
     await tell("before the end")
     await caught_up(feed, db)
-    feed.end()
+    feed.close()
     await tell("after the end")
     await caught_up(feed, db)
     assert [each.event.actor async for each in told] == ["before the end"]
@@ -358,6 +358,6 @@ async def test_who_follows_before_anything_was_read_is_let_go_at_the_end(fresh_u
     feed = Feed(fresh_url)
     told = asyncio.ensure_future(anext(feed.follow(db, ALL), None))
     await asyncio.sleep(0)
-    feed.end()
+    feed.close()
     async with asyncio.timeout(PATIENCE_S):
         assert await told is None

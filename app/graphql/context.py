@@ -65,7 +65,7 @@ class Context:
     def __post_init__(self) -> None:
         self.reads = self.db
         if self.replicas is not None and self.seen_position is not None:
-            self.reads = self.replicas.reading(self.seen_position)
+            self.reads = self.replicas.route(self.seen_position)
         self.observation = Observation(self.db.metrics, self.log_fields, self.transport)
         if self.document is not None:
             self._begin_to_load(self.document)
@@ -109,7 +109,7 @@ class Context:
         self.reads = self.db
         self.reset_loaders()
         if self.replicas is not None:
-            self.position = await self.replicas.position()
+            self.position = await self.replicas.current_position()
 
     def copy(self) -> Context:
         """The same for an event, with loaders of its own, which last until it is ended."""

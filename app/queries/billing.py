@@ -117,7 +117,7 @@ async def lines(
 
 def every_line(tx: Tx, wanted: BillingFilter) -> AsyncGenerator[BillableLine, None]:
     """All lines, as fast as they are taken, in little memory. The transaction must outlast them."""
-    return _EVERY_LINE.stream(tx, *wanted.as_parameters, at_a_time=_AT_A_TIME)
+    return _EVERY_LINE.stream(tx, *wanted.as_parameters, batch_size=_AT_A_TIME)
 
 
 async def totals(conn: Connection, wanted: BillingFilter) -> BillableTotals:

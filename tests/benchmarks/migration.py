@@ -333,17 +333,17 @@ class Bench:
                 await asyncio.sleep(5)
                 course.end("(the application alone)")
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
+                    await migrate.up(conn, sql.MIGRATIONS, echo=course.hear)
                 await self.verify(conn, course)
             async with self.course(new_application) as course:
-                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, say=course.hear)
+                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, echo=course.hear)
                 await self.verify(conn, course)
-                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, say=course.hear)
+                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, echo=course.hear)
             async with self.course(old_application) as course:
-                await migrate.down(conn, sql.MIGRATIONS, to=0, say=course.hear)
+                await migrate.down(conn, sql.MIGRATIONS, to=0, echo=course.hear)
                 # Once more, for now there is a history, which the way back has kept.
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
+                    await migrate.up(conn, sql.MIGRATIONS, echo=course.hear)
                 await self.verify(conn, course)
 
     @asynccontextmanager

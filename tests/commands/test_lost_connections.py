@@ -16,7 +16,7 @@ from app.commands.run import run
 from app.db.connections import TimeLimits
 from app.db.errors import OutcomeUnknown, Unavailable
 from app.db.pool import ATTEMPTS, Database
-from app.db.sql import name_of
+from app.db.sql import statement_name
 from tests.factories import DISPATCHER
 
 READING, CHANGE = "reading", "the change with its COMMIT"
@@ -28,7 +28,7 @@ COMMITS = (CHANGE, COMMIT)
 
 
 def step_of(text: str, *, in_transaction: bool) -> str:
-    match name_of(text):
+    match statement_name(text):
         case "begin":
             return "BEGIN"
         case "commit":
@@ -98,7 +98,7 @@ class Faulty(asyncpg.Connection):
 @asynccontextmanager
 async def faulty(url: str, fault: Fault):
     Faulty.fault, Faulty.target = fault, {"dsn": url}
-    settings = TimeLimits().session
+    settings = TimeLimits().session_settings
     async with asyncpg.create_pool(
         url, min_size=1, max_size=2, connection_class=Faulty, server_settings=settings
     ) as pool:

@@ -20,7 +20,7 @@ from app.db.pool import open_database
 from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
-from app.events import CursorTooOld, EventFilter, Feed, _refuse_unknown
+from app.events import CursorTooOld, EventFilter, Feed, _check_cursor
 from app.jobs.retention import outdated, retain
 from app.jobs.runner import tend_partitions
 from app.queries import partitions
@@ -313,7 +313,7 @@ async def test_a_cursor_is_known_though_all_events_up_to_it_are_gone(fresh_db, f
         held = await run(then, DISPATCHER, assign_ticket, await wish_for(make))
     await end_first_partition(fresh_url, "assignment_events", month(-2))
     await retain(fresh_db, 1)
-    await _refuse_unknown(fresh_db, Cursor.after_all_to(1))
+    await _check_cursor(fresh_db, Cursor.after_all_to(1))
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:

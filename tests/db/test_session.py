@@ -45,7 +45,7 @@ async def pid_of(db):
 class Said(list):
     async def names(self):
         await asyncio.sleep(0)  # loggers are told a moment later
-        return [sql.name_of(text) if "RESET ALL" not in text else "reset" for text in self]
+        return [sql.statement_name(text) if "RESET ALL" not in text else "reset" for text in self]
 
 
 async def said(db):
@@ -249,7 +249,9 @@ WORDS = {
 
 
 @pytest.mark.parametrize(
-    "text", [*(query.text for query in sql.LOADED), migrate._HAS_HISTORY, migrate._APPLIED], ids=sql.name_of
+    "text",
+    [*(query.text for query in sql.LOADED), migrate._HAS_HISTORY, migrate._APPLIED],
+    ids=sql.statement_name,
 )
 def test_a_statement_with_a_name_leaves_nothing_behind(text):
     code = re.sub(r"--[^\n]*|/\*.*?\*/|'[^']*'", " ", text, flags=re.DOTALL).lower()

@@ -43,7 +43,7 @@ async def test_it_waits_until_it_is_asked_for(empty_database):
     async with connect(empty_database) as conn:
         await migrate.up(conn, sql.MIGRATIONS)
         status = await migrate.status(conn, sql.MIGRATIONS)
-    assert [m.version for m in status.waiting] == [CONTRACT]
+    assert [m.version for m in status.on_request] == [CONTRACT]
     assert status.problem is None
 
 

@@ -198,7 +198,7 @@ async def test_what_cannot_be_told_is_refused_by_its_name(ask, figure, variables
 
 async def test_a_figure_that_is_not_asked_for_is_not_computed(monkeypatch, serve):
     sent: list[str] = []
-    capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    capture_statements(monkeypatch, lambda text: sent.append(sql.statement_name(text)))
     api = await serve()
     sent.clear()
     await api(ASK.format("outcomes { assignments }"), **PERIOD)
