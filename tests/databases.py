@@ -32,7 +32,7 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder
 _MIN_SHARED_MEMORY = 2 * 2**30
 
 
-def _memory_folder() -> Path | None:
+def memory_folder() -> Path | None:
     """Return a folder in memory, where creating a database is ten times as fast; None if there is none."""
     with suppress(OSError):
         stats = os.statvfs(_SHARED_MEMORY)
@@ -45,7 +45,7 @@ def _memory_folder() -> Path | None:
 @contextmanager
 def new_home(*, in_memory: bool = False) -> Iterator[Path]:
     """A temporary folder for a server, with `in_memory` in a file system in memory if there is one."""
-    home = Path(tempfile.mkdtemp(prefix="baton-test-", dir=_memory_folder() if in_memory else None))
+    home = Path(tempfile.mkdtemp(prefix="baton-test-", dir=memory_folder() if in_memory else None))
     home.chmod(0o755)  # a test run by root starts the server as another user
     try:
         yield home
