@@ -32,7 +32,7 @@ from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
 from tests.factories import DISPATCHER
-from tests.migrations.shapes import ALIKE
+from tests.migrations.shapes import DOCUMENTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -103,7 +103,7 @@ ANALYZE;
 
 async def fill(conn: Connection, *, tickets: int, assignments: int, engineers: int = 200) -> None:
     """Old tables as years of use leave them."""
-    await conn.execute(ALIKE.ddl)
+    await conn.execute(DOCUMENTED.ddl)
     await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=engineers))
 
 
