@@ -27,7 +27,7 @@ async def test_a_migration_under_load_disturbs_no_query_and_keeps_every_write(em
         await fill(conn, tickets=3000, assignments=7500, engineers=5)
         async with old_application(empty_database) as (application, tickets):
             probe = Probe(application, tickets, every_s=0.05, workers=3)
-            async with probe.running_jobs():
+            async with probe.running():
                 await migrate.up(conn, sql.MIGRATIONS)
         written = application.written
         rows = {
