@@ -25,7 +25,7 @@ from app.db.pool import Database, open_database
 from app.domain.model import CompletionStatus
 from app.queries import assignments, tickets
 from tests.factories import DISPATCHER
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 
 
 @asynccontextmanager
@@ -142,7 +142,7 @@ async def test_a_fault_after_the_decision_changes_nothing(make, world):
     assert await world.events(held.ticket_id) == events
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="its time limits are not those of the pooler's role")
+@pytest.mark.skipif(USE_FOR_ALL_TESTS, reason="its time limits are not those of the pooler's role")
 async def test_a_ticket_that_stays_locked_leaves_connections_for_all_others(make, world, shared_url):
     held, other = await make.assigned(), await make.assigned()
     command = AcceptAssignment(assignment_id=held.id)

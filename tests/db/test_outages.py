@@ -26,7 +26,7 @@ TEST_TIMEOUT_S = 60
 
 @pytest.fixture(scope="module")
 def own_server():
-    """A server that tests can freeze, and whose COMMIT waits for a standby if one is configured."""
+    """A server that tests can freeze. COMMIT waits for a standby if one is configured."""
     with new_server(synchronous_commit="on") as url:
         yield url
 

@@ -19,7 +19,7 @@ from tests.apps import authorization, client_of
 from tests.conftest import SECRET
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
-from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
+from tests.pgbouncer import ROLE, create_role, pgbouncer, skip_unless_installed, through
 
 CLIENTS = 20
 CONNECTIONS = 3
@@ -27,9 +27,9 @@ CONNECTIONS = 3
 
 @pytest.fixture(scope="module")
 async def own_server():
-    skip_unless_there()
+    skip_unless_installed()
     with new_server() as url:
-        await give_role(url)
+        await create_role(url)
         yield url
 
 

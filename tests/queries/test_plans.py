@@ -23,7 +23,7 @@ from app.db.pool import open_database
 from app.queries import tickets
 from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -319,7 +319,9 @@ async def test_a_plan_that_is_kept_for_all_values_walks_the_same_index(full, sta
     assert indexes(explained) >= set.intersection(*intended), explained
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="through the pooler no statement is kept, and each is planned anew")
+@pytest.mark.skipif(
+    USE_FOR_ALL_TESTS, reason="through the pooler no statement is kept, and each is planned anew"
+)
 @pytest.mark.parametrize(
     ("read", "statement", "kept"),
     [

@@ -13,7 +13,7 @@ from app.queries import statistics
 from app.queries.server import planned_for_values
 from tests.benchmarks.statistics import LOAD, MORE, narrowings
 from tests.databases import new_database
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 from tests.queries.test_plans import indexes
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ async def test_a_report_walks_the_index_of_its_period(full, statement, narrowing
         assert found >= WALKS[statement]
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="through the pooler no statement is kept, and each is planned anew")
+@pytest.mark.skipif(
+    USE_FOR_ALL_TESTS, reason="through the pooler no statement is kept, and each is planned anew"
+)
 async def test_a_report_is_planned_for_its_values_however_often_it_is_asked_for(full):
     wanted = narrowings(TICKETS, days=1)["engineer"]
     for _ in range(10):
