@@ -401,7 +401,7 @@ UNAVAILABLE_NOTES = (
 FEEDBACK = {
     1: (
         "Waited far too long, and it failed again the next day.",
-        "Nobody told us when to expect help.",
+        "No information on when to expect help.",
     ),  # language: quoted
     2: ("Repaired in the end, but only after several visits.", None),
     3: ("Fine, though the paperwork took longer than the repair.", None),

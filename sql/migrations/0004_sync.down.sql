@@ -12,10 +12,10 @@ DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
 DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
 
 DO $$
-DECLARE was record;
+DECLARE saved record;
 BEGIN
-    FOR was IN SELECT c.key, c.value FROM assignment_migration_state s, jsonb_each_text(s.comments) AS c LOOP
-        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.key, was.value);
+    FOR saved IN SELECT c.key, c.value FROM assignment_migration_state s, jsonb_each_text(s.comments) AS c LOOP
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', saved.key, saved.value);
     END LOOP;
 END $$;
 

@@ -90,8 +90,8 @@ CREATE FUNCTION baton.known_engineer(raw text) RETURNS uuid LANGUAGE sql STABLE 
     SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(raw))
 $$;
 
-CREATE FUNCTION baton.tier_name(tier int, given text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(nullif(btrim(given), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
+CREATE FUNCTION baton.tier_name(tier int, name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(btrim(name), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
         WHEN 3 THEN 'Distributor' WHEN 4 THEN 'Service provider' WHEN 5 THEN 'Hospital' ELSE 'Tier ' || tier END)
 $$;
 
@@ -222,8 +222,8 @@ BEGIN
         SELECT t.*, to_jsonb(a) AS raw
         FROM ticket t
         LEFT JOIN public.engineer_assignments a ON a.ticket_id::text = ANY (baton.old_ids(t.ticket_id))
-    ), turn AS MATERIALIZED (
-        SELECT o.*, r AS turn,
+    ), old_assignment AS MATERIALIZED (
+        SELECT o.*, r AS assignment,
             r.engineer_id IS NOT NULL AND r.status IS NOT NULL AS known,
             r.engineer_id IS NOT NULL AND r.status IN ('assigned', 'accepted', 'in_progress') AS active,
             coalesce(NOT o.ended AND r.status IN ('assigned', 'accepted', 'in_progress') AND r.engineer_id
@@ -235,52 +235,54 @@ BEGIN
         -- Of several active rows one stays: the newest of the engineer named by the ticket, else the newest.
         SELECT t.*,
             row_number() OVER (PARTITION BY t.ticket_id, t.known
-                ORDER BY (t.turn).assigned_at, (t.turn).created_at, (t.turn).id) AS n,
+                ORDER BY (t.assignment).assigned_at, (t.assignment).created_at, (t.assignment).id) AS n,
             t.may_hold AND row_number() OVER (PARTITION BY t.ticket_id, t.may_hold
-                ORDER BY (t.turn).assigned_at DESC, (t.turn).created_at DESC, (t.turn).id DESC) = 1 AS holds
-        FROM turn t
+                ORDER BY (t.assignment).assigned_at DESC, (t.assignment).created_at DESC,
+                    (t.assignment).id DESC) = 1 AS holds
+        FROM old_assignment t
     ), settled AS MATERIALIZED (
         SELECT p.ticket_id, p.ticket, p.named, p.names_engineer, p.ended, p.raw, p.known, p.n, p.holds,
             p.active AND NOT p.holds AS closes,
             CASE
-                WHEN p.active AND NOT p.holds THEN baton.closed(p.turn, p.ticket)
+                WHEN p.active AND NOT p.holds THEN baton.closed(p.assignment, p.ticket)
                 -- The old application reads the current tier from the ticket; rows often have none, or an older one.
                 WHEN p.holds AND (p.named).engineer_id IS NOT NULL AND p.ticket->>'assignment_tier' IS NOT NULL
-                THEN jsonb_populate_record(p.turn, jsonb_build_object('assignment_tier', (p.named).assignment_tier,
+                THEN jsonb_populate_record(p.assignment, jsonb_build_object('assignment_tier', (p.named).assignment_tier,
                     'assignment_tier_name', (p.named).assignment_tier_name))
-                ELSE p.turn END AS turn
+                ELSE p.assignment END AS assignment
         FROM placed p
     ), result AS MATERIALIZED (
         -- One row for each ticket, with its last assignment.
-        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.ticket, s.named, CASE WHEN s.known THEN s.n ELSE 0 END AS turns,
+        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.ticket, s.named,
+            CASE WHEN s.known THEN s.n ELSE 0 END AS migrated_rows,
             CASE
                 WHEN NOT s.names_engineer THEN 'no_engineer'
                 WHEN (s.named).engineer_id IS NULL THEN 'quarantined'
                 WHEN bool_or(s.holds) OVER (PARTITION BY s.ticket_id) THEN 'already_there'
-                WHEN s.ended AND s.known AND (s.turn).engineer_id = (s.named).engineer_id
-                    AND (s.named).status IN ((s.turn).status, 'cancelled') THEN 'already_there'
+                WHEN s.ended AND s.known AND (s.assignment).engineer_id = (s.named).engineer_id
+                    AND (s.named).status IN ((s.assignment).status, 'cancelled') THEN 'already_there'
                 ELSE 'backfilled' END AS outcome
         FROM settled s
         ORDER BY s.ticket_id, s.known DESC, s.n DESC
     ), history AS (
         INSERT INTO baton.engineer_assignments
         SELECT h.* FROM settled s
-        CROSS JOIN LATERAL jsonb_populate_record(s.turn, jsonb_build_object('assignment_sequence', s.n)) AS h
+        CROSS JOIN LATERAL jsonb_populate_record(s.assignment, jsonb_build_object('assignment_sequence', s.n)) AS h
         WHERE s.known
         UNION ALL
         SELECT h.* FROM result r
-        CROSS JOIN LATERAL jsonb_populate_record(r.named, jsonb_build_object('assignment_sequence', r.turns + 1)) AS h
+        CROSS JOIN LATERAL jsonb_populate_record(r.named, jsonb_build_object('assignment_sequence', r.migrated_rows + 1)) AS h
         WHERE r.outcome = 'backfilled'
     ), issues AS (
         INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
-        (SELECT s.ticket_id, (s.turn).id, CASE WHEN s.known THEN 'closed' ELSE 'quarantined' END,
-            CASE WHEN (s.turn).status IS NULL THEN 'unknown status'
+        (SELECT s.ticket_id, (s.assignment).id, CASE WHEN s.known THEN 'closed' ELSE 'quarantined' END,
+            CASE WHEN (s.assignment).status IS NULL THEN 'unknown status'
                 WHEN NOT s.known THEN 'unknown engineer'
                 WHEN s.ended THEN 'the ticket had ended'
                 ELSE 'another assignment held the ticket' END,
             s.raw
         FROM settled s WHERE s.closes OR (NOT s.known AND s.raw IS NOT NULL)
-        ORDER BY s.ticket_id, (s.turn).assigned_at, (s.turn).created_at, (s.turn).id)
+        ORDER BY s.ticket_id, (s.assignment).assigned_at, (s.assignment).created_at, (s.assignment).id)
         UNION ALL
         SELECT r.ticket_id, NULL, 'quarantined', 'the ticket names an unknown engineer', baton.old_columns(r.ticket)
         FROM result r WHERE r.outcome = 'quarantined'
@@ -291,26 +293,26 @@ END $$;
 
 -- Updates the history to match what the old application has just written to a ticket. It compares states, not
 -- writers, so it does nothing if they agree already, as after a change by the new application.
-CREATE FUNCTION baton.agree(ticket jsonb, named_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION baton.agree(ticket jsonb, columns_changed boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this text := ticket->>'id';
-    held baton.engineer_assignments;
+    active baton.engineer_assignments;
     named baton.engineer_assignments;
 BEGIN
     SELECT r.* INTO named FROM baton.from_old_columns(ticket) AS r;
-    SELECT a.* INTO held FROM baton.engineer_assignments a
+    SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
 
-    IF named_anew AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
+    IF columns_changed AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
         IF NOT baton.ended(ticket->>'status') THEN
-            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application took the ticket back');
+            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application took the ticket back');
         END IF;
-    ELSIF named_anew AND named.engineer_id IS NULL THEN
+    ELSIF columns_changed AND named.engineer_id IS NULL THEN
         PERFORM baton.note('quarantined', 'the ticket names an unknown engineer', baton.old_columns(ticket), this);
-        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application named an unknown engineer');
-    ELSIF named_anew AND (held.engineer_id IS DISTINCT FROM named.engineer_id
-            OR (ticket->>'assignment_tier')::int <> held.assignment_tier) THEN
-        PERFORM baton.end_turn(held, CASE WHEN named.assignment_tier > held.assignment_tier THEN 'escalated'
+        PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application named an unknown engineer');
+    ELSIF columns_changed AND (active.engineer_id IS DISTINCT FROM named.engineer_id
+            OR (ticket->>'assignment_tier')::int <> active.assignment_tier) THEN
+        PERFORM baton.end_turn(active, CASE WHEN named.assignment_tier > active.assignment_tier THEN 'escalated'
             ELSE 'cancelled' END, app_now(), 'The old application gave the ticket to another');
         SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO named.assignment_sequence
         FROM baton.engineer_assignments a WHERE a.ticket_id = this;
@@ -325,18 +327,18 @@ BEGIN
     END IF;
 
     IF ticket->>'status' IN ('resolved', 'closed') THEN
-        PERFORM baton.end_turn(held, 'completed', baton.ended_at(ticket), NULL);
+        PERFORM baton.end_turn(active, 'completed', baton.ended_at(ticket), NULL);
     ELSIF ticket->>'status' = 'cancelled' THEN
-        PERFORM baton.end_turn(held, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
-    ELSIF ticket->>'status' = 'in_progress' AND held.status IN ('assigned', 'accepted') THEN
+        PERFORM baton.end_turn(active, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
+    ELSIF ticket->>'status' = 'in_progress' AND active.status IN ('assigned', 'accepted') THEN
         UPDATE baton.engineer_assignments
         SET status = 'in_progress', started_at = coalesce((ticket->>'started_at')::timestamptz, app_now()),
             origin = 'legacy', updated_at = app_now()
-        WHERE id = held.id;
+        WHERE id = active.id;
     END IF;
 END $$;
 
-CREATE FUNCTION baton.end_turn(held baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
+CREATE FUNCTION baton.end_turn(active baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
 RETURNS void LANGUAGE sql AS $$
     -- No effect if there is no current assignment. Origin legacy: the old application lacks values that a live row has.
     UPDATE baton.engineer_assignments
@@ -347,16 +349,16 @@ RETURNS void LANGUAGE sql AS $$
         cancellation_reason = CASE p_status WHEN 'cancelled' THEN p_reason END,
         origin = 'legacy',
         updated_at = app_now()
-    WHERE id = held.id
+    WHERE id = active.id
 $$;
 
 -- The old application also writes its own engineer_assignments: copies such a row to the history.
 CREATE FUNCTION baton.follow_row(raw jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ticket jsonb;
-    known baton.engineer_assignments;
-    one baton.engineer_assignments;
-    held baton.engineer_assignments;
+    existing baton.engineer_assignments;
+    converted baton.engineer_assignments;
+    active baton.engineer_assignments;
 BEGIN
     SELECT to_jsonb(t) INTO ticket FROM service_tickets t
     WHERE t.id = coalesce(
@@ -371,37 +373,37 @@ BEGIN
         PERFORM baton.take_over(ARRAY[ticket]);
         RETURN;
     END IF;
-    SELECT r.* INTO one FROM baton.taken_over(raw, ticket) AS r;
-    SELECT a.* INTO known FROM baton.engineer_assignments a WHERE a.id = one.id;
-    IF one.engineer_id IS NULL OR one.status IS NULL THEN
+    SELECT r.* INTO converted FROM baton.taken_over(raw, ticket) AS r;
+    SELECT a.* INTO existing FROM baton.engineer_assignments a WHERE a.id = converted.id;
+    IF converted.engineer_id IS NULL OR converted.status IS NULL THEN
         PERFORM baton.note('quarantined',
-            CASE WHEN one.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END,
-            raw, ticket->>'id', one.id);
-    ELSIF known.id IS NULL THEN
-        IF one.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
-            one := baton.closed(one, ticket);
-        ELSIF one.status IN ('assigned', 'accepted', 'in_progress') THEN
-            SELECT a.* INTO held FROM baton.engineer_assignments a
-            WHERE a.ticket_id = one.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
-            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application gave the ticket to another');
+            CASE WHEN converted.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END,
+            raw, ticket->>'id', converted.id);
+    ELSIF existing.id IS NULL THEN
+        IF converted.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
+            converted := baton.closed(converted, ticket);
+        ELSIF converted.status IN ('assigned', 'accepted', 'in_progress') THEN
+            SELECT a.* INTO active FROM baton.engineer_assignments a
+            WHERE a.ticket_id = converted.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
+            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application gave the ticket to another');
         END IF;
-        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO one.assignment_sequence
-        FROM baton.engineer_assignments a WHERE a.ticket_id = one.ticket_id;
-        INSERT INTO baton.engineer_assignments SELECT one.*;
-    ELSIF known.status IN ('assigned', 'accepted', 'in_progress') THEN
+        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO converted.assignment_sequence
+        FROM baton.engineer_assignments a WHERE a.ticket_id = converted.ticket_id;
+        INSERT INTO baton.engineer_assignments SELECT converted.*;
+    ELSIF existing.status IN ('assigned', 'accepted', 'in_progress') THEN
         UPDATE baton.engineer_assignments
-        SET status = one.status, accepted_at = one.accepted_at, rejected_at = one.rejected_at,
-            started_at = one.started_at, completed_at = one.completed_at, diagnosis = one.diagnosis,
-            actions_taken = one.actions_taken, parts_used = one.parts_used,
-            customer_rating = one.customer_rating, customer_feedback = one.customer_feedback,
-            origin = 'legacy', updated_at = one.updated_at
-        WHERE id = one.id;
-    ELSIF (known.customer_rating, known.customer_feedback) IS DISTINCT FROM (one.customer_rating, one.customer_feedback) THEN
+        SET status = converted.status, accepted_at = converted.accepted_at, rejected_at = converted.rejected_at,
+            started_at = converted.started_at, completed_at = converted.completed_at, diagnosis = converted.diagnosis,
+            actions_taken = converted.actions_taken, parts_used = converted.parts_used,
+            customer_rating = converted.customer_rating, customer_feedback = converted.customer_feedback,
+            origin = 'legacy', updated_at = converted.updated_at
+        WHERE id = converted.id;
+    ELSIF (existing.customer_rating, existing.customer_feedback) IS DISTINCT FROM (converted.customer_rating, converted.customer_feedback) THEN
         UPDATE baton.engineer_assignments
-        SET customer_rating = one.customer_rating, customer_feedback = one.customer_feedback
-        WHERE id = one.id;
-    ELSIF known.status <> one.status THEN
-        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', one.id);
+        SET customer_rating = converted.customer_rating, customer_feedback = converted.customer_feedback
+        WHERE id = converted.id;
+    ELSIF existing.status <> converted.status THEN
+        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', converted.id);
     END IF;
 END $$;
 
@@ -409,31 +411,31 @@ END $$;
 CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    was jsonb;
-    now_is jsonb := to_jsonb(NEW);
+    old_ticket jsonb;
+    new_ticket jsonb := to_jsonb(NEW);
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM baton.take_over(ARRAY[now_is]);
+        PERFORM baton.take_over(ARRAY[new_ticket]);
         RETURN NULL;
     END IF;
-    was := to_jsonb(OLD);
-    IF baton.old_columns(was) IS DISTINCT FROM baton.old_columns(now_is) OR was->>'status' <> now_is->>'status' THEN
+    old_ticket := to_jsonb(OLD);
+    IF baton.old_columns(old_ticket) IS DISTINCT FROM baton.old_columns(new_ticket) OR old_ticket->>'status' <> new_ticket->>'status' THEN
         -- A ticket that the backfill has not reached is first migrated in its previous state, so that nothing is skipped.
-        PERFORM baton.take_over(ARRAY[was]);
-        PERFORM baton.agree(now_is, baton.who_and_when(was) IS DISTINCT FROM baton.who_and_when(now_is)
-            OR (baton.ended(was->>'status') AND NOT baton.ended(now_is->>'status')));
+        PERFORM baton.take_over(ARRAY[old_ticket]);
+        PERFORM baton.agree(new_ticket, baton.who_and_when(old_ticket) IS DISTINCT FROM baton.who_and_when(new_ticket)
+            OR (baton.ended(old_ticket->>'status') AND NOT baton.ended(new_ticket->>'status')));
     END IF;
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE held baton.engineer_assignments;
+DECLARE active baton.engineer_assignments;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        SELECT a.* INTO held FROM baton.engineer_assignments a
+        SELECT a.* INTO active FROM baton.engineer_assignments a
         WHERE a.id = OLD.id AND a.status IN ('assigned', 'accepted', 'in_progress');
-        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application deleted it');
+        PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application deleted it');
     ELSE
         PERFORM baton.follow_row(to_jsonb(NEW));
     END IF;
@@ -479,7 +481,7 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS
 DECLARE
     raw jsonb;
     -- Computed first: the old rows applied below do not change the engineer named by the ticket.
-    named_anew boolean := (
+    columns_changed boolean := (
         SELECT m.old_columns IS DISTINCT FROM baton.old_columns(ticket)
             AND (baton.known_engineer(ticket->>'assigned_engineer_id') IS DISTINCT FROM c.assigned_engineer_id::uuid
                 OR greatest(coalesce((ticket->>'assignment_tier')::int, 1), 1) <> coalesce(c.assignment_tier, 1))
@@ -499,7 +501,7 @@ BEGIN
     LOOP
         PERFORM baton.follow_row(raw);
     END LOOP;
-    PERFORM baton.agree(ticket, named_anew);
+    PERFORM baton.agree(ticket, columns_changed);
     PERFORM set_config('baton.catches_up', '', true);
 END $$;
 
@@ -510,13 +512,13 @@ DECLARE
     total bigint := (SELECT count(*) FROM service_tickets);
     done bigint := (SELECT count(*) FROM service_tickets t, assignment_migration_state s WHERE t.id <= s.reached);
     size int := batch;
-    began timestamptz;
-    took_s float8;
+    started timestamptz;
+    duration_s float8;
     tickets jsonb[];
     ticket jsonb;
 BEGIN
     LOOP
-        began := clock_timestamp();
+        started := clock_timestamp();
         tickets := ARRAY(
             SELECT to_jsonb(t) FROM service_tickets t
             WHERE t.id > (SELECT s.reached FROM assignment_migration_state s)
@@ -532,10 +534,10 @@ BEGIN
         COMMIT;
         done := done + cardinality(tickets);
         RAISE INFO '% of % tickets taken over', least(done, total), total;
-        took_s := extract(epoch FROM clock_timestamp() - began);
+        duration_s := extract(epoch FROM clock_timestamp() - started);
         -- A writer to a ticket of the batch waits for its end: aim at 0.2 s, also on a busy server.
-        size := least(batch, greatest(1, size * 0.2 / took_s));
-        PERFORM pg_sleep(rest * took_s);
+        size := least(batch, greatest(1, size * 0.2 / duration_s));
+        PERFORM pg_sleep(rest * duration_s);
     END LOOP;
     INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
     SELECT a.ticket_id::text, a.id, 'quarantined', 'unknown ticket', to_jsonb(a)

@@ -3,7 +3,7 @@
 -- The four columns are now the last ones of the table; their types, defaults and values are restored.
 
 DO $$
-DECLARE was record;
+DECLARE definition record;
 BEGIN
     IF to_regclass('legacy.engineer_assignments') IS NULL THEN
         RETURN; -- done before an interruption
@@ -13,10 +13,10 @@ BEGIN
     LOCK TABLE public.engineer_assignments, legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
     ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
-    FOR was IN SELECT * FROM legacy.old_definitions LOOP
-        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', was.name, was.type,
-            'DEFAULT ' || was.default_value, CASE WHEN was.not_null THEN 'NOT NULL' END);
-        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.name,
+    FOR definition IN SELECT * FROM legacy.old_definitions LOOP
+        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', definition.name, definition.type,
+            'DEFAULT ' || definition.default_value, CASE WHEN definition.not_null THEN 'NOT NULL' END);
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', definition.name,
             'DEPRECATED: Use engineer_assignments table. Will be removed in next release.');
     END LOOP;
     CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
@@ -52,7 +52,7 @@ BEGIN
         UPDATE service_tickets t
         SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name) = (
             SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name
-            FROM jsonb_populate_record(t, right_one.columns) AS r)
+            FROM jsonb_populate_record(t, restored.columns) AS r)
         FROM (
             SELECT c.id, CASE
                 WHEN (o.last_sequence, o.last_status) IS NOT DISTINCT FROM (last.assignment_sequence, last.status)
@@ -67,8 +67,8 @@ BEGIN
                 LIMIT 1
             ) AS last ON true
             WHERE c.id = ANY (tickets)
-        ) AS right_one
-        WHERE t.id = right_one.id;
+        ) AS restored
+        WHERE t.id = restored.id;
         PERFORM legacy.account_for(tickets);
         COMMIT;
         reached := tickets[cardinality(tickets)];

@@ -7,12 +7,12 @@ ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events
 ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
 -- next
 DO $$
-DECLARE unseen record;
+DECLARE unvalidated record;
 BEGIN
-    FOR unseen IN SELECT c.conname FROM pg_constraint c
+    FOR unvalidated IN SELECT c.conname FROM pg_constraint c
         WHERE c.conrelid = 'public.idempotency_keys'::regclass AND NOT c.convalidated
     LOOP
-        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unseen.conname);
+        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unvalidated.conname);
     END LOOP;
 END $$;
 -- next

@@ -25,24 +25,24 @@ DO $$
 DECLARE
     last_id bigint;
     was_called boolean;
-    given record;
+    item record;
 BEGIN
     SELECT s.last_value, s.is_called INTO last_id, was_called FROM public.assignment_events_id_seq s;
-    FOR given IN
+    FOR item IN
         SELECT p.relname, a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS role
         FROM pg_class p CROSS JOIN LATERAL aclexplode(p.relacl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
         WHERE p.relname IN ('assignment_events_by_month', 'idempotency_keys_by_day')
           AND p.relnamespace = 'public'::regnamespace AND a.grantee <> p.relowner
     LOOP
-        EXECUTE format('GRANT %s ON public.%I TO %s', given.privilege_type,
-            regexp_replace(given.relname, '_by_(month|day)$', ''), given.role);
+        EXECUTE format('GRANT %s ON public.%I TO %s', item.privilege_type,
+            regexp_replace(item.relname, '_by_(month|day)$', ''), item.role);
     END LOOP;
     -- Of the copied table. NOT VALID: 0011 down validates them without blocking writes.
-    FOR given IN
+    FOR item IN
         SELECT c.conname, pg_get_constraintdef(c.oid) AS definition FROM pg_constraint c
         WHERE c.contype = 'f' AND c.conrelid = 'public.idempotency_keys_by_day'::regclass
     LOOP
-        EXECUTE format('ALTER TABLE public.idempotency_keys ADD CONSTRAINT %I %s NOT VALID', given.conname, given.definition);
+        EXECUTE format('ALTER TABLE public.idempotency_keys ADD CONSTRAINT %I %s NOT VALID', item.conname, item.definition);
     END LOOP;
     DROP TABLE public.assignment_events_by_month;
     DROP TABLE public.idempotency_keys_by_day;

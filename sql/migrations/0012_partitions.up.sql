@@ -46,7 +46,7 @@ DECLARE
     bound text;
     last_id bigint;
     was_called boolean;
-    given record;
+    item record;
 BEGIN
     SELECT s.last_value, s.is_called INTO last_id, was_called FROM public.assignment_events_id_seq s;
     ALTER TABLE public.assignment_events_before ALTER COLUMN id DROP IDENTITY;
@@ -54,35 +54,35 @@ BEGIN
         ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME public.assignment_events_id_seq);
     PERFORM setval('public.assignment_events_id_seq', last_id, was_called);
 
-    FOR given IN
+    FOR item IN
         SELECT replace(c.conrelid::regclass::text, '_before', '') AS parent, c.conname, pg_get_constraintdef(c.oid) AS definition
         FROM pg_constraint c
         WHERE c.contype = 'f'
           AND c.conrelid IN ('public.assignment_events_before'::regclass, 'public.idempotency_keys_before'::regclass)
     LOOP
-        EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', given.parent, given.conname, given.definition);
+        EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', item.parent, item.conname, item.definition);
     END LOOP;
 
     -- The upper bound of each first partition is that of its check.
-    FOR given IN SELECT * FROM (VALUES ('assignment_events'), ('idempotency_keys')) AS t (parent) LOOP
+    FOR item IN SELECT * FROM (VALUES ('assignment_events'), ('idempotency_keys')) AS t (parent) LOOP
         SELECT substring(pg_get_constraintdef(c.oid) FROM '''[^'']+''') INTO STRICT bound
-        FROM pg_constraint c WHERE c.conname = given.parent || '_before';
+        FROM pg_constraint c WHERE c.conname = item.parent || '_before';
         EXECUTE format('ALTER TABLE public.%1$I ATTACH PARTITION public.%2$I FOR VALUES FROM (MINVALUE) TO (%3$s)',
-            given.parent, given.parent || '_before', bound);
-        EXECUTE format('ALTER TABLE public.%1$I DROP CONSTRAINT %1$I', given.parent || '_before');
+            item.parent, item.parent || '_before', bound);
+        EXECUTE format('ALTER TABLE public.%1$I DROP CONSTRAINT %1$I', item.parent || '_before');
         EXECUTE format('CREATE TABLE public.%2$I PARTITION OF public.%1$I DEFAULT',
-            given.parent, given.parent || '_default');
+            item.parent, item.parent || '_default');
     END LOOP;
 
     -- Copy the grants, so that running servers keep their access.
-    FOR given IN
+    FOR item IN
         SELECT p.relname, a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS role
         FROM pg_class p CROSS JOIN LATERAL aclexplode(p.relacl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
         WHERE p.relname IN ('assignment_events_before', 'idempotency_keys_before')
           AND p.relnamespace = 'public'::regnamespace AND a.grantee <> p.relowner
     LOOP
         EXECUTE format('GRANT %s ON public.%I TO %s',
-            given.privilege_type, replace(given.relname, '_before', ''), given.role);
+            item.privilege_type, replace(item.relname, '_before', ''), item.role);
     END LOOP;
 END $$;
 
