@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
 SCHEMA_SQL = ROOT / "sql" / "schema.sql"
 MOBILE_JSON = MANIFESTS / "mobile.json"
-RULES_JSON = ROOT / "admin-ui" / "src" / "rules.json"
+RULES_JSON = ROOT / "admin-ui" / "src" / "shared" / "rules.json"
 
 # What pg_dump says of itself and of its session; only the objects matter.
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)

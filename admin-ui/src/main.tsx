@@ -1,18 +1,19 @@
-import './styles.css'
+import './shared/styles.css'
 import { QueryClient, QueryClientProvider, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
-import { ApiError, type LiveState, useLiveState } from './api'
-import { signOut, useSession } from './auth'
-import { MyWork } from './MyWork'
-import { useOutbox } from './OutboxPanel'
-import { Outbox } from './outbox'
-import { forget, useLive, useViewer, type Viewer } from './queries'
-import { SignIn } from './SignIn'
-import { StatisticsPage } from './StatisticsPage'
-import { TicketList } from './TicketList'
-import { TicketPage } from './TicketPage'
+import { MyWork } from './features/my-work/MyWork'
+import { useOutbox } from './features/my-work/OutboxPanel'
+import { Outbox } from './features/my-work/outbox'
+import { SignIn } from './features/sign-in/SignIn'
+import { StatisticsPage } from './features/statistics/StatisticsPage'
+import { TicketPage } from './features/ticket/TicketPage'
+import { TicketList } from './features/tickets/TicketList'
+import { ACTIONS } from './shared/actions'
+import { ApiError, type LiveState, useLiveState } from './shared/api'
+import { signOut, useSession } from './shared/auth'
+import { forget, useLive, useViewer, type Viewer } from './shared/queries'
 import {
   Boundary,
   ClockProvider,
@@ -23,8 +24,7 @@ import {
   ToastProvider,
   useKeys,
   words,
-} from './ui'
-import { ACTIONS } from './wishes'
+} from './shared/ui'
 
 const client = new QueryClient({
   defaultOptions: {

@@ -4,21 +4,21 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** What acceptAssignment needs. */
+/** Input for `acceptAssignment`. */
 export type AcceptAssignmentInput = {
   /** The assignment to accept. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** What assignTicket needs. */
+/** Input for `assignTicket`. */
 export type AssignTicketInput = {
   /** Who is to hold it; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why this engineer, for the history. */
   reason?: string | null | undefined;
@@ -62,17 +62,17 @@ export type AssignmentType =
   /** It came from a colleague at the same tier. */
   | 'REASSIGNMENT';
 
-/** What cancelAssignment needs. */
+/** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
   /** The assignment to cancel. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the history. */
   reason: string;
 };
 
-/** What completeAssignment needs. */
+/** Input for `completeAssignment`. */
 export type CompleteAssignmentInput = {
   /** What was done. */
   actionsTaken?: string | null | undefined;
@@ -82,7 +82,7 @@ export type CompleteAssignmentInput = {
   completionStatus: CompletionStatus;
   /** What was wrong. */
   diagnosis?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Anything else worth keeping. */
   notes?: string | null | undefined;
@@ -105,11 +105,11 @@ export type CompletionStatus =
   /** The fault is gone; the ticket is resolved. */
   | 'SUCCESS';
 
-/** What correctTimeSpent needs. */
+/** Input for `correctTimeSpent`. */
 export type CorrectTimeSpentInput = {
   /** The assignment whose hours are wrong. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the history. */
   reason: string;
@@ -117,21 +117,21 @@ export type CorrectTimeSpentInput = {
   timeSpentHours: string;
 };
 
-/** What escalateTicket needs. */
+/** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   nextEngineerId: string;
-  /** The tier it moves to; the next one when left out. */
+  /** Tier to escalate to, higher than the current one; the next tier by default. */
   nextTier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   nextTierName?: string | null | undefined;
-  /** Why it moves up; both assignments keep it. */
+  /** Why the ticket is escalated; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to escalate. */
+  /** Ticket to escalate. */
   ticketId: string;
 };
 
@@ -147,25 +147,25 @@ export type PartUsedInput = {
   quantity: number;
 };
 
-/** What rateAssignment needs. */
+/** Input for `rateAssignment`. */
 export type RateAssignmentInput = {
   /** The assignment that is rated. */
   assignmentId: string;
   /** The customer's words. */
   feedback?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** 1, the worst, to 5, the best. */
   rating: number;
 };
 
-/** What reassignTicket needs. */
+/** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
   /** Who is to hold it next; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why it is handed over; both assignments keep it. */
   reason: string;
@@ -173,11 +173,11 @@ export type ReassignTicketInput = {
   ticketId: string;
 };
 
-/** What rejectAssignment needs. */
+/** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
   /** The assignment to decline. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the dispatcher. */
   reason: string;
@@ -194,11 +194,11 @@ export type Role =
   /** Accept, reject, start and complete assignments of one's own. */
   | 'ENGINEER';
 
-/** What startAssignment needs. */
+/** Input for `startAssignment`. */
 export type StartAssignmentInput = {
   /** The assignment to start. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
@@ -266,6 +266,26 @@ export type Unit =
   | 'MONTH'
   /** From Monday to Sunday. */
   | 'WEEK';
+
+export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EngineersToBeQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
+
+export type StatisticsQueryVariables = Exact<{
+  from: string;
+  to: string;
+  filter: StatisticsFilter;
+  unit: Unit;
+  timeZone: string;
+}>;
+
+
+export type StatisticsQuery = { statistics: { tickets: { tickets: number, escalated: number, escalatedShare: string | null, averageEscalations: string | null, byEscalations: Array<{ escalations: number, tickets: number }> }, escalations: Array<{ fromTier: number, toTier: number | null, manual: number, automatic: number }>, engineers: { totalCount: number, nodes: Array<{ assignments: number, accepted: number, meanSecondsToAccept: string | null, completed: number, failed: number, rejected: number, reassigned: number, cancelled: number, escalatedFromManually: number, escalatedFromAutomatically: number, escalatedToManually: number, escalatedToAutomatically: number, timeSpentHours: string, engineer: { id: string, name: string } }> }, timeToAccept: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, timeToResolve: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, outcomes: Array<{ status: AssignmentStatus, completionStatus: CompletionStatus | null, assignments: number }>, rejections: Array<{ reason: string | null, assignments: number }>, timeByTier: Array<{ tier: number, assignments: number, timeSpentHours: string }>, timeByEquipmentModel: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, timeByCustomer: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, series: Array<{ start: string, tickets: number, assignments: number, escalations: number, completed: number, timeSpentHours: string }> } };
+
+export type TookFragment = { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null };
+
+export type SpentFragment = { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> };
 
 export type TurnFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
 
@@ -530,26 +550,6 @@ export type AssignmentEventsSubscriptionVariables = Exact<{
 
 export type AssignmentEventsSubscription = { assignmentEvents: { cursor: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } } };
 
-export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
-
-
-export type EngineersToBeQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
-
-export type StatisticsQueryVariables = Exact<{
-  from: string;
-  to: string;
-  filter: StatisticsFilter;
-  unit: Unit;
-  timeZone: string;
-}>;
-
-
-export type StatisticsQuery = { statistics: { tickets: { tickets: number, escalated: number, escalatedShare: string | null, averageEscalations: string | null, byEscalations: Array<{ escalations: number, tickets: number }> }, escalations: Array<{ fromTier: number, toTier: number | null, manual: number, automatic: number }>, engineers: { totalCount: number, nodes: Array<{ assignments: number, accepted: number, meanSecondsToAccept: string | null, completed: number, failed: number, rejected: number, reassigned: number, cancelled: number, escalatedFromManually: number, escalatedFromAutomatically: number, escalatedToManually: number, escalatedToAutomatically: number, timeSpentHours: string, engineer: { id: string, name: string } }> }, timeToAccept: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, timeToResolve: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, outcomes: Array<{ status: AssignmentStatus, completionStatus: CompletionStatus | null, assignments: number }>, rejections: Array<{ reason: string | null, assignments: number }>, timeByTier: Array<{ tier: number, assignments: number, timeSpentHours: string }>, timeByEquipmentModel: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, timeByCustomer: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, series: Array<{ start: string, tickets: number, assignments: number, escalations: number, completed: number, timeSpentHours: string }> } };
-
-export type TookFragment = { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null };
-
-export type SpentFragment = { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> };
-
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -568,6 +568,25 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const TookFragmentDoc = new TypedDocumentString(`
+    fragment Took on Durations {
+  counted
+  leftOut
+  meanSeconds
+  p50Seconds
+  p95Seconds
+}
+    `, {"fragmentName":"Took"}) as unknown as TypedDocumentString<TookFragment, unknown>;
+export const SpentFragmentDoc = new TypedDocumentString(`
+    fragment Spent on TimeSpentConnection {
+  totalCount
+  nodes {
+    name
+    assignments
+    timeSpentHours
+  }
+}
+    `, {"fragmentName":"Spent"}) as unknown as TypedDocumentString<SpentFragment, unknown>;
 export const TurnFragmentDoc = new TypedDocumentString(`
     fragment Turn on Assignment {
   id
@@ -881,7 +900,95 @@ export const PersonFragmentDoc = new TypedDocumentString(`
   activeAssignments
 }
     `, {"fragmentName":"Person"}) as unknown as TypedDocumentString<PersonFragment, unknown>;
-export const TookFragmentDoc = new TypedDocumentString(`
+export const EngineersToBeDocument = new TypedDocumentString(`
+    query EngineersToBe {
+  engineers(first: 100) {
+    nodes {
+      id
+      name
+      isActive
+      activeAssignments
+    }
+  }
+}
+    `, {"hash":"sha256:adb6b006089103bd7c8f572836fd7af27c8272361915dbdd8bab09560a6da452"}) as unknown as TypedDocumentString<EngineersToBeQuery, EngineersToBeQueryVariables>;
+export const StatisticsDocument = new TypedDocumentString(`
+    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
+  statistics(from: $from, to: $to, filter: $filter) {
+    tickets {
+      tickets
+      escalated
+      escalatedShare
+      averageEscalations
+      byEscalations {
+        escalations
+        tickets
+      }
+    }
+    escalations {
+      fromTier
+      toTier
+      manual
+      automatic
+    }
+    engineers(first: 100) {
+      totalCount
+      nodes {
+        engineer {
+          id
+          name
+        }
+        assignments
+        accepted
+        meanSecondsToAccept
+        completed
+        failed
+        rejected
+        reassigned
+        cancelled
+        escalatedFromManually
+        escalatedFromAutomatically
+        escalatedToManually
+        escalatedToAutomatically
+        timeSpentHours
+      }
+    }
+    timeToAccept {
+      ...Took
+    }
+    timeToResolve {
+      ...Took
+    }
+    outcomes {
+      status
+      completionStatus
+      assignments
+    }
+    rejections {
+      reason
+      assignments
+    }
+    timeByTier {
+      tier
+      assignments
+      timeSpentHours
+    }
+    timeByEquipmentModel(first: 100) {
+      ...Spent
+    }
+    timeByCustomer(first: 100) {
+      ...Spent
+    }
+    series(unit: $unit, timeZone: $timeZone) {
+      start
+      tickets
+      assignments
+      escalations
+      completed
+      timeSpentHours
+    }
+  }
+}
     fragment Took on Durations {
   counted
   leftOut
@@ -889,17 +996,14 @@ export const TookFragmentDoc = new TypedDocumentString(`
   p50Seconds
   p95Seconds
 }
-    `, {"fragmentName":"Took"}) as unknown as TypedDocumentString<TookFragment, unknown>;
-export const SpentFragmentDoc = new TypedDocumentString(`
-    fragment Spent on TimeSpentConnection {
+fragment Spent on TimeSpentConnection {
   totalCount
   nodes {
     name
     assignments
     timeSpentHours
   }
-}
-    `, {"fragmentName":"Spent"}) as unknown as TypedDocumentString<SpentFragment, unknown>;
+}`, {"hash":"sha256:81b8424c38f3688d3c9495cead5e06e78e21850d88cf3718a74173027ed0dc84"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
@@ -2279,107 +2383,3 @@ fragment TicketWhole on Ticket {
     ...Turn
   }
 }`, {"hash":"sha256:96750ac6163116ba9b9e2043f68b7f27a3bd261ba5d7c9945de5b0b992c8a298"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;
-export const EngineersToBeDocument = new TypedDocumentString(`
-    query EngineersToBe {
-  engineers(first: 100) {
-    nodes {
-      id
-      name
-      isActive
-      activeAssignments
-    }
-  }
-}
-    `, {"hash":"sha256:adb6b006089103bd7c8f572836fd7af27c8272361915dbdd8bab09560a6da452"}) as unknown as TypedDocumentString<EngineersToBeQuery, EngineersToBeQueryVariables>;
-export const StatisticsDocument = new TypedDocumentString(`
-    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
-  statistics(from: $from, to: $to, filter: $filter) {
-    tickets {
-      tickets
-      escalated
-      escalatedShare
-      averageEscalations
-      byEscalations {
-        escalations
-        tickets
-      }
-    }
-    escalations {
-      fromTier
-      toTier
-      manual
-      automatic
-    }
-    engineers(first: 100) {
-      totalCount
-      nodes {
-        engineer {
-          id
-          name
-        }
-        assignments
-        accepted
-        meanSecondsToAccept
-        completed
-        failed
-        rejected
-        reassigned
-        cancelled
-        escalatedFromManually
-        escalatedFromAutomatically
-        escalatedToManually
-        escalatedToAutomatically
-        timeSpentHours
-      }
-    }
-    timeToAccept {
-      ...Took
-    }
-    timeToResolve {
-      ...Took
-    }
-    outcomes {
-      status
-      completionStatus
-      assignments
-    }
-    rejections {
-      reason
-      assignments
-    }
-    timeByTier {
-      tier
-      assignments
-      timeSpentHours
-    }
-    timeByEquipmentModel(first: 100) {
-      ...Spent
-    }
-    timeByCustomer(first: 100) {
-      ...Spent
-    }
-    series(unit: $unit, timeZone: $timeZone) {
-      start
-      tickets
-      assignments
-      escalations
-      completed
-      timeSpentHours
-    }
-  }
-}
-    fragment Took on Durations {
-  counted
-  leftOut
-  meanSeconds
-  p50Seconds
-  p95Seconds
-}
-fragment Spent on TimeSpentConnection {
-  totalCount
-  nodes {
-    name
-    assignments
-    timeSpentHours
-  }
-}`, {"hash":"sha256:81b8424c38f3688d3c9495cead5e06e78e21850d88cf3718a74173027ed0dc84"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;

@@ -1,8 +1,8 @@
 /** Doing something to a ticket: the wish, its one way to the API, and what an answer means. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef } from 'react'
+import * as gql from '../gql/graphql'
 import { ApiError, execute } from './api'
-import * as gql from './gql/graphql'
 import { keepTicket, type Ticket } from './queries'
 import type { Action } from './rules'
 

@@ -1,4 +1,4 @@
-import type { AssignmentStatus, Role, TicketStatus } from './gql/graphql'
+import type { AssignmentStatus, Role, TicketStatus } from '../gql/graphql'
 import table from './rules.json'
 
 /** The server's own tables of who may do what from where, printed by `make fix` and compared in its tests. */

@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Link, useLocation, useSearchParams } from 'wouter'
-import type { TicketFilter, TicketStatus } from './gql/graphql'
-import { type TicketRow, useEngineers, useTickets, type Viewer } from './queries'
-import { TIERS } from './rules'
-import { Badge, Empty, Failure, Skeleton, Time, titleOf, useKeys, words } from './ui'
+import type { TicketFilter, TicketStatus } from '../../gql/graphql'
+import { type TicketRow, useEngineers, useTickets, type Viewer } from '../../shared/queries'
+import { TIERS } from '../../shared/rules'
+import { Badge, Empty, Failure, Skeleton, Time, titleOf, useKeys, words } from '../../shared/ui'
 
 const OPEN: TicketStatus[] = ['NEW', 'ASSIGNED', 'IN_PROGRESS', 'ON_HOLD']
 const OPEN_TAB = { name: 'Open', param: null, status: OPEN }

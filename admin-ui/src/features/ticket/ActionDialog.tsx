@@ -1,11 +1,11 @@
 /** One dialog for every action: its form, what is wrong with it, and what somebody else did in the meantime. */
 import { type FormEvent, type ReactNode, useState } from 'react'
-import type { useAct, Wish } from './act'
-import { Fields } from './forms'
-import type { Ticket, Turn, Viewer } from './queries'
-import { type Action, isLegal, opensNext } from './rules'
-import { Dialog, Failure, type Invalid, InvalidField, Time, words } from './ui'
-import { wishOf, wordsOf } from './wishes'
+import { Fields } from '../../shared/ActionFields'
+import { wishOf, wordsOf } from '../../shared/actions'
+import type { useAct, Wish } from '../../shared/mutate'
+import type { Ticket, Turn, Viewer } from '../../shared/queries'
+import { type Action, isLegal, opensNext } from '../../shared/rules'
+import { Dialog, Failure, type Invalid, InvalidField, Time, words } from '../../shared/ui'
 
 interface FormProps {
   children: ReactNode

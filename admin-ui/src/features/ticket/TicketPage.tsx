@@ -1,13 +1,13 @@
 import { useState } from 'react'
 import { Link, useLocation } from 'wouter'
+import { ACTIONS, isDirect, wordsOf, workOf } from '../../shared/actions'
+import { useAct, type Wish } from '../../shared/mutate'
+import { type Ticket, type Turn, useEngineers, useTicket, type Viewer } from '../../shared/queries'
+import { type Action, isAfterwards, isLegal, opensNext } from '../../shared/rules'
+import { Badge, Failure, hours, NotFound, Skeleton, Time, titleOf, useKeys, useToast } from '../../shared/ui'
+import { leftOff } from '../tickets/TicketList'
 import { ActionDialog, type Begun, stampOf } from './ActionDialog'
 import { AssignmentHistory } from './AssignmentHistory'
-import { useAct, type Wish } from './act'
-import { type Ticket, type Turn, useEngineers, useTicket, type Viewer } from './queries'
-import { type Action, isAfterwards, isLegal, opensNext } from './rules'
-import { leftOff } from './TicketList'
-import { Badge, Failure, hours, NotFound, Skeleton, Time, titleOf, useKeys, useToast } from './ui'
-import { ACTIONS, isDirect, wordsOf, workOf } from './wishes'
 
 export function TicketPage({ id, viewer }: { id: string; viewer: Viewer }) {
   const query = useTicket(id)

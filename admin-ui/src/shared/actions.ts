@@ -1,7 +1,8 @@
 /** The actions in words, and how a filled-in form becomes a wish. */
-import type { Wish } from './act'
-import type { CompletionStatus } from './gql/graphql'
-import type { Work } from './outbox'
+
+import type { Work } from '../features/my-work/outbox'
+import type { CompletionStatus } from '../gql/graphql'
+import type { Wish } from './mutate'
 import type { Turn } from './queries'
 import type { Action } from './rules'
 

@@ -1,8 +1,8 @@
 /** How the pages speak to the API: one function for queries and mutations, one for subscriptions. */
 import { createClient } from 'graphql-ws'
 import { useSyncExternalStore } from 'react'
+import type { TypedDocumentString } from '../gql/graphql'
 import { accessToken, refused } from './auth'
-import type { TypedDocumentString } from './gql/graphql'
 
 /** What the API answered with instead of data. `code` is the error's extensions.code, or UNREACHABLE. */
 export class ApiError extends Error {

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
-import type { Ticket, Turn } from './queries'
-import { Badge, Empty, hours, Time, words } from './ui'
+import type { Ticket, Turn } from '../../shared/queries'
+import { Badge, Empty, hours, Time, words } from '../../shared/ui'
 
 const ENDED: Partial<Record<Turn['status'], string>> = {
   COMPLETED: 'Completed',

@@ -8,8 +8,8 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import * as gql from '../gql/graphql'
 import { execute, subscribe } from './api'
-import * as gql from './gql/graphql'
 
 export type Ticket = gql.TicketWholeFragment
 export type TicketRow = gql.TicketRowFragment

@@ -1,6 +1,7 @@
 import './sign-in.css'
 import { type FormEvent, useEffect, useState } from 'react'
-import { execute } from './api'
+import { EngineersToBeDocument, type EngineersToBeQuery } from '../../gql/graphql'
+import { execute } from '../../shared/api'
 import {
   DEVELOPMENT_ROLES,
   type DevelopmentRole,
@@ -10,8 +11,7 @@ import {
   signIn,
   type UiConfig,
   useNotice,
-} from './auth'
-import { EngineersToBeDocument, type EngineersToBeQuery } from './gql/graphql'
+} from '../../shared/auth'
 
 const MAY: Record<DevelopmentRole, string> = {
   dispatcher: 'assigns, escalates and reads everything',
@@ -71,7 +71,7 @@ function AtProvider({ provider, onProblem }: Step & { provider: Provider }) {
   async function begin() {
     setBusy(true)
     onProblem(undefined)
-    const oidc = await import('./oidc')
+    const oidc = await import('../../shared/oidc')
     await oidc.begin(provider, returnTo()).catch((error: Error) => {
       onProblem(`The identity provider does not answer as it should: ${error.message}`)
       setBusy(false)
@@ -88,7 +88,7 @@ let finishing: Promise<void> | undefined
 
 /** Once for each page: the code that came is good for one use. */
 function finish(provider: Provider): Promise<void> {
-  finishing ??= import('./oidc').then(async (oidc) => {
+  finishing ??= import('../../shared/oidc').then(async (oidc) => {
     const { session, returnTo } = await oidc.finish(provider, new URL(location.href))
     signIn(session, returnTo)
   })

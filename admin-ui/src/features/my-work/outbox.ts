@@ -1,8 +1,8 @@
 /** What an engineer did while there was no network: kept in this browser until the server has answered. */
 import type { QueryClient } from '@tanstack/react-query'
-import { act, newKey, type Verdict, type Wish } from './act'
-import { ApiError } from './api'
-import { keepTicket } from './queries'
+import { ApiError } from '../../shared/api'
+import { act, newKey, type Verdict, type Wish } from '../../shared/mutate'
+import { keepTicket } from '../../shared/queries'
 
 export type Work = 'ACCEPT' | 'START' | 'COMPLETE' | 'REJECT'
 

@@ -1,12 +1,12 @@
 /** Figures of a period, each with the table that they come from. */
 import { type ReactNode, useId } from 'react'
 import { Link, useSearchParams } from 'wouter'
+import type { StatisticsQueryVariables, TookFragment, Unit } from '../../gql/graphql'
+import { type Statistics, useStatistics, type Viewer } from '../../shared/queries'
+import { TIERS } from '../../shared/rules'
+import { Failure, Skeleton, words } from '../../shared/ui'
+import { EngineerSelect, Select } from '../tickets/TicketList'
 import { type Cell, csv, download } from './csv'
-import type { StatisticsQueryVariables, TookFragment, Unit } from './gql/graphql'
-import { type Statistics, useStatistics, type Viewer } from './queries'
-import { TIERS } from './rules'
-import { EngineerSelect, Select } from './TicketList'
-import { Failure, Skeleton, words } from './ui'
 
 const UNITS: Unit[] = ['DAY', 'WEEK', 'MONTH']
 const USUAL_DAYS = 30

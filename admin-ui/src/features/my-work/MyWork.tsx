@@ -1,15 +1,15 @@
 import { useState } from 'react'
 import { Link } from 'wouter'
-import { WishForm } from './ActionDialog'
-import type { Wish } from './act'
-import { Fields } from './forms'
-import type { AssignmentStatus } from './gql/graphql'
+import type { AssignmentStatus } from '../../gql/graphql'
+import { Fields } from '../../shared/ActionFields'
+import { ACTIONS, isDirect, wordsOf, workOf } from '../../shared/actions'
+import type { Wish } from '../../shared/mutate'
+import { type Job, useMyWork, type Viewer } from '../../shared/queries'
+import { isLegal } from '../../shared/rules'
+import { Badge, Dialog, Empty, Failure, Skeleton, Time, titleOf } from '../../shared/ui'
+import { WishForm } from '../ticket/ActionDialog'
 import { OutboxPanel, useOutbox } from './OutboxPanel'
 import type { Outbox, Waiting, Work } from './outbox'
-import { type Job, useMyWork, type Viewer } from './queries'
-import { isLegal } from './rules'
-import { Badge, Dialog, Empty, Failure, Skeleton, Time, titleOf } from './ui'
-import { ACTIONS, isDirect, wordsOf, workOf } from './wishes'
 
 const BECOMES: Record<Work, AssignmentStatus> = {
   ACCEPT: 'ACCEPTED',

@@ -1,9 +1,9 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { Link } from 'wouter'
-import type { Wish } from './act'
+import { wordsOf } from '../../shared/actions'
+import type { Wish } from '../../shared/mutate'
+import { Time, words } from '../../shared/ui'
 import type { Outbox, Waiting, Work } from './outbox'
-import { Time, words } from './ui'
-import { wordsOf } from './wishes'
 
 export const useOutbox = (outbox: Outbox) => useSyncExternalStore(outbox.onChange, outbox.current)
 

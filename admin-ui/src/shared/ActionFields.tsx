@@ -1,12 +1,12 @@
 /** The fields of each action; their names are those of the mutation's input. */
 import { useState } from 'react'
-import type { Wish } from './act'
+import type { CompletionStatus } from '../gql/graphql'
+import { isDirect } from './actions'
 import { EngineerPicker } from './EngineerPicker'
-import type { CompletionStatus } from './gql/graphql'
+import type { Wish } from './mutate'
 import type { Ticket, Turn } from './queries'
 import { type Action, opensNext, TIERS } from './rules'
 import { Field, hours, words } from './ui'
-import { isDirect } from './wishes'
 
 const REASONS: Partial<Record<Action, string>> = {
   ESCALATE: 'What the next tier needs to know',
