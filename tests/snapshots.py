@@ -44,12 +44,14 @@ def rules() -> str:
     """Who may do what from where, in the API's names: the pages offer nothing else."""
     table = {
         "tiers": TIER_NAMES,
-        "takesNoAssignment": [status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES],
+        "terminalTicketStatuses": [
+            status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES
+        ],
         "allowedFrom": {
             action.name: [status.name for status in AssignmentStatus if status in allowed]
             for action, allowed in ALLOWED_FROM.items()
         },
-        "may": {
+        "permissions": {
             role.name: {action.name: may[action].name for action in Action}
             for role, may in PERMISSIONS.items()
         },

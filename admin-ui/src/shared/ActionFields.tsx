@@ -1,70 +1,81 @@
-/** The fields of each action; their names are those of the mutation's input. */
+/** The form fields of each action, named like the fields of the mutation's input. */
 import { useState } from 'react'
 import type { CompletionStatus } from '../gql/graphql'
-import { isDirect } from './actions'
+import { isOneClick } from './actions'
 import { EngineerPicker } from './EngineerPicker'
-import type { Wish } from './mutate'
-import type { Ticket, Turn } from './queries'
-import { type Action, opensNext, TIERS } from './rules'
-import { Field, hours, words } from './ui'
+import { formatHours, humanize } from './format'
+import type { Command } from './mutate'
+import type { Assignment, Ticket } from './queries'
+import { type Action, createsAssignment, TIERS } from './rules'
+import { Field } from './ui'
 
-const REASONS: Partial<Record<Action, string>> = {
+const REASON_HINTS: Partial<Record<Action, string>> = {
   ESCALATE: 'What the next tier needs to know',
-  REASSIGN: 'Why it is handed over',
-  REJECT: 'Why you decline',
-  CANCEL: 'Why it is taken back',
-  CORRECT: 'Why the hours were wrong',
+  REASSIGN: 'Why you reassign the ticket',
+  REJECT: 'Why you reject the assignment',
+  CANCEL: 'Why you cancel the assignment',
+  CORRECT: 'Why the hours are wrong',
 }
 const OUTCOMES: CompletionStatus[] = ['SUCCESS', 'PARTS_REQUIRED', 'CUSTOMER_UNAVAILABLE', 'FAILED']
 
-// The API's own bounds, so that most mistakes are seen before anything is sent.
+// The API's limits, so that the browser shows most errors before the form is sent.
 const LONG = { as: 'textarea', maxLength: 4000, rows: 3 } as const
 const DECIMAL = { type: 'number', inputMode: 'decimal', min: 0, step: 0.01 } as const
 const PART = [
   { name: 'partNumber', label: 'Part number', maxLength: 200 },
   { name: 'partName', label: 'Name', maxLength: 200 },
   { name: 'quantity', label: 'Quantity', type: 'number', inputMode: 'numeric', min: 1, max: 10_000 },
-  { name: 'cost', label: 'Cost of one', ...DECIMAL, max: 9_999_999.99 },
+  { name: 'cost', label: 'Unit cost', ...DECIMAL, max: 9_999_999.99 },
 ] as const
 
-type Completion = Wish<'COMPLETE'>['input']
+type Completion = Command<'COMPLETE'>['input']
 
-interface FieldsProps {
+interface Props {
   action: Action
-  /** Needed by those that give it to the next engineer. */
+  /** Required by actions that create an assignment. */
   ticket?: Ticket
-  turn?: Turn | undefined
-  initial?: Wish['input'] | undefined
+  assignment?: Assignment | undefined
+  initial?: Command['input'] | undefined
 }
 
-export function Fields({ action, ticket, turn, initial }: FieldsProps) {
-  if (isDirect(action)) return null
+export function ActionFields({ action, ticket, assignment, initial }: Props) {
+  if (isOneClick(action)) return null
   if (action === 'COMPLETE') return <CompleteFields initial={initial as Completion | undefined} />
-  if (action === 'RATE') return <RateFields turn={turn} />
+  if (action === 'RATE') return <RateFields assignment={assignment} />
   const isOptional = action === 'ASSIGN'
   return (
     <>
-      {ticket && opensNext(action) && <NextFields action={action} ticket={ticket} turn={turn} />}
-      {action === 'CORRECT' && <HoursField initial={turn?.timeSpentHours} />}
+      {ticket && createsAssignment(action) && (
+        <AssigneeFields action={action} ticket={ticket} assignment={assignment} />
+      )}
+      {action === 'CORRECT' && <HoursField initial={assignment?.timeSpentHours} />}
       <Field
         {...LONG}
         name="reason"
         label={isOptional ? 'Reason (optional)' : 'Reason'}
         required={!isOptional}
-        placeholder={REASONS[action]}
+        placeholder={REASON_HINTS[action]}
         defaultValue={initial && 'reason' in initial ? (initial.reason ?? '') : ''}
       />
     </>
   )
 }
 
-/** Who is next, and whose people are asked: a colleague of the same tier, or somebody of a tier that is chosen. */
-function NextFields({ action, ticket, turn }: { action: Action; ticket: Ticket; turn: Turn | undefined }) {
+/** The next engineer and their tier. A reassignment stays within the tier. */
+function AssigneeFields({
+  action,
+  ticket,
+  assignment,
+}: {
+  action: Action
+  ticket: Ticket
+  assignment: Assignment | undefined
+}) {
   const isEscalation = action === 'ESCALATE'
-  const before = turn?.assignmentTier ?? 0
-  const [wanted, setWanted] = useState(0)
-  // Who holds it may change while the form is open.
-  const tier = action === 'REASSIGN' ? before : Math.max(wanted, before + 1)
+  const currentTier = assignment?.assignmentTier ?? 0
+  const [chosenTier, setChosenTier] = useState(0)
+  // The current assignment may change while the form is open.
+  const tier = action === 'REASSIGN' ? currentTier : Math.max(chosenTier, currentTier + 1)
   return (
     <>
       <EngineerPicker name={isEscalation ? 'nextEngineerId' : 'engineerId'} ticket={ticket} tier={tier} />
@@ -74,9 +85,9 @@ function NextFields({ action, ticket, turn }: { action: Action; ticket: Ticket; 
           name={isEscalation ? 'nextTier' : 'tier'}
           label="Tier"
           value={tier}
-          onChange={(event) => setWanted(Number((event.target as HTMLSelectElement).value))}
+          onChange={(event) => setChosenTier(Number((event.target as HTMLSelectElement).value))}
         >
-          {TIERS.filter(({ tier }) => tier > before).map(({ tier, name }) => (
+          {TIERS.filter(({ tier }) => tier > currentTier).map(({ tier, name }) => (
             <option key={tier} value={tier}>
               {tier} {name}
             </option>
@@ -112,7 +123,7 @@ function CompleteFields({ initial }: { initial: Completion | undefined }) {
         <Field as="select" name="completionStatus" label="Outcome" defaultValue={initial?.completionStatus}>
           {OUTCOMES.map((outcome) => (
             <option key={outcome} value={outcome}>
-              {words(outcome)}
+              {humanize(outcome)}
             </option>
           ))}
         </Field>
@@ -122,13 +133,13 @@ function CompleteFields({ initial }: { initial: Completion | undefined }) {
       <Field {...LONG} name="actionsTaken" label="Actions taken" defaultValue={initial?.actionsTaken ?? ''} />
       <fieldset className="parts">
         <legend>Parts used</legend>
-        {parts.map((part, i) => (
+        {parts.map((part, index) => (
           <div className="part" key={part.id}>
             {PART.map(({ name, ...field }) => (
               <Field
                 key={name}
                 {...field}
-                name={`partsUsed.${i}.${name}`}
+                name={`partsUsed.${index}.${name}`}
                 required
                 defaultValue={part[name]}
               />
@@ -136,7 +147,7 @@ function CompleteFields({ initial }: { initial: Completion | undefined }) {
             <button
               type="button"
               className="quiet"
-              aria-label={`Remove part ${i + 1}`}
+              aria-label={`Remove part ${index + 1}`}
               onClick={() => remove(part.id)}
             >
               ×
@@ -152,13 +163,13 @@ function CompleteFields({ initial }: { initial: Completion | undefined }) {
   )
 }
 
-function RateFields({ turn }: { turn: Turn | undefined }) {
+function RateFields({ assignment }: { assignment: Assignment | undefined }) {
   return (
     <>
       <fieldset className="stars">
         <legend>
-          The customer's rating of #{turn?.assignmentSequence} {turn?.engineer.name}
-          {turn?.timeSpentHours && `, ${hours(turn.timeSpentHours)}`}
+          Customer rating of #{assignment?.assignmentSequence} {assignment?.engineer.name}
+          {assignment?.timeSpentHours && `, ${formatHours(assignment.timeSpentHours)}`}
         </legend>
         {[1, 2, 3, 4, 5].map((n) => (
           <label key={n}>
@@ -167,7 +178,7 @@ function RateFields({ turn }: { turn: Turn | undefined }) {
               name="rating"
               value={n}
               required
-              defaultChecked={n === turn?.customerRating}
+              defaultChecked={n === assignment?.customerRating}
             />
             {n} ★
           </label>
@@ -176,8 +187,8 @@ function RateFields({ turn }: { turn: Turn | undefined }) {
       <Field
         {...LONG}
         name="feedback"
-        label="The customer's words (optional)"
-        defaultValue={turn?.customerFeedback ?? ''}
+        label="Customer feedback (optional)"
+        defaultValue={assignment?.customerFeedback ?? ''}
       />
     </>
   )

@@ -1,50 +1,53 @@
 import { useEffect, useRef, useState } from 'react'
-import { type Engineer, type Ticket, type Turn, useEngineers, useSuggestions } from './queries'
+import { type Assignment, type Engineer, type Ticket, useEngineers, useSuggestions } from './queries'
 import { Failure, Skeleton } from './ui'
 
 interface Choice extends Engineer {
-  had: Turn | undefined
-  /** What speaks for them, where the server suggests them. */
-  why: string[]
+  /** Their latest assignment of this ticket. */
+  previous: Assignment | undefined
+  /** Why the server suggests them; empty for others. */
+  reasons: string[]
 }
 
-/** Who takes work now: first whom the server suggests, those last who have had the ticket; then the others by name. */
+/** Active engineers: suggested ones first, of these the previously assigned last; then the others by name. */
 function useChoices(ticket: Ticket, tier: number) {
   const suggested = useSuggestions(ticket.id, tier)
-  const everybody = useEngineers()
-  const holder = ticket.currentAssignment?.engineer.id
-  const had = (engineer: Engineer) =>
-    ticket.assignmentHistory.findLast((turn) => turn.engineer.id === engineer.id)
+  const engineers = useEngineers()
+  const currentId = ticket.currentAssignment?.engineer.id
+  const previousOf = ({ id }: Engineer) =>
+    ticket.assignmentHistory.findLast(({ engineer }) => engineer.id === id)
   const first: Choice[] = (suggested.data ?? []).map(({ engineer, matchingSkills, sameRegion }) => ({
     ...engineer,
-    had: had(engineer),
-    why: [...matchingSkills.map((skill) => `knows ${skill}`), ...(sameRegion ? ['is near'] : [])],
+    previous: previousOf(engineer),
+    reasons: [...matchingSkills.map((skill) => `skill ${skill}`), ...(sameRegion ? ['same region'] : [])],
   }))
-  first.sort((a, b) => Number(!!a.had) - Number(!!b.had))
-  const named = new Set(first.map(({ id }) => id))
-  const others: Choice[] = (everybody.data ?? [])
-    .filter(({ id }) => !named.has(id))
-    .map((engineer) => ({ ...engineer, had: had(engineer), why: [] }))
+  first.sort((a, b) => Number(!!a.previous) - Number(!!b.previous))
+  const suggestedIds = new Set(first.map(({ id }) => id))
+  const others: Choice[] = (engineers.data ?? [])
+    .filter(({ id }) => !suggestedIds.has(id))
+    .map((engineer) => ({ ...engineer, previous: previousOf(engineer), reasons: [] }))
   return {
     isPending: suggested.isPending,
-    error: suggested.error ?? everybody.error,
-    retry: () => Promise.all([suggested.refetch(), everybody.refetch()]),
-    choices: [...first, ...others].filter(({ id, isActive }) => isActive && id !== holder),
+    error: suggested.error ?? engineers.error,
+    retry: () => Promise.all([suggested.refetch(), engineers.refetch()]),
+    choices: [...first, ...others].filter(({ id, isActive }) => isActive && id !== currentId),
   }
 }
 
 export function EngineerPicker({ name, ticket, tier }: { name: string; ticket: Ticket; tier: number }) {
   const { isPending, error, retry, choices } = useChoices(ticket, tier)
-  const [sought, setSought] = useState('')
+  const [search, setSearch] = useState('')
   const [chosen, setChosen] = useState<string>()
-  const box = useRef<HTMLInputElement>(null)
-  useEffect(() => box.current?.focus(), [])
+  const searchBox = useRef<HTMLInputElement>(null)
+  useEffect(() => searchBox.current?.focus(), [])
   const matches = ({ name, region, skills }: Engineer) =>
-    `${name} ${region ?? ''} ${skills.join(' ')}`.toLowerCase().includes(sought.toLowerCase())
+    `${name} ${region ?? ''} ${skills.join(' ')}`.toLowerCase().includes(search.toLowerCase())
   const shown = isPending ? [] : choices.filter(matches)
-  // Fixed when it is first seen: the order may change while somebody writes the reason.
+  // Keep the first choice: the order may change while the form is open.
   if (shown[0] && !shown.some(({ id }) => id === chosen)) setChosen(shown[0].id)
-  useEffect(() => box.current?.setCustomValidity(shown.length > 0 ? '' : 'There is nobody to choose.'))
+  useEffect(() =>
+    searchBox.current?.setCustomValidity(shown.length > 0 ? '' : 'No engineer matches. Change the search.'),
+  )
   return (
     <fieldset className="picker">
       <legend>Engineer</legend>
@@ -52,17 +55,17 @@ export function EngineerPicker({ name, ticket, tier }: { name: string; ticket: T
         type="search"
         aria-label="Find by name, region or skill"
         placeholder="Find by name, region or skill"
-        value={sought}
-        ref={box}
+        value={search}
+        ref={searchBox}
         onChange={(event) => {
-          setSought(event.target.value)
+          setSearch(event.target.value)
           setChosen(undefined)
         }}
       />
       <div className="choices">
         {isPending && <Skeleton rows={4} />}
         {error && <Failure error={error} retry={retry} />}
-        {shown.map((engineer, place) => (
+        {shown.map((engineer, index) => (
           <label key={engineer.id}>
             <input
               type="radio"
@@ -72,27 +75,29 @@ export function EngineerPicker({ name, ticket, tier }: { name: string; ticket: T
               checked={engineer.id === chosen}
               onChange={() => setChosen(engineer.id)}
             />
-            <span className="who">
+            <span className="engineer-name">
               {engineer.name}{' '}
               <small>
                 L{engineer.level}
                 {engineer.region && ` · ${engineer.region}`}
               </small>
             </span>
-            <span className="why">
-              {engineer.had && <b className="tone-amber">had it as #{engineer.had.assignmentSequence}</b>}
-              {engineer.why.map((why) => (
-                <b key={why} className="tone-green">
-                  {why}
+            <span className="engineer-reasons">
+              {engineer.previous && (
+                <b className="tone-amber">was assigned #{engineer.previous.assignmentSequence}</b>
+              )}
+              {engineer.reasons.map((reason) => (
+                <b key={reason} className="tone-green">
+                  {reason}
                 </b>
               ))}
-              <span>holds {engineer.activeAssignments}</span>
-              {place === 0 && !sought && <b className="tone-teal">suggested</b>}
+              <span>{engineer.activeAssignments} active</span>
+              {index === 0 && !search && <b className="tone-teal">suggested</b>}
             </span>
           </label>
         ))}
         {!isPending && !error && shown.length === 0 && (
-          <p className="muted">Nobody who takes work now matches.</p>
+          <p className="muted">No active engineer matches. Change the search.</p>
         )}
       </div>
     </fieldset>

@@ -1,13 +1,15 @@
-/** The actions in words, and how a filled-in form becomes a wish. */
+/** The labels of the actions, and the commands made from their forms. */
 
-import type { Work } from '../features/my-work/outbox'
 import type { CompletionStatus } from '../gql/graphql'
-import type { Wish } from './mutate'
-import type { Turn } from './queries'
+import type { Command } from './mutate'
+import type { Assignment } from './queries'
 import type { Action } from './rules'
 
-/** In the order in which they are offered. */
-const WORDS: Record<Action, { key: string; verb: string; done: string }> = {
+/** An engineer's actions on their own assignments; they work offline. */
+export type EngineerAction = 'ACCEPT' | 'START' | 'COMPLETE' | 'REJECT'
+
+/** In the order of the buttons. */
+const LABELS: Record<Action, { key: string; verb: string; done: string }> = {
   ASSIGN: { key: 'a', verb: 'Assign', done: 'Ticket assigned' },
   ACCEPT: { key: 'y', verb: 'Accept', done: 'Assignment accepted' },
   START: { key: 's', verb: 'Start', done: 'Work started' },
@@ -16,19 +18,23 @@ const WORDS: Record<Action, { key: string; verb: string; done: string }> = {
   REASSIGN: { key: 'r', verb: 'Reassign', done: 'Ticket reassigned' },
   REJECT: { key: 'n', verb: 'Reject', done: 'Assignment rejected' },
   CANCEL: { key: 'x', verb: 'Cancel', done: 'Assignment cancelled' },
-  RATE: { key: 't', verb: 'Rate', done: 'Rating kept' },
+  RATE: { key: 't', verb: 'Rate', done: 'Rating saved' },
   CORRECT: { key: 'h', verb: 'Correct hours', done: 'Hours corrected' },
 }
-export const wordsOf = (action: Action) => WORDS[action]
-export const ACTIONS = (Object.keys(WORDS) as Action[]).map((action) => ({ action, ...WORDS[action] }))
+export const labelsOf = (action: Action) => LABELS[action]
+export const ACTIONS = (Object.keys(LABELS) as Action[]).map((action) => ({ action, ...LABELS[action] }))
 
-/** Those need nothing but the wish. */
-export const isDirect = (action: Action): action is 'ACCEPT' | 'START' =>
+/** Whether the action needs no form. */
+export const isOneClick = (action: Action): action is 'ACCEPT' | 'START' =>
   action === 'ACCEPT' || action === 'START'
 
 const text = (form: FormData, name: string) => String(form.get(name) ?? '')
 
-export function workOf(action: Work, assignmentId: string, form = new FormData()): Wish<Work> {
+export function engineerCommand(
+  action: EngineerAction,
+  assignmentId: string,
+  form = new FormData(),
+): Command<EngineerAction> {
   switch (action) {
     case 'ACCEPT':
     case 'START':
@@ -54,26 +60,26 @@ export function workOf(action: Work, assignmentId: string, form = new FormData()
 function partsOf(form: FormData) {
   const parts = []
   for (let i = 0; form.has(`partsUsed.${i}.partNumber`); i++) {
-    const of = (name: string) => text(form, `partsUsed.${i}.${name}`)
+    const value = (name: string) => text(form, `partsUsed.${i}.${name}`)
     parts.push({
-      partNumber: of('partNumber'),
-      partName: of('partName'),
-      quantity: Number(of('quantity')),
-      cost: of('cost'),
+      partNumber: value('partNumber'),
+      partName: value('partName'),
+      quantity: Number(value('quantity')),
+      cost: value('cost'),
     })
   }
   return parts
 }
 
-/** `expectedSequence` is the highest that was shown: whoever came in between is not overwritten. */
-export function wishOf(
+/** `expectedSequence` is the highest one shown: the server rejects the command if there is a newer assignment. */
+export function commandFrom(
   action: Action,
   ticketId: string,
-  turn: Turn | undefined,
+  assignment: Assignment | undefined,
   expectedSequence: number,
   form: FormData,
-): Wish {
-  const assignmentId = turn?.id ?? ''
+): Command {
+  const assignmentId = assignment?.id ?? ''
   switch (action) {
     case 'ASSIGN':
       return {
@@ -124,6 +130,6 @@ export function wishOf(
         },
       }
     default:
-      return workOf(action, assignmentId, form)
+      return engineerCommand(action, assignmentId, form)
   }
 }

@@ -1,10 +1,10 @@
-/** How the pages speak to the API: one function for queries and mutations, one for subscriptions. */
+/** The client of the API: `execute` for queries and mutations, `subscribe` for subscriptions. */
 import { createClient } from 'graphql-ws'
 import { useSyncExternalStore } from 'react'
 import type { TypedDocumentString } from '../gql/graphql'
-import { accessToken, refused } from './auth'
+import { accessToken, handleUnauthenticated } from './auth'
 
-/** What the API answered with instead of data. `code` is the error's extensions.code, or UNREACHABLE. */
+/** A failed request. `code` is the GraphQL error's extensions.code, HTTP_<status>, or UNREACHABLE. */
 export class ApiError extends Error {
   readonly code: string
 
@@ -13,33 +13,33 @@ export class ApiError extends Error {
     this.code = code
   }
 
-  /** The same request may well succeed a little later. */
-  get passes(): boolean {
+  /** Whether the same request may succeed later. */
+  get isTransient(): boolean {
     return ['UNREACHABLE', 'UNAVAILABLE', 'TIMEOUT'].includes(this.code)
   }
 }
 
 interface Options {
   signal?: AbortSignal
-  /** Instead of the session's. */
+  /** Replaces the session's token. */
   token?: string
 }
 
-const POSITION = 'baton-position'
+const POSITION_HEADER = 'baton-position'
 
-// Up to where this tab must see: all that it has changed or was told of. What it reads may come from a standby.
-let position = /^\d+$/.exec(sessionStorage.getItem(POSITION) ?? '')?.[0] ?? '0'
+// The latest write that this tab has made or received. Sent with every request: no replica may answer with older data.
+let position = /^\d+$/.exec(sessionStorage.getItem(POSITION_HEADER) ?? '')?.[0] ?? '0'
 
-function mustSee(next: unknown) {
+function advancePosition(next: unknown) {
   if (typeof next !== 'string' || BigInt(next) <= BigInt(position)) return
   position = next
-  sessionStorage.setItem(POSITION, next)
+  sessionStorage.setItem(POSITION_HEADER, next)
 }
 
 const UNKNOWN_DOCUMENT = 'PERSISTED_QUERY_NOT_FOUND'
 
-/** By its hash, which every server that has these very pages knows; by its text to others, while it is updated. */
-const named = <Result, Variables>(document: TypedDocumentString<Result, Variables>) =>
+/** Refers to the document by its hash, which the server of these pages knows. */
+const documentReference = <Result, Variables>(document: TypedDocumentString<Result, Variables>) =>
   import.meta.env.DEV ? { query: document.toString() } : { documentId: document.__meta__?.hash }
 
 export async function execute<Result, Variables>(
@@ -48,21 +48,22 @@ export async function execute<Result, Variables>(
   options: Options = {},
 ): Promise<Result> {
   try {
-    return await ask<Result>({ ...named(document), variables }, options)
+    return await post<Result>({ ...documentReference(document), variables }, options)
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== UNKNOWN_DOCUMENT) throw error
-    return ask<Result>({ query: document.toString(), variables }, options)
+    // During an update, another server may have other pages: send the text.
+    return post<Result>({ query: document.toString(), variables }, options)
   }
 }
 
-async function ask<Result>(request: object, { signal, token }: Options): Promise<Result> {
+async function post<Result>(request: object, { signal, token }: Options): Promise<Result> {
   const bearer = token ?? (await accessToken())
   const response = await fetch('/graphql', {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json;q=0.9',
-      [POSITION]: position,
+      [POSITION_HEADER]: position,
       ...(bearer && { authorization: `Bearer ${bearer}` }),
     },
     body: JSON.stringify(request),
@@ -72,12 +73,12 @@ async function ask<Result>(request: object, { signal, token }: Options): Promise
     throw new ApiError('The server cannot be reached.', 'UNREACHABLE')
   })
   const body = await response.json().catch(() => null)
-  mustSee(body?.extensions?.position)
+  advancePosition(body?.extensions?.position)
   const error = body?.errors?.[0]
   const code = error?.extensions?.code ?? (response.ok ? 'INTERNAL' : `HTTP_${response.status}`)
-  if (code === 'UNAUTHENTICATED' && !token) refused()
+  if (code === 'UNAUTHENTICATED' && !token) handleUnauthenticated()
   if (code === 'DOCUMENT_NOT_TRUSTED')
-    throw new ApiError('The server has a newer version: load the page again.', code)
+    throw new ApiError('The server has been updated. Reload the page.', code)
   if (error) throw new ApiError(error.message, code)
   if (!body?.data) throw new ApiError(`The server answered ${response.status}.`, code)
   return body.data
@@ -86,14 +87,14 @@ async function ask<Result>(request: object, { signal, token }: Options): Promise
 export type LiveState = 'connecting' | 'live' | 'reconnecting'
 
 const UNAUTHORIZED = [4401, 4403]
-const LONGEST_WAIT_MS = 30_000
+const MAX_RETRY_DELAY_MS = 30_000
 
-let live: LiveState = 'connecting'
+let liveState: LiveState = 'connecting'
 const listeners = new Set<() => void>()
 
-function become(next: LiveState) {
-  live = next
-  for (const changed of listeners) changed()
+function setLiveState(next: LiveState) {
+  liveState = next
+  for (const listener of listeners) listener()
 }
 
 export const useLiveState = (): LiveState =>
@@ -102,16 +103,16 @@ export const useLiveState = (): LiveState =>
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    () => live,
+    () => liveState,
   )
 
-const backoff = (tries: number) =>
+const backoff = (retries: number) =>
   new Promise<void>((resolve) => {
-    // Spread out, so that all the pages do not come back in the same moment after a restart.
-    setTimeout(resolve, Math.min(LONGEST_WAIT_MS, 1000 * 2 ** tries) * (0.5 + Math.random() / 2))
+    // Jitter, so that not all pages reconnect at the same moment after a restart.
+    setTimeout(resolve, Math.min(MAX_RETRY_DELAY_MS, 1000 * 2 ** retries) * (0.5 + Math.random() / 2))
   })
 
-// One socket for all subscriptions, open while there is one.
+// One WebSocket for all subscriptions, open while at least one is active.
 const socket = createClient({
   url: new URL('/graphql', location.href.replace(/^http/, 'ws')).href,
   connectionParams: async () => ({ Authorization: `Bearer ${await accessToken()}` }),
@@ -120,38 +121,38 @@ const socket = createClient({
   shouldRetry: () => true,
   keepAlive: 15_000,
   on: {
-    connecting: (again) => become(again ? 'reconnecting' : 'connecting'),
-    connected: () => become('live'),
+    connecting: (isRetry) => setLiveState(isRetry ? 'reconnecting' : 'connecting'),
+    connected: () => setLiveState('live'),
     closed: (event) => {
-      become('reconnecting')
-      if (UNAUTHORIZED.includes((event as CloseEvent).code)) refused()
+      setLiveState('reconnecting')
+      if (UNAUTHORIZED.includes((event as CloseEvent).code)) handleUnauthenticated()
     },
   },
 })
 
 /**
- * Follows a subscription for ever, through lost connections and restarts; returns how to stop it.
- * `variables` is asked at every connection, so that it can tell the last cursor that was seen. `onRefused` hears
- * that the server does not take them: a cursor of another database, say.
+ * Runs a subscription through lost connections and server restarts; returns a function that stops it.
+ * `variables` is called at every connection, to resume from the last cursor. `onRejected` is called when the server
+ * rejects the operation, for example because of the cursor of another database.
  */
 export function subscribe<Result, Variables extends Record<string, unknown>>(
   document: TypedDocumentString<Result, Variables>,
   variables: () => Variables,
   onData: (data: Result) => void,
-  onRefused: () => void = () => {},
+  onRejected: () => void = () => {},
 ): () => void {
   let stopped = false
   let stop = () => {}
   let failures = 0
-  let known = !import.meta.env.DEV
-  const again = async () => {
+  let isHashKnown = !import.meta.env.DEV
+  const restart = async () => {
     await backoff(failures++)
-    if (!stopped) follow()
+    if (!stopped) start()
   }
-  function follow() {
+  function start() {
     stop = socket.subscribe<Result>(
       {
-        ...(known
+        ...(isHashKnown
           ? { query: '', extensions: { persistedQuery: { sha256Hash: document.__meta__?.hash } } }
           : { query: document.toString() }),
         get variables() {
@@ -161,22 +162,22 @@ export function subscribe<Result, Variables extends Record<string, unknown>>(
       {
         next: ({ data, extensions }) => {
           failures = 0
-          mustSee((extensions as { position?: unknown } | undefined)?.position)
+          advancePosition((extensions as { position?: unknown } | undefined)?.position)
           if (data) onData(data)
         },
         error: (reason) => {
           const codes = Array.isArray(reason) ? reason.map((error) => error.extensions?.code) : []
-          if (codes.includes(UNKNOWN_DOCUMENT)) known = false
-          else if (codes.length > 0) onRefused()
-          void again()
+          if (codes.includes(UNKNOWN_DOCUMENT)) isHashKnown = false
+          else if (codes.length > 0) onRejected()
+          void restart()
         },
         complete: () => {
-          if (!stopped) void again()
+          if (!stopped) void restart()
         },
       },
     )
   }
-  follow()
+  start()
   return () => {
     stopped = true
     stop()

@@ -1,9 +1,9 @@
-/** Doing something to a ticket: the wish, its one way to the API, and what an answer means. */
+/** The mutations of tickets and assignments, and their outcomes. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef } from 'react'
 import * as gql from '../gql/graphql'
 import { ApiError, execute } from './api'
-import { keepTicket, type Ticket } from './queries'
+import { cacheTicket, type Ticket } from './queries'
 import type { Action } from './rules'
 
 interface Inputs {
@@ -19,10 +19,10 @@ interface Inputs {
   CORRECT: gql.CorrectTimeSpentInput
 }
 
-/** What somebody wants done: an action with the input of its mutation, but for the idempotency key. */
-export type Wish<A extends Action = Action> = { [K in A]: { action: K; input: Inputs[K] } }[A]
+/** An action and the input of its mutation, without the idempotency key. */
+export type Command<A extends Action = Action> = { [K in A]: { action: K; input: Inputs[K] } }[A]
 
-type Answer =
+type Result =
   | gql.AssignTicketMutation['result']
   | gql.EscalateTicketMutation['result']
   | gql.ReassignTicketMutation['result']
@@ -35,7 +35,7 @@ type Answer =
   | gql.CorrectTimeSpentMutation['result']
 
 const DOCUMENTS: {
-  [A in Action]: gql.TypedDocumentString<{ result: Answer }, { input: Inputs[A] }>
+  [A in Action]: gql.TypedDocumentString<{ result: Result }, { input: Inputs[A] }>
 } = {
   ASSIGN: gql.AssignTicketDocument,
   ESCALATE: gql.EscalateTicketDocument,
@@ -49,26 +49,26 @@ const DOCUMENTS: {
   CORRECT: gql.CorrectTimeSpentDocument,
 }
 
-/** `conflict` says that the ticket is no longer as it was seen; `refused`, that sending this again is no use. */
-export type Verdict =
+/** `conflict`: the ticket has changed since it was shown. `refused`: a retry would be refused, too. */
+export type MutationOutcome =
   | { kind: 'done'; ticket: Ticket }
   | { kind: 'invalid'; field: string; problem: string; message: string }
   | { kind: 'conflict'; message: string }
   | { kind: 'refused'; message: string }
 
-function verdict(answer: Answer): Verdict {
-  switch (answer.__typename) {
+function outcomeOf(result: Result): MutationOutcome {
+  switch (result.__typename) {
     case 'Assignment':
-      return { kind: 'done', ticket: answer.ticket }
+      return { kind: 'done', ticket: result.ticket }
     case 'InvalidInput':
-      return { kind: 'invalid', field: answer.field, problem: answer.problem, message: answer.message }
+      return { kind: 'invalid', field: result.field, problem: result.problem, message: result.message }
     case 'StaleSequence':
     case 'TicketAlreadyAssigned':
     case 'NoCurrentAssignment':
     case 'SameEngineer':
     case 'TicketNotOpen':
     case 'TransitionNotAllowed':
-      return { kind: 'conflict', message: answer.message }
+      return { kind: 'conflict', message: result.message }
     case 'TicketNotFound':
     case 'AssignmentNotFound':
     case 'EngineerNotFound':
@@ -77,44 +77,45 @@ function verdict(answer: Answer): Verdict {
     case 'TierNotHigher':
     case 'Forbidden':
     case 'IdempotencyKeyReused':
-      return { kind: 'refused', message: answer.message }
+      return { kind: 'refused', message: result.message }
     default:
-      // Does not compile when a union of the API gets a member that has no case.
-      return answer satisfies never
+      // Does not compile if a type of the result has no case.
+      return result satisfies never
   }
 }
 
-/** Sent again with the same key, it is not done twice. Throws ApiError. */
-export async function act<A extends Action>(
-  wish: Wish<A>,
+/** Runs the mutation. Retries with the same key are safe. Throws ApiError. */
+export async function mutate<A extends Action>(
+  command: Command<A>,
   idempotencyKey: string,
   options?: { signal: AbortSignal },
-): Promise<Verdict> {
-  const input = { ...wish.input, idempotencyKey }
-  const { result } = await execute(DOCUMENTS[wish.action], { input }, options)
-  return verdict(result)
+): Promise<MutationOutcome> {
+  const input = { ...command.input, idempotencyKey }
+  const { result } = await execute(DOCUMENTS[command.action], { input }, options)
+  return outcomeOf(result)
 }
 
-/** Not crypto.randomUUID, which browsers withhold from pages that come over plain http. */
-export const newKey = () =>
+/** 128 random bits; browsers offer crypto.randomUUID only to pages served over HTTPS. */
+export const newIdempotencyKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
     '',
   )
 
-/** Sends wishes about one ticket. A wish that is sent again unchanged, by itself or by hand, keeps its key. */
-export function useAct(ticketId: string) {
+/** Runs mutations of one ticket. A command that is sent again unchanged keeps its idempotency key. */
+export function useTicketMutation(ticketId: string) {
   const client = useQueryClient()
-  const sent = useRef({ wish: '', key: '' })
+  const last = useRef({ command: '', key: '' })
   return useMutation({
-    mutationFn: (wish: Wish) => {
-      const asText = JSON.stringify(wish)
-      if (sent.current.wish !== asText) sent.current = { wish: asText, key: newKey() }
-      return act(wish, sent.current.key)
+    mutationFn: (command: Command) => {
+      const serialized = JSON.stringify(command)
+      if (last.current.command !== serialized)
+        last.current = { command: serialized, key: newIdempotencyKey() }
+      return mutate(command, last.current.key)
     },
-    retry: (count, error) => error instanceof ApiError && error.passes && count < 2,
-    onSuccess: async (verdict) => {
-      if (verdict.kind === 'done') keepTicket(client, verdict.ticket)
-      else if (verdict.kind !== 'invalid') {
+    retry: (count, error) => error instanceof ApiError && error.isTransient && count < 2,
+    onSuccess: async (outcome) => {
+      if (outcome.kind === 'done') cacheTicket(client, outcome.ticket)
+      else if (outcome.kind !== 'invalid') {
         void client.invalidateQueries({ queryKey: ['engineers'] })
         await client.invalidateQueries({ queryKey: ['ticket', ticketId] })
       }

@@ -1,48 +1,51 @@
-/** OpenID Connect: authorization code flow with PKCE against the configured provider. Loaded when it is needed. */
+/** OpenID Connect: authorization code flow with PKCE. Loaded on demand. */
 import * as oauth from 'oauth4webapi'
-import type { Provider, Session } from './auth'
+import { CALLBACK_PATH, type Provider } from './config'
+import { expiryAfter, type Session } from './session'
 
-interface Pending {
+interface PendingSignIn {
   state: string
   nonce: string
   verifier: string
   returnTo: string
 }
 
-const KEY = 'baton.sign-in'
-export const CALLBACK = '/sign-in/callback'
+const STORAGE_KEY = 'baton.sign-in'
 
-const redirectUri = () => location.origin + CALLBACK
+const redirectUri = () => location.origin + CALLBACK_PATH
 const client = (provider: Provider): oauth.Client => ({ client_id: provider.clientId })
 
-// A provider without TLS exists on a developer's own machine only; the server takes no other.
-const insecure = (provider: Provider) => ({
+// The server accepts a provider without TLS on the local machine only.
+const requestOptions = (provider: Provider) => ({
   [oauth.allowInsecureRequests]: provider.issuer.startsWith('http:'),
 })
 
 async function discover(provider: Provider) {
   const issuer = new URL(provider.issuer)
-  return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure(provider)))
+  return oauth.processDiscoveryResponse(
+    issuer,
+    await oauth.discoveryRequest(issuer, requestOptions(provider)),
+  )
 }
 
-/** Goes to the provider's sign-in page; it comes back to CALLBACK. */
-export async function begin(provider: Provider, returnTo: string) {
+/** Opens the provider's sign-in page, which redirects to CALLBACK_PATH. */
+export async function startSignIn(provider: Provider, returnTo: string) {
   const server = await discover(provider)
   if (!server.authorization_endpoint) throw new Error('The identity provider has no sign-in page.')
-  const pending: Pending = {
+  const pending: PendingSignIn = {
     state: oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
     verifier: oauth.generateRandomCodeVerifier(),
     returnTo,
   }
-  sessionStorage.setItem(KEY, JSON.stringify(pending))
+  sessionStorage.setItem(STORAGE_KEY, JSON.stringify(pending))
   const url = new URL(server.authorization_endpoint)
   const parameters = {
     client_id: provider.clientId,
     redirect_uri: redirectUri(),
     response_type: 'code',
     scope: provider.scopes,
-    audience: provider.audience, // Auth0 asks for it; to others it is an unknown parameter, which they ignore
+    audience: provider.audience, // Auth0 requires it; other providers ignore it
     state: pending.state,
     nonce: pending.nonce,
     code_challenge: await oauth.calculatePKCECodeChallenge(pending.verifier),
@@ -52,17 +55,17 @@ export async function begin(provider: Provider, returnTo: string) {
   location.assign(url)
 }
 
-/** What the provider sent back becomes a session. Good for one answer: a second one finds nothing to compare with. */
-export async function finish(
+/** Exchanges the code in `callback` for a session. Works once for each started sign-in. */
+export async function completeSignIn(
   provider: Provider,
-  answer: URL,
+  callback: URL,
 ): Promise<{ session: Session; returnTo: string }> {
-  const kept = sessionStorage.getItem(KEY)
-  sessionStorage.removeItem(KEY)
-  if (!kept) throw new Error('No sign-in was begun in this tab.')
-  const pending: Pending = JSON.parse(kept)
+  const stored = sessionStorage.getItem(STORAGE_KEY)
+  sessionStorage.removeItem(STORAGE_KEY)
+  if (!stored) throw new Error('No sign-in was started in this tab. Sign in again.')
+  const pending: PendingSignIn = JSON.parse(stored)
   const server = await discover(provider)
-  const parameters = oauth.validateAuthResponse(server, client(provider), answer, pending.state)
+  const parameters = oauth.validateAuthResponse(server, client(provider), callback, pending.state)
   const response = await oauth.authorizationCodeGrantRequest(
     server,
     client(provider),
@@ -70,17 +73,17 @@ export async function finish(
     parameters,
     redirectUri(),
     pending.verifier,
-    insecure(provider),
+    requestOptions(provider),
   )
   const tokens = await oauth.processAuthorizationCodeResponse(server, client(provider), response, {
     expectedNonce: pending.nonce,
     requireIdToken: true,
   })
-  return { session: sessionOf(tokens), returnTo: pending.returnTo }
+  return { session: toSession(tokens), returnTo: pending.returnTo }
 }
 
-/** Null when the provider does not renew it any more. */
-export async function renew(provider: Provider, old: Session): Promise<Session | null> {
+/** Returns null when the provider rejects the refresh token. */
+export async function refreshSession(provider: Provider, old: Session): Promise<Session | null> {
   if (!old.refreshToken) return null
   const server = await discover(provider)
   const response = await oauth.refreshTokenGrantRequest(
@@ -88,11 +91,11 @@ export async function renew(provider: Provider, old: Session): Promise<Session |
     client(provider),
     oauth.None(),
     old.refreshToken,
-    insecure(provider),
+    requestOptions(provider),
   )
   try {
-    const next = sessionOf(await oauth.processRefreshTokenResponse(server, client(provider), response))
-    // A provider that does not rotate them sends none.
+    const next = toSession(await oauth.processRefreshTokenResponse(server, client(provider), response))
+    // A provider that does not rotate refresh tokens sends none.
     return {
       ...next,
       refreshToken: next.refreshToken ?? old.refreshToken,
@@ -104,8 +107,8 @@ export async function renew(provider: Provider, old: Session): Promise<Session |
   }
 }
 
-/** Signs out at the provider too, where it offers that. */
-export async function leave(provider: Provider, ended: Session) {
+/** Signs out at the provider if it has an end-session endpoint. */
+export async function endSession(provider: Provider, ended: Session) {
   const { end_session_endpoint } = await discover(provider)
   if (!end_session_endpoint) return
   const url = new URL(end_session_endpoint)
@@ -115,10 +118,10 @@ export async function leave(provider: Provider, ended: Session) {
   location.assign(url)
 }
 
-function sessionOf(tokens: oauth.TokenEndpointResponse): Session {
+function toSession(tokens: oauth.TokenEndpointResponse): Session {
   return {
     accessToken: tokens.access_token,
-    expiresAt: tokens.expires_in === undefined ? null : Date.now() + tokens.expires_in * 1000,
+    expiresAt: tokens.expires_in === undefined ? null : expiryAfter(tokens.expires_in),
     refreshToken: tokens.refresh_token ?? null,
     idToken: tokens.id_token ?? null,
   }

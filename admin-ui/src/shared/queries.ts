@@ -1,4 +1,4 @@
-/** What the pages read, and how it is kept up to date. */
+/** The queries of the pages, and the cache that mutations and live events update. */
 import {
   type InfiniteData,
   keepPreviousData,
@@ -11,29 +11,30 @@ import { useEffect } from 'react'
 import * as gql from '../gql/graphql'
 import { execute, subscribe } from './api'
 
-export type Ticket = gql.TicketWholeFragment
+export type Ticket = gql.TicketDetailFragment
 export type TicketRow = gql.TicketRowFragment
-export type Turn = gql.TurnFragment
+export type Assignment = gql.AssignmentDetailFragment
 export type Job = gql.JobFragment
 export type Viewer = gql.ViewerQuery['viewer']
-export type Engineer = gql.PersonFragment
+export type Engineer = gql.EngineerDetailFragment
 export type Statistics = gql.StatisticsQuery['statistics']
 
 type Filter = gql.TicketFilter
-type Pages = InfiniteData<gql.TicketsQuery & { part: number }>
+/** `filterIndex` is the position of the page's filter in the list of filters. */
+type TicketPages = InfiniteData<gql.TicketsQuery & { filterIndex: number }>
 
-/** Pages of each filter in turn: those of the second follow the last page of the first. */
+/** Loads all pages of the first filter, then those of the second. */
 export const useTickets = (filters: [Filter, ...Filter[]]) =>
   useInfiniteQuery({
     queryKey: ['tickets', filters],
-    queryFn: async ({ pageParam: { part, after }, signal }) => {
-      const filter = filters[part] ?? filters[0]
-      return { part, ...(await execute(gql.TicketsDocument, { filter, after }, { signal })) }
+    queryFn: async ({ pageParam: { filterIndex, after }, signal }) => {
+      const filter = filters[filterIndex] ?? filters[0]
+      return { filterIndex, ...(await execute(gql.TicketsDocument, { filter, after }, { signal })) }
     },
-    initialPageParam: { part: 0, after: null as string | null },
-    getNextPageParam: ({ tickets: { pageInfo } }, _, { part }) => {
-      if (pageInfo.hasNextPage) return { part, after: pageInfo.endCursor }
-      return part + 1 < filters.length ? { part: part + 1, after: null } : undefined
+    initialPageParam: { filterIndex: 0, after: null as string | null },
+    getNextPageParam: ({ tickets: { pageInfo } }, _, { filterIndex }) => {
+      if (pageInfo.hasNextPage) return { filterIndex, after: pageInfo.endCursor }
+      return filterIndex + 1 < filters.length ? { filterIndex: filterIndex + 1, after: null } : undefined
     },
     placeholderData: keepPreviousData,
   })
@@ -44,7 +45,7 @@ export const useTicket = (id: string) =>
     queryFn: async ({ signal }) => (await execute(gql.TicketDocument, { id }, { signal })).ticket,
   })
 
-/** All of them: anybody may be looked for. */
+/** Loads every engineer, so that the picker can search all of them. */
 export const useEngineers = (enabled = true) =>
   useQuery({
     queryKey: ['engineers'],
@@ -60,7 +61,7 @@ export const useEngineers = (enabled = true) =>
     },
   })
 
-/** Who could best be given the ticket, the best first, and why. */
+/** Loads the suggested engineers for the tier, best match first. */
 export const useSuggestions = (ticketId: string, tier: number) =>
   useQuery({
     queryKey: ['suggestions', ticketId, tier],
@@ -69,105 +70,105 @@ export const useSuggestions = (ticketId: string, tier: number) =>
     placeholderData: keepPreviousData,
   })
 
-export const useStatistics = (wanted: gql.StatisticsQueryVariables) =>
+export const useStatistics = (variables: gql.StatisticsQueryVariables) =>
   useQuery({
-    queryKey: ['statistics', wanted],
-    queryFn: async ({ signal }) => (await execute(gql.StatisticsDocument, wanted, { signal })).statistics,
+    queryKey: ['statistics', variables],
+    queryFn: async ({ signal }) => (await execute(gql.StatisticsDocument, variables, { signal })).statistics,
     placeholderData: keepPreviousData,
   })
 
 export const useViewer = () =>
   useQuery({
     queryKey: ['viewer'],
-    ...remembered<Viewer>('viewer'),
+    ...storedQuery<Viewer>('viewer'),
     queryFn: async ({ signal }) =>
-      remember('viewer', (await execute(gql.ViewerDocument, {}, { signal })).viewer),
+      store('viewer', (await execute(gql.ViewerDocument, {}, { signal })).viewer),
   })
 
 export const useMyWork = () =>
   useQuery({
     queryKey: ['my-work'],
-    ...remembered<Job[]>('my-work'),
+    ...storedQuery<Job[]>('my-work'),
     queryFn: async ({ signal }) => {
       const { viewer } = await execute(gql.MyWorkDocument, {}, { signal })
-      return remember('my-work', viewer.engineer?.assignments.nodes ?? [])
+      return store('my-work', viewer.engineer?.assignments.nodes ?? [])
     },
   })
 
-// What an engineer needs when the page is loaded anew while the API is out of reach. Gone with the tab or the session.
-const REMEMBERED = 'baton.remembered '
-function remember<T>(name: string, value: T): T {
-  sessionStorage.setItem(REMEMBERED + name, JSON.stringify(value))
+// Lets an engineer reload the page offline. Removed with the tab or the session.
+const STORAGE_PREFIX = 'baton.remembered '
+function store<T>(name: string, value: T): T {
+  sessionStorage.setItem(STORAGE_PREFIX + name, JSON.stringify(value))
   return value
 }
-const remembered = <T>(name: string) => ({
+const storedQuery = <T>(name: string) => ({
   initialData: (): T | undefined =>
-    JSON.parse(sessionStorage.getItem(REMEMBERED + name) ?? 'null') ?? undefined,
+    JSON.parse(sessionStorage.getItem(STORAGE_PREFIX + name) ?? 'null') ?? undefined,
   initialDataUpdatedAt: 0,
 })
 
-/** Nothing that one person has read is shown to the next. */
-export function forget(client: QueryClient) {
-  for (const name of ['viewer', 'my-work']) sessionStorage.removeItem(REMEMBERED + name)
+/** Removes all data of the signed-in person. */
+export function clearPersonalData(client: QueryClient) {
+  for (const name of ['viewer', 'my-work']) sessionStorage.removeItem(STORAGE_PREFIX + name)
   client.clear()
 }
 
-/** Puts a ticket that just came wherever it is shown, unless what is shown is newer. */
-export function keepTicket(client: QueryClient, ticket: Ticket) {
-  const isOlder = (shown: TicketRow) => Date.parse(ticket.updatedAt) < Date.parse(shown.updatedAt)
-  client.setQueryData<Ticket | null>(['ticket', ticket.id], (shown) =>
-    shown === undefined || (shown && isOlder(shown)) ? shown : ticket,
+/** Replaces every cached copy of the ticket that is not newer. */
+export function cacheTicket(client: QueryClient, ticket: Ticket) {
+  const isOlderThan = (cached: TicketRow) => Date.parse(ticket.updatedAt) < Date.parse(cached.updatedAt)
+  client.setQueryData<Ticket | null>(['ticket', ticket.id], (cached) =>
+    cached === undefined || (cached && isOlderThan(cached)) ? cached : ticket,
   )
-  const fresher = (row: TicketRow) => (row.id === ticket.id && !isOlder(row) ? ticket : row)
-  client.setQueriesData<Pages>(
+  const latest = (row: TicketRow) => (row.id === ticket.id && !isOlderThan(row) ? ticket : row)
+  client.setQueriesData<TicketPages>(
     { queryKey: ['tickets'] },
     (list) =>
       list && {
         ...list,
-        pages: list.pages.map(({ part, tickets }) => ({
-          part,
-          tickets: { ...tickets, nodes: tickets.nodes.map(fresher) },
+        pages: list.pages.map(({ filterIndex, tickets }) => ({
+          filterIndex,
+          tickets: { ...tickets, nodes: tickets.nodes.map(latest) },
         })),
       },
   )
   client.setQueryData<Job[]>(['my-work'], (jobs) =>
     jobs?.flatMap((job) => {
-      const turn = ticket.assignmentHistory.find(({ id }) => id === job.id)
-      return !turn ? job : turn.isCurrent ? { ...job, ...turn } : []
+      const assignment = ticket.assignmentHistory.find(({ id }) => id === job.id)
+      return !assignment ? job : assignment.isCurrent ? { ...job, ...assignment } : []
     }),
   )
-  refreshSoon(client)
+  scheduleRefetch(client)
 }
 
-const REFRESH_AFTER_MS = 2_000
-let isRefreshDue = false
+const REFETCH_DELAY_MS = 2_000
+let isRefetchScheduled = false
 
-/** Lists and workloads follow from tickets: one refetch for all that changes in a while. */
-function refreshSoon(client: QueryClient) {
-  if (isRefreshDue) return
-  isRefreshDue = true
+/** Refetches the lists and workloads that depend on tickets, once for all changes within the delay. */
+function scheduleRefetch(client: QueryClient) {
+  if (isRefetchScheduled) return
+  isRefetchScheduled = true
   setTimeout(() => {
-    isRefreshDue = false
+    isRefetchScheduled = false
     for (const key of ['tickets', 'my-work', 'engineers', 'suggestions'])
       void client.invalidateQueries({ queryKey: [key] })
-  }, REFRESH_AFTER_MS)
+  }, REFETCH_DELAY_MS)
 }
 
-/** Follows everybody's changes for as long as the pages are open, from the last one seen after a lost connection. */
-export function useLive() {
+/** Applies the assignment events of all tickets while mounted; resumes after a lost connection. */
+export function useLiveUpdates() {
   const client = useQueryClient()
   useEffect(() => {
     let cursor: string | null = null
     return subscribe(
       gql.AssignmentEventsDocument,
       () => {
-        // Nothing to resume from: what was read before this moment may have changed unseen.
+        // Without a cursor, changes before the subscription may have been missed.
         if (cursor === null) void client.invalidateQueries({}, { cancelRefetch: false })
         return { afterCursor: cursor }
       },
       ({ assignmentEvents: event }) => {
         cursor = event.cursor
-        keepTicket(client, event.ticket)
+        cacheTicket(client, event.ticket)
       },
       () => {
         cursor = null

@@ -1,3 +1,4 @@
+/** The components and hooks that all pages use. */
 import {
   type AllHTMLAttributes,
   Component,
@@ -11,8 +12,9 @@ import {
   useRef,
   useState,
 } from 'react'
+import { humanize } from './format'
 
-/* ---- words and colours ------------------------------------------------------------------- */
+/* ---- badges ------------------------------------------------------------------------------ */
 const TONES: Record<string, string> = {
   NEW: 'red',
   ASSIGNED: 'blue',
@@ -30,23 +32,9 @@ const TONES: Record<string, string> = {
   CRITICAL: 'red',
   HIGH: 'amber',
 }
-export const words = (code: string) =>
-  code
-    .toLowerCase()
-    .replaceAll('_', ' ')
-    .replace(/^./, (c) => c.toUpperCase())
 export const Badge = ({ code }: { code: string }) => (
-  <span className={`badge tone-${TONES[code] ?? 'gray'}`}>{words(code)}</span>
+  <span className={`badge tone-${TONES[code] ?? 'gray'}`}>{humanize(code)}</span>
 )
-/** "2.50" as "2.5 h", and "0.00" as "0 h": nothing is a figure too. */
-export const hours = (decimal: string) => `${Number(decimal)} h`
-
-/** What people call a ticket: its fault, and the device. */
-export const titleOf = (ticket: {
-  ticketNumber: string
-  issueCategory: string | null
-  equipment: { name: string } | null
-}) => [ticket.issueCategory, ticket.equipment?.name].filter(Boolean).join(' · ') || ticket.ticketNumber
 
 /* ---- time -------------------------------------------------------------------------------- */
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -65,7 +53,7 @@ function ago(iso: string, now: number): string {
   return Math.abs(seconds) < 45 ? 'just now' : relative.format(Math.round(seconds / size), unit)
 }
 const Clock = createContext(0)
-/** One timer ticks for every relative time on the page. */
+/** One timer updates all relative times on the page. */
 export function ClockProvider({ children }: { children: ReactNode }) {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
@@ -76,7 +64,7 @@ export function ClockProvider({ children }: { children: ReactNode }) {
 }
 export function Time({ at }: { at: string }) {
   const now = useContext(Clock)
-  // What happens now is newer than the last tick.
+  // An event may be newer than the last tick.
   return (
     <time dateTime={at} title={absolute.format(new Date(at))}>
       {ago(at, Math.max(now, Date.parse(at)))}
@@ -114,8 +102,8 @@ export const Failure = ({ error, retry }: { error: Error; retry?: () => void }) 
   </div>
 )
 
-/** Instead of an empty page, where the pages themselves go wrong. */
-export class Boundary extends Component<{ children: ReactNode }, { error: Error | null }> {
+/** Shows an error of the pages themselves instead of an empty page. */
+export class ErrorBoundary extends Component<{ children: ReactNode }, { error: Error | null }> {
   override state = { error: null }
   static getDerivedStateFromError = (error: Error) => ({ error })
   override render() {
@@ -124,7 +112,7 @@ export class Boundary extends Component<{ children: ReactNode }, { error: Error 
   }
 }
 
-/* ---- dialog: the browser's own, which traps focus and closes on Escape --------------------- */
+/* ---- dialog: the native element, which traps the focus and closes on Escape ----------------- */
 export function Dialog({
   title,
   onClose,
@@ -139,7 +127,7 @@ export function Dialog({
     const dialog = ref.current
     dialog?.showModal()
     return () => {
-      dialog?.close() // while it is still in the page, so that the browser gives the focus back
+      dialog?.close() // before it is removed, so that the browser restores the focus
       if (document.activeElement === document.body) document.getElementById('main')?.focus()
     }
   }, [])
@@ -153,7 +141,7 @@ export function Dialog({
   )
 }
 
-/* ---- form fields: one that the server finds wrong says so beneath itself -------------------- */
+/* ---- form fields, with the server's validation error below --------------------------------- */
 export type Invalid = { field: string; problem: string } | null
 export const InvalidField = createContext<Invalid>(null)
 interface FieldProps extends AllHTMLAttributes<HTMLElement> {
@@ -165,13 +153,13 @@ export function Field({ as: Control = 'input', label, ...control }: FieldProps) 
   const id = useId()
   const invalid = useContext(InvalidField)
   const problem = invalid?.field === control.name ? invalid.problem : undefined
-  const note = problem && `${id}-problem`
+  const problemId = problem && `${id}-problem`
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <Control {...control} id={id} aria-invalid={!!problem} aria-describedby={note} />
+      <Control {...control} id={id} aria-invalid={!!problem} aria-describedby={problemId} />
       {problem && (
-        <p className="problem" id={note} role="alert">
+        <p className="problem" id={problemId} role="alert">
           {label} {problem}.
         </p>
       )}
@@ -201,10 +189,10 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   )
 }
 
-/* ---- keyboard: ignored while somebody types or a dialog is open ----------------------------- */
+/* ---- keyboard shortcuts, ignored while typing and while a dialog is open -------------------- */
 const CHORD_MS = 1_000
-let chordBegan = -CHORD_MS
-/** Single keys, and chords that begin with g: `{ j: next, 'g t': goToTickets }`. */
+let chordStartedAt = -CHORD_MS
+/** Binds single keys, and chords that start with g: `{ j: next, 'g t': goToTickets }`. */
 export function useKeys(keys: Record<string, (() => void) | false | undefined>) {
   const latest = useRef(keys)
   useEffect(() => {
@@ -212,12 +200,18 @@ export function useKeys(keys: Record<string, (() => void) | false | undefined>) 
   })
   useEffect(() => {
     const listener = (event: KeyboardEvent) => {
-      const typing = event.target instanceof Element && event.target.matches('input, textarea, select')
-      if (event.ctrlKey || event.metaKey || event.altKey || typing || document.querySelector('dialog[open]'))
+      const isTyping = event.target instanceof Element && event.target.matches('input, textarea, select')
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        isTyping ||
+        document.querySelector('dialog[open]')
+      )
         return
-      const inChord = event.timeStamp > chordBegan && event.timeStamp < chordBegan + CHORD_MS
+      const inChord = event.timeStamp > chordStartedAt && event.timeStamp < chordStartedAt + CHORD_MS
       const action = latest.current[inChord ? `g ${event.key}` : event.key]
-      if (event.key === 'g' && !inChord) chordBegan = event.timeStamp
+      if (event.key === 'g' && !inChord) chordStartedAt = event.timeStamp
       if (action) {
         event.preventDefault()
         action()

@@ -1,40 +1,44 @@
 import { useState } from 'react'
 import { Link } from 'wouter'
 import type { AssignmentStatus } from '../../gql/graphql'
-import { Fields } from '../../shared/ActionFields'
-import { ACTIONS, isDirect, wordsOf, workOf } from '../../shared/actions'
-import type { Wish } from '../../shared/mutate'
+import { ActionFields } from '../../shared/ActionFields'
+import { ActionForm } from '../../shared/ActionForm'
+import { ACTIONS, type EngineerAction, engineerCommand, isOneClick, labelsOf } from '../../shared/actions'
+import { ticketTitle } from '../../shared/format'
+import type { Command } from '../../shared/mutate'
 import { type Job, useMyWork, type Viewer } from '../../shared/queries'
-import { isLegal } from '../../shared/rules'
-import { Badge, Dialog, Empty, Failure, Skeleton, Time, titleOf } from '../../shared/ui'
-import { WishForm } from '../ticket/ActionDialog'
+import { isAllowed } from '../../shared/rules'
+import { Badge, Dialog, Empty, Failure, Skeleton, Time } from '../../shared/ui'
 import { OutboxPanel, useOutbox } from './OutboxPanel'
-import type { Outbox, Waiting, Work } from './outbox'
+import type { Outbox, OutboxItem } from './outbox'
 
-const BECOMES: Record<Work, AssignmentStatus> = {
+const RESULTING_STATUS: Record<EngineerAction, AssignmentStatus> = {
   ACCEPT: 'ACCEPTED',
   START: 'IN_PROGRESS',
   COMPLETE: 'COMPLETED',
   REJECT: 'REJECTED',
 }
-const WORK = ACTIONS.filter((known): known is typeof known & { action: Work } => known.action in BECOMES)
+const ENGINEER_ACTIONS = ACTIONS.filter(
+  (labels): labels is typeof labels & { action: EngineerAction } => labels.action in RESULTING_STATUS,
+)
 
-type Doing = { action: Work; job: Job } | { action: Work; refused: Waiting }
+/** The action of the open dialog: on a job, or the correction of a refused command. */
+type OpenAction = { action: EngineerAction; job: Job } | { action: EngineerAction; refused: OutboxItem }
 
-/** An engineer's own jobs, for one thumb and a bad network. */
+/** An engineer's jobs, for phones and unreliable networks. */
 export function MyWork({ viewer, outbox }: { viewer: Viewer; outbox: Outbox }) {
   const query = useMyWork()
   const { items } = useOutbox(outbox)
-  const [doing, setDoing] = useState<Doing | null>(null)
-  const jobs = (query.data ?? []).map((job) => withWaiting(job, items))
-  const begin = (action: Work, job: Job) => {
-    if (isDirect(action)) outbox.add(workOf(action, job.id), job.ticket)
-    else setDoing({ action, job })
+  const [opened, setOpened] = useState<OpenAction | null>(null)
+  const jobs = (query.data ?? []).map((job) => withPending(job, items))
+  const start = (action: EngineerAction, job: Job) => {
+    if (isOneClick(action)) outbox.add(engineerCommand(action, job.id), job.ticket)
+    else setOpened({ action, job })
   }
-  const submit = (wish: Wish<Work>) => {
-    if (doing && 'refused' in doing) outbox.retry(doing.refused, wish)
-    else if (doing) outbox.add(wish, doing.job.ticket)
-    setDoing(null)
+  const submit = (command: Command<EngineerAction>) => {
+    if (opened && 'refused' in opened) outbox.retry(opened.refused, command)
+    else if (opened) outbox.add(command, opened.job.ticket)
+    setOpened(null)
   }
   return (
     <>
@@ -44,17 +48,17 @@ export function MyWork({ viewer, outbox }: { viewer: Viewer; outbox: Outbox }) {
       </div>
       <OutboxPanel
         outbox={outbox}
-        onCorrect={(refused) => setDoing({ action: refused.wish.action, refused })}
+        onCorrect={(refused) => setOpened({ action: refused.command.action, refused })}
       />
       {query.isPending ? (
         <Skeleton rows={8} />
       ) : !query.data ? (
-        <Failure error={query.error ?? new Error('Nothing came.')} retry={query.refetch} />
+        <Failure error={query.error ?? new Error('The server returned no jobs.')} retry={query.refetch} />
       ) : jobs.length === 0 ? (
         <Empty title="Nothing to do.">
           {viewer.engineer
-            ? 'You hold no ticket now.'
-            : 'Only engineers are given work, and you are not signed in as one.'}
+            ? 'You have no active assignments.'
+            : 'Only engineers have assignments. Sign in as an engineer to see yours.'}
         </Empty>
       ) : (
         <ul className="jobs">
@@ -63,64 +67,66 @@ export function MyWork({ viewer, outbox }: { viewer: Viewer; outbox: Outbox }) {
               key={job.id}
               job={job}
               viewer={viewer}
-              isWaiting={items.some((item) => item.wish.input.assignmentId === job.id)}
-              begin={begin}
+              isPending={items.some((item) => item.command.input.assignmentId === job.id)}
+              start={start}
             />
           ))}
         </ul>
       )}
-      {doing && <DoDialog doing={doing} onSubmit={submit} onClose={() => setDoing(null)} />}
+      {opened && <JobDialog opened={opened} onSubmit={submit} onClose={() => setOpened(null)} />}
     </>
   )
 }
 
-/** The job as it will be once what waits has been sent. */
-function withWaiting(job: Job, items: readonly Waiting[]): Job {
-  const last = items.findLast((item) => item.wish.input.assignmentId === job.id && !item.refusal)
-  return last ? { ...job, status: BECOMES[last.wish.action] } : job
+/** The job with the status that it will have when the pending commands are sent. */
+function withPending(job: Job, items: readonly OutboxItem[]): Job {
+  const last = items.findLast((item) => item.command.input.assignmentId === job.id && !item.refusal)
+  return last ? { ...job, status: RESULTING_STATUS[last.command.action] } : job
 }
 
 function JobCard({
   job,
   viewer,
-  isWaiting,
-  begin,
+  isPending,
+  start,
 }: {
   job: Job
   viewer: Viewer
-  isWaiting: boolean
-  begin: (action: Work, job: Job) => void
+  isPending: boolean
+  start: (action: EngineerAction, job: Job) => void
 }) {
   const { ticket } = job
-  // The ticket of an active assignment is open, and none of these opens another.
-  const legal = WORK.filter(({ action }) => isLegal(action, viewer, { status: 'ASSIGNED' }, job))
-  const device = [ticket.equipment?.manufacturer, ticket.equipment?.model, ticket.equipment?.serialNumber]
+  // No engineer action depends on the ticket's status.
+  const allowed = ENGINEER_ACTIONS.filter(({ action }) =>
+    isAllowed(action, viewer, { status: 'ASSIGNED' }, job),
+  )
+  const equipment = [ticket.equipment?.manufacturer, ticket.equipment?.model, ticket.equipment?.serialNumber]
     .filter(Boolean)
     .join(' · ')
   return (
     <li className="card job">
       <header>
         <h2>
-          <Link href={`/tickets/${encodeURIComponent(ticket.id)}`}>{titleOf(ticket)}</Link>
+          <Link href={`/tickets/${encodeURIComponent(ticket.id)}`}>{ticketTitle(ticket)}</Link>
         </h2>
         <Badge code={job.status} />
       </header>
       <p className="muted">
-        {ticket.ticketNumber} · {ticket.customerName} {device && <> · {device}</>}
+        {ticket.ticketNumber} · {ticket.customerName} {equipment && <> · {equipment}</>}
       </p>
       {ticket.issueDescription && <p>{ticket.issueDescription}</p>}
       {job.assignmentReason && <p className="muted">“{job.assignmentReason}”</p>}
       <p className="muted">
-        <Badge code={ticket.priority} /> Given <Time at={job.assignedAt} />
-        {isWaiting && ' · waits to be sent'}
+        <Badge code={ticket.priority} /> Assigned <Time at={job.assignedAt} />
+        {isPending && ' · not sent yet'}
       </p>
       <footer className="job-actions">
-        {legal.map(({ action, verb }, place) => (
+        {allowed.map(({ action, verb }, index) => (
           <button
             key={action}
             type="button"
-            className={place === 0 ? 'primary' : undefined}
-            onClick={() => begin(action, job)}
+            className={index === 0 ? 'primary' : undefined}
+            onClick={() => start(action, job)}
           >
             {verb}
           </button>
@@ -130,31 +136,31 @@ function JobCard({
   )
 }
 
-function DoDialog({
-  doing,
+function JobDialog({
+  opened,
   onSubmit,
   onClose,
 }: {
-  doing: Doing
-  onSubmit: (wish: Wish<Work>) => void
+  opened: OpenAction
+  onSubmit: (command: Command<EngineerAction>) => void
   onClose: () => void
 }) {
-  const { action } = doing
-  const { verb } = wordsOf(action)
-  const refused = 'refused' in doing ? doing.refused : null
-  const { ticketNumber } = 'refused' in doing ? doing.refused : doing.job.ticket
-  const assignmentId = 'refused' in doing ? doing.refused.wish.input.assignmentId : doing.job.id
+  const { action } = opened
+  const { verb } = labelsOf(action)
+  const refused = 'refused' in opened ? opened.refused : null
+  const { ticketNumber } = 'refused' in opened ? opened.refused : opened.job.ticket
+  const assignmentId = 'refused' in opened ? opened.refused.command.input.assignmentId : opened.job.id
   const invalid = refused?.refusal?.kind === 'invalid' ? refused.refusal : null
   return (
     <Dialog title={`${verb} ${ticketNumber}`} onClose={onClose}>
-      <WishForm
+      <ActionForm
         submit={verb}
         invalid={invalid}
-        onSubmit={(form) => onSubmit(workOf(action, assignmentId, form))}
+        onSubmit={(form) => onSubmit(engineerCommand(action, assignmentId, form))}
         onClose={onClose}
       >
-        <Fields action={action} initial={refused?.wish.input} />
-      </WishForm>
+        <ActionFields action={action} initial={refused?.command.input} />
+      </ActionForm>
     </Dialog>
   )
 }

@@ -1,40 +1,41 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { Link } from 'wouter'
-import { wordsOf } from '../../shared/actions'
-import type { Wish } from '../../shared/mutate'
-import { Time, words } from '../../shared/ui'
-import type { Outbox, Waiting, Work } from './outbox'
+import { type EngineerAction, labelsOf } from '../../shared/actions'
+import { humanize } from '../../shared/format'
+import type { Command } from '../../shared/mutate'
+import { Time } from '../../shared/ui'
+import type { Outbox, OutboxItem } from './outbox'
 
-export const useOutbox = (outbox: Outbox) => useSyncExternalStore(outbox.onChange, outbox.current)
+export const useOutbox = (outbox: Outbox) => useSyncExternalStore(outbox.subscribe, outbox.getState)
 
-/** What has not been sent, and what was refused and needs a decision. */
+/** The commands that wait for the network, and the refused ones, which need a decision. */
 export function OutboxPanel({
   outbox,
   onCorrect,
 }: {
   outbox: Outbox
-  onCorrect: (refused: Waiting) => void
+  onCorrect: (refused: OutboxItem) => void
 }) {
-  const { items, stuck } = useOutbox(outbox)
+  const { items, isOffline } = useOutbox(outbox)
   const isOnline = useOnline()
   const waiting = items.filter((item) => !item.refusal)
   const refused = items.filter((item) => item.refusal)
   return (
     <>
-      {waiting.length > 0 && (stuck || !isOnline) && (
+      {waiting.length > 0 && (isOffline || !isOnline) && (
         <section className="card outbox" role="status">
           <strong>Waiting for the network ({waiting.length})</strong>
           <ul>
             {waiting.map((item) => (
               <li key={item.key}>
-                {wordsOf(item.wish.action).verb} {item.ticketNumber}{' '}
+                {labelsOf(item.command.action).verb} {item.ticketNumber}{' '}
                 <small>
                   <Time at={item.since} />
                 </small>
               </li>
             ))}
           </ul>
-          <p className="muted">Kept on this device and sent by itself. You can go on working.</p>
+          <p className="muted">Saved on this device and sent automatically. You can continue working.</p>
           <button type="button" onClick={outbox.send}>
             Send now
           </button>
@@ -43,18 +44,18 @@ export function OutboxPanel({
       {refused.map((item) => (
         <section key={item.key} className="conflict" role="alert">
           <strong>
-            {wordsOf(item.wish.action).verb} {item.ticketNumber} was not done.
+            {labelsOf(item.command.action).verb} {item.ticketNumber} was refused.
           </strong>
           <p>
             {item.refusal?.message}{' '}
             {item.refusal?.kind === 'invalid'
               ? 'Correct it and send it again.'
-              : 'See what happened to the ticket; if this should stand, ask your dispatcher.'}
+              : 'Open the ticket to see what changed, or ask your dispatcher.'}
           </p>
           {items
             .filter(({ ticketId }) => ticketId === item.ticketId)
-            .map(({ key, wish }) => (
-              <Written key={key} wish={wish} />
+            .map(({ key, command }) => (
+              <EnteredValues key={key} command={command} />
             ))}
           <div className="actions">
             {item.refusal?.kind === 'invalid' ? (
@@ -79,21 +80,21 @@ export function OutboxPanel({
   )
 }
 
-/** Discarding must not be the end of an hour's report. */
-function Written({ wish: { action, input } }: { wish: Wish<Work> }) {
+/** Shows the values of the form, so that the person can copy them before discarding it. */
+function EnteredValues({ command: { action, input } }: { command: Command<EngineerAction> }) {
   const { assignmentId: _, ...fields } = input
   const parts = ('partsUsed' in fields ? fields.partsUsed : null) ?? []
   const partsUsed = parts.map((part) => `${part.quantity} × ${part.partName} (${part.partNumber})`).join(', ')
-  const texts = Object.entries({ ...fields, partsUsed }).filter(([, text]) => text)
-  if (texts.length === 0) return null
+  const values = Object.entries({ ...fields, partsUsed }).filter(([, value]) => value)
+  if (values.length === 0) return null
   return (
     <details>
-      <summary>{wordsOf(action).verb}: what you wrote</summary>
-      <dl className="told">
-        {texts.map(([name, text]) => (
+      <summary>{labelsOf(action).verb}: what you entered</summary>
+      <dl className="details">
+        {values.map(([name, value]) => (
           <div key={name}>
-            <dt>{words(name.replace(/[A-Z]/g, '_$&'))}</dt>
-            <dd>{text}</dd>
+            <dt>{humanize(name.replace(/[A-Z]/g, '_$&'))}</dt>
+            <dd>{value}</dd>
           </div>
         ))}
       </dl>

@@ -1,146 +1,152 @@
-/** What an engineer did while there was no network: kept in this browser until the server has answered. */
+/** An engineer's commands that the server has not answered yet, stored in this browser. */
 import type { QueryClient } from '@tanstack/react-query'
+import type { EngineerAction } from '../../shared/actions'
 import { ApiError } from '../../shared/api'
-import { act, newKey, type Verdict, type Wish } from '../../shared/mutate'
-import { keepTicket } from '../../shared/queries'
+import { type Command, type MutationOutcome, mutate, newIdempotencyKey } from '../../shared/mutate'
+import { cacheTicket } from '../../shared/queries'
 
-export type Work = 'ACCEPT' | 'START' | 'COMPLETE' | 'REJECT'
-
-export interface Waiting {
-  /** Its idempotency key: however often it is sent, it is done once. */
+export interface OutboxItem {
+  /** The idempotency key: the server runs the command once, however often it is sent. */
   key: string
-  wish: Wish<Work>
+  command: Command<EngineerAction>
   ticketId: string
   ticketNumber: string
   since: string
-  /** What the server said against it. Nothing more of the ticket is sent until somebody has decided. */
-  refusal: Exclude<Verdict, { kind: 'done' }> | null
+  /** Why the server refused the command. Blocks the other items of the ticket until it is retried or discarded. */
+  refusal: Exclude<MutationOutcome, { kind: 'done' }> | null
 }
 
 interface State {
-  items: readonly Waiting[]
-  /** The last try did not reach the server. */
-  stuck: boolean
+  items: readonly OutboxItem[]
+  /** The last attempt did not reach the server. */
+  isOffline: boolean
 }
 
-const LONGEST_WAIT_MS = 30_000
-const PATIENCE_MS = 20_000
-// From our own server, and as true tomorrow; whatever else goes wrong may be the network's doing.
-const HOPELESS = ['BAD_USER_INPUT', 'QUERY_TOO_LARGE']
+const MAX_RETRY_DELAY_MS = 30_000
+const REQUEST_TIMEOUT_MS = 20_000
+// Errors that a retry cannot solve. Any other error may be caused by the network.
+const PERMANENT_ERRORS = ['BAD_USER_INPUT', 'QUERY_TOO_LARGE']
 
-/** The outbox of one person: on a shared phone, nobody sends what somebody else did. */
+/** The outbox of one person: on a shared device, nobody sends the commands of somebody else. */
 export class Outbox {
   private state: State
-  private readonly place: string
+  private readonly storageKey: string
   private readonly client: QueryClient
   private readonly listeners = new Set<() => void>()
-  private running = false
-  private sending = false
+  private isRunning = false
+  private isSending = false
   private failures = 0
   private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(subject: string, client: QueryClient) {
-    this.place = `baton.outbox ${subject}`
+    this.storageKey = `baton.outbox ${subject}`
     this.client = client
-    this.state = { items: this.stored(), stuck: false }
+    this.state = { items: this.load(), isOffline: false }
   }
 
-  current = () => this.state
+  getState = () => this.state
 
-  onChange = (listener: () => void) => {
+  subscribe = (listener: () => void) => {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
   }
 
-  /** From now on, sends what waits whenever there is hope; returns how to stop it. */
+  /** Sends the items from now on; returns a function that stops it. */
   start = () => {
-    const onStorage = ({ key }: StorageEvent) => key === this.place && this.become({ items: this.stored() })
+    const onStorage = ({ key }: StorageEvent) =>
+      key === this.storageKey && this.setState({ items: this.load() })
     addEventListener('online', this.send)
     addEventListener('storage', onStorage)
-    this.running = true
+    this.isRunning = true
     void this.send()
     return () => {
-      this.running = false
+      this.isRunning = false
       clearTimeout(this.timer)
       removeEventListener('online', this.send)
       removeEventListener('storage', onStorage)
     }
   }
 
-  add(wish: Wish<Work>, { id, ticketNumber }: { id: string; ticketNumber: string }) {
+  add(command: Command<EngineerAction>, { id, ticketNumber }: { id: string; ticketNumber: string }) {
     const since = new Date().toISOString()
-    this.change((items) => [
-      ...items,
-      { key: newKey(), wish, ticketId: id, ticketNumber, since, refusal: null },
-    ])
+    const item = { key: newIdempotencyKey(), command, ticketId: id, ticketNumber, since, refusal: null }
+    this.update((items) => [...items, item])
     void this.send()
   }
 
-  /** Drops what was refused, with what was to follow it on the same ticket. */
-  discard({ ticketId }: Waiting) {
-    this.change((items) => items.filter((item) => item.ticketId !== ticketId))
+  /** Removes the item and all others of its ticket. */
+  discard({ ticketId }: OutboxItem) {
+    this.update((items) => items.filter((item) => item.ticketId !== ticketId))
   }
 
-  /** Sends again what was refused, or in its place what was corrected: that is another wish, with another key. */
-  retry(refused: Waiting, corrected?: Wish<Work>) {
-    const again = { ...refused, ...(corrected && { wish: corrected, key: newKey() }), refusal: null }
-    this.change((items) => items.map((item) => (item.key === refused.key ? again : item)))
+  /** Sends a refused item again. A corrected command gets a new idempotency key. */
+  retry(refused: OutboxItem, corrected?: Command<EngineerAction>) {
+    const correction = corrected && { command: corrected, key: newIdempotencyKey() }
+    const item = { ...refused, ...correction, refusal: null }
+    this.update((items) => items.map((old) => (old.key === refused.key ? item : old)))
     void this.send()
   }
 
+  /** Sends the items in order until the outbox is empty, blocked or offline. */
   send = async () => {
-    if (this.sending) return
+    if (this.isSending) return
     clearTimeout(this.timer)
-    this.sending = true
-    while (this.running) {
-      const next = this.state.items.find(({ ticketId }) => !this.isHeldUp(ticketId))
-      if (!next || !(await this.sendOne(next))) break
+    this.isSending = true
+    while (this.isRunning) {
+      const next = nextItem(this.state.items)
+      if (!next || !(await this.sendItem(next))) break
     }
-    this.sending = false
+    this.isSending = false
   }
 
-  private isHeldUp(ticketId: string) {
-    return this.state.items.some((item) => item.ticketId === ticketId && item.refusal)
-  }
-
-  /** False when the server did not answer; then it comes back to it later. */
-  private async sendOne({ key, wish }: Waiting): Promise<boolean> {
+  /** Returns false if the server did not answer; then a retry is scheduled. */
+  private async sendItem({ key, command }: OutboxItem): Promise<boolean> {
     try {
-      const answer = await act(wish, key, { signal: AbortSignal.timeout(PATIENCE_MS) })
-      if (answer.kind === 'done') {
-        keepTicket(this.client, answer.ticket)
-        this.change((items) => items.filter((item) => item.key !== key))
-      } else this.refuse(key, answer)
+      const outcome = await mutate(command, key, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
+      if (outcome.kind === 'done') {
+        cacheTicket(this.client, outcome.ticket)
+        this.update((items) => items.filter((item) => item.key !== key))
+      } else this.refuse(key, outcome)
     } catch (error) {
-      if (!(error instanceof ApiError && HOPELESS.includes(error.code))) {
-        this.become({ stuck: true })
-        if (this.running)
-          this.timer = setTimeout(this.send, Math.min(LONGEST_WAIT_MS, 1000 * 2 ** this.failures++))
+      if (!(error instanceof ApiError && PERMANENT_ERRORS.includes(error.code))) {
+        this.setState({ isOffline: true })
+        if (this.isRunning) this.timer = setTimeout(this.send, retryDelay(this.failures++))
         return false
       }
       this.refuse(key, { kind: 'refused', message: error.message })
     }
     this.failures = 0
-    this.become({ stuck: false })
+    this.setState({ isOffline: false })
     return true
   }
 
-  private refuse(key: string, refusal: NonNullable<Waiting['refusal']>) {
-    this.change((items) => items.map((item) => (item.key === key ? { ...item, refusal } : item)))
+  private refuse(key: string, refusal: NonNullable<OutboxItem['refusal']>) {
+    this.update((items) => items.map((item) => (item.key === key ? { ...item, refusal } : item)))
     void this.client.invalidateQueries({ queryKey: ['my-work'] })
   }
 
-  private stored = (): Waiting[] => JSON.parse(localStorage.getItem(this.place) ?? '[]')
+  private load = (): OutboxItem[] => JSON.parse(localStorage.getItem(this.storageKey) ?? '[]').map(upgrade)
 
-  /** Begins from what is stored: another tab may have changed it. */
-  private change(edit: (items: Waiting[]) => Waiting[]) {
-    const items = edit(this.stored())
-    localStorage.setItem(this.place, JSON.stringify(items))
-    this.become({ items })
+  /** Edits the stored items, which another tab may have changed. */
+  private update(edit: (items: OutboxItem[]) => OutboxItem[]) {
+    const items = edit(this.load())
+    localStorage.setItem(this.storageKey, JSON.stringify(items))
+    this.setState({ items })
   }
 
-  private become(change: Partial<State>) {
+  private setState(change: Partial<State>) {
     this.state = { ...this.state, ...change }
-    for (const changed of this.listeners) changed()
+    for (const listener of this.listeners) listener()
   }
 }
+
+/** The first item of a ticket that has no refused item. */
+export const nextItem = (items: readonly OutboxItem[]) =>
+  items.find(({ ticketId }) => !items.some((item) => item.ticketId === ticketId && item.refusal))
+
+/** Exponential backoff in milliseconds: 1 s, 2 s, 4 s, up to 30 s. */
+export const retryDelay = (failures: number) => Math.min(MAX_RETRY_DELAY_MS, 1000 * 2 ** failures)
+
+// Earlier versions of the pages stored the command under another name.
+type Stored = OutboxItem & { wish?: OutboxItem['command'] } // language: quoted
+const upgrade = ({ wish: old, ...item }: Stored): OutboxItem => (old ? { ...item, command: old } : item) // language: quoted

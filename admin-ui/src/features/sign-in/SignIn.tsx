@@ -1,35 +1,28 @@
 import './sign-in.css'
 import { type FormEvent, useEffect, useState } from 'react'
-import { EngineersToBeDocument, type EngineersToBeQuery } from '../../gql/graphql'
+import { SignInEngineersDocument, type SignInEngineersQuery } from '../../gql/graphql'
 import { execute } from '../../shared/api'
-import {
-  DEVELOPMENT_ROLES,
-  type DevelopmentRole,
-  developmentSession,
-  loadConfig,
-  type Provider,
-  signIn,
-  type UiConfig,
-  useNotice,
-} from '../../shared/auth'
+import { signIn, useNotice } from '../../shared/auth'
+import { CALLBACK_PATH, loadConfig, type Provider, type UiConfig } from '../../shared/config'
+import { DEVELOPMENT_ROLES, type DevelopmentRole, developmentSession } from './development'
 
-const MAY: Record<DevelopmentRole, string> = {
+const ROLE_DESCRIPTIONS: Record<DevelopmentRole, string> = {
   dispatcher: 'assigns, escalates and reads everything',
-  engineer: 'works on tickets of their own',
+  engineer: 'works on their own assignments',
   auditor: 'reads everything, changes nothing',
-  admin: 'may do everything',
+  admin: 'can do everything',
 }
 
-/** Where to go after signing in: the page that was asked for, never another site. */
+/** The page to open after signing in; never one of another site. */
 function returnTo(): string {
   const here = new URL(location.href)
   if (!here.pathname.startsWith('/sign-in')) return here.href
-  const wanted = new URL(here.searchParams.get('to') ?? '/', here.origin)
-  // Whole, as a path may look like a host: //evil.example
-  return wanted.origin === here.origin ? wanted.href : '/'
+  const target = new URL(here.searchParams.get('to') ?? '/', here.origin)
+  // The whole address, because a path may look like a host: //evil.example
+  return target.origin === here.origin ? target.href : '/'
 }
 
-/** Shown in the place of every page while nobody is signed in, and at /sign-in. */
+/** Replaces every page while nobody is signed in. */
 export function SignIn() {
   const notice = useNotice()
   const [config, setConfig] = useState<UiConfig>()
@@ -38,66 +31,68 @@ export function SignIn() {
     document.title = 'Sign in · Baton'
     loadConfig().then(setConfig, (error: Error) => setProblem(error.message))
   }, [])
-  const said = problem ?? notice
+  const message = problem ?? notice
   return (
     <main className="sign-in">
       <h1>Sign in to Baton</h1>
-      {said && <p role="alert">{said}</p>}
-      {config?.signIn.kind === 'development' && <Development onProblem={setProblem} />}
-      {config?.signIn.kind === 'provider' && <AtProvider provider={config.signIn} onProblem={setProblem} />}
+      {message && <p role="alert">{message}</p>}
+      {config?.signIn.kind === 'development' && <DevelopmentSignIn onProblem={setProblem} />}
+      {config?.signIn.kind === 'provider' && (
+        <ProviderSignIn provider={config.signIn} onProblem={setProblem} />
+      )}
       {config?.signIn.kind === 'none' && (
         <p>
-          Nobody can sign in here yet: this server knows its identity provider, but not these pages' client
-          id. Set <code>AUTH_CLIENT_ID</code>; docs/sign-in.md says how.
+          Sign-in is not configured: the server has an identity provider, but no client ID for these pages.
+          Set <code>AUTH_CLIENT_ID</code>; see docs/sign-in.md.
         </p>
       )}
     </main>
   )
 }
 
-interface Step {
+interface StepProps {
   onProblem: (problem: string | undefined) => void
 }
 
-function AtProvider({ provider, onProblem }: Step & { provider: Provider }) {
-  const [busy, setBusy] = useState(location.pathname === '/sign-in/callback')
+function ProviderSignIn({ provider, onProblem }: StepProps & { provider: Provider }) {
+  const [isBusy, setBusy] = useState(location.pathname === CALLBACK_PATH)
   useEffect(() => {
-    if (location.pathname !== '/sign-in/callback') return
-    finish(provider).catch((error: Error) => {
-      onProblem(`That did not work: ${error.message}`)
+    if (location.pathname !== CALLBACK_PATH) return
+    completeSignIn(provider).catch((error: Error) => {
+      onProblem(`Sign-in failed: ${error.message}`)
       setBusy(false)
     })
   }, [provider, onProblem])
-  async function begin() {
+  async function start() {
     setBusy(true)
     onProblem(undefined)
     const oidc = await import('../../shared/oidc')
-    await oidc.begin(provider, returnTo()).catch((error: Error) => {
-      onProblem(`The identity provider does not answer as it should: ${error.message}`)
+    await oidc.startSignIn(provider, returnTo()).catch((error: Error) => {
+      onProblem(`Sign-in could not be started: ${error.message}`)
       setBusy(false)
     })
   }
   return (
-    <button type="button" className="primary" disabled={busy} onClick={begin}>
-      {busy ? 'One moment…' : `Sign in at ${new URL(provider.issuer).host}`}
+    <button type="button" className="primary" disabled={isBusy} onClick={start}>
+      {isBusy ? 'Signing in…' : `Sign in at ${new URL(provider.issuer).host}`}
     </button>
   )
 }
 
-let finishing: Promise<void> | undefined
+let completion: Promise<void> | undefined
 
-/** Once for each page: the code that came is good for one use. */
-function finish(provider: Provider): Promise<void> {
-  finishing ??= import('../../shared/oidc').then(async (oidc) => {
-    const { session, returnTo } = await oidc.finish(provider, new URL(location.href))
+/** Runs once per page load: the code is valid for one use. */
+function completeSignIn(provider: Provider): Promise<void> {
+  completion ??= import('../../shared/oidc').then(async (oidc) => {
+    const { session, returnTo } = await oidc.completeSignIn(provider, new URL(location.href))
     signIn(session, returnTo)
   })
-  return finishing
+  return completion
 }
 
-function Development({ onProblem }: Step) {
+function DevelopmentSignIn({ onProblem }: StepProps) {
   const [role, setRole] = useState<DevelopmentRole>('dispatcher')
-  const [engineers, setEngineers] = useState<EngineersToBeQuery['engineers']['nodes']>([])
+  const [engineers, setEngineers] = useState<SignInEngineersQuery['engineers']['nodes']>([])
   const [engineerId, setEngineerId] = useState<string>()
   const isEngineer = role === 'engineer'
   useEffect(() => {
@@ -121,14 +116,14 @@ function Development({ onProblem }: Step) {
   }
   return (
     <form onSubmit={submit}>
-      <p>This is a development server: choose whom you want to be. There is no password.</p>
+      <p>This is a development server. Choose a role; there is no password.</p>
       <fieldset>
         <legend>Role</legend>
         {DEVELOPMENT_ROLES.map((name) => (
           <label key={name}>
             <input type="radio" name="role" checked={role === name} onChange={() => setRole(name)} />
             <span>
-              <b>{name}</b> {MAY[name]}
+              <b>{name}</b> {ROLE_DESCRIPTIONS[name]}
             </span>
           </label>
         ))}
@@ -139,7 +134,7 @@ function Development({ onProblem }: Step) {
           <select required value={engineerId} onChange={(event) => setEngineerId(event.target.value)}>
             {engineers.map((engineer) => (
               <option key={engineer.id} value={engineer.id}>
-                {engineer.name} · holds {engineer.activeAssignments}
+                {engineer.name} · {engineer.activeAssignments} active
                 {engineer.isActive ? '' : ' · inactive'}
               </option>
             ))}
@@ -155,7 +150,7 @@ function Development({ onProblem }: Step) {
 
 async function listEngineers() {
   const { accessToken } = await developmentSession('dispatcher', null)
-  const { engineers } = await execute(EngineersToBeDocument, {}, { token: accessToken })
-  // Those with work first: they have something to show.
+  const { engineers } = await execute(SignInEngineersDocument, {}, { token: accessToken })
+  // Engineers with assignments first: their pages show something.
   return engineers.nodes.toSorted((one, other) => other.activeAssignments - one.activeAssignments)
 }

@@ -1,42 +1,43 @@
 import type { ReactNode } from 'react'
-import type { Ticket, Turn } from '../../shared/queries'
-import { Badge, Empty, hours, Time, words } from '../../shared/ui'
+import { formatHours, humanize } from '../../shared/format'
+import type { Assignment, Ticket } from '../../shared/queries'
+import { Badge, Empty, Time } from '../../shared/ui'
 
-const ENDED: Partial<Record<Turn['status'], string>> = {
+const END_LABELS: Partial<Record<Assignment['status'], string>> = {
   COMPLETED: 'Completed',
   FAILED: 'Failed',
   ESCALATED: 'Escalated',
   CANCELLED: 'Cancelled',
 }
-const ORIGIN: Record<Turn['assignmentType'], string> = {
+const TYPE_LABELS: Record<Assignment['assignmentType'], string> = {
   MANUAL: 'Assigned',
   AUTO: 'Assigned automatically',
   ESCALATION: 'Assigned on escalation',
-  REASSIGNMENT: 'Assigned on hand-over',
+  REASSIGNMENT: 'Assigned on reassignment',
 }
 
-type Props = { ticket: Ticket; actions: (turn: Turn) => ReactNode }
+type Props = { ticket: Ticket; actions: (assignment: Assignment) => ReactNode }
 
-/** Everybody who was given the ticket, first to last: why, when, how long, and how it ended. */
+/** All assignments of the ticket, oldest first. */
 export function AssignmentHistory({ ticket, actions }: Props) {
-  const { assignmentHistory: turns, escalationCount: escalations } = ticket
+  const { assignmentHistory: assignments, escalationCount: escalations } = ticket
   return (
     <section className="card" aria-labelledby="history">
       <header className="card-head">
         <h2 id="history">Assignment history</h2>
-        {turns.length > 0 && (
+        {assignments.length > 0 && (
           <span className="muted">
             {escalations} {escalations === 1 ? 'escalation' : 'escalations'} ·{' '}
-            {hours(ticket.totalTimeSpentHours)} in all
+            {formatHours(ticket.totalTimeSpentHours)} in total
           </span>
         )}
       </header>
-      {turns.length === 0 ? (
-        <Empty title="No assignments yet.">Nobody has held this ticket.</Empty>
+      {assignments.length === 0 ? (
+        <Empty title="No assignments yet.">The ticket has not been assigned.</Empty>
       ) : (
         <ol className="timeline">
-          {turns.map((turn) => (
-            <Entry key={turn.id} turn={turn} actions={actions(turn)} />
+          {assignments.map((assignment) => (
+            <Entry key={assignment.id} assignment={assignment} actions={actions(assignment)} />
           ))}
         </ol>
       )}
@@ -44,61 +45,72 @@ export function AssignmentHistory({ ticket, actions }: Props) {
   )
 }
 
-function Entry({ turn, actions }: { turn: Turn; actions: ReactNode }) {
+function Entry({ assignment, actions }: { assignment: Assignment; actions: ReactNode }) {
   return (
-    <li className={turn.isCurrent ? 'current' : undefined} aria-current={turn.isCurrent ? 'step' : undefined}>
-      <article aria-labelledby={turn.id}>
+    <li
+      className={assignment.isCurrent ? 'current' : undefined}
+      aria-current={assignment.isCurrent ? 'step' : undefined}
+    >
+      <article aria-labelledby={assignment.id}>
         <header>
-          <h3 id={turn.id}>
-            <span className="seq">#{turn.assignmentSequence}</span> {turn.engineer.name}
+          <h3 id={assignment.id}>
+            <span className="seq">#{assignment.assignmentSequence}</span> {assignment.engineer.name}
           </h3>
           <span className="muted">
-            Tier {turn.assignmentTier}, {turn.assignmentTierName}
+            Tier {assignment.assignmentTier}, {assignment.assignmentTierName}
           </span>
-          {turn.isCurrent && <span className="badge outline">Current</span>}
-          <Badge code={turn.status} />
+          {assignment.isCurrent && <span className="badge outline">Current</span>}
+          <Badge code={assignment.status} />
         </header>
         <ul className="events">
           <li>
-            {ORIGIN[turn.assignmentType]} <Time at={turn.assignedAt} />
-            {turn.assignedBy && ` by ${turn.assignedBy}`}
+            {TYPE_LABELS[assignment.assignmentType]} <Time at={assignment.assignedAt} />
+            {assignment.assignedBy && ` by ${assignment.assignedBy}`}
           </li>
-          {turn.acceptedAt && (
+          {assignment.acceptedAt && (
             <li>
-              Accepted <Time at={turn.acceptedAt} />
+              Accepted <Time at={assignment.acceptedAt} />
             </li>
           )}
-          {turn.startedAt && (
+          {assignment.startedAt && (
             <li>
-              Started <Time at={turn.startedAt} />
+              Started <Time at={assignment.startedAt} />
             </li>
           )}
-          {turn.rejectedAt && (
+          {assignment.rejectedAt && (
             <li>
-              Rejected <Time at={turn.rejectedAt} />
+              Rejected <Time at={assignment.rejectedAt} />
             </li>
           )}
-          {turn.completedAt && (
+          {assignment.completedAt && (
             <li>
-              {ENDED[turn.status] ?? 'Ended'} <Time at={turn.completedAt} />
+              {END_LABELS[assignment.status] ?? 'Ended'} <Time at={assignment.completedAt} />
             </li>
           )}
         </ul>
-        <dl className="told">
-          <Told term="Why assigned">{turn.assignmentReason}</Told>
-          <Told term="Why rejected">{turn.rejectionReason}</Told>
-          <Told term="Why escalated">{turn.escalationReason}</Told>
-          <Told term="Why cancelled">{turn.cancellationReason}</Told>
-          <Told term="Outcome">
-            {turn.completionStatus && turn.completionStatus !== 'ESCALATED' && words(turn.completionStatus)}
-          </Told>
-          <Told term="Time spent">{turn.timeSpentHours !== null && hours(turn.timeSpentHours)}</Told>
-          <Told term="Diagnosis">{turn.diagnosis}</Told>
-          <Told term="Actions taken">{turn.actionsTaken}</Told>
-          <Told term="Parts used">{turn.partsUsed.length > 0 && <Parts parts={turn.partsUsed} />}</Told>
-          <Told term="Notes">{turn.notes}</Told>
-          <Told term="Rating">{turn.customerRating !== null && <Stars n={turn.customerRating} />}</Told>
-          <Told term="Customer's words">{turn.customerFeedback}</Told>
+        <dl className="details">
+          <Detail term="Why assigned">{assignment.assignmentReason}</Detail>
+          <Detail term="Why rejected">{assignment.rejectionReason}</Detail>
+          <Detail term="Why escalated">{assignment.escalationReason}</Detail>
+          <Detail term="Why cancelled">{assignment.cancellationReason}</Detail>
+          <Detail term="Outcome">
+            {assignment.completionStatus &&
+              assignment.completionStatus !== 'ESCALATED' &&
+              humanize(assignment.completionStatus)}
+          </Detail>
+          <Detail term="Time spent">
+            {assignment.timeSpentHours !== null && formatHours(assignment.timeSpentHours)}
+          </Detail>
+          <Detail term="Diagnosis">{assignment.diagnosis}</Detail>
+          <Detail term="Actions taken">{assignment.actionsTaken}</Detail>
+          <Detail term="Parts used">
+            {assignment.partsUsed.length > 0 && <Parts parts={assignment.partsUsed} />}
+          </Detail>
+          <Detail term="Notes">{assignment.notes}</Detail>
+          <Detail term="Rating">
+            {assignment.customerRating !== null && <Stars count={assignment.customerRating} />}
+          </Detail>
+          <Detail term="Customer feedback">{assignment.customerFeedback}</Detail>
         </dl>
         {actions}
       </article>
@@ -106,7 +118,7 @@ function Entry({ turn, actions }: { turn: Turn; actions: ReactNode }) {
   )
 }
 
-const Told = ({ term, children }: { term: string; children: ReactNode }) =>
+const Detail = ({ term, children }: { term: string; children: ReactNode }) =>
   children ? (
     <div>
       <dt>{term}</dt>
@@ -114,17 +126,17 @@ const Told = ({ term, children }: { term: string; children: ReactNode }) =>
     </div>
   ) : null
 
-const Stars = ({ n }: { n: number }) => (
-  <span className="stars-shown" role="img" aria-label={`${n} of 5`}>
-    {'★'.repeat(n)}
-    {'☆'.repeat(5 - n)}
+const Stars = ({ count }: { count: number }) => (
+  <span className="rating" role="img" aria-label={`${count} of 5`}>
+    {'★'.repeat(count)}
+    {'☆'.repeat(5 - count)}
   </span>
 )
 
-const Parts = ({ parts }: { parts: Turn['partsUsed'] }) => (
-  <ul className="parts-shown">
-    {Object.entries(parts).map(([place, part]) => (
-      <li key={place}>
+const Parts = ({ parts }: { parts: Assignment['partsUsed'] }) => (
+  <ul className="parts-used">
+    {Object.entries(parts).map(([index, part]) => (
+      <li key={index}>
         {part.quantity} × {part.partName}{' '}
         <small>
           {part.partNumber} · {part.cost} each

@@ -1,4 +1,4 @@
-"""An identity provider that signs everybody in as Maria, and looks closely at what it is asked."""
+"""An identity provider that signs everybody in as Maria and validates the requests."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tests.http.auth.issuer import RSA, token
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    Asked = dict[str, str]
+    Params = dict[str, str]
 
 CLIENT_ID = "baton-pages"
 
 
 @dataclass
-class StandIn:
+class FakeProvider:
     url: str = ""
     audience: str = "https://baton.example/api"
     expires_in: int = 300
-    renews: bool = True
+    accepts_refresh: bool = True
     forges_state: bool = False
-    authorized: list[Asked] = field(default_factory=list)
-    exchanged: list[Asked] = field(default_factory=list)
-    left: list[Asked] = field(default_factory=list)
-    _codes: dict[str, Asked] = field(default_factory=dict)
+    authorization_requests: list[Params] = field(default_factory=list)
+    token_requests: list[Params] = field(default_factory=list)
+    logout_requests: list[Params] = field(default_factory=list)
+    _codes: dict[str, Params] = field(default_factory=dict)
     _refresh_token: str = ""
     _numbers: count[int] = field(default_factory=count)
 
@@ -69,38 +69,39 @@ class StandIn:
         return JSONResponse({"keys": [RSA.listed]})
 
     async def _authorize(self, request: Request) -> Response:
-        asked = dict(request.query_params)
-        self.authorized.append(asked)
+        params = dict(request.query_params)
+        self.authorization_requests.append(params)
         code = f"code-{next(self._numbers)}"
-        self._codes[code] = asked
-        state = "forged" if self.forges_state else asked["state"]
-        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': state})}")
+        self._codes[code] = params
+        state = "forged" if self.forges_state else params["state"]
+        return RedirectResponse(f"{params['redirect_uri']}?{urlencode({'code': code, 'state': state})}")
 
     async def _token(self, request: Request) -> Response:
-        asked = dict(parse_qsl((await request.body()).decode()))
-        self.exchanged.append(asked)
-        begun = self._codes.pop(asked.get("code", ""), None)
-        renewed = self.renews and asked.get("refresh_token") == self._refresh_token != ""
-        if begun is None and not renewed:
+        params = dict(parse_qsl((await request.body()).decode()))
+        self.token_requests.append(params)
+        authorization = self._codes.pop(params.get("code", ""), None)
+        is_refresh = self.accepts_refresh and params.get("refresh_token") == self._refresh_token != ""
+        if authorization is None and not is_refresh:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
-        if begun is not None:
-            digest = hashlib.sha256(asked["code_verifier"].encode()).digest()
-            assert begun["code_challenge_method"] == "S256"
-            assert begun["code_challenge"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-            assert (begun["redirect_uri"], begun["client_id"]) == (asked["redirect_uri"], asked["client_id"])
+        if authorization is not None:
+            digest = hashlib.sha256(params["code_verifier"].encode()).digest()
+            assert authorization["code_challenge_method"] == "S256"
+            assert authorization["code_challenge"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            assert authorization["redirect_uri"] == params["redirect_uri"]
+            assert authorization["client_id"] == params["client_id"]
         number = next(self._numbers)
         self._refresh_token = f"refresh-{number}"
-        answer = {
+        tokens = {
             "access_token": token(iss=self.url, aud=self.audience, jti=str(number)),
             "token_type": "Bearer",
             "expires_in": self.expires_in,
             "refresh_token": self._refresh_token,
         }
-        if begun is not None:
-            claims = {"aud": CLIENT_ID, "nonce": begun["nonce"], "roles": None}
-            answer["id_token"] = token(header={"typ": "JWT"}, iss=self.url, **claims)
-        return JSONResponse(answer)
+        if authorization is not None:
+            claims = {"aud": CLIENT_ID, "nonce": authorization["nonce"], "roles": None}
+            tokens["id_token"] = token(header={"typ": "JWT"}, iss=self.url, **claims)
+        return JSONResponse(tokens)
 
     async def _logout(self, request: Request) -> Response:
-        self.left.append(dict(request.query_params))
+        self.logout_requests.append(dict(request.query_params))
         return RedirectResponse(request.query_params["post_logout_redirect_uri"])
