@@ -1,4 +1,4 @@
-/** What the server tells the pages: its environment, and how people sign in. */
+/** The configuration that the server sends to the pages. */
 
 /** The page to which the identity provider redirects. */
 export const CALLBACK_PATH = '/sign-in/callback'

@@ -95,7 +95,7 @@ export const useMyWork = () =>
     },
   })
 
-// Lets an engineer reload the page offline. Removed with the tab or the session.
+// Shown when the page is reloaded while the API is unreachable. Removed with the tab or the session.
 const STORAGE_PREFIX = 'baton.remembered '
 function store<T>(name: string, value: T): T {
   sessionStorage.setItem(STORAGE_PREFIX + name, JSON.stringify(value))

@@ -27,7 +27,7 @@ const REQUEST_TIMEOUT_MS = 20_000
 // Errors that a retry cannot solve. Any other error may be caused by the network.
 const PERMANENT_ERRORS = ['BAD_USER_INPUT', 'QUERY_TOO_LARGE']
 
-/** The outbox of one person: on a shared device, nobody sends the commands of somebody else. */
+/** The outbox of one person: on a shared device, it never sends the commands of another person. */
 export class Outbox {
   private state: State
   private readonly storageKey: string

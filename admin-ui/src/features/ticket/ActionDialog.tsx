@@ -9,7 +9,7 @@ import type { Assignment, Ticket, Viewer } from '../../shared/queries'
 import { type Action, createsAssignment, isAllowed } from '../../shared/rules'
 import { Dialog, Failure, Time } from '../../shared/ui'
 
-/** Identifies the state on which the person decides: it changes when somebody else changes the assignment. */
+/** Identifies the state that the form shows: it changes when another person changes the assignment. */
 export function versionOf(action: Action, ticket: Ticket, assignment: Assignment | undefined) {
   const shown = createsAssignment(action)
     ? ticket.assignmentHistory.at(-1)

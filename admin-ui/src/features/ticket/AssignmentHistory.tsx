@@ -46,6 +46,12 @@ export function AssignmentHistory({ ticket, actions }: Props) {
 }
 
 function Entry({ assignment, actions }: { assignment: Assignment; actions: ReactNode }) {
+  const events: [string, string | null][] = [
+    ['Accepted', assignment.acceptedAt],
+    ['Started', assignment.startedAt],
+    ['Rejected', assignment.rejectedAt],
+    [END_LABELS[assignment.status] ?? 'Ended', assignment.completedAt],
+  ]
   return (
     <li
       className={assignment.isCurrent ? 'current' : undefined}
@@ -67,25 +73,13 @@ function Entry({ assignment, actions }: { assignment: Assignment; actions: React
             {TYPE_LABELS[assignment.assignmentType]} <Time at={assignment.assignedAt} />
             {assignment.assignedBy && ` by ${assignment.assignedBy}`}
           </li>
-          {assignment.acceptedAt && (
-            <li>
-              Accepted <Time at={assignment.acceptedAt} />
-            </li>
-          )}
-          {assignment.startedAt && (
-            <li>
-              Started <Time at={assignment.startedAt} />
-            </li>
-          )}
-          {assignment.rejectedAt && (
-            <li>
-              Rejected <Time at={assignment.rejectedAt} />
-            </li>
-          )}
-          {assignment.completedAt && (
-            <li>
-              {END_LABELS[assignment.status] ?? 'Ended'} <Time at={assignment.completedAt} />
-            </li>
+          {events.map(
+            ([label, at]) =>
+              at && (
+                <li key={label}>
+                  {label} <Time at={at} />
+                </li>
+              ),
           )}
         </ul>
         <dl className="details">
