@@ -21,10 +21,9 @@ from playwright.async_api import (
     expect,
 )
 
-from app.asgi import create_app
 from app.db.pool import open_database
 from app.demo import load
-from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import TOKENS, make_app
 from tests.browser.scene import Scene, new_scene
 from tests.databases import new_database
 from tests.factories import Factories
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from app.domain.model import EngineerId, Role
 
-TOKENS = DevelopmentTokens("a secret of thirty-two characters")
 TICKETS = 60
 TIMEOUT_MS = 20_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -97,7 +95,7 @@ async def product(server: str, template: str) -> AsyncIterator[Product]:
     """The application in development mode, with demo data in its own database."""
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
         await load.seed(db, tickets=TICKETS)
-        async with serving(create_app(url, TOKENS, pool_size=5)) as served:
+        async with serving(make_app(url, database_pool_size=5)) as served:
             yield Product(f"http://127.0.0.1:{served.port}", Factories(db))
 
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from app.asgi import create_app
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from tests.browser.conftest import TOKENS, Product, assert_accessible
+from tests.apps import make_app
+from tests.browser.conftest import Product, assert_accessible
 from tests.browser.scene import new_scene, operation_of
 from tests.factories import Factories
 from tests.serving import serving
@@ -66,7 +66,7 @@ def serve(fresh_url, own_scene, allowed_hosts):
 
     @asynccontextmanager
     async def serve(*, port=0, **options):
-        async with serving(create_app(fresh_url, TOKENS, pool_size=2, **options), port=port) as served:
+        async with serving(make_app(fresh_url, **options), port=port) as served:
             product = Product(f"http://127.0.0.1:{served.port}", own_scene.make)
             allowed_hosts.add(urlsplit(product.url).netloc)
             yield product

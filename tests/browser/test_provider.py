@@ -10,12 +10,11 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from app.asgi import create_app
 from app.domain.model import Role
 from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
-from app.http.routes.pages import Provider
+from tests.apps import make_app
 from tests.browser.fake_provider import CLIENT_ID, FakeProvider
 from tests.serving import serving
 
@@ -37,9 +36,16 @@ async def idp(monkeypatch) -> AsyncIterator[FakeProvider]:
 @pytest.fixture
 async def url(shared_url, idp) -> AsyncIterator[str]:
     """The address of an application that uses the fake provider."""
-    tokens = ProviderTokens(SigningKeys(f"{idp.url}/keys"), idp.url, idp.audience, CLAIM_MAPPING)
-    provider = Provider(idp.url, CLIENT_ID, "openid offline_access", idp.audience)
-    async with serving(create_app(shared_url, tokens, provider=provider, production=True)) as served:
+    app = make_app(
+        shared_url,
+        authenticator=ProviderTokens(SigningKeys(f"{idp.url}/keys"), idp.url, idp.audience, CLAIM_MAPPING),
+        app_env="production",
+        auth_issuer=idp.url,
+        auth_client_id=CLIENT_ID,
+        auth_scopes="openid offline_access",
+        auth_audience=idp.audience,
+    )
+    async with serving(app) as served:
         yield f"http://127.0.0.1:{served.port}"
 
 

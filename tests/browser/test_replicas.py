@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import expect
 
 from app.domain.model import Role
-from tests.browser.conftest import TOKENS, Product
+from tests.apps import TOKENS
+from tests.browser.conftest import Product
 from tests.browser.scene import new_scene
 from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
@@ -29,7 +30,7 @@ async def cluster():
 
 @pytest.fixture
 async def product(cluster):
-    async with serving(cluster, TOKENS, replica_lag_s=LAG_S) as (client, make):
+    async with serving(cluster, TOKENS, database_replica_lag_s=LAG_S) as (client, make):
         await client.is_served_by_standbys()
         yield Product(f"http://127.0.0.1:{client.port}", make)
 
