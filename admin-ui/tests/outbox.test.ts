@@ -81,7 +81,7 @@ test('commands are sent in order and removed when they are done', async () => {
     ['AcceptAssignment', 'a2'],
   ])
   expect(new Set(sent.map(({ key }) => key)).size).toBe(3)
-  expect(outbox.getState()).toEqual({ items: [], isOffline: false })
+  expect(outbox.getState()).toEqual({ items: [], isUnreachable: false })
 })
 
 test('an unreachable server is retried with backoff and the same idempotency key', async () => {
@@ -90,7 +90,7 @@ test('an unreachable server is retried with backoff and the same idempotency key
   outbox.add(accept('a1'), TICKET_1)
   outbox.add(start('a1'), TICKET_1)
   await settle()
-  expect(outbox.getState().isOffline).toBe(true)
+  expect(outbox.getState().isUnreachable).toBe(true)
   expect(sent).toHaveLength(1)
   await vi.advanceTimersByTimeAsync(1000)
   expect(sent).toHaveLength(2)
@@ -100,7 +100,7 @@ test('an unreachable server is retried with backoff and the same idempotency key
   await vi.advanceTimersByTimeAsync(1)
   expect(operations()).toEqual([...Array(3).fill('AcceptAssignment'), 'StartAssignment'])
   expect(new Set(sent.map(({ key }) => key)).size).toBe(2)
-  expect(outbox.getState()).toEqual({ items: [], isOffline: false })
+  expect(outbox.getState()).toEqual({ items: [], isUnreachable: false })
 
   results = { AcceptAssignment: 'offline' }
   outbox.add(accept('a2'), TICKET_2)
@@ -191,13 +191,13 @@ test.each([
   ['QUERY_TOO_LARGE', 'refused', false],
   ['INTERNAL', undefined, true],
   ['UNAVAILABLE', undefined, true],
-])('an error %s is %s', async (code, kind, isOffline) => {
+])('an error %s is %s', async (code, kind, isUnreachable) => {
   results = { AcceptAssignment: { code } }
   const { outbox } = await open()
   outbox.add(accept('a1'), TICKET_1)
   await settle()
   expect(outbox.getState().items[0]?.refusal?.kind).toBe(kind)
-  expect(outbox.getState().isOffline).toBe(isOffline)
+  expect(outbox.getState().isUnreachable).toBe(isUnreachable)
 })
 
 test('commands survive a reload and are sent by their person only', async () => {

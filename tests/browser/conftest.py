@@ -168,6 +168,20 @@ async def press(page: Page, *keys: str) -> None:
         await page.keyboard.press(key)
 
 
+async def expect_live(page: Page) -> None:
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+async def assign_next(page: Page, key: str, reason: str, *, engineer: str | None = None) -> None:
+    """Submit the form of the key's action, by default with the suggested engineer."""
+    await page.keyboard.press(key)
+    if engineer:
+        await page.get_by_role("radio", name=engineer).check()
+    await expect(page.get_by_role("radio", checked=True)).to_have_count(1)
+    await page.get_by_role("dialog").get_by_label("Reason").fill(reason)
+    await page.keyboard.press("Control+Enter")
+
+
 async def assert_fits(page: Page, width: int) -> None:
     """Assert that the page does not scroll horizontally."""
     assert await page.evaluate("document.documentElement.scrollWidth") <= width, page.url

@@ -16,22 +16,10 @@ from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
 from app.graphql.admission.trusted_documents import TrustedDocuments
 from tests.apps import make_app
-from tests.browser.conftest import Product, assert_accessible
+from tests.browser.conftest import Product, assert_accessible, assign_next, expect_live
 from tests.browser.scene import new_scene, operation_of
 from tests.factories import Factories
 from tests.serving import serving
-
-
-async def expect_live(*pages):
-    for page in pages:
-        await expect(page.get_by_text("Live", exact=True)).to_be_visible()
-
-
-async def escalate(page, reason):
-    await page.keyboard.press("e")
-    await expect(page.get_by_role("radio").first).to_be_checked()
-    await page.get_by_role("dialog").get_by_label("Reason").fill(reason)
-    await page.keyboard.press("Control+Enter")
 
 
 async def test_other_windows_show_a_change_at_once(product, context, page, scene):
@@ -40,12 +28,13 @@ async def test_other_windows_show_a_change_at_once(product, context, page, scene
     ticket, tickets = await context.new_page(), await context.new_page()
     await product.sign_in(ticket, Role.AUDITOR, at=scene.path)
     await product.sign_in(tickets, Role.AUDITOR, at=f"/?q={scene.number}")
-    await expect_live(page, ticket, tickets)
+    for window in (page, ticket, tickets):
+        await expect_live(window)
     await expect(page.get_by_role("article")).to_have_count(1)
     row = tickets.get_by_role("row").nth(1)
     await expect(row).to_contain_text("Ana")
 
-    await escalate(page, "Needs the manufacturer's tool")
+    await assign_next(page, "e", "Needs the manufacturer's tool")
     await expect(ticket.get_by_text("Needs the manufacturer's tool").first).to_be_visible()
     await expect(ticket.get_by_role("article").nth(1)).to_contain_text("Current")
     await expect(row).to_contain_text("Ben")
@@ -88,7 +77,7 @@ async def test_no_event_is_missed_during_a_server_restart(serve, own_scene, page
         await product.sign_in(page, Role.DISPATCHER, at=scene.path)
         await expect_live(page)
         await expect(page.get_by_role("article")).to_have_count(1)
-        await escalate(page, "Needs the manufacturer's tool")
+        await assign_next(page, "e", "Needs the manufacturer's tool")
         await expect(page.get_by_role("article")).to_have_count(2)
         await event_received.wait()
     await expect(page.get_by_text("Reconnecting…")).to_be_visible()
@@ -117,12 +106,9 @@ async def test_a_conflict_is_shown_and_can_be_overridden(product, page, stale_pa
     for window in (page, stale_page):
         await product.sign_in(window, Role.DISPATCHER, at=scene.path)
         await expect(window.get_by_role("article")).to_have_count(1)
-    await escalate(page, "I was first")
+    await assign_next(page, "e", "I was first")
     await expect(page.get_by_role("article")).to_have_count(2)
-    await stale_page.keyboard.press("r")
-    await stale_page.get_by_role("radio", name=f"Cleo {scene.suffix}").check()
-    await stale_page.get_by_role("dialog").get_by_label("Reason").fill("I was second")
-    await stale_page.keyboard.press("Control+Enter")
+    await assign_next(stale_page, "r", "I was second", engineer=f"Cleo {scene.suffix}")
 
     await expect(stale_page.get_by_role("alert")).to_contain_text(
         re.compile(r"Assigned to Ben .*#2, Dealer.*assigned just now.*I was first")

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from app.domain.model import Role
-from tests.browser.conftest import assert_accessible, assert_fits, press
+from tests.browser.conftest import assert_accessible, assert_fits, expect_live, press
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_the_skip_link_focuses_the_content(product, page):
 async def test_a_failed_query_is_shown_and_can_be_retried(product, page, browser_errors):
     browser_errors.allow("500")
     await product.sign_in(page, Role.AUDITOR, at="/statistics")
-    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await expect_live(page)
     error = {"message": "Something went wrong on our side; error 1.", "extensions": {"code": "INTERNAL"}}
     await page.route("**/graphql", lambda route: route.fulfill(status=500, json={"errors": [error]}))
     await page.get_by_role("link", name="Tickets").click()

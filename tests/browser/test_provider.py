@@ -15,6 +15,7 @@ from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
 from tests.apps import make_app
+from tests.browser.conftest import expect_live
 from tests.browser.fake_provider import CLIENT_ID, FakeProvider
 from tests.serving import serving
 
@@ -94,7 +95,7 @@ async def test_an_expiring_token_is_refreshed_once_for_concurrent_requests(page,
     idp.expires_in = 30
     await sign_in(page, url, at="/")
     await expect(page.get_by_text("maria")).to_be_visible()
-    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await expect_live(page)
     # Otherwise a refresh may be in progress, and the session still has its used refresh token.
     await page.wait_for_load_state("networkidle")
     first, *refreshes = [request["grant_type"] for request in idp.token_requests]

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from app.domain.model import Role
 from tests.apps import TOKENS
-from tests.browser.conftest import Product
+from tests.browser.conftest import Product, assign_next, expect_live
 from tests.browser.scene import new_scene
 from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
@@ -60,10 +60,7 @@ async def test_a_tab_reads_its_own_write(cluster, product, context, page, scene)
         await product.sign_in(window, Role.DISPATCHER, at=scene.path)
     async with cluster.replay_paused():
         await expect(page.get_by_role("article")).to_have_count(1)
-        await page.keyboard.press("r")
-        await page.get_by_role("radio", name=f"Ben {scene.suffix}").check()
-        await page.get_by_role("dialog").get_by_label("Reason").fill("Ana is ill")
-        await page.keyboard.press("Control+Enter")
+        await assign_next(page, "r", "Ana is ill", engineer=f"Ben {scene.suffix}")
         await expect(page.get_by_text("Ticket reassigned")).to_be_visible()
         await assert_loads(product, page, scene, "Ana", "Ben")
         # The replica is behind: a tab that has written nothing may still read the old state.
@@ -73,7 +70,7 @@ async def test_a_tab_reads_its_own_write(cluster, product, context, page, scene)
 async def test_a_tab_reads_at_least_the_state_of_its_last_event(cluster, product, page, scene):
     await product.sign_in(page, Role.AUDITOR, at=scene.path)
     async with cluster.replay_paused():
-        await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        await expect_live(page)
         await scene.reassign(scene.cleo)
         await expect(page.get_by_role("article")).to_have_count(2)
         await page.route_web_socket("**/graphql", lambda socket: socket.close())

@@ -35,22 +35,23 @@ export function engineerCommand(
   assignmentId: string,
   form = new FormData(),
 ): Command<EngineerAction> {
+  const value = (name: string) => text(form, name)
   switch (action) {
     case 'ACCEPT':
     case 'START':
       return { action, input: { assignmentId } }
     case 'REJECT':
-      return { action, input: { assignmentId, reason: text(form, 'reason') } }
+      return { action, input: { assignmentId, reason: value('reason') } }
     case 'COMPLETE':
       return {
         action,
         input: {
           assignmentId,
-          completionStatus: text(form, 'completionStatus') as CompletionStatus,
-          timeSpentHours: text(form, 'timeSpentHours'),
-          diagnosis: text(form, 'diagnosis'),
-          actionsTaken: text(form, 'actionsTaken'),
-          notes: text(form, 'notes'),
+          completionStatus: value('completionStatus') as CompletionStatus,
+          timeSpentHours: value('timeSpentHours'),
+          diagnosis: value('diagnosis'),
+          actionsTaken: value('actionsTaken'),
+          notes: value('notes'),
           partsUsed: partsOf(form),
         },
       }
@@ -79,56 +80,27 @@ export function commandFrom(
   expectedSequence: number,
   form: FormData,
 ): Command {
+  const value = (name: string) => text(form, name)
   const assignmentId = assignment?.id ?? ''
+  const ticket = { ticketId, expectedSequence }
+  const reason = value('reason')
   switch (action) {
-    case 'ASSIGN':
-      return {
-        action,
-        input: {
-          ticketId,
-          expectedSequence,
-          engineerId: text(form, 'engineerId'),
-          tier: Number(form.get('tier')),
-          reason: text(form, 'reason'),
-        },
-      }
-    case 'ESCALATE':
-      return {
-        action,
-        input: {
-          ticketId,
-          expectedSequence,
-          nextEngineerId: text(form, 'nextEngineerId'),
-          nextTier: Number(form.get('nextTier')),
-          reason: text(form, 'reason'),
-        },
-      }
+    case 'ASSIGN': {
+      const engineerId = value('engineerId')
+      return { action, input: { ...ticket, engineerId, tier: Number(value('tier')), reason } }
+    }
+    case 'ESCALATE': {
+      const nextEngineerId = value('nextEngineerId')
+      return { action, input: { ...ticket, nextEngineerId, nextTier: Number(value('nextTier')), reason } }
+    }
     case 'REASSIGN':
-      return {
-        action,
-        input: {
-          ticketId,
-          expectedSequence,
-          engineerId: text(form, 'engineerId'),
-          reason: text(form, 'reason'),
-        },
-      }
+      return { action, input: { ...ticket, engineerId: value('engineerId'), reason } }
     case 'CANCEL':
-      return { action, input: { assignmentId, reason: text(form, 'reason') } }
+      return { action, input: { assignmentId, reason } }
     case 'RATE':
-      return {
-        action,
-        input: { assignmentId, rating: Number(form.get('rating')), feedback: text(form, 'feedback') },
-      }
+      return { action, input: { assignmentId, rating: Number(value('rating')), feedback: value('feedback') } }
     case 'CORRECT':
-      return {
-        action,
-        input: {
-          assignmentId,
-          timeSpentHours: text(form, 'timeSpentHours'),
-          reason: text(form, 'reason'),
-        },
-      }
+      return { action, input: { assignmentId, timeSpentHours: value('timeSpentHours'), reason } }
     default:
       return engineerCommand(action, assignmentId, form)
   }

@@ -16,13 +16,13 @@ export function OutboxPanel({
   outbox: Outbox
   onCorrect: (refused: OutboxItem) => void
 }) {
-  const { items, isOffline } = useOutbox(outbox)
+  const { items, isUnreachable } = useOutbox(outbox)
   const isOnline = useOnline()
   const waiting = items.filter((item) => !item.refusal)
   const refused = items.filter((item) => item.refusal)
   return (
     <>
-      {waiting.length > 0 && (isOffline || !isOnline) && (
+      {waiting.length > 0 && (isUnreachable || !isOnline) && (
         <section className="card outbox" role="status">
           <strong>Waiting for the network ({waiting.length})</strong>
           <ul>

@@ -19,7 +19,7 @@ export interface OutboxItem {
 interface State {
   items: readonly OutboxItem[]
   /** The last attempt did not reach the server. */
-  isOffline: boolean
+  isUnreachable: boolean
 }
 
 const MAX_RETRY_DELAY_MS = 30_000
@@ -41,7 +41,7 @@ export class Outbox {
   constructor(subject: string, client: QueryClient) {
     this.storageKey = `baton.outbox ${subject}`
     this.client = client
-    this.state = { items: this.load(), isOffline: false }
+    this.state = { items: this.load(), isUnreachable: false }
   }
 
   getState = () => this.state
@@ -109,14 +109,14 @@ export class Outbox {
       } else this.refuse(key, outcome)
     } catch (error) {
       if (!(error instanceof ApiError && PERMANENT_ERRORS.includes(error.code))) {
-        this.setState({ isOffline: true })
+        this.setState({ isUnreachable: true })
         if (this.isRunning) this.timer = setTimeout(this.send, retryDelay(this.failures++))
         return false
       }
       this.refuse(key, { kind: 'refused', message: error.message })
     }
     this.failures = 0
-    this.setState({ isOffline: false })
+    this.setState({ isUnreachable: false })
     return true
   }
 
