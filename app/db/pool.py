@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
 from app.db import pooler
 from app.db.connection_cache import ConnectionCache
-from app.db.connections import DEFAULT_LIMITS, Autocommit, TimeLimits, Tx
+from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx
 from app.db.errors import (
     CONNECT_ERRORS,
     CONNECTION_LOST,
@@ -32,10 +32,7 @@ from app.db.session import instrumented, reset_session
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Collection
-
-    from app.db.connection_cache import PooledConnection
-    from app.db.connections import Connection
+    from collections.abc import AsyncIterator, Collection
 
 ATTEMPTS = 5
 _RESPONSE_MARGIN_S = 2
@@ -44,6 +41,8 @@ _STATEMENT_CACHE_SIZE = 300
 _NO_LIMIT = 2**62
 
 T = TypeVar("T")
+Work: TypeAlias = Callable[[Tx], Awaitable[T]]
+FastPath: TypeAlias = Callable[[Connection], Awaitable[T | None]]
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +64,10 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Acquire a connection. Raises Unavailable, also for such errors of the driver inside the block."""
-        conn = await self._acquire()
+        try:
+            conn = await self._cache.acquire()
+        except CONNECT_ERRORS as error:
+            raise Unavailable from error
         try:
             yield conn
         except UNAVAILABLE_ERRORS as error:
@@ -74,12 +76,6 @@ class Database:
             raise Unavailable from error
         finally:
             await self._cache.release(conn)
-
-    async def _acquire(self) -> PooledConnection:
-        try:
-            return await self._cache.acquire()
-        except CONNECT_ERRORS as error:
-            raise Unavailable from error
 
     async def autocommit(self, conn: Connection, write: Callable[[Autocommit], Awaitable[T]]) -> T:
         """Run `write`, a single statement, outside a transaction: it commits by itself.
@@ -140,9 +136,9 @@ class Database:
 
     async def in_transaction(
         self,
-        work: Callable[[Tx], Awaitable[T]],
+        work: Work[T],
         *,
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None = None,
+        fast_path: FastPath[T] | None = None,
         retry_on: Collection[str] = (),
         lock_key: Hashable | None = None,
     ) -> T:
@@ -176,8 +172,8 @@ class Database:
 
     async def _run_with_retries(
         self,
-        work: Callable[[Tx], Awaitable[T]],
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
+        work: Work[T],
+        fast_path: FastPath[T] | None,
         retry_on: Collection[str],
         lock_key: Hashable | None,
     ) -> T:
@@ -202,11 +198,7 @@ class Database:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
         raise AssertionError
 
-    async def _attempt(
-        self,
-        work: Callable[[Tx], Awaitable[T]],
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
-    ) -> T:
+    async def _attempt(self, work: Work[T], fast_path: FastPath[T] | None) -> T:
         result = None
         if fast_path is not None:
             async with self.connection() as conn:

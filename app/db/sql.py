@@ -185,9 +185,9 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
 
 
 def _field_reader(hint: Any, omit: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type
+    read = _reader(hint, omit)
     if not is_dataclass(hint):
-        return _column_reader(hint)
-    read = _reader(hint, omit)  # type: ignore[arg-type] # a hint is a type
+        return read
 
     def read_nested(columns: Iterator[Column]) -> Column:
         first = next(columns)
