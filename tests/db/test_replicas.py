@@ -12,6 +12,7 @@ import pytest
 from app import config, doctor
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
+from app.db import replicas
 from app.db.pool import open_database
 from app.domain.cursor import Cursor
 from app.domain.model import Role
@@ -40,6 +41,11 @@ async def cluster():
         with cluster as url:
             await migrate_whole(url)
             yield cluster
+
+
+@pytest.fixture(autouse=True)
+def _short_poll_interval(monkeypatch):
+    monkeypatch.setattr(replicas, "POLL_INTERVAL_S", 0.1)
 
 
 class Client:
@@ -82,8 +88,8 @@ class Client:
 async def serving(cluster, tokens, **settings):
     # The primary is among the replicas, too.
     url = cluster.url(1, 2, 3, attributes="read-write")
-    replicas = " ".join(cluster.url(n) for n in (1, 2, 3))
-    app = make_app(url, database_pool_size=4, database_replica_urls=replicas, **settings)
+    replica_urls = " ".join(cluster.url(n) for n in (1, 2, 3))
+    app = make_app(url, database_pool_size=4, database_replica_urls=replica_urls, **settings)
     headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
     async with (
         open_database(url, pool_size=2) as db,
@@ -165,8 +171,8 @@ async def test_a_subscriber_can_read_what_its_events_show(cluster, tokens):
 
 
 async def test_the_doctor_reports_the_state_of_each_replica(cluster):
-    replicas = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
-    settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replicas)}
+    replica_urls = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
+    settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replica_urls)}
     lines = []
     assert await doctor.examine(config.load(settings), say=lines.append)
     states = [line for line in lines if re.search(r"DATABASE_REPLICA_URLS, \d", line)]

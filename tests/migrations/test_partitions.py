@@ -13,6 +13,7 @@ import pytest
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import read
+from app.db.migrator import LockPolicy
 from tests.migrations.shapes import DOCUMENTED
 
 VERSIONS = {m.name: m.version for m in read(sql.MIGRATIONS)}
@@ -83,7 +84,7 @@ async def test_a_server_without_partitions_works_during_each_step(legacy):
     try:
         for step, to in steps:
             await wait_for_changes()
-            await step(conn, sql.MIGRATIONS, to=to)
+            await step(conn, sql.MIGRATIONS, to=to, lock_policy=LockPolicy(retry_delay_s=0.05))
         await wait_for_changes()
     finally:
         worker.cancel()
