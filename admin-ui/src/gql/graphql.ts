@@ -4,21 +4,21 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** What acceptAssignment needs. */
+/** Input for `acceptAssignment`. */
 export type AcceptAssignmentInput = {
   /** The assignment to accept. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** What assignTicket needs. */
+/** Input for `assignTicket`. */
 export type AssignTicketInput = {
   /** Who is to hold it; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why this engineer, for the history. */
   reason?: string | null | undefined;
@@ -32,47 +32,47 @@ export type AssignTicketInput = {
   type?: AssignmentType | null | undefined;
 };
 
-/** Where an assignment stands. The first three are active; the others have ended and stay as they are. */
+/** Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final. */
 export type AssignmentStatus =
-  /** The engineer has taken it. */
+  /** The engineer accepted and has not started work. */
   | 'ACCEPTED'
-  /** Given to the engineer, who has not answered yet. */
+  /** The engineer has not responded yet. */
   | 'ASSIGNED'
-  /** Taken back, or handed to a colleague. */
+  /** The assignment was cancelled, or the ticket reassigned. */
   | 'CANCELLED'
-  /** Ended with success, or with another visit to come. */
+  /** The work ended with success, or another visit is necessary. */
   | 'COMPLETED'
-  /** Handed to a higher tier. */
+  /** The ticket was escalated to a higher tier. */
   | 'ESCALATED'
-  /** Ended without success. */
+  /** The work ended without success. */
   | 'FAILED'
   /** The engineer is working. */
   | 'IN_PROGRESS'
-  /** The engineer declined. */
+  /** The engineer rejected the assignment. */
   | 'REJECTED';
 
-/** How an assignment came about. */
+/** How an assignment was created. */
 export type AssignmentType =
   /** A rule chose the engineer. */
   | 'AUTO'
-  /** It came from a lower tier. */
+  /** The ticket was escalated from a lower tier. */
   | 'ESCALATION'
   /** A person chose the engineer. */
   | 'MANUAL'
-  /** It came from a colleague at the same tier. */
+  /** The ticket was reassigned within the tier. */
   | 'REASSIGNMENT';
 
-/** What cancelAssignment needs. */
+/** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
   /** The assignment to cancel. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the history. */
   reason: string;
 };
 
-/** What completeAssignment needs. */
+/** Input for `completeAssignment`. */
 export type CompleteAssignmentInput = {
   /** What was done. */
   actionsTaken?: string | null | undefined;
@@ -82,7 +82,7 @@ export type CompleteAssignmentInput = {
   completionStatus: CompletionStatus;
   /** What was wrong. */
   diagnosis?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Anything else worth keeping. */
   notes?: string | null | undefined;
@@ -92,24 +92,24 @@ export type CompleteAssignmentInput = {
   timeSpentHours: string;
 };
 
-/** How an assignment's work came out. */
+/** Outcome of an assignment. */
 export type CompletionStatus =
-  /** Nobody was there; the ticket is on hold. */
+  /** The customer was unavailable; the ticket is on hold. */
   | 'CUSTOMER_UNAVAILABLE'
-  /** Handed to a higher tier; only escalateTicket ends so. */
+  /** The ticket was escalated to a higher tier; set only by `escalateTicket`. */
   | 'ESCALATED'
-  /** It could not be fixed; the ticket needs another engineer. */
+  /** The fault could not be repaired; the ticket needs another engineer. */
   | 'FAILED'
-  /** Parts are missing; the ticket is on hold. */
+  /** Parts were missing; the ticket is on hold. */
   | 'PARTS_REQUIRED'
-  /** The fault is gone; the ticket is resolved. */
+  /** The fault was repaired; the ticket is resolved. */
   | 'SUCCESS';
 
-/** What correctTimeSpent needs. */
+/** Input for `correctTimeSpent`. */
 export type CorrectTimeSpentInput = {
   /** The assignment whose hours are wrong. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the history. */
   reason: string;
@@ -117,55 +117,55 @@ export type CorrectTimeSpentInput = {
   timeSpentHours: string;
 };
 
-/** What escalateTicket needs. */
+/** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   nextEngineerId: string;
-  /** The tier it moves to; the next one when left out. */
+  /** Tier to escalate to, higher than the current one; the next tier by default. */
   nextTier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   nextTierName?: string | null | undefined;
-  /** Why it moves up; both assignments keep it. */
+  /** Why the ticket is escalated; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to escalate. */
+  /** Ticket to escalate. */
   ticketId: string;
 };
 
-/** A spare part that went into the equipment. */
+/** A spare part that was installed. */
 export type PartUsedInput = {
-  /** What one costs, two decimals at most. */
+  /** Price of one piece, 0 to 9999999.99 with at most two decimals. */
   cost: string;
-  /** What it is. */
+  /** Name of the part, 1 to 200 characters. */
   partName: string;
-  /** The maker's number. */
+  /** The manufacturer's part number, 1 to 200 characters. */
   partNumber: string;
-  /** How many, 1 or more. */
+  /** Number of pieces, 1 to 10000. */
   quantity: number;
 };
 
-/** What rateAssignment needs. */
+/** Input for `rateAssignment`. */
 export type RateAssignmentInput = {
   /** The assignment that is rated. */
   assignmentId: string;
   /** The customer's words. */
   feedback?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** 1, the worst, to 5, the best. */
   rating: number;
 };
 
-/** What reassignTicket needs. */
+/** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
   /** Who is to hold it next; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why it is handed over; both assignments keep it. */
   reason: string;
@@ -173,98 +173,98 @@ export type ReassignTicketInput = {
   ticketId: string;
 };
 
-/** What rejectAssignment needs. */
+/** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
   /** The assignment to decline. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why, for the dispatcher. */
   reason: string;
 };
 
-/** What somebody who is signed in may do. */
+/** Role of a user. */
 export type Role =
-  /** Everything. */
+  /** May read and change everything. */
   | 'ADMIN'
-  /** Read everything, change nothing. */
+  /** May read everything and change nothing. */
   | 'AUDITOR'
-  /** Assign, escalate, and act on every assignment. */
+  /** May read everything, and change everything except hourly rates. */
   | 'DISPATCHER'
-  /** Accept, reject, start and complete assignments of one's own. */
+  /** May read, accept, reject, start and complete their own assignments. */
   | 'ENGINEER';
 
-/** What startAssignment needs. */
+/** Input for `startAssignment`. */
 export type StartAssignmentInput = {
   /** The assignment to start. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** Every part that is given narrows the figures. */
+/** Conditions on assignments and tickets. All given conditions must match. */
 export type StatisticsFilter = {
   /** Only tickets of the customer with exactly this name. */
   customer?: string | null | undefined;
   /** Only assignments of this engineer. */
   engineerId?: string | null | undefined;
-  /** Only devices of exactly this model. */
+  /** Only equipment with exactly this model name. */
   equipmentModel?: string | null | undefined;
-  /** Only assignments at this tier. */
+  /** Only assignments at this support tier, 1 to 5. */
   tier?: number | null | undefined;
 };
 
-/** Every part that is given narrows the list. */
+/** Conditions on tickets. All given conditions must match. */
 export type TicketFilter = {
-  /** Only tickets that this engineer holds now. */
+  /** Only tickets that are currently assigned to this engineer. */
   engineerId?: string | null | undefined;
-  /** Only these priorities. */
+  /** Only tickets with one of these priorities. */
   priority?: Array<TicketPriority> | null | undefined;
-  /** Part of the ticket number, the customer's name or the issue category. */
+  /** Text contained in the ticket number, the customer's name or the issue category, ignoring case. At most 200 characters. */
   search?: string | null | undefined;
-  /** Only these statuses. */
+  /** Only tickets with one of these statuses. */
   status?: Array<TicketStatus> | null | undefined;
-  /** Only tickets that somebody at this tier holds now. */
+  /** Only tickets with a current assignment at this support tier, 1 to 5. */
   tier?: number | null | undefined;
-  /** True: only open tickets that nobody holds. False: only tickets that somebody holds. */
+  /** True: only tickets without a current assignment; without `status`, only open ones. False: only tickets with a current assignment. */
   unassigned?: boolean | null | undefined;
 };
 
-/** How urgent a ticket is. */
+/** Urgency of a ticket. */
 export type TicketPriority =
   /** Patients are at risk. */
   | 'CRITICAL'
-  /** Equipment is down. */
+  /** The equipment is out of service. */
   | 'HIGH'
-  /** Can wait. */
+  /** The repair can wait. */
   | 'LOW'
-  /** Equipment works in part. */
+  /** The equipment works with restrictions. */
   | 'MEDIUM';
 
-/** Where a ticket stands. */
+/** Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned. */
 export type TicketStatus =
-  /** An engineer holds it. */
+  /** Assigned to an engineer who has not started work. */
   | 'ASSIGNED'
-  /** Withdrawn. */
+  /** The ticket was withdrawn. */
   | 'CANCELLED'
-  /** Done and filed. */
+  /** The ticket was closed after its work was done. */
   | 'CLOSED'
-  /** An engineer is working on it. */
+  /** An engineer is working on the ticket. */
   | 'IN_PROGRESS'
-  /** Nobody holds it; it needs an engineer. */
+  /** Not assigned; the ticket needs an engineer. */
   | 'NEW'
-  /** It needs another visit: parts are missing, or the customer was not there. */
+  /** Another visit is necessary: parts were missing, or the customer was unavailable. */
   | 'ON_HOLD'
-  /** The fault is gone. */
+  /** The fault was repaired. */
   | 'RESOLVED';
 
-/** The parts of a series. */
+/** Length of the intervals of a series. */
 export type Unit =
-  /** From midnight to midnight. */
+  /** Days, from midnight to midnight. */
   | 'DAY'
-  /** From the first of a month to its last. */
+  /** Calendar months. */
   | 'MONTH'
-  /** From Monday to Sunday. */
+  /** Weeks, from Monday to Sunday. */
   | 'WEEK';
 
 export type TurnFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };

@@ -32,7 +32,7 @@ class HourlyRate:
         "When the rate was set. Of two rates with the same `validFrom`, the one set later applies."
     )
 
-    engineer = batched_field(Engineer, "The engineer.")(load_engineers)
+    engineer = batched_field(Engineer, "The engineer with this rate.")(load_engineers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.queries import statistics
 
 @type_for(statistics.EscalationCount, "Number of tickets with a certain number of escalations.")
 class EscalationCount:
-    escalations: int = field("Number of escalations per ticket: 0, 1, 2, …")
+    escalations: int = field("Number of escalations per ticket, 0 or more.")
     tickets: int = field("Number of tickets that were escalated so many times.")
 
 
@@ -71,7 +71,7 @@ class EngineerWork:
     cancelled: int = field("Number of assignments cancelled in the period.")
     time_spent_hours: Decimal = field("Hours of assignments that ended in the period, with two decimals.")
 
-    engineer = batched_field(Engineer, "The engineer.")(load_engineers)
+    engineer = batched_field(Engineer, "The engineer with these figures.")(load_engineers)
 
 
 @type_for(statistics.Durations, "Distribution of a duration, in seconds.")

@@ -29,7 +29,7 @@ class EngineerTime:
     time_spent_hours: Decimal = field("Total hours of the engineer, with two decimals.")
     assignments: int = field("Number of times the ticket was assigned to the engineer.")
 
-    engineer = batched_field(Engineer, "The engineer.")(load_engineers)
+    engineer = batched_field(Engineer, "The engineer who worked these hours.")(load_engineers)
 
 
 def _load_histories(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
