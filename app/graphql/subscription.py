@@ -56,7 +56,9 @@ class Subscription:
         except UnknownCursor:
             raise BadUserInput(_unknown_cursor("afterCursor")) from None
         except CursorTooOld:
-            problem = "is older than the events that are kept; omit it to start anew, and reload the tickets"
+            problem = (
+                "is older than the events that are kept; omit it for new events only, and reload the tickets"
+            )
             raise BadUserInput(InvalidInput("afterCursor", problem)) from None
 
 
@@ -68,4 +70,4 @@ def _parse_cursor(name: str, text: object) -> Cursor:
 
 
 def _unknown_cursor(name: str) -> InvalidInput:
-    return InvalidInput(name, "must be the cursor of an event of this database; omit it to start anew")
+    return InvalidInput(name, "must be the cursor of an event of this database; omit it for new events only")
