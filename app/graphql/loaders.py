@@ -172,8 +172,10 @@ class Loaders:
         """Reads the histories if the operation needs them anyway."""
         if self._needs_history:
             return self._loader("assignment_history", self._histories, _current_of_history)
-        query = self._omitting(assignments.current_of_tickets)
-        return self._loader("current_assignment", lambda: one_row(query, _ticket_id))
+        return self._loader(
+            "current_assignment",
+            lambda: one_row(self._omitting(assignments.current_of_tickets), _ticket_id),
+        )
 
     @cached_property
     def assignment_history(self) -> BatchLoader[TicketId, list[Assignment]]:
@@ -213,7 +215,10 @@ class Loaders:
         *,
         isolated: bool = False,
     ) -> BatchLoader[Any, Any]:
-        """Make a loader. Loaders with the same name share batches, so their `load_fn` must read the same."""
+        """Make a loader. `load_fn` is called only if a key is not cached.
+
+        Loaders with the same name share batches, so their `load_fn` must read the same.
+        """
 
         def source() -> tuple[BatchKey, BatchLoadFn]:
             return BatchKey(name, self._db, self._visible_to, self._omit), load_fn()

@@ -39,7 +39,7 @@ class Engineer:
         ]
 
     @field(
-        "Assignments of the engineer, newest first.",
+        "Assignments of the engineer, newest first. Other engineers see only those of their own tickets.",
         graphql_type=Connection[lazy_type("Assignment", "assignment")],  # type: ignore[misc] # made at run time
     )
     async def assignments(
