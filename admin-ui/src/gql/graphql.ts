@@ -96,9 +96,9 @@ export type CompleteAssignmentInput = {
 export type CompletionStatus =
   /** The customer was unavailable; the ticket is on hold. */
   | 'CUSTOMER_UNAVAILABLE'
-  /** The ticket was escalated to a higher tier; set only by `escalateTicket`. */
+  /** Escalated to a higher tier; set only by `escalateTicket`. */
   | 'ESCALATED'
-  /** The fault could not be repaired; the ticket needs another engineer. */
+  /** The repair failed; the ticket needs another engineer. */
   | 'FAILED'
   /** Parts were missing; the ticket is on hold. */
   | 'PARTS_REQUIRED'
@@ -253,7 +253,7 @@ export type TicketStatus =
   | 'IN_PROGRESS'
   /** Not assigned; the ticket needs an engineer. */
   | 'NEW'
-  /** Another visit is necessary: parts were missing, or the customer was unavailable. */
+  /** Another visit is necessary; parts or the customer were unavailable. */
   | 'ON_HOLD'
   /** The fault was repaired. */
   | 'RESOLVED';

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 
@@ -22,111 +22,111 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 
-_DESCRIPTIONS: dict[type[StrEnum], tuple[str, dict[str, str]]] = {
+_DESCRIPTIONS: dict[type[StrEnum], tuple[str, dict[Any, str]]] = {
     TicketStatus: (
         "Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned.",
         {
-            "NEW": "Not assigned; the ticket needs an engineer.",
-            "ASSIGNED": "Assigned to an engineer who has not started work.",
-            "IN_PROGRESS": "An engineer is working on the ticket.",
-            "ON_HOLD": "Another visit is necessary: parts were missing, or the customer was unavailable.",
-            "RESOLVED": "The fault was repaired.",
-            "CLOSED": "The ticket was closed after its work was done.",
-            "CANCELLED": "The ticket was withdrawn.",
+            TicketStatus.NEW: "Not assigned; the ticket needs an engineer.",
+            TicketStatus.ASSIGNED: "Assigned to an engineer who has not started work.",
+            TicketStatus.IN_PROGRESS: "An engineer is working on the ticket.",
+            TicketStatus.ON_HOLD: "Another visit is necessary; parts or the customer were unavailable.",
+            TicketStatus.RESOLVED: "The fault was repaired.",
+            TicketStatus.CLOSED: "The ticket was closed after its work was done.",
+            TicketStatus.CANCELLED: "The ticket was withdrawn.",
         },
     ),
     TicketPriority: (
         "Urgency of a ticket.",
         {
-            "CRITICAL": "Patients are at risk.",
-            "HIGH": "The equipment is out of service.",
-            "MEDIUM": "The equipment works with restrictions.",
-            "LOW": "The repair can wait.",
+            TicketPriority.CRITICAL: "Patients are at risk.",
+            TicketPriority.HIGH: "The equipment is out of service.",
+            TicketPriority.MEDIUM: "The equipment works with restrictions.",
+            TicketPriority.LOW: "The repair can wait.",
         },
     ),
     AssignmentStatus: (
         "Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final.",
         {
-            "ASSIGNED": "The engineer has not responded yet.",
-            "ACCEPTED": "The engineer accepted and has not started work.",
-            "IN_PROGRESS": "The engineer is working.",
-            "COMPLETED": "The work ended with success, or another visit is necessary.",
-            "FAILED": "The work ended without success.",
-            "REJECTED": "The engineer rejected the assignment.",
-            "ESCALATED": "The ticket was escalated to a higher tier.",
-            "CANCELLED": "The assignment was cancelled, or the ticket reassigned.",
+            AssignmentStatus.ASSIGNED: "The engineer has not responded yet.",
+            AssignmentStatus.ACCEPTED: "The engineer accepted and has not started work.",
+            AssignmentStatus.IN_PROGRESS: "The engineer is working.",
+            AssignmentStatus.COMPLETED: "The work ended with success, or another visit is necessary.",
+            AssignmentStatus.FAILED: "The work ended without success.",
+            AssignmentStatus.REJECTED: "The engineer rejected the assignment.",
+            AssignmentStatus.ESCALATED: "The ticket was escalated to a higher tier.",
+            AssignmentStatus.CANCELLED: "The assignment was cancelled, or the ticket reassigned.",
         },
     ),
     CompletionStatus: (
         "Outcome of an assignment.",
         {
-            "SUCCESS": "The fault was repaired; the ticket is resolved.",
-            "FAILED": "The fault could not be repaired; the ticket needs another engineer.",
-            "ESCALATED": "The ticket was escalated to a higher tier; set only by `escalateTicket`.",
-            "PARTS_REQUIRED": "Parts were missing; the ticket is on hold.",
-            "CUSTOMER_UNAVAILABLE": "The customer was unavailable; the ticket is on hold.",
+            CompletionStatus.SUCCESS: "The fault was repaired; the ticket is resolved.",
+            CompletionStatus.FAILED: "The repair failed; the ticket needs another engineer.",
+            CompletionStatus.ESCALATED: "Escalated to a higher tier; set only by `escalateTicket`.",
+            CompletionStatus.PARTS_REQUIRED: "Parts were missing; the ticket is on hold.",
+            CompletionStatus.CUSTOMER_UNAVAILABLE: "The customer was unavailable; the ticket is on hold.",
         },
     ),
     AssignmentType: (
         "How an assignment was created.",
         {
-            "AUTO": "A rule chose the engineer.",
-            "MANUAL": "A person chose the engineer.",
-            "ESCALATION": "The ticket was escalated from a lower tier.",
-            "REASSIGNMENT": "The ticket was reassigned within the tier.",
+            AssignmentType.AUTO: "A rule chose the engineer.",
+            AssignmentType.MANUAL: "A person chose the engineer.",
+            AssignmentType.ESCALATION: "The ticket was escalated from a lower tier.",
+            AssignmentType.REASSIGNMENT: "The ticket was reassigned within the tier.",
         },
     ),
     Role: (
         "Role of a user.",
         {
-            "ADMIN": "May read and change everything.",
-            "DISPATCHER": "May read everything, and change everything except hourly rates.",
-            "ENGINEER": "May read, accept, reject, start and complete their own assignments.",
-            "AUDITOR": "May read everything and change nothing.",
+            Role.ADMIN: "May read and change everything.",
+            Role.DISPATCHER: "May read everything, and change everything except hourly rates.",
+            Role.ENGINEER: "May read, accept, reject, start and complete their own assignments.",
+            Role.AUDITOR: "May read everything and change nothing.",
         },
     ),
     Action: (
         "Change that a mutation makes.",
         {
-            "ASSIGN": "Assign a ticket to an engineer.",
-            "ACCEPT": "Accept an assignment.",
-            "REJECT": "Reject an assignment.",
-            "START": "Start work on an assignment.",
-            "COMPLETE": "Complete an assignment with an outcome.",
-            "ESCALATE": "Escalate a ticket to a higher tier.",
-            "REASSIGN": "Reassign a ticket to another engineer at the same tier.",
-            "CANCEL": "Cancel an assignment.",
-            "RATE": "Store the customer's rating of an assignment.",
-            "CORRECT": "Correct the hours of an assignment.",
-            "SET_HOURLY_RATE": "Set the hourly rate of an engineer.",
+            Action.ASSIGN: "Assign a ticket to an engineer.",
+            Action.ACCEPT: "Accept an assignment.",
+            Action.REJECT: "Reject an assignment.",
+            Action.START: "Start work on an assignment.",
+            Action.COMPLETE: "Complete an assignment with an outcome.",
+            Action.ESCALATE: "Escalate a ticket to a higher tier.",
+            Action.REASSIGN: "Reassign a ticket to another engineer at the same tier.",
+            Action.CANCEL: "Cancel an assignment.",
+            Action.RATE: "Store the customer's rating of an assignment.",
+            Action.CORRECT: "Correct the hours of an assignment.",
+            Action.SET_HOURLY_RATE: "Set the hourly rate of an engineer.",
         },
     ),
     RefusalCode: (
         "Why a mutation was refused.",
         {
-            "TICKET_NOT_FOUND": "The ticket does not exist, or you may not see it.",
-            "TICKET_NOT_OPEN": "The ticket is resolved, closed or cancelled.",
-            "TICKET_ALREADY_ASSIGNED": "The ticket has a current assignment.",
-            "NO_CURRENT_ASSIGNMENT": "The ticket has no current assignment.",
-            "ASSIGNMENT_NOT_FOUND": "The assignment does not exist, or you may not act on it.",
-            "TRANSITION_NOT_ALLOWED": "The status of the assignment does not allow the action.",
-            "ENGINEER_NOT_FOUND": "The engineer does not exist.",
-            "ENGINEER_INACTIVE": "The engineer is inactive and cannot be assigned.",
-            "SAME_ENGINEER": "The ticket is already assigned to the engineer.",
-            "NO_HIGHER_TIER": "The current assignment is at the highest tier.",
-            "TIER_NOT_HIGHER": "The tier in the input is not higher than the current tier.",
-            "STALE_SEQUENCE": "The ticket has changed since you read it.",
-            "IDEMPOTENCY_KEY_REUSED": "The idempotency key was already used with other input.",
-            "FORBIDDEN": "Your role does not allow the action.",
-            "INVALID_INPUT": "An input value is not valid.",
+            RefusalCode.TICKET_NOT_FOUND: "The ticket does not exist, or you may not see it.",
+            RefusalCode.TICKET_NOT_OPEN: "The ticket is resolved, closed or cancelled.",
+            RefusalCode.TICKET_ALREADY_ASSIGNED: "The ticket has a current assignment.",
+            RefusalCode.NO_CURRENT_ASSIGNMENT: "The ticket has no current assignment.",
+            RefusalCode.ASSIGNMENT_NOT_FOUND: "The assignment does not exist, or you may not act on it.",
+            RefusalCode.TRANSITION_NOT_ALLOWED: "The status of the assignment does not allow the action.",
+            RefusalCode.ENGINEER_NOT_FOUND: "The engineer does not exist.",
+            RefusalCode.ENGINEER_INACTIVE: "The engineer is inactive and cannot be assigned.",
+            RefusalCode.SAME_ENGINEER: "The ticket is already assigned to the engineer.",
+            RefusalCode.NO_HIGHER_TIER: "The current assignment is at the highest tier.",
+            RefusalCode.TIER_NOT_HIGHER: "The tier in the input is not higher than the current tier.",
+            RefusalCode.STALE_SEQUENCE: "The ticket has changed since you read it.",
+            RefusalCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was already used with other input.",
+            RefusalCode.FORBIDDEN: "Your role does not allow the action.",
+            RefusalCode.INVALID_INPUT: "An input value is not valid.",
         },
     ),
     Unit: (
         "Length of the intervals of a series.",
         {
-            "DAY": "Days, from midnight to midnight.",
-            "WEEK": "Weeks, from Monday to Sunday.",
-            "MONTH": "Calendar months.",
+            Unit.DAY: "Days, from midnight to midnight.",
+            Unit.WEEK: "Weeks, from Monday to Sunday.",
+            Unit.MONTH: "Calendar months.",
         },
     ),
 }
@@ -136,8 +136,5 @@ def describe_enums() -> None:
     """Make each a GraphQL enum with descriptions. Must run before a GraphQL type uses one of them."""
     for enum, (description, values) in _DESCRIPTIONS.items():
         definition = strawberry.enum(enum, description=description).__strawberry_definition__  # type: ignore[attr-defined]
-        names = {value.name for value in definition.values}
-        if names != values.keys():
-            raise TypeError(f"The descriptions of {enum.__name__} do not match its values")
         for value in definition.values:
-            value.description = values[value.name]
+            value.description = values[enum[value.name]]
