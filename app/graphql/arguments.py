@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
@@ -21,6 +21,11 @@ To = Annotated[
         description=f"End of the period, exclusive; at most {LONGEST.days} days after `from`."
     ),
 ]
+
+
+def described(description: str) -> Any:  # noqa: ANN401 - goes into Annotated
+    """Describe an argument of a field."""
+    return strawberry.argument(description=description)
 
 
 def argument(validator: Callable[[str, object], T], name: str, value: object) -> T:

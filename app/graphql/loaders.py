@@ -173,8 +173,7 @@ class Loaders:
         if self._needs_history:
             return self._loader("assignment_history", self._histories, _current_of_history)
         return self._loader(
-            "current_assignment",
-            lambda: one_row(self._omitting(assignments.current_of_tickets), _ticket_id),
+            "current_assignment", lambda: one_row(self._omitting(assignments.current_of_tickets), _ticket_id)
         )
 
     @cached_property

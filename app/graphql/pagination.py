@@ -15,7 +15,7 @@ import strawberry
 
 from app.domain import values
 from app.domain.errors import InvalidInput
-from app.graphql.arguments import argument
+from app.graphql.arguments import argument, described
 from app.graphql.errors import BadUserInput
 
 T = TypeVar("T")
@@ -23,10 +23,8 @@ T = TypeVar("T")
 MAX_PAGE = 100
 DEFAULT_PAGE = 25
 
-First = Annotated[int | None, strawberry.argument(description=f"Page size, 1 to {MAX_PAGE}.")]
-After = Annotated[
-    str | None, strawberry.argument(description="Start after this cursor; at the beginning by default.")
-]
+First = Annotated[int | None, described(f"Page size, 1 to {MAX_PAGE}.")]
+After = Annotated[str | None, described("Start after this cursor; at the beginning by default.")]
 
 _validate_first = values.int_between(1, MAX_PAGE)
 

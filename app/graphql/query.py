@@ -12,7 +12,7 @@ from strawberry import ID
 from app.domain import model, values
 from app.domain.history import current_assignment, next_tier
 from app.domain.policy import ReadPermission, can_read, visible_to
-from app.graphql.arguments import From, To, argument, optional, period
+from app.graphql.arguments import From, To, argument, described, optional, period
 from app.graphql.context import Info
 from app.graphql.load_functions import TicketPage
 from app.graphql.pagination import (
@@ -42,23 +42,22 @@ _validate_text = values.text(values.SHORT)
 
 @strawberry.type(description="Read operations.")
 class Query:
-    @field("A ticket; null if it does not exist, or you may not see it.", graphql_type=Ticket | None)
+    @field("A ticket; null if it does not exist, or you may not see it.", Ticket | None)
     def ticket(
-        self, info: Info, id: Annotated[ID, strawberry.argument(description="Id of the ticket.")]
+        self, info: Info, id: Annotated[ID, described("Id of the ticket.")]
     ) -> Awaitable[model.Ticket | None]:
         _require_actor(info)
         return info.context.loaders.ticket.load(argument(values.ticket_id, "id", id))
 
     @field(
         "Tickets, newest first. An engineer gets only tickets that are or were assigned to them.",
-        graphql_type=Connection[Ticket],
+        Connection[Ticket],
     )
     async def tickets(
         self,
         info: Info,
         filter: Annotated[
-            TicketFilter | None,
-            strawberry.argument(description="Conditions on the tickets; all tickets by default."),
+            TicketFilter | None, described("Conditions on the tickets; all tickets by default.")
         ] = None,
         first: First = DEFAULT_PAGE,
         after: After = None,
@@ -74,19 +73,19 @@ class Query:
 
         return Page(page, rows, lambda t: (t.created_at, t.id), count)
 
-    @field("An assignment; null if it does not exist, or you may not see it.", graphql_type=Assignment | None)
+    @field("An assignment; null if it does not exist, or you may not see it.", Assignment | None)
     def assignment(
-        self, info: Info, id: Annotated[ID, strawberry.argument(description="Id of the assignment.")]
+        self, info: Info, id: Annotated[ID, described("Id of the assignment.")]
     ) -> Awaitable[model.Assignment | None]:
         _require_actor(info)
         return info.context.loaders.assignment.load(argument(values.assignment_id, "id", id))
 
     @field(
         "An engineer; null if they do not exist, or you may not see them. An engineer sees only themselves.",
-        graphql_type=Engineer | None,
+        Engineer | None,
     )
     def engineer(
-        self, info: Info, id: Annotated[ID, strawberry.argument(description="Id of the engineer.")]
+        self, info: Info, id: Annotated[ID, described("Id of the engineer.")]
     ) -> Awaitable[model.Engineer | None] | None:
         only = visible_to(_require_actor(info), ReadPermission.ENGINEER)
         engineer_id = argument(values.engineer_id, "id", id)
@@ -94,15 +93,13 @@ class Query:
             return None
         return info.context.loaders.engineer.load(engineer_id)
 
-    @field("Engineers, ordered by name. An engineer sees only themselves.", graphql_type=Connection[Engineer])
+    @field("Engineers, ordered by name. An engineer sees only themselves.", Connection[Engineer])
     async def engineers(
         self,
         info: Info,
         search: Annotated[
             str | None,
-            strawberry.argument(
-                description="Text contained in the name or region, ignoring case. At most 200 characters."
-            ),
+            described("Text contained in the name or region, ignoring case. At most 200 characters."),
         ] = None,
         first: First = DEFAULT_PAGE,
         after: After = None,
@@ -126,7 +123,7 @@ class Query:
 
     @field(
         "Hours and parts of the assignments that ended in a period, and their cost; null for engineers.",
-        graphql_type=BillableTime | None,
+        BillableTime | None,
     )
     async def billable_time(
         self,
@@ -134,10 +131,9 @@ class Query:
         from_: From,
         to: To,
         customer: Annotated[
-            str | None,
-            strawberry.argument(description="Only tickets of the customer with exactly this name."),
+            str | None, described("Only tickets of the customer with exactly this name.")
         ] = None,
-        ticket_id: Annotated[ID | None, strawberry.argument(description="Only this ticket.")] = None,
+        ticket_id: Annotated[ID | None, described("Only this ticket.")] = None,
     ) -> BillingQuery | None:
         if not can_read(_require_actor(info), ReadPermission.BILLABLE_TIME):
             return None
@@ -151,12 +147,12 @@ class Query:
     @field(
         "All hourly rates of an engineer, latest `validFrom` first, including those corrected later; null"
         " for engineers.",
-        graphql_type=Connection[HourlyRate] | None,
+        Connection[HourlyRate] | None,
     )
     async def hourly_rates(
         self,
         info: Info,
-        engineer_id: Annotated[ID, strawberry.argument(description="Id of the engineer.")],
+        engineer_id: Annotated[ID, described("Id of the engineer.")],
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.HourlyRate] | None:
@@ -174,8 +170,7 @@ class Query:
         return Page(page, rows, lambda r: (r.valid_from, str(r.id)), count)
 
     @field(
-        "Statistics of a period. For an engineer, they cover only the engineer's own assignments.",
-        graphql_type=Statistics,
+        "Statistics of a period. For an engineer, they cover only the engineer's own assignments.", Statistics
     )
     async def statistics(
         self,
@@ -183,8 +178,7 @@ class Query:
         from_: From,
         to: To,
         filter: Annotated[
-            StatisticsFilter | None,
-            strawberry.argument(description="Conditions on the assignments; all assignments by default."),
+            StatisticsFilter | None, described("Conditions on the assignments; all assignments by default.")
         ] = None,
     ) -> StatisticsQuery:
         only = visible_to(_require_actor(info), ReadPermission.STATISTICS)
@@ -194,16 +188,16 @@ class Query:
         f"The {MAX_SUGGESTIONS} best candidates for a ticket, best first: most skills that match the"
         " equipment, then the customer's region, then fewest active assignments. The engineer who is"
         " currently assigned is excluded. Null if the ticket does not exist, and for engineers.",
-        graphql_type=list[EngineerSuggestion] | None,
+        list[EngineerSuggestion] | None,
     )
     async def suggest_engineers(
         self,
         info: Info,
-        ticket_id: Annotated[ID, strawberry.argument(description="Id of the ticket.")],
+        ticket_id: Annotated[ID, described("Id of the ticket.")],
         tier: Annotated[
             int | None,
-            strawberry.argument(
-                description="Support tier of the candidates, 1 to 5. By default the tier above the current"
+            described(
+                "Support tier of the candidates, 1 to 5. By default the tier above the current"
                 " assignment, or else the tier of the last assignment, or 1."
             ),
         ] = None,
@@ -225,7 +219,7 @@ class Query:
                 first=MAX_SUGGESTIONS,
             )
 
-    @field("The signed-in user.", graphql_type=Viewer)
+    @field("The signed-in user.", Viewer)
     async def viewer(self, info: Info) -> model.Actor:
         return _require_actor(info)
 

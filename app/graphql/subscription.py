@@ -14,7 +14,7 @@ from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
 from app.domain.policy import ReadPermission, visible_to
 from app.events import CursorTooOld, EventFilter, FeedItem, UnknownCursor
-from app.graphql.arguments import argument, optional
+from app.graphql.arguments import argument, described, optional
 from app.graphql.context import Info
 from app.graphql.errors import BadUserInput
 from app.graphql.types.assignment_event import AssignmentEvent
@@ -31,15 +31,10 @@ class Subscription:
     async def assignment_events(
         self,
         info: Info,
-        ticket_id: Annotated[
-            ID | None, strawberry.argument(description="Only events of this ticket.")
-        ] = None,
-        engineer_id: Annotated[
-            ID | None, strawberry.argument(description="Only events of this engineer's assignments.")
-        ] = None,
+        ticket_id: Annotated[ID | None, described("Only events of this ticket.")] = None,
+        engineer_id: Annotated[ID | None, described("Only events of this engineer's assignments.")] = None,
         after_cursor: Annotated[
-            str | None,
-            strawberry.argument(description="Start after this cursor; with new events only by default."),
+            str | None, described("Start after this cursor; with new events only by default.")
         ] = None,
     ) -> AsyncGenerator[FeedItem, None]:
         filter = EventFilter(

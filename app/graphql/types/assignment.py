@@ -47,9 +47,7 @@ class Assignment:
     status: model.AssignmentStatus = field("Current status.")
     assigned_by: str | None = field("Who made the assignment: the subject of their token. Null if unknown.")
     assigned_at: datetime = field("When the engineer was assigned.")
-    accepted_at: datetime | None = field(
-        "When the engineer accepted; null if they have not, or the time is unknown."
-    )
+    accepted_at: datetime | None = field("When the engineer accepted; null if not accepted, or unknown.")
     rejected_at: datetime | None = field("When the engineer rejected the assignment; null if they did not.")
     started_at: datetime | None = field("When the engineer started work; null if they have not.")
     completed_at: datetime | None = field(
@@ -57,16 +55,10 @@ class Assignment:
         " and if it was rejected."
     )
     rejection_reason: str | None = field("Why the engineer rejected the assignment; null if they did not.")
-    escalation_reason: str | None = field(
-        "Why the ticket was escalated to a higher tier; null if it was not."
-    )
-    cancellation_reason: str | None = field(
-        "Why the assignment was cancelled, or the ticket reassigned; null if neither happened."
-    )
+    escalation_reason: str | None = field("Why the ticket was escalated; null if it was not.")
+    cancellation_reason: str | None = field("Why it was cancelled or reassigned; null if it was not.")
     completion_status: model.CompletionStatus | None = field("Outcome of the work; null while there is none.")
-    time_spent_hours: Decimal | None = field(
-        "Hours worked, 0 to 999.99 with two decimals; null if none were reported."
-    )
+    time_spent_hours: Decimal | None = field("Hours worked, 0 to 999.99, two decimals; null if not reported.")
     diagnosis: str | None = field("Cause of the fault that the engineer found; null if not reported.")
     actions_taken: str | None = field("Work that the engineer did; null if not reported.")
     parts_used: list[PartUsed] = field("Parts that were installed.")

@@ -32,7 +32,7 @@ class AssignmentEvent:
     def ticket(items: Sequence[FeedItem], context: Context) -> BatchResult:
         return load_tickets([item.event.assignment for item in items], context)
 
-    @field("The assignment as it was immediately after the change.", graphql_type=Assignment)
+    @field("The assignment as it was immediately after the change.", Assignment)
     def assignment(root: Parent[FeedItem]) -> model.Assignment:
         return root.event.assignment
 

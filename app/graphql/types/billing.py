@@ -24,13 +24,9 @@ from app.queries.billing import BillableTotals, BillingFilter
 @type_for(model.HourlyRate, "Hourly rate of an engineer, valid from a time until the next rate's.")
 class HourlyRate:
     hourly_rate: Decimal = field("Price of one hour, with two decimals.")
-    valid_from: datetime = field(
-        "Start of validity. The rate applies to assignments that ended then or later."
-    )
+    valid_from: datetime = field("Start of validity; applies to assignments that ended then or later.")
     set_by: str = field("Who set the rate: the subject of their token.")
-    set_at: datetime = field(
-        "When the rate was set. Of two rates with the same `validFrom`, the one set later applies."
-    )
+    set_at: datetime = field("When the rate was set. With equal `validFrom`, the later one applies.")
 
     engineer = batched_field(Engineer, "The engineer with this rate.")(load_engineers)
 
@@ -60,15 +56,9 @@ class BillablePart:
 @type_for(billing.BillableLine, "Work of one engineer on one ticket at one hourly rate, ready to be billed.")
 class BillableLine:
     assignments: int = field("Number of assignments in this line.")
-    hours: Decimal | None = field(
-        "Hours worked, after corrections, with two decimals; null if none were reported."
-    )
-    assignments_without_hours: int = field(
-        "Number of assignments without reported hours; `correctTimeSpent` adds them."
-    )
-    hourly_rate: Decimal | None = field(
-        "Hourly rate when the assignments ended; null if the engineer had none. `setHourlyRate` sets it."
-    )
+    hours: Decimal | None = field("Hours worked, after corrections, two decimals; null if not reported.")
+    assignments_without_hours: int = field("Assignments without hours; `correctTimeSpent` adds them.")
+    hourly_rate: Decimal | None = field("Rate when the work ended; null without one, see `setHourlyRate`.")
     rate_valid_from: datetime | None = field("Start of the rate's validity; null without a rate.")
     labour_cost: Decimal | None = field(
         "Product of `hours` and `hourlyRate`, rounded half up to two decimals; null if either is null."
@@ -104,14 +94,14 @@ class BillableTimeTotals:
 class BillableTime:
     currency: str = field("Currency of all amounts, as an ISO 4217 code.")
 
-    @field("Sums over all lines.", graphql_type=BillableTimeTotals)
+    @field("Sums over all lines.", BillableTimeTotals)
     async def totals(root: Parent[BillingQuery]) -> BillableTotals:
         return await root.totals()
 
     @field(
         "Lines ordered by ticket, engineer and hourly rate. If the rate of an engineer changed between"
         " two assignments of a ticket, the engineer has two lines for it.",
-        graphql_type=Connection[BillableLine],
+        Connection[BillableLine],
     )
     async def lines(
         root: Parent[BillingQuery], first: First = DEFAULT_PAGE, after: After = None

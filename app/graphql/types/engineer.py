@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-import strawberry
 from strawberry import ID, Parent
 
 from app.domain import model
+from app.graphql.arguments import described
 from app.graphql.batching.fields import batched_field, gather_results, load_each
 from app.graphql.context import Context, Info
 from app.graphql.load_functions import EngineerPage, EngineerTotal
@@ -40,14 +40,14 @@ class Engineer:
 
     @field(
         "Assignments of the engineer, newest first. Other engineers see only those of their own tickets.",
-        graphql_type=Connection[lazy_type("Assignment", "assignment")],  # type: ignore[misc] # made at run time
+        Connection[lazy_type("Assignment", "assignment")],  # type: ignore[misc] # made at run time
     )
     async def assignments(
         root: Parent[model.Engineer],
         info: Info,
         status: Annotated[
             list[model.AssignmentStatus] | None,
-            strawberry.argument(description="Only assignments with one of these statuses; all by default."),
+            described("Only assignments with one of these statuses; all by default."),
         ] = None,
         first: First = DEFAULT_PAGE,
         after: After = None,

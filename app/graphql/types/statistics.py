@@ -20,7 +20,7 @@ from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
-from app.graphql.arguments import argument, optional
+from app.graphql.arguments import argument, described, optional
 from app.graphql.pagination import (
     DEFAULT_PAGE,
     After,
@@ -97,55 +97,55 @@ def report_filter(
     " which it was made, its outcome and hours in that in which it ended.",
 )
 class Statistics:
-    @field("Tickets, and how often they were escalated.", graphql_type=TicketFigures)
+    @field("Tickets, and how often they were escalated.", TicketFigures)
     async def tickets(root: Parent[StatisticsQuery]) -> statistics.TicketFigures:
         return await root.run(statistics.ticket_figures)
 
-    @field("Number of escalations between each pair of tiers.", graphql_type=list[EscalationPath])
+    @field("Number of escalations between each pair of tiers.", list[EscalationPath])
     async def escalations(root: Parent[StatisticsQuery]) -> list[statistics.EscalationPath]:
         return await root.run(statistics.escalations_by_tier)
 
-    @field("Figures of each engineer, most hours first.", graphql_type=Connection[EngineerWork])
+    @field("Figures of each engineer, most hours first.", Connection[EngineerWork])
     async def engineers(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.EngineerWork]:
         rows = await root.run(statistics.work_of_engineers)
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_id)
 
-    @field("Time from assignment to acceptance, of assignments made in the period.", graphql_type=Durations)
+    @field("Time from assignment to acceptance, of assignments made in the period.", Durations)
     async def time_to_accept(root: Parent[StatisticsQuery]) -> statistics.Durations:
         return await root.run(statistics.time_to_accept)
 
     @field(
         "Time from the report of a ticket to its successful completion, of completions in the period.",
-        graphql_type=Durations,
+        Durations,
     )
     async def time_to_resolve(root: Parent[StatisticsQuery]) -> statistics.Durations:
         return await root.run(statistics.time_to_resolve)
 
-    @field("Number of assignments for each outcome.", graphql_type=list[OutcomeCount])
+    @field("Number of assignments for each outcome.", list[OutcomeCount])
     async def outcomes(root: Parent[StatisticsQuery]) -> list[statistics.OutcomeCount]:
         return await root.run(statistics.outcomes)
 
     @field(
         f"The {statistics.MOST_REASONS} most frequent reasons why engineers rejected assignments.",
-        graphql_type=list[ReasonCount],
+        list[ReasonCount],
     )
     async def rejections(root: Parent[StatisticsQuery]) -> list[statistics.ReasonCount]:
         return await root.run(statistics.rejections_by_reason)
 
-    @field("Hours for each support tier, lowest tier first.", graphql_type=list[TierTime])
+    @field("Hours for each support tier, lowest tier first.", list[TierTime])
     async def time_by_tier(root: Parent[StatisticsQuery]) -> list[statistics.TierTime]:
         return await root.run(statistics.time_by_tier)
 
-    @field("Hours for each equipment model, most hours first.", graphql_type=Connection[TimeSpent])
+    @field("Hours for each equipment model, most hours first.", Connection[TimeSpent])
     async def time_by_equipment_model(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
         rows = await root.run(statistics.time_by_equipment_model)
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
-    @field("Hours for each customer, most hours first.", graphql_type=Connection[TimeSpent])
+    @field("Hours for each customer, most hours first.", Connection[TimeSpent])
     async def time_by_customer(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
@@ -153,15 +153,13 @@ class Statistics:
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
     @field(
-        "Figures for each day, week or month that overlaps the period, in order of time.",
-        graphql_type=list[SeriesPart],
+        "Figures for each day, week or month that overlaps the period, in order of time.", list[SeriesPart]
     )
     async def series(
         root: Parent[StatisticsQuery],
-        unit: Annotated[Unit, strawberry.argument(description="Length of the intervals.")] = Unit.DAY,
+        unit: Annotated[Unit, described("Length of the intervals.")] = Unit.DAY,
         time_zone: Annotated[
-            str,
-            strawberry.argument(description="IANA time zone in which days begin, for example Europe/Berlin."),
+            str, described("IANA time zone in which days begin, for example Europe/Berlin.")
         ] = "UTC",
     ) -> list[statistics.SeriesPart]:
         return await root.run(statistics.series, unit, argument(_validate_time_zone, "timeZone", time_zone))

@@ -25,15 +25,11 @@ class EscalationCount:
 class TicketFigures:
     tickets: int = field("Number of tickets.")
     escalated: int = field("Number of tickets that were escalated at least once.")
-    escalated_share: Decimal | None = field(
-        "Share of escalated tickets, 0 to 1 with four decimals; null without tickets."
-    )
+    escalated_share: Decimal | None = field("Escalated share, 0 to 1, four decimals; null without tickets.")
     average_escalations: Decimal | None = field(
-        "Average number of escalations per ticket, with four decimals; null without tickets."
+        "Escalations per ticket, four decimals; null without tickets."
     )
-    by_escalations: list[EscalationCount] = field(
-        "Tickets by their number of escalations, fewest escalations first."
-    )
+    by_escalations: list[EscalationCount] = field("Tickets by number of escalations, fewest first.")
 
 
 @type_for(statistics.EscalationPath, "Escalations in the period from one tier to another.")
@@ -52,21 +48,13 @@ class EngineerWork:
         "Average seconds from assignment to acceptance, with three decimals; null if there are none. Old"
         " records are excluded."
     )
-    escalated_to_manually: int = field(
-        "Number of assignments made in the period that a person escalated to the engineer."
-    )
-    escalated_to_automatically: int = field(
-        "Number of assignments made in the period that a rule escalated to the engineer."
-    )
+    escalated_to_manually: int = field("Escalations to the engineer by a person in the period.")
+    escalated_to_automatically: int = field("Escalations to the engineer by a rule in the period.")
     completed: int = field("Number of assignments completed in the period, with any outcome.")
     failed: int = field("Number of assignments that failed in the period.")
     rejected: int = field("Number of assignments that the engineer rejected in the period.")
-    escalated_from_manually: int = field(
-        "Number of assignments that a person escalated from the engineer in the period."
-    )
-    escalated_from_automatically: int = field(
-        "Number of assignments that a rule escalated from the engineer in the period."
-    )
+    escalated_from_manually: int = field("Escalations from the engineer by a person in the period.")
+    escalated_from_automatically: int = field("Escalations from the engineer by a rule in the period.")
     reassigned: int = field("Number of assignments reassigned to another engineer in the period.")
     cancelled: int = field("Number of assignments cancelled in the period.")
     time_spent_hours: Decimal = field("Hours of assignments that ended in the period, with two decimals.")
@@ -78,11 +66,9 @@ class EngineerWork:
 class Durations:
     counted: int = field("Number of durations.")
     left_out: int = field("Number of old records without reliable times; excluded from the other figures.")
-    mean_seconds: Decimal | None = field("Average in seconds, with three decimals; null without durations.")
-    p50_seconds: Decimal | None = field("Median in seconds, with three decimals; null without durations.")
-    p95_seconds: Decimal | None = field(
-        "95th percentile in seconds, with three decimals; null without durations."
-    )
+    mean_seconds: Decimal | None = field("Average in seconds, three decimals; null if `counted` is 0.")
+    p50_seconds: Decimal | None = field("Median in seconds, three decimals; null if `counted` is 0.")
+    p95_seconds: Decimal | None = field("95th percentile in seconds, three decimals; null if `counted` is 0.")
 
 
 @type_for(statistics.OutcomeCount, "Number of assignments that ended with a certain outcome.")

@@ -47,8 +47,7 @@ def _from_history(compute: Callable[[list[model.Assignment]], Any]) -> BatchReso
 
 
 @type_for(
-    model.Ticket,
-    "A service ticket: a fault of a piece of equipment, with all assignments made to repair it.",
+    model.Ticket, "A service ticket: a fault of a piece of equipment, with all assignments made to repair it."
 )
 class Ticket:
     id: ID = field("Id of the ticket.")
