@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import strawberry
-from strawberry.types.lazy_type import LazyType
 
 from app.execution.completion import InstanceCheck
 
@@ -30,4 +29,4 @@ def field(description: str, graphql_type: Any = None) -> Any:  # noqa: ANN401 - 
 
 def lazy_type(name: str, module: str) -> Any:  # noqa: ANN401 - stands for a type
     """Refer to the type `name` of a sibling module that imports the caller's module."""
-    return LazyType(name, f"app.graphql.types.{module}")
+    return Annotated[name, strawberry.lazy(f"app.graphql.types.{module}")]
