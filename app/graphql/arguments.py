@@ -10,7 +10,7 @@ import strawberry
 
 from app.domain import model
 from app.domain.errors import InvalidInput
-from app.domain.period import LONGEST, Period
+from app.domain.period import MAX_PERIOD, Period
 from app.graphql.context import Info
 from app.graphql.errors import BadUserInput
 
@@ -24,7 +24,7 @@ To = Annotated[
     datetime,
     strawberry.argument(
         description="The first moment after the period, which is the next one's `from`;"
-        f" {LONGEST.days} days later at most."
+        f" {MAX_PERIOD.days} days later at most."
     ),
 ]
 

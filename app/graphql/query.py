@@ -247,7 +247,7 @@ class Query:
                 next_tier(turns) if wanted is None else wanted,
                 ticket.equipment_id,
                 ticket.customer_name,
-                passed_over=None if held is None else held.engineer_id,
+                excluded=None if held is None else held.engineer_id,
                 first=MOST_SUGGESTIONS,
             )
 

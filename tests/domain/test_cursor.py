@@ -13,7 +13,7 @@ UNIVERSE = range(1, 60)
 
 
 def having_seen(ids: set[int]) -> Cursor:
-    cursor = Cursor.after_all_to(0)
+    cursor = Cursor.after(0)
     for event_id in ids:
         cursor = cursor.advance(((event_id, event_id),))
     return cursor
@@ -61,7 +61,7 @@ def test_the_upcoming_id_is_above_all_that_were_seen(ids):
 
 
 def test_a_gap_is_written_as_people_would():
-    cursor = Cursor.after_all_to(997).advance(((1000, 1000), (1002, 1002)))
+    cursor = Cursor.after(997).advance(((1000, 1000), (1002, 1002)))
     assert str(cursor) == "998-999.1001.1003"
 
 

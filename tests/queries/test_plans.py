@@ -192,22 +192,22 @@ CASES: list[Case] = [
         {"service_tickets_status_newest", "engineer_assignments_one_active"},
     ),
     (
-        "tickets.newest_tickets_held",
+        "tickets.newest_assigned_tickets",
         (ENGINEER, None, None, None, None, *FIRST_PAGE),
         {"engineer_assignments_engineer_active", "service_tickets_pkey"},
     ),
     (
-        "tickets.newest_tickets_held",
+        "tickets.newest_assigned_tickets",
         (ENGINEER, 2, ["assigned"], ["low"], "%hospital%", *NEXT_PAGE),
         {"engineer_assignments_engineer_active", "service_tickets_pkey"},
     ),
     (
-        "tickets.newest_tickets_held",
+        "tickets.newest_assigned_tickets",
         (None, 3, OPEN, ["critical"], None, *NEXT_PAGE),
         {"engineer_assignments_tier_active"},
     ),
     (
-        "tickets.newest_tickets_held",
+        "tickets.newest_assigned_tickets",
         (None, None, None, None, "%hospital 320%", *FIRST_PAGE),
         {"engineer_assignments_one_active"},
     ),
@@ -222,12 +222,12 @@ CASES: list[Case] = [
         {"service_tickets_search", "engineer_assignments_one_active"},
     ),
     (
-        "tickets.count_tickets_held",
+        "tickets.count_assigned_tickets",
         (ENGINEER, None, None, None, None),
         {"engineer_assignments_engineer_active", "service_tickets_pkey"},
     ),
     (
-        "tickets.count_tickets_held",
+        "tickets.count_assigned_tickets",
         (None, 3, ["assigned"], ["low"], None),
         {"engineer_assignments_tier_active"},
     ),
@@ -259,7 +259,7 @@ CASES: list[Case] = [
         {"engineer_assignments_ended", "hourly_rates_of_engineer"},
     ),
     (
-        "rates.rate_situation",
+        "rates.rate_snapshot",
         (ENGINEER, AFTER[0], "dispatcher", "key 7"),
         {"engineers_pkey", "idempotency_keys_pkey", "hourly_rates_of_engineer"},
     ),

@@ -214,7 +214,7 @@ class Statistics:
         return await root.read(statistics.outcomes)
 
     @strawberry.field(
-        description=f"Why engineers declined: the {statistics.MOST_REASONS} most frequent reasons.",
+        description=f"Why engineers declined: the {statistics.MAX_REASONS} most frequent reasons.",
         graphql_type=list[ReasonCount],
     )
     async def rejections(root: Parent[StatisticsQuery]) -> list[statistics.ReasonCount]:

@@ -246,7 +246,7 @@ async def test_a_rate_that_cannot_be_set_says_why(ask, make, set_rate):
     refused = await set_rate(ana, "1.001")
     assert (refused["__typename"], refused["code"]) == ("InvalidInput", "INVALID_INPUT")
     refused = await set_rate(ana, "1", "2026-01-01T00:00:00")
-    assert refused["message"] == "validFrom must say its time zone, as in 2026-03-01T00:00:00Z."
+    assert refused["message"] == "validFrom must have a time zone, as in 2026-03-01T00:00:00Z."
     command = {"engineerId": str(ana), "hourlyRate": "1", "validFrom": COMMON_REFUSALS["from"]}
     refused = (await ask(SET, input=command))["setHourlyRate"]
     assert (refused["code"], refused["message"]) == (
