@@ -192,7 +192,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
         if not done:
             click.echo("Nothing is pending.")
 
