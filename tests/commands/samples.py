@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from app.commands import (
     set_hourly_rate,
     start,
 )
-from app.commands.command import Command
+from app.commands.command import Command, to_camel_case
 from app.domain.errors import DomainError
 from app.domain.lifecycle import ALLOWED_FROM, Action
 from app.domain.model import AssignmentId, AssignmentStatus, CompletionStatus, EngineerId, TicketId
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tests.commands.world import World
     from tests.factories import Factories
 
-TICKET = TicketId("T-2")
+NEW_TICKET, TICKET = TicketId("T-1"), TicketId("T-2")
 ASSIGNMENT = AssignmentId(UUID(int=10))
 ENGINEER = EngineerId(UUID("0190d3a4-5b6c-7d8e-9f01-23456789abcd"))
 """The samples refer to these ids. `prepare` replaces them."""
@@ -53,6 +54,12 @@ class Sample:
     @property
     def action(self) -> Action:
         return self.command.action
+
+    @property
+    def field_name(self) -> str:
+        """The root field of the mutation."""
+        name = type(self.command).__name__
+        return name[0].lower() + name[1:]
 
     async def prepare(self, make: Factories, world: World) -> Prepared:
         """Create rows in a state that allows the command, and return the command on these rows."""
@@ -83,9 +90,31 @@ def with_values(command: Any, values: dict[str, Any]) -> Any:
     return replace(command, **{name: value for name, value in values.items() if hasattr(command, name)})
 
 
+def to_input(command: Command) -> dict[str, Any]:
+    """Return the values other than defaults as variables of the GraphQL input."""
+    values = {
+        f.name: getattr(command, f.name) for f in fields(command) if getattr(command, f.name) != f.default
+    }
+    return {to_camel_case(name): _to_json(value) for name, value in values.items()}
+
+
+def _to_json(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.name
+        case datetime():
+            return value.isoformat()
+        case UUID() | Decimal():
+            return str(value)
+    return value
+
+
+ENGINEERS_MAY = {Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE}
+"""The actions of engineers on their own assignments, stated independently of app/domain/policy.py."""
+
 SAMPLES = (
     Sample(
-        assign.AssignTicket(ticket_id=TICKET, engineer_id=ENGINEER), assign.assign_ticket, assign.REFUSALS
+        assign.AssignTicket(ticket_id=NEW_TICKET, engineer_id=ENGINEER), assign.assign_ticket, assign.REFUSALS
     ),
     Sample(accept.AcceptAssignment(assignment_id=ASSIGNMENT), accept.accept_assignment, accept.REFUSALS),
     Sample(start.StartAssignment(assignment_id=ASSIGNMENT), start.start_assignment, start.REFUSALS),

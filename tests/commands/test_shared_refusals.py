@@ -19,11 +19,9 @@ from app.domain.errors import (
 )
 from app.domain.lifecycle import Action
 from app.domain.model import TicketId
-from tests.commands.samples import SAMPLES, with_values
+from tests.commands.samples import ENGINEERS_MAY, SAMPLES, with_values
 from tests.commands.world import NOBODY, NOTHING
 from tests.factories import ADMIN, AUDITOR, DISPATCHER, as_engineer
-
-ENGINEERS_MAY = {Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE}
 
 
 def samples(condition=lambda _: True):

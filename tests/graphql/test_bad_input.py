@@ -19,14 +19,14 @@ from graphql import (
 from app.domain.model import Role
 from app.graphql.schema import schema
 from app.http.auth.tokens import DevelopmentTokens
+from tests.commands.samples import ASSIGNMENT, ENGINEER, SAMPLES, to_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOTS = {"query": schema._schema.query_type, "mutation": schema._schema.mutation_type}
 REFUSED = "__typename ... on Refusal { code message } ... on InvalidInput { field }"
-FIRST = "00000000-0000-0000-0000-00000000000a"
-UNKNOWN = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
+FIRST, UNKNOWN = str(ASSIGNMENT), str(ENGINEER)
 NOT_UUIDS = [
     "",
     " ",
@@ -42,20 +42,8 @@ NOT_UUIDS = [
     "x" * 100_000,
 ]
 UNSTORABLE = ["\0", "a\0b", "\ud800", "a\udfff"]
-MUTATIONS: dict[str, dict[str, Any]] = {
-    "assignTicket": {"ticketId": "T-1", "engineerId": UNKNOWN},
-    "escalateTicket": {"ticketId": "T-2", "nextEngineerId": UNKNOWN, "reason": "x"},
-    "reassignTicket": {"ticketId": "T-2", "engineerId": UNKNOWN, "reason": "x"},
-    "acceptAssignment": {"assignmentId": FIRST},
-    "rejectAssignment": {"assignmentId": FIRST, "reason": "x"},
-    "startAssignment": {"assignmentId": FIRST},
-    "completeAssignment": {"assignmentId": FIRST, "completionStatus": "SUCCESS", "timeSpentHours": "1"},
-    "cancelAssignment": {"assignmentId": FIRST, "reason": "x"},
-    "rateAssignment": {"assignmentId": FIRST, "rating": 5},
-    "correctTimeSpent": {"assignmentId": FIRST, "timeSpentHours": "1", "reason": "x"},
-    "setHourlyRate": {"engineerId": UNKNOWN, "hourlyRate": "1", "validFrom": "2026-03-01T00:00:00Z"},
-}
-"""An input of each, good but for the engineer that nobody knows."""
+MUTATIONS: dict[str, dict[str, Any]] = {sample.field_name: to_input(sample.command) for sample in SAMPLES}
+"""A valid input of each mutation, but for an unknown engineer. T-1 is new; T-2 has the assignment FIRST."""
 PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}
 SECRETS = ["asyncpg", "postgres", "sql", "invalid byte", "traceback", "app/"]
 
