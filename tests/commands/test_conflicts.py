@@ -35,7 +35,7 @@ class ConflictingConnection(asyncpg.Connection):
 
 @pytest.fixture
 def conflict_with(shared_url, world):
-    """A server whose commands always conflict with SQL statements, or with a coroutine function."""
+    """A server on which every command conflicts with SQL statements, or with a coroutine function."""
 
     @asynccontextmanager
     async def conflicting_db(change: Any, *arguments: Any) -> Any:
