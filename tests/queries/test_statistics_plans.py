@@ -11,7 +11,7 @@ from app.db.connections import connect
 from app.db.pool import open_database
 from app.queries import statistics
 from app.queries.server import planned_for_values
-from tests.benchmarks.statistics import LOAD, MORE, narrowings
+from tests.benchmarks.statistics import EXTRA_ARGUMENTS, LOAD, filters_by_name
 from tests.databases import new_database
 from tests.pgbouncer import IN_BETWEEN
 from tests.queries.test_plans import indexes
@@ -60,18 +60,18 @@ def test_every_statement_has_its_indexes():
 
 
 @pytest.mark.parametrize("statement", INDEXES)
-@pytest.mark.parametrize("narrowing", narrowings(TICKETS, days=1))
-async def test_statement_uses_the_index_of_its_period(full, statement, narrowing):
-    filter = narrowings(TICKETS, days=1)[narrowing]
-    arguments = *filter.as_parameters, *MORE.get(statement, ())
+@pytest.mark.parametrize("filter_name", filters_by_name(TICKETS, days=1))
+async def test_statement_uses_the_index_of_its_period(full, statement, filter_name):
+    filter = filters_by_name(TICKETS, days=1)[filter_name]
+    arguments = *filter.as_parameters, *EXTRA_ARGUMENTS.get(statement, ())
     used = indexes(await full.fetchval(f"EXPLAIN (FORMAT JSON) {TEXT[statement]}", *arguments))
-    if narrowing == "all":
+    if filter_name == "all":
         assert used >= INDEXES[statement]
 
 
 @pytest.mark.skipif(IN_BETWEEN, reason="the pooler keeps no prepared statements")
 async def test_repeated_statement_keeps_custom_plans(full):
-    filter = narrowings(TICKETS, days=1)["engineer"]
+    filter = filters_by_name(TICKETS, days=1)["engineer"]
     for _ in range(10):
         await statistics.outcomes(full, filter)
     plans = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
