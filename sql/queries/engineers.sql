@@ -2,7 +2,9 @@
 e.id, e.name, e.email, e.engineer_level AS level, e.home_region AS region, e.skills, e.is_active
 
 -- fragment: active_assignments
-(SELECT count(*) FROM engineer_assignments a WHERE a.engineer_id = e.id AND {assignments.is_active})
+(SELECT count(*)
+    FROM engineer_assignments active
+    WHERE active.engineer_id = e.id AND active.status IN ('assigned', 'accepted', 'in_progress'))
 
 -- fragment: matches_search_1
 $1::text IS NULL OR e.name ILIKE $1 OR e.home_region ILIKE $1
