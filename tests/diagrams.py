@@ -8,25 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.cancel import CancelAssignment, cancel_assignment
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.correct import CorrectTimeSpent, correct_time_spent
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.rate import RateAssignment, rate_assignment
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.reject import RejectAssignment, reject_assignment
-from app.commands.start import StartAssignment, start_assignment
 from app.commands.ticket_state import TicketState
 from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
-from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED
+from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED, Action
 from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
+from tests.commands.samples import SAMPLES
 from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
@@ -40,28 +31,15 @@ DOCS = Path(__file__).parents[1] / "docs"
 DATA = DOCS / "data.md"
 WORKFLOW = DOCS / "workflow.md"
 
-_ENGINEER, _OTHER_ENGINEER = str(UUID(int=1)), str(UUID(int=2))
-_ASSIGNMENT, _HOURS, _REASON = str(UUID(int=3)), Decimal(1), "Why"
 COMMANDS = [
-    (AssignTicket(ticket_id="T", engineer_id=_ENGINEER), assign_ticket),
-    (AcceptAssignment(assignment_id=_ASSIGNMENT), accept_assignment),
-    (StartAssignment(assignment_id=_ASSIGNMENT), start_assignment),
-    (RejectAssignment(assignment_id=_ASSIGNMENT, reason=_REASON), reject_assignment),
-    *(
-        (
-            CompleteAssignment(assignment_id=_ASSIGNMENT, completion_status=outcome, time_spent_hours=_HOURS),
-            complete_assignment,
-        )
-        for outcome in AFTER_COMPLETE
-    ),
-    (EscalateTicket(ticket_id="T", next_engineer_id=_OTHER_ENGINEER, reason=_REASON), escalate_ticket),
-    (ReassignTicket(ticket_id="T", engineer_id=_OTHER_ENGINEER, reason=_REASON), reassign_ticket),
-    (CancelAssignment(assignment_id=_ASSIGNMENT, reason=_REASON), cancel_assignment),
-    (RateAssignment(assignment_id=_ASSIGNMENT, rating=5), rate_assignment),
-    (
-        CorrectTimeSpent(assignment_id=_ASSIGNMENT, time_spent_hours=_HOURS * 2, reason=_REASON),
-        correct_time_spent,
-    ),
+    (command, sample.decide)
+    for sample in SAMPLES
+    if sample.action is not Action.SET_HOURLY_RATE
+    for command in (
+        [replace(sample.command, completion_status=outcome) for outcome in AFTER_COMPLETE]
+        if sample.action is Action.COMPLETE
+        else [sample.command]
+    )
 ]
 """One command for each action; for COMPLETE, one for each outcome."""
 
@@ -82,7 +60,7 @@ _TICKET = Ticket(
     closed_at=None,
 )
 _UNASSIGNED = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
-_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=_ENGINEER), _UNASSIGNED).result
+_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=str(UUID(int=1))), _UNASSIGNED).result
 
 
 def decisions() -> Iterator[tuple[str, str | None, dict[AssignmentStatus | None, Change]]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 
 from app.domain.errors import InvalidInput
-from app.domain.period import LONGEST, Period
+from app.domain.period import MAX_PERIOD, Period
 from app.graphql.errors import BadUserInput
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ From = Annotated[datetime, strawberry.argument(name="from", description="Start o
 To = Annotated[
     datetime,
     strawberry.argument(
-        description=f"End of the period, exclusive; at most {LONGEST.days} days after `from`."
+        description=f"End of the period, exclusive; at most {MAX_PERIOD.days} days after `from`."
     ),
 ]
 

@@ -215,7 +215,7 @@ class Query:
                 next_tier(history) if chosen_tier is None else chosen_tier,
                 ticket.equipment_id,
                 ticket.customer_name,
-                passed_over=None if current is None else current.engineer_id,
+                excluded=None if current is None else current.engineer_id,
                 first=MAX_SUGGESTIONS,
             )
 

@@ -9,6 +9,7 @@ import pytest
 from graphql import get_named_type
 
 from app.graphql.schema import schema
+from tests.commands.samples import ASSIGNMENT, SAMPLES, to_input
 from tests.graphql.assignments import insert_assignment
 from tests.graphql.bad_input import (
     NOT_UUIDS,
@@ -25,20 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOTS = schema._schema.mutation_type.fields
-ASSIGNMENT = "00000000-0000-0000-0000-00000000000a"
-MUTATIONS: dict[str, dict[str, Any]] = {
-    "assignTicket": {"ticketId": "T-1", "engineerId": UNKNOWN},
-    "escalateTicket": {"ticketId": "T-2", "nextEngineerId": UNKNOWN, "reason": "x"},
-    "reassignTicket": {"ticketId": "T-2", "engineerId": UNKNOWN, "reason": "x"},
-    "acceptAssignment": {"assignmentId": ASSIGNMENT},
-    "rejectAssignment": {"assignmentId": ASSIGNMENT, "reason": "x"},
-    "startAssignment": {"assignmentId": ASSIGNMENT},
-    "completeAssignment": {"assignmentId": ASSIGNMENT, "completionStatus": "SUCCESS", "timeSpentHours": "1"},
-    "cancelAssignment": {"assignmentId": ASSIGNMENT, "reason": "x"},
-    "rateAssignment": {"assignmentId": ASSIGNMENT, "rating": 5},
-    "correctTimeSpent": {"assignmentId": ASSIGNMENT, "timeSpentHours": "1", "reason": "x"},
-    "setHourlyRate": {"engineerId": UNKNOWN, "hourlyRate": "1", "validFrom": "2026-03-01T00:00:00Z"},
-}
+MUTATIONS: dict[str, dict[str, Any]] = {sample.field_name: to_input(sample.command) for sample in SAMPLES}
 """An input of each, valid except that the engineer does not exist."""
 PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}
 
@@ -122,9 +110,7 @@ async def mutate(client, make, db):
     engineer = await make.engineer(id=UUID(int=7))
     for ticket in ("T-1", "T-2"):
         await make.ticket(id=ticket)
-    await insert_assignment(
-        make, id=UUID(ASSIGNMENT), ticket_id="T-2", engineer_id=engineer, status="assigned"
-    )
+    await insert_assignment(make, id=ASSIGNMENT, ticket_id="T-2", engineer_id=engineer, status="assigned")
 
     async def mutate(name: str, field: str, value: Any) -> Any:
         query = f"""mutation ($input: {input_type(name).name}!) {{ {name}(input: $input) {{

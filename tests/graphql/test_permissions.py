@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import graphql
 import pytest
 
+from app.domain.lifecycle import Action
 from app.domain.model import Role
 from app.domain.policy import PERMISSIONS, ReadPermission
 from app.graphql.schema import sdl
+from tests.commands.samples import ENGINEERS_MAY, SAMPLES, to_input
+from tests.commands.world import World
 
 if TYPE_CHECKING:
     import httpx
 
-    from app.domain.model import Assignment
     from app.http.auth.tokens import DevelopmentTokens
     from tests.factories import Factories
 
@@ -24,20 +26,14 @@ SCHEMA = graphql.build_schema(sdl())
 # The results for an assignment (or engineer) of the actor, and for another.
 DONE, FORBIDDEN, NOT_FOUND = "done", "FORBIDDEN", "NOT_FOUND"
 ALL, OWN, NONE = (DONE, DONE), (DONE, NOT_FOUND), (FORBIDDEN, FORBIDDEN)
-OFFICE = {"admin": ALL, "dispatcher": ALL, "engineer": NONE, "auditor": NONE}
-FIELD = OFFICE | {"engineer": OWN}
 MUTATIONS = {
-    "assignTicket": OFFICE,
-    "escalateTicket": OFFICE,
-    "reassignTicket": OFFICE,
-    "acceptAssignment": FIELD,
-    "rejectAssignment": FIELD,
-    "startAssignment": FIELD,
-    "completeAssignment": FIELD,
-    "cancelAssignment": OFFICE,
-    "correctTimeSpent": OFFICE,
-    "rateAssignment": OFFICE,
-    "setHourlyRate": OFFICE | {"dispatcher": NONE},
+    sample.field_name: {
+        "admin": ALL,
+        "dispatcher": NONE if sample.action is Action.SET_HOURLY_RATE else ALL,
+        "engineer": OWN if sample.action in ENGINEERS_MAY else NONE,
+        "auditor": NONE,
+    }
+    for sample in SAMPLES
 }
 READS = {
     "ticket": "query($t: ID!) { ticket(id: $t) { id } }",
@@ -77,50 +73,18 @@ async def own_and_other(make: Factories):
     return await make.assigned(), await make.assigned()
 
 
-def input_of(mutation: str, assignment: Assignment, new_ticket: str, colleague: str) -> dict[str, Any]:
-    target = {"assignmentId": str(assignment.id)}
-    return {
-        "assignTicket": {"ticketId": new_ticket, "engineerId": colleague},
-        "escalateTicket": {"ticketId": assignment.ticket_id, "nextEngineerId": colleague, "reason": "x"},
-        "reassignTicket": {"ticketId": assignment.ticket_id, "engineerId": colleague, "reason": "x"},
-        "rejectAssignment": target | {"reason": "x"},
-        "cancelAssignment": target | {"reason": "x"},
-        "completeAssignment": target | {"completionStatus": "SUCCESS", "timeSpentHours": "1"},
-        "rateAssignment": target | {"rating": 5},
-        "correctTimeSpent": target | {"reason": "x", "timeSpentHours": "2"},
-        "setHourlyRate": {
-            "engineerId": str(assignment.engineer_id),
-            "hourlyRate": "95",
-            "validFrom": "2026-01-01T00:00:00Z",
-        },
-    }.get(mutation, target)
-
-
-PREPARATIONS = {
-    "completeAssignment": "acceptAssignment(input: {assignmentId: $a}) { __typename }",
-    "rateAssignment": """a: acceptAssignment(input: {assignmentId: $a}) { __typename }
-        b: completeAssignment(input: {assignmentId: $a, completionStatus: FAILED, timeSpentHours: "1"}) {
-            __typename }""",
-    "correctTimeSpent": 'cancelAssignment(input: {assignmentId: $a, reason: "x"}) { __typename }',
-}
-
-
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("mutation", MUTATIONS)
-async def test_a_mutation_allows_what_the_table_says(ask_as, own_and_other, make, mutation, role):
-    own, _ = own_and_other
-    colleague = str(await make.engineer("Cy Cole"))
-    query = f"""mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{
-        result: {mutation}(input: $input) {{ __typename ... on Refusal {{ code }} }} }}"""
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.action)
+async def test_a_mutation_allows_what_the_table_says(ask_as, db, make, sample, role):
+    query = f"""mutation ($input: {type(sample.command).__name__}Input!) {{
+        result: {sample.field_name}(input: $input) {{ __typename ... on Refusal {{ code }} }} }}"""
+    own, other = [await sample.prepare(make, World(db)) for _ in range(2)]
     results = []
-    for assignment in own_and_other:
-        if preparation := PREPARATIONS.get(mutation):
-            await ask_as(Role.ADMIN, None, f"mutation($a: ID!) {{ {preparation} }}", a=str(assignment.id))
-        input_ = input_of(mutation, assignment, await make.ticket(), colleague)
-        result = (await ask_as(role, own.engineer_id, query, input=input_))["result"]
+    for command, _ in (own, other):
+        result = (await ask_as(role, own.engineer_id, query, input=to_input(command)))["result"]
         code = result.get("code", DONE)
         results.append(NOT_FOUND if code.endswith(NOT_FOUND) else code)
-    assert tuple(results) == MUTATIONS[mutation][role]
+    assert tuple(results) == MUTATIONS[sample.field_name][role]
 
 
 @pytest.mark.parametrize("role", Role)

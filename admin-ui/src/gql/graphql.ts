@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** Input for `acceptAssignment`. */
 export type AcceptAssignmentInput = {
-  /** The assignment to accept. */
+  /** Assignment to accept. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
@@ -14,21 +14,21 @@ export type AcceptAssignmentInput = {
 
 /** Input for `assignTicket`. */
 export type AssignTicketInput = {
-  /** Who is to hold it; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why this engineer, for the history. */
+  /** Why this engineer was chosen. At most 4000 characters. */
   reason?: string | null | undefined;
-  /** The ticket to assign. */
+  /** Ticket to assign. */
   ticketId: string;
-  /** Whose people are asked: 1 OEM to 5 Hospital. */
+  /** Support tier, 1 OEM to 5 Hospital. */
   tier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   tierName?: string | null | undefined;
-  /** AUTO when a rule chose, MANUAL when a person did. */
+  /** AUTO if a rule chose the engineer, MANUAL if a person did. */
   type?: AssignmentType | null | undefined;
 };
 
@@ -64,31 +64,31 @@ export type AssignmentType =
 
 /** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
-  /** The assignment to cancel. */
+  /** Assignment to cancel. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why it is cancelled. At most 4000 characters. */
   reason: string;
 };
 
 /** Input for `completeAssignment`. */
 export type CompleteAssignmentInput = {
-  /** What was done. */
+  /** What was done. At most 4000 characters. */
   actionsTaken?: string | null | undefined;
-  /** The assignment to complete. */
+  /** Assignment to complete. */
   assignmentId: string;
-  /** The outcome. ESCALATED is refused: escalate the ticket. */
+  /** Outcome of the work. ESCALATED is refused: use `escalateTicket`. */
   completionStatus: CompletionStatus;
-  /** What was wrong. */
+  /** What was wrong. At most 4000 characters. */
   diagnosis?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Anything else worth keeping. */
+  /** Other notes. At most 4000 characters. */
   notes?: string | null | undefined;
-  /** The parts that were used. */
+  /** Parts used, at most 100. */
   partsUsed?: Array<PartUsedInput> | null | undefined;
-  /** Hours worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. */
   timeSpentHours: string;
 };
 
@@ -107,19 +107,19 @@ export type CompletionStatus =
 
 /** Input for `correctTimeSpent`. */
 export type CorrectTimeSpentInput = {
-  /** The assignment whose hours are wrong. */
+  /** Assignment to correct; it must have ended. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why the hours are corrected. At most 4000 characters. */
   reason: string;
-  /** Hours that were worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. They must differ from the current ones. */
   timeSpentHours: string;
 };
 
 /** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
@@ -149,37 +149,37 @@ export type PartUsedInput = {
 
 /** Input for `rateAssignment`. */
 export type RateAssignmentInput = {
-  /** The assignment that is rated. */
+  /** Assignment to rate. */
   assignmentId: string;
-  /** The customer's words. */
+  /** The customer's comment. At most 4000 characters. */
   feedback?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** 1, the worst, to 5, the best. */
+  /** Rating from 1, worst, to 5, best. */
   rating: number;
 };
 
 /** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why it is handed over; both assignments keep it. */
+  /** Why the ticket is reassigned; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to hand over. */
+  /** Ticket to reassign. */
   ticketId: string;
 };
 
 /** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
-  /** The assignment to decline. */
+  /** Assignment to reject. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the dispatcher. */
+  /** Why it is rejected. At most 4000 characters. */
   reason: string;
 };
 
@@ -196,7 +196,7 @@ export type Role =
 
 /** Input for `startAssignment`. */
 export type StartAssignmentInput = {
-  /** The assignment to start. */
+  /** Assignment to start. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;

@@ -128,7 +128,7 @@ class Statistics:
         return await root.run(statistics.outcomes)
 
     @field(
-        f"The {statistics.MOST_REASONS} most frequent reasons why engineers rejected assignments.",
+        f"The {statistics.MAX_REASONS} most frequent reasons why engineers rejected assignments.",
         list[ReasonCount],
     )
     async def rejections(root: Parent[StatisticsQuery]) -> list[statistics.ReasonCount]:

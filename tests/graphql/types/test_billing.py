@@ -221,7 +221,7 @@ async def test_an_invalid_or_forbidden_rate_is_refused(ask, make, set_rate):
     refusal = await set_rate(ana, "1.001")
     assert (refusal["__typename"], refusal["code"]) == ("InvalidInput", "INVALID_INPUT")
     refusal = await set_rate(ana, "1", "2026-01-01T00:00:00")
-    assert refusal["message"] == "validFrom must say its time zone, as in 2026-03-01T00:00:00Z."
+    assert refusal["message"] == "validFrom must have a time zone, as in 2026-03-01T00:00:00Z."
     input_ = {"engineerId": str(ana), "hourlyRate": "1", "validFrom": YEAR["from"]}
     refusal = (await ask(SET_RATE, input=input_))["setHourlyRate"]
     assert (refusal["code"], refusal["message"]) == (
