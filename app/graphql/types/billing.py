@@ -11,7 +11,7 @@ import strawberry
 from strawberry import Parent
 
 from app.db.pool import Database
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.pagination import (
     DEFAULT_PAGE,
     After,

@@ -22,7 +22,7 @@ from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
 from app.graphql.arguments import argument, optional
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, number, page_of
 from app.graphql.types.ticket import Engineer, engineers_of, field, type_for
 from app.queries import server, statistics

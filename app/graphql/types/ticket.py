@@ -18,8 +18,8 @@ from app.domain import history, model
 from app.domain.lifecycle import ACTIVE
 from app.events import FeedItem
 from app.execution.completion import InstanceCheck
-from app.graphql.batching.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
 from app.graphql.context import Context, Info
+from app.graphql.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
 from app.graphql.loaders import EngineerPage, EngineerTotal
 from app.graphql.pagination import (
     DEFAULT_PAGE,
