@@ -104,21 +104,21 @@ class TimedOut(GraphQLError):
         )
 
 
-def mask_errors(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
-    """The errors as a client may see them, `most` of them; the last tells how many there were.
+def mask_errors(errors: list[GraphQLError], *, max_errors: int, has_suggestions: bool) -> list[GraphQLError]:
+    """Return the errors as a client may see them, at most `max_errors`; the last has the `errorCount`.
 
-    A fault is masked, and logged once with the id that is shown. Where it may not `suggest`, an error names
-    nothing of the schema but what the client wrote.
+    A fault is masked, and logged once with the id that the client receives. Without suggestions, an error
+    names nothing of the schema but what the client wrote.
     """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
-    told = [_mask_error(error, ids) for error in errors]
-    if not suggest:
-        for error in told:
+    masked = [_mask_error(error, ids) for error in errors]
+    if not has_suggestions:
+        for error in masked:
             error.message = error.message.partition(" Did you mean ")[0]
-    if len(told) > most:
-        told = told[:most]
-        told[-1].extensions = {**(told[-1].extensions or {}), "errorCount": len(errors)}
-    return told
+    if len(masked) > max_errors:
+        masked = masked[:max_errors]
+        masked[-1].extensions = {**(masked[-1].extensions or {}), "errorCount": len(errors)}
+    return masked
 
 
 def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
@@ -127,10 +127,10 @@ def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
         return _with_code(error, "UNAVAILABLE", _UNAVAILABLE[type(cause)], retryAfterSeconds=RETRY_AFTER_S)
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
-        # One of ours, or of the GraphQL language itself: syntax, validation, variables.
+        # Raised by our code, or by graphql-core for syntax, validation or variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
     if error.path is None and error.nodes:
-        # Before anything of ours ran: graphql-core could not read a value, as an integer of 5000 digits.
+        # graphql-core failed to parse a value before execution, such as an integer of 5000 digits.
         return _with_code(error, "BAD_USER_INPUT", "A value of the request cannot be read.")
     fault = cause or error
     if id(fault) not in ids:
@@ -142,13 +142,12 @@ def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     )
 
 
-def _with_code(error: GraphQLError, code: str, message: str, **more: object) -> GraphQLError:
-    extensions = {**(error.extensions or {}), "code": code, **more}
+def _with_code(error: GraphQLError, code: str, message: str, **extensions: object) -> GraphQLError:
     return GraphQLError(
         message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=extensions,
+        extensions={**(error.extensions or {}), "code": code, **extensions},
     )

@@ -17,13 +17,13 @@ from graphql import (
 )
 
 from app.domain.model import Role
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 from app.http.auth.tokens import DevelopmentTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOTS = {"query": schema._schema.query_type, "mutation": schema._schema.mutation_type}
+ROOTS = {"query": build_schema()._schema.query_type, "mutation": build_schema()._schema.mutation_type}
 REFUSED = "__typename ... on Refusal { code message } ... on InvalidInput { field }"
 FIRST = "00000000-0000-0000-0000-00000000000a"
 UNKNOWN = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.graphql.admission.complexity import ComplexityVisitor, FieldIndex, page_sizes
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 
 if TYPE_CHECKING:
     from graphql import DocumentNode, SelectionSetNode
 
     from app.graphql.admission.complexity import Complexity
 
-SHAPES = FieldIndex(schema._schema)
+SHAPES = FieldIndex(build_schema()._schema)
 FRAGMENTS = 4
 DIRECTIVE = " @skip(if: false)"
 

@@ -15,11 +15,12 @@ from app.config import SettingsError
 from app.domain.model import Actor, Role
 from app.events import Feed
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.trusted_documents import TrustedDocuments, name_of, own_documents, read_manifest
-from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.admission.operation import OperationRequest
+from app.graphql.admission.trusted_documents import TrustedDocuments, hash_of, own_documents, read_manifest
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
-from app.graphql.schema import build_schema, schema
+from app.graphql.pipeline import OperationPipeline
+from app.graphql.schema import build_schema
 from tests.graphql.conftest import act_as
 from tests.graphql.transport.test_request import status_of
 from tests.snapshots import MOBILE_JSON, mobile_manifest
@@ -27,7 +28,7 @@ from tests.snapshots import MOBILE_JSON, mobile_manifest
 ROLE = "{ viewer { role } }"
 NOBODYS = "{ viewer { subject } }"
 ACCEPT = "mutation($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"
-KNOWN = TrustedDocuments({name_of(text): text for text in (ROLE, ACCEPT)}, only=False)
+KNOWN = TrustedDocuments({hash_of(text): text for text in (ROLE, ACCEPT)}, only=False)
 ONLY = TrustedDocuments(KNOWN.texts, only=True)
 NEWER = {"Accept": "application/graphql-response+json"}
 
@@ -37,11 +38,11 @@ def by_apollo(name: str) -> dict[str, Any]:
 
 
 WAYS = {
-    "by name": lambda text: {"documentId": f"sha256:{name_of(text)}"},
-    "by its bare hash": lambda text: {"documentId": name_of(text)},
-    "as Apollo names it": lambda text: by_apollo(name_of(text)),
-    "as Apollo names it, with the text": lambda text: {"query": text, **by_apollo(name_of(text))},
-    "by both, no query": lambda text: {"query": None, "documentId": name_of(text)},
+    "by name": lambda text: {"documentId": f"sha256:{hash_of(text)}"},
+    "by its bare hash": lambda text: {"documentId": hash_of(text)},
+    "as Apollo names it": lambda text: by_apollo(hash_of(text)),
+    "as Apollo names it, with the text": lambda text: {"query": text, **by_apollo(hash_of(text))},
+    "by both, no query": lambda text: {"query": None, "documentId": hash_of(text)},
     "by its text": lambda text: {"query": text},
 }
 
@@ -99,7 +100,7 @@ async def test_a_name_beside_another_text_is_refused(serve, tokens):
     for documents in (KNOWN, ONLY):
         api = await serve(documents=documents)
         act_as(api, tokens, Role.ENGINEER)
-        assert await code_of(api, {"query": ROLE, "documentId": name_of(ACCEPT)}) == "BAD_USER_INPUT"
+        assert await code_of(api, {"query": ROLE, "documentId": hash_of(ACCEPT)}) == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("persisted", [1, "x", [], {}, {"sha256Hash": 1}, {"sha256Hash": None}])
@@ -116,12 +117,12 @@ async def test_a_query_may_be_named_in_a_url_and_a_mutation_may_not(serve, make,
         api = await serve(documents=documents)
         act_as(api, tokens, Role.ENGINEER, held.engineer_id)
         for name in (
-            {"documentId": name_of(ROLE)},
-            {"extensions": json.dumps(by_apollo(name_of(ROLE))["extensions"])},
+            {"documentId": hash_of(ROLE)},
+            {"extensions": json.dumps(by_apollo(hash_of(ROLE))["extensions"])},
         ):
             response = await api.client.get(f"/graphql?{urlencode(name)}")
             assert response.json()["data"] == {"viewer": {"role": "ENGINEER"}}
-        accept = {"documentId": name_of(ACCEPT), "variables": json.dumps({"id": str(held.id)})}
+        accept = {"documentId": hash_of(ACCEPT), "variables": json.dumps({"id": str(held.id)})}
         response = await api.client.get(f"/graphql?{urlencode(accept)}")
         assert (response.status_code, response.headers["Allow"]) == (405, "POST")
         assert await status_of(db, held.id) == "assigned"
@@ -131,12 +132,12 @@ async def test_a_query_may_be_named_in_a_url_and_a_mutation_may_not(serve, make,
 
 async def test_a_document_by_name_is_measured_and_paid_for_as_any(serve):
     costly = "{ tickets(first: 100) { nodes { id } } }"
-    api = await serve(documents=TrustedDocuments({name_of(costly): costly}, only=True), cost=500, bucket=500)
-    request = {"documentId": name_of(costly)}
+    api = await serve(documents=TrustedDocuments({hash_of(costly): costly}, only=True), cost=500, bucket=500)
+    request = {"documentId": hash_of(costly)}
     answer = (await api.client.post("/graphql", json=request)).json()
     assert answer["extensions"]["cost"]["requested"] == 302
     assert (
-        await code_of(await serve(documents=KNOWN, fields=1), {"documentId": name_of(ROLE)})
+        await code_of(await serve(documents=KNOWN, fields=1), {"documentId": hash_of(ROLE)})
         == "QUERY_TOO_LARGE"
     )
 
@@ -144,19 +145,14 @@ async def test_a_document_by_name_is_measured_and_paid_for_as_any(serve):
 @pytest.mark.parametrize("documents", [KNOWN, ONLY])
 async def test_a_stream_is_held_to_the_same(db, documents):
     """Of whatever transport: what is run is decided where every operation is admitted."""
-    ours = build_schema(Limits(), production=True, documents=documents)
+    pipeline = OperationPipeline(Limits(), production=True, documents=documents)
     for name, expected in (
         (ROLE, None),
         (NOBODYS, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
     ):
-        context = Context(
-            db, Feed("unused"), EventResultCache(), BatchScheduler(), Actor("x", Role.ENGINEER, None), ""
-        )
-        extensions = by_apollo(name_of(name))["extensions"]
-        results = [
-            r async for r in await ours.stream(None, context_value=context, operation_extensions=extensions)
-        ]
-        [result] = results
+        context = Context(db, Feed("unused"), BatchScheduler(), Actor("x", Role.ENGINEER, None), "")
+        request = OperationRequest(None, extensions=by_apollo(hash_of(name))["extensions"])
+        [result] = [each async for each in pipeline.stream(pipeline.admit(request, context))]
         assert [e.extensions["code"] for e in result.errors or ()] == ([expected] if expected else [])
 
 
@@ -178,13 +174,13 @@ async def test_every_document_of_the_mobile_client_runs_for_an_engineer(serve, m
         variables["input"]["reason"] = "no time"
     if "completeAssignment" in text:
         variables["input"] |= {"completionStatus": "SUCCESS", "timeSpentHours": "1"}
-    response = await api.client.post("/graphql", json={"documentId": name_of(text), "variables": variables})
+    response = await api.client.post("/graphql", json={"documentId": hash_of(text), "variables": variables})
     assert "errors" not in response.json(), response.text
 
 
 def test_every_document_of_our_clients_fits_the_schema():
     for text in own_documents().values():
-        assert graphql.validate(schema._schema, graphql.parse(text)) == []
+        assert graphql.validate(build_schema()._schema, graphql.parse(text)) == []
 
 
 WRONG = {
@@ -192,7 +188,7 @@ WRONG = {
     "no JSON": "{",
     "a list": "[]",
     "no texts": '{"sha256:x": 1}',
-    "another hash": json.dumps({name_of(ROLE): NOBODYS}),
+    "another hash": json.dumps({hash_of(ROLE): NOBODYS}),
     "SHA-1": json.dumps({"1f0c1a0b9a6d0d4fc1b0e5e0ab5d9cb2ac9b8a55": ROLE}),
 }
 
@@ -208,9 +204,9 @@ def test_a_manifest_that_is_none_stops_the_start(tmp_path, what):
 
 async def test_settings_turn_it_on_and_add_to_our_clients_documents(tmp_path):
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({f"sha256:{name_of(ROLE)}": ROLE}))
+    path.write_text(json.dumps({f"sha256:{hash_of(ROLE)}": ROLE}))
     settings = config.load({"TRUSTED_DOCUMENTS_ONLY": "1", "TRUSTED_DOCUMENTS_FILE": str(path)})
-    assert documents_for(settings) == TrustedDocuments(own_documents() | {name_of(ROLE): ROLE}, only=True)
+    assert documents_for(settings) == TrustedDocuments(own_documents() | {hash_of(ROLE): ROLE}, only=True)
     assert not documents_for(config.load({"TRUSTED_DOCUMENTS_ONLY": "0"})).only
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})

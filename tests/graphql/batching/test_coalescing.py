@@ -315,7 +315,7 @@ async def test_nobody_joins_a_company_that_all_have_left(shared_url):
     async with open_database(shared_url, pool_size=1) as db:
         loaders = Loaders(db, BatchScheduler(), frozenset(), None)
         executor: Any = SimpleNamespace(context_value=SimpleNamespace(loaders=loaders))
-        company = coalescing._QueryGroup(None, loaders)
+        company = coalescing._QueryGroup(None, executor.context_value)
         assert not company.is_full
         waiting = asyncio.create_task(company.execute(executor, 1, 60))
         await asyncio.sleep(0)

@@ -117,8 +117,9 @@ async def test_a_mutation_is_no_get(served, make):
     held = await make.assigned()
     command = f'mutation {{ acceptAssignment(input: {{assignmentId: "{held.id}"}}) {{ __typename }} }}'
     async with streaming(served, command, method="GET") as stream:
-        _, body = await stream.hear()
-        assert "data" not in body
+        assert (stream.response.status_code, stream.response.headers["Allow"]) == (405, "POST")
+        body = orjson.loads(await stream.response.aread())
+        assert body["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
 
 
 async def test_a_silent_stream_says_that_it_lives(monkeypatch, served):
