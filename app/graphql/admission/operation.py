@@ -1,4 +1,4 @@
-"""A GraphQL request, and the operation that the server makes of it. The same over every transport."""
+"""A GraphQL request and its operation, the same for every transport."""
 
 from __future__ import annotations
 
