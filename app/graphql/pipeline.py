@@ -131,15 +131,13 @@ class OperationPipeline:
             return ExecutionResult(None, executor)
         timeout_s = self._limits.read_timeout_s
         try:
-            if operation.type is OperationType.QUERY:
+            if operation.type is OperationType.MUTATION:
+                # Without a timeout: nobody could tell whether a mutation that is cut off has been committed.
+                return await execute_isolated(executor)
+            try:
                 return await self._coalescer.execute(executor, operation.cost, timeout_s)
-        except TimeoutError:
-            return ExecutionResult(None, [TimedOut(timeout_s)])
-        except Exception as error:  # noqa: BLE001 - as above
-            return ExecutionResult(None, [_to_graphql_error(error)])
-        try:
-            # Without a timeout: nobody could tell whether a mutation that is cut off has been committed.
-            return await execute_isolated(executor)
+            except TimeoutError:
+                return ExecutionResult(None, [TimedOut(timeout_s)])
         except Exception as error:  # noqa: BLE001 - as above
             return ExecutionResult(None, [_to_graphql_error(error)])
 
