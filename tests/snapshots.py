@@ -18,7 +18,7 @@ from app.demo.embedded_postgres import find_binaries
 from app.domain.lifecycle import ALLOWED_FROM, TERMINAL_TICKET_STATUSES, Action
 from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
 from app.domain.policy import PERMISSIONS
-from app.graphql.admission.trusted_documents import MANIFESTS, name_of
+from app.graphql.admission.trusted_documents import MANIFESTS, hash_of
 from app.graphql.schema import sdl
 from tests import diagrams
 from tests.databases import migrate_whole, new_server
@@ -39,7 +39,7 @@ def mobile_manifest() -> str:
     texts = [
         strip_ignored_characters(print_ast(operation)) for operation in separate_operations(document).values()
     ]
-    return json.dumps({f"sha256:{name_of(text)}": text for text in texts}, indent=2) + "\n"
+    return json.dumps({f"sha256:{hash_of(text)}": text for text in texts}, indent=2) + "\n"
 
 
 def rules() -> str:

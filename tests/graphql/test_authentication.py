@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from app.domain.model import Role
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 from app.http.auth.tokens import DevelopmentTokens
 from tests.graphql.bad_input import UNKNOWN, assert_no_internals, send, unchanged_tables
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def operations() -> Iterator[tuple[str, str]]:
     """Yield each root field with an operation that has its required arguments."""
-    for kind, root_type in (("query", schema._schema.query_type), ("mutation", schema._schema.mutation_type)):
+    schema = build_schema()._schema
+    for kind, root_type in (("query", schema.query_type), ("mutation", schema.mutation_type)):
         for name, field in root_type.fields.items():
             required = [f"{n}: {literal(a.type)}" for n, a in field.args.items() if is_required_argument(a)]
             arguments = f"({', '.join(required)})" if required else ""

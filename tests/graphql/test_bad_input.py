@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from graphql import get_named_type
 
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 from tests.commands.samples import ASSIGNMENT, SAMPLES, to_input
 from tests.graphql.assignments import insert_assignment
 from tests.graphql.bad_input import (
@@ -25,7 +25,7 @@ from tests.graphql.bad_input import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOTS = schema._schema.mutation_type.fields
+ROOTS = build_schema()._schema.mutation_type.fields
 MUTATIONS: dict[str, dict[str, Any]] = {sample.field_name: to_input(sample.command) for sample in SAMPLES}
 """An input of each, valid except that the engineer does not exist."""
 PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}

@@ -10,7 +10,7 @@ from strawberry import ID, Parent
 
 from app.domain import model
 from app.domain.lifecycle import ACTIVE
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.types.batch_resolvers import load_engineers, load_equipment, load_tickets
 from app.graphql.types.declarations import field, lazy_type, type_for
 from app.graphql.types.engineer import Engineer

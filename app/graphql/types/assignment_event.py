@@ -9,8 +9,8 @@ from strawberry import Parent
 
 from app.domain import model
 from app.events import FeedItem
-from app.graphql.batching.fields import BatchResult, batched_field
 from app.graphql.context import Context
+from app.graphql.fields import BatchResult, batched_field
 from app.graphql.types.assignment import Assignment
 from app.graphql.types.batch_resolvers import load_tickets
 from app.graphql.types.declarations import field, type_for

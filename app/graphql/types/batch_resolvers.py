@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain import model
-from app.graphql.batching.fields import BatchResult, load_each
 from app.graphql.context import Context
+from app.graphql.fields import BatchResult, load_each
 
 
 def load_engineers(parents: Sequence[Any], context: Context) -> BatchResult:

@@ -11,7 +11,7 @@ from strawberry import Parent
 
 from app.db.pool import Database
 from app.domain import model
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, PageRequest, parse_row_id
 from app.graphql.types.batch_resolvers import load_engineers, load_tickets
 from app.graphql.types.declarations import field, type_for

@@ -10,8 +10,8 @@ from strawberry import ID, Parent
 
 from app.domain import model
 from app.graphql.arguments import described
-from app.graphql.batching.fields import batched_field, gather_results, load_each
 from app.graphql.context import Context, Info
+from app.graphql.fields import batched_field, gather_results, load_each
 from app.graphql.load_functions import EngineerPage, EngineerTotal
 from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, PageRequest, parse_datetime
 from app.graphql.types.declarations import field, lazy_type, type_for

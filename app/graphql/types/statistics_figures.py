@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from app.domain import model
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.types.batch_resolvers import load_engineers
 from app.graphql.types.declarations import field, type_for
 from app.graphql.types.engineer import Engineer

@@ -12,8 +12,8 @@ from strawberry import ID
 
 from app.domain import history, model, values
 from app.graphql.arguments import optional
-from app.graphql.batching.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
 from app.graphql.context import Context
+from app.graphql.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
 from app.graphql.types.assignment import Assignment
 from app.graphql.types.batch_resolvers import load_engineers, load_equipment
 from app.graphql.types.declarations import field, type_for

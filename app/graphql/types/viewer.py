@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain import model
-from app.graphql.batching.fields import batched_field
+from app.graphql.fields import batched_field
 from app.graphql.types.batch_resolvers import load_engineers
 from app.graphql.types.declarations import field, type_for
 from app.graphql.types.engineer import Engineer
