@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
 SCHEMA_SQL = ROOT / "sql" / "schema.sql"
 MOBILE_JSON = MANIFESTS / "mobile.json"
-RULES_JSON = ROOT / "admin-ui" / "src" / "rules.json"
+RULES_JSON = ROOT / "admin-ui" / "src" / "shared" / "rules.json"
 
 # Comments and session settings of pg_dump; only the objects matter.
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)
@@ -46,12 +46,14 @@ def rules() -> str:
     """Return who may do which action from which status, as the UI reads it, in the names of the API."""
     table = {
         "tiers": TIER_NAMES,
-        "takesNoAssignment": [status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES],
+        "terminalTicketStatuses": [
+            status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES
+        ],
         "allowedFrom": {
             action.name: [status.name for status in AssignmentStatus if status in allowed]
             for action, allowed in ALLOWED_FROM.items()
         },
-        "may": {
+        "permissions": {
             role.name: {action.name: permissions[action].name for action in Action}
             for role, permissions in PERMISSIONS.items()
         },
