@@ -86,7 +86,7 @@ class Loaders:
         self._is_closed = False
         self._users = 1
 
-    def shared(self) -> Loaders:
+    def share(self) -> Loaders:
         """Add one more operation that uses and closes these loaders."""
         self._users += 1
         return self
