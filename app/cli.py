@@ -153,7 +153,7 @@ def _export_billing(
     settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
 ) -> None:
     """Hours and parts of work that ended in a period, and what they cost, as CSV."""
-    wanted = billing_export.wanted(start, until, customer, ticket)
+    wanted = billing_export.parse_filter(start, until, customer, ticket)
     asyncio.run(_write_bill(settings, wanted))
 
 
@@ -167,7 +167,7 @@ def _retain(settings: Settings, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with open_database(settings.direct_url, pool_size=1) as db:
-            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, say=click.echo)
+            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, emit=click.echo)
 
     asyncio.run(run())
 
@@ -190,7 +190,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, echo=click.echo)
+            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is pending.")
 
@@ -206,7 +206,7 @@ def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, echo=click.echo)
+            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is applied.")
 
@@ -267,12 +267,14 @@ async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
-        async for piece in billing_export.written(billing.every_line(tx, wanted), settings.billing_currency):
+        async for piece in billing_export.csv_chunks(
+            billing.every_line(tx, wanted), settings.billing_currency
+        ):
             click.echo(piece, nl=False)
 
 
 async def _refuse_other_schema(url: str, wait_s: int) -> None:
-    async with connect_when_ready(url, wait_s, echo=lambda text: click.echo(text, err=True)) as conn:
+    async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)

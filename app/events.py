@@ -158,7 +158,7 @@ class Feed:
                 await self._new_events.wait()
 
     async def _poll(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after_all_to(
+        cursor = self._cursor or Cursor.after(
             max(0, (await events.event_id_bounds(conn)).newest - _STARTUP_OVERLAP)
         )
         while True:

@@ -297,7 +297,7 @@ async def test_a_follower_gets_only_events_that_match_its_filter(follow, db, mak
         (EventFilter(visible_to=assignment.engineer_id), ["accepted", "reassigned", "assigned"]),
     )
     live = [await follow(None, event_filter) for event_filter, _ in expected]
-    since = Cursor.after_all_to(await newest_id(db))
+    since = Cursor.after(await newest_id(db))
     for accepted in (other, assignment):
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=accepted.id))
     reassign = ReassignTicket(ticket_id=assignment.ticket_id, engineer_id=other.engineer_id, reason="x")
@@ -330,7 +330,7 @@ async def test_a_notification_wakes_other_servers(monkeypatch, fresh_url, follow
 
 @pytest.mark.usefixtures("assignment")
 async def test_a_cursor_ahead_of_the_database_is_rejected(feed, db):
-    async with aclosing(feed.follow(db, ALL, Cursor.after_all_to(10**6))) as items:
+    async with aclosing(feed.follow(db, ALL, Cursor.after(10**6))) as items:
         with pytest.raises(UnknownCursor):
             await anext(items)
 

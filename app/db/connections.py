@@ -86,7 +86,7 @@ async def connect(url: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def connect_when_ready(
-    url: str, wait_s: float, echo: Callable[[str], object]
+    url: str, wait_s: float, emit: Callable[[str], object]
 ) -> AsyncIterator[Connection]:
     """As `connect`, but wait up to `wait_s` for a database that is starting."""
     loop = asyncio.get_running_loop()
@@ -99,7 +99,7 @@ async def connect_when_ready(
             except Unavailable as error:
                 if loop.time() >= deadline or not isinstance(error.__cause__, NOT_READY_ERRORS):
                     raise
-            echo("Waiting for the database.")
+            emit("Waiting for the database.")
             await asyncio.sleep(1)
         yield conn
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.db.migration_files import Migration, MigrationError, read
-from app.db.migrator import DEFAULT_LOCK_POLICY, Echo, LockPolicy, Migrator
+from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ async def up(
     to: int | None = None,
     dry_run: bool = False,
     lock_policy: LockPolicy = DEFAULT_LOCK_POLICY,
-    echo: Echo = lambda _: None,
+    emit: Emit = lambda _: None,
 ) -> list[str]:
     """Apply pending migrations up to and including `to`, and return the labels of those that ran.
 
@@ -96,7 +96,7 @@ async def up(
     rolled back.
     """
     migrations = _read_migrations(folder, to)
-    migrator = Migrator(conn, lock_policy, echo, dry_run=dry_run)
+    migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock():
         current = await _compare(conn, migrations)
         on_request = [] if to is None else current.on_request
@@ -111,11 +111,11 @@ async def down(
     to: int | None = None,
     dry_run: bool = False,
     lock_policy: LockPolicy = DEFAULT_LOCK_POLICY,
-    echo: Echo = lambda _: None,
+    emit: Emit = lambda _: None,
 ) -> list[str]:
     """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all."""
     migrations = _read_migrations(folder, to)
-    migrator = Migrator(conn, lock_policy, echo, dry_run=dry_run)
+    migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock():
         applied = (await _compare(conn, migrations)).applied
         undo = applied[-1:] if to is None else [m for m in applied if m.version > to]

@@ -17,7 +17,7 @@ from app.db.migration_files import Migration, MigrationError, Script, mask_liter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-Echo: TypeAlias = "Callable[[str], object]"
+Emit: TypeAlias = "Callable[[str], object]"
 
 LOCK = 7_301_112_024_001  # The advisory lock of migrators; an arbitrary number.
 
@@ -58,7 +58,7 @@ DEFAULT_LOCK_POLICY = LockPolicy()
 class Migrator:
     conn: Connection
     lock_policy: LockPolicy
-    echo: Echo
+    emit: Emit
     dry_run: bool
     progress: list[str] = field(default_factory=list)
     """The last progress message of the current attempt, if any."""
@@ -89,10 +89,10 @@ class Migrator:
                 await self.conn.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
     def _on_notice(self, _: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
-        """Echo progress messages of a migration (RAISE INFO)."""
+        """Emit progress messages of a migration (RAISE INFO)."""
         if message.severity == "INFO":
             self.progress[:] = [message.message]
-            self.echo(message.message)
+            self.emit(message.message)
 
     async def run(self, steps: list[tuple[Migration, Script]]) -> list[str]:
         done: list[str] = []
@@ -101,12 +101,12 @@ class Migrator:
             for migration, script in steps:
                 if self.dry_run and not script.in_transaction:
                     for _, skipped in steps[len(done) :]:
-                        self.echo(
+                        self.emit(
                             f"{skipped.file}: not tried, because {script.file} runs outside a transaction"
                         )
                     break
                 await self._run_with_retries(migration, script)
-                self.echo(f"{script.file}: {'tried and rolled back' if self.dry_run else 'done'}")
+                self.emit(f"{script.file}: {'tried and rolled back' if self.dry_run else 'done'}")
                 done.append(migration.label)
         return done
 
@@ -121,7 +121,7 @@ class Migrator:
                         f"{script.file}: {_one_line(error)}, {attempt} times; pg_locks shows who holds it: "
                         "run this again when it is released."
                     ) from error
-                self.echo(f"{script.file}: {_one_line(error)} (attempt {attempt} of {attempts})")
+                self.emit(f"{script.file}: {_one_line(error)} (attempt {attempt} of {attempts})")
             except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
                 raise MigrationError(
                     f"{script.file}: the connection was lost; check the status before you run this again."
@@ -158,7 +158,7 @@ class Migrator:
             if name in names:
                 await self._set_timeouts(self.lock_policy.concurrently_lock_timeout_s)
                 await self.conn.execute(f"DROP INDEX CONCURRENTLY {address}")
-                self.echo(f"{script.file}: dropped {address}, which an earlier attempt left invalid")
+                self.emit(f"{script.file}: dropped {address}, which an earlier attempt left invalid")
 
     async def _execute(self, script: Script) -> None:
         for offset, sql in script.batches:

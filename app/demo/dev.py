@@ -43,7 +43,7 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
 async def _prepare(url: str, to: int | None, tickets: int) -> None:
     """Migrate, and load demo data into an empty database."""
     async with connect(url) as conn:
-        await migrate.up(conn, sql.MIGRATIONS, to=to, echo=click.echo)
+        await migrate.up(conn, sql.MIGRATIONS, to=to, emit=click.echo)
     async with open_database(url, pool_size=1) as db:
         if await load.is_empty(db):
             with click.progressbar(length=tickets, label=f"Loading {tickets} demo tickets") as bar:

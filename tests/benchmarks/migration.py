@@ -339,17 +339,17 @@ class Bench:
                 await asyncio.sleep(5)
                 phase.end("(no migration)")
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, echo=phase.on_message)
+                    await migrate.up(conn, sql.MIGRATIONS, emit=phase.on_message)
                 await self.verify(conn, phase)
             async with self.phase(new_application) as phase:
-                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, echo=phase.on_message)
+                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, emit=phase.on_message)
                 await self.verify(conn, phase)
-                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, echo=phase.on_message)
+                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, emit=phase.on_message)
             async with self.phase(old_application) as phase:
-                await migrate.down(conn, sql.MIGRATIONS, to=0, echo=phase.on_message)
+                await migrate.down(conn, sql.MIGRATIONS, to=0, emit=phase.on_message)
                 # Again, now with the history that the downgrade kept.
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, echo=phase.on_message)
+                    await migrate.up(conn, sql.MIGRATIONS, emit=phase.on_message)
                 await self.verify(conn, phase)
 
     @asynccontextmanager

@@ -85,7 +85,7 @@ async def wait_until(conn, query, *args):
 
 @asynccontextmanager
 async def blocked_until_first_retry(conn, statement):
-    """Hold the locks of the statement; yields the `echo` that releases them on the first retry."""
+    """Hold the locks of the statement; yields the `emit` that releases them on the first retry."""
     retried = asyncio.Event()
     transaction = conn.transaction()
     await transaction.start()
@@ -102,7 +102,7 @@ async def blocked_until_first_retry(conn, statement):
 
 async def test_up_applies_each_file_once_in_order(conn, folder):
     lines = []
-    assert await migrate.up(conn, folder, echo=lines.append) == [
+    assert await migrate.up(conn, folder, emit=lines.append) == [
         "0001_boats",
         "0002_names",
         "0003_first_boat",
@@ -159,7 +159,7 @@ async def test_progress_messages_are_echoed(conn, folder):
         "DO $$ BEGIN RAISE INFO 'half way'; RAISE NOTICE 'x'; END $$;"
     )
     lines = []
-    await migrate.up(conn, folder, echo=lines.append)
+    await migrate.up(conn, folder, emit=lines.append)
     assert lines[-2:] == ["half way", "0004_progress.up.sql: done"]
 
 
@@ -193,7 +193,7 @@ async def test_session_settings_are_restored(connect, folder):
 
 async def test_a_dry_run_executes_dependent_files_and_changes_nothing(conn, folder):
     lines = []
-    tried = await migrate.up(conn, folder, dry_run=True, echo=lines.append)
+    tried = await migrate.up(conn, folder, dry_run=True, emit=lines.append)
     assert tried == ["0001_boats", "0002_names", "0003_first_boat"]
     assert lines[-1] == "0003_first_boat.up.sql: tried and rolled back"
     assert await tables(conn) == set()
@@ -213,7 +213,7 @@ async def test_a_dry_run_reports_a_failure_and_changes_nothing(conn, folder):
 async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
     lines = []
     write(folder, "0002_names", "-- migrate: no-transaction\nALTER TABLE boats ADD name text;")
-    assert await migrate.up(conn, folder, dry_run=True, echo=lines.append) == ["0001_boats"]
+    assert await migrate.up(conn, folder, dry_run=True, emit=lines.append) == ["0001_boats"]
     assert lines == [
         "0001_boats.up.sql: tried and rolled back",
         "0002_names.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
@@ -404,8 +404,8 @@ async def test_a_migrator_times_out_while_another_one_runs(conn, other, folder):
 
 async def test_a_file_is_retried_until_a_lock_is_released(conn, other, folder):
     await migrate.up(conn, folder, to=1)
-    async with blocked_until_first_retry(other, "LOCK TABLE boats") as echo:
-        assert len(await migrate.up(conn, folder, lock_policy=PERSISTENT, echo=echo)) == 2
+    async with blocked_until_first_retry(other, "LOCK TABLE boats") as emit:
+        assert len(await migrate.up(conn, folder, lock_policy=PERSISTENT, emit=emit)) == 2
 
 
 async def test_retries_end_if_a_lock_is_not_released(conn, other, folder):
@@ -414,7 +414,7 @@ async def test_retries_end_if_a_lock_is_not_released(conn, other, folder):
     async with other.transaction():
         await other.execute("LOCK TABLE boats")
         with pytest.raises(MigrationError, match=r"0002_names\.up\.sql: .*lock timeout, 3 times; pg_locks"):
-            await migrate.up(conn, folder, lock_policy=QUICK, echo=lines.append)
+            await migrate.up(conn, folder, lock_policy=QUICK, emit=lines.append)
     assert lines == [
         f"0002_names.up.sql: canceling statement due to lock timeout (attempt {n} of 3)" for n in (1, 2)
     ]
@@ -477,8 +477,8 @@ async def test_an_invalid_index_is_not_accepted_as_built(conn, folder):
 async def test_an_index_build_that_timed_out_on_a_lock_is_repeated(conn, other, folder):
     await migrate.up(conn, folder)
     write(folder, "0004_unique_name", UNIQUE_NAME)
-    async with blocked_until_first_retry(other, "UPDATE boats SET name = 'Eve'") as echo:
-        assert await migrate.up(conn, folder, lock_policy=PERSISTENT, echo=echo) == ["0004_unique_name"]
+    async with blocked_until_first_retry(other, "UPDATE boats SET name = 'Eve'") as emit:
+        assert await migrate.up(conn, folder, lock_policy=PERSISTENT, emit=emit) == ["0004_unique_name"]
     assert await invalid_indexes(conn) == []
     assert "unique_name" in await tables(conn)
 

@@ -21,7 +21,7 @@ from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
 from app.events import CursorTooOld, EventFilter, Feed, _check_cursor
-from app.jobs.retention import outdated, retain
+from app.jobs.retention import expired_partitions, retain
 from app.jobs.runner import tend_partitions
 from app.queries import partitions
 from tests.factories import DISPATCHER, Factories
@@ -275,16 +275,16 @@ async def old_events(fresh_db, fresh_url, make):
 async def test_only_old_months_of_events_are_dropped(fresh_db, old_events):
     lines = []
     async with fresh_db.connection() as conn:
-        assert await outdated(conn, 0) == await outdated(conn, 4) == []
-        assert await outdated(conn, 1) == ["assignment_events_before"]
-    await retain(fresh_db, 1, dry_run=True, say=lines.append)
+        assert await expired_partitions(conn, 0) == await expired_partitions(conn, 4) == []
+        assert await expired_partitions(conn, 1) == ["assignment_events_before"]
+    await retain(fresh_db, 1, dry_run=True, emit=lines.append)
     assert "assignment_events_before" in await partition_names(fresh_db, "assignment_events")
-    await retain(fresh_db, 1, say=lines.append)
-    await retain(fresh_db, 1, say=lines.append)
+    await retain(fresh_db, 1, emit=lines.append)
+    await retain(fresh_db, 1, emit=lines.append)
     assert lines == [
         "assignment_events_before would be dropped",
         f"assignment_events_before is dropped, with all events up to {old_events[1]}",
-        "No month of events is older than it is kept.",
+        "No event partition is older than the retention.",
     ]
     async with fresh_db.connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM assignment_events") == 1
@@ -314,14 +314,10 @@ async def test_a_cursor_before_dropped_events_is_rejected_and_a_later_one_works(
 ):
     await retain(fresh_db, 1)
     async with running_feed(fresh_url) as feed:
-        async with aclosing(
-            feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[0]))
-        ) as items:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(old_events[0]))) as items:
             with pytest.raises(CursorTooOld):
                 await anext(items)
-        async with aclosing(
-            feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[1]))
-        ) as items:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(old_events[1]))) as items:
             assert (await anext(items)).event.id == old_events[1] + 1
 
 
@@ -330,10 +326,10 @@ async def test_a_cursor_works_after_all_events_up_to_it_are_dropped(fresh_db, fr
         assignment = await run(then, DISPATCHER, assign_ticket, await assign_command(make))
     await end_first_partition(fresh_url, "assignment_events", month(-2))
     await retain(fresh_db, 1)
-    await _check_cursor(fresh_db, Cursor.after_all_to(1))
+    await _check_cursor(fresh_db, Cursor.after(1))
     async with (
         running_feed(fresh_url) as feed,
-        aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(1))) as items,
+        aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(1))) as items,
     ):
         await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
         assert (await anext(items)).event.type == "accepted"

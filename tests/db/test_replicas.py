@@ -160,7 +160,7 @@ async def test_a_subscriber_can_read_what_its_events_show(cluster, tokens):
     async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
         await client.wait_for_replicas()
         assignment = await make.assigned()
-        await talk.say(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after_all_to(0))))
+        await talk.say(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after(0))))
         await talk.hear()
         async with cluster.replay_paused():
             await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))

@@ -47,7 +47,7 @@ async def test_a_killed_migration_continues_where_it_stopped(empty_database):
         killed_at = await kill_during_backfill(empty_database)
         pending = (await migrate.status(conn, sql.MIGRATIONS)).pending
         lines: list[str] = []
-        await migrate.up(conn, sql.MIGRATIONS, echo=lines.append)
+        await migrate.up(conn, sql.MIGRATIONS, emit=lines.append)
         assert await mismatches(conn) == []
     assert pending[0].label == "0005_backfill"
     continued_at = next(int(match[1]) for line in lines if (match := PROGRESS.search(line)))
