@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
     import pytest
 
-
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
 _MIN_SHARED_MEMORY = 2 * 2**30
+_HOME_PREFIX = "baton-test-"
+_STALE_AFTER_S = 24 * 60 * 60
 
 
-def memory_folder() -> Path | None:
+def _memory_folder() -> Path | None:
     """Return a folder in memory, where creating a database is ten times as fast; None if there is none."""
     with suppress(OSError):
         stats = os.statvfs(_SHARED_MEMORY)
@@ -45,7 +47,13 @@ def memory_folder() -> Path | None:
 @contextmanager
 def new_home(*, in_memory: bool = False) -> Iterator[Path]:
     """A temporary folder for a server, with `in_memory` in a file system in memory if there is one."""
-    home = Path(tempfile.mkdtemp(prefix="baton-test-", dir=memory_folder() if in_memory else None))
+    folder = _memory_folder() if in_memory else None
+    for stale in folder.glob(f"{_HOME_PREFIX}*") if folder else ():
+        # Left by a test run that was killed.
+        with suppress(FileNotFoundError):
+            if time.time() - stale.stat().st_mtime > _STALE_AFTER_S:
+                shutil.rmtree(stale, ignore_errors=True)
+    home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX, dir=folder))
     home.chmod(0o755)  # a test run by root starts the server as another user
     try:
         yield home
