@@ -21,7 +21,7 @@ from app.doctor import examine
 from app.domain.cursor import Cursor
 from app.domain.errors import IdempotencyKeyReused
 from app.events import CursorTooOld, EventFilter, Feed, _refuse_unknown
-from app.jobs.retention import outdated, retain
+from app.jobs.retention import expired_partitions, retain
 from app.jobs.runner import tend_partitions
 from app.queries import partitions
 from tests.factories import DISPATCHER, Factories
@@ -268,8 +268,8 @@ async def old_events(fresh_db, fresh_url, make):
 async def test_old_months_of_events_are_dropped_and_nothing_else(fresh_db, old_events):
     said = []
     async with fresh_db.connection() as conn:
-        assert await outdated(conn, 0) == await outdated(conn, 4) == []
-        assert await outdated(conn, 1) == ["assignment_events_before"]
+        assert await expired_partitions(conn, 0) == await expired_partitions(conn, 4) == []
+        assert await expired_partitions(conn, 1) == ["assignment_events_before"]
     await retain(fresh_db, 1, dry_run=True, emit=said.append)
     assert "assignment_events_before" in await names_of(fresh_db, "assignment_events")
     await retain(fresh_db, 1, emit=said.append)
