@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 SCHEMA_GRAPHQL = ROOT / "schema.graphql"
 SCHEMA_SQL = ROOT / "sql" / "schema.sql"
 MOBILE_JSON = MANIFESTS / "mobile.json"
-RULES_JSON = ROOT / "admin-ui" / "src" / "rules.json"
+RULES_JSON = ROOT / "admin-ui" / "src" / "shared" / "rules.json"
 
 # What pg_dump says of itself and of its session; only the objects matter.
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)
@@ -44,12 +44,14 @@ def rules() -> str:
     """Who may do what from where, in the API's names: the pages offer nothing else."""
     table = {
         "tiers": TIER_NAMES,
-        "takesNoAssignment": [status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES],
+        "terminalTicketStatuses": [
+            status.name for status in TicketStatus if status in TERMINAL_TICKET_STATUSES
+        ],
         "allowedFrom": {
             action.name: [status.name for status in AssignmentStatus if status in allowed]
             for action, allowed in ALLOWED_FROM.items()
         },
-        "may": {
+        "permissions": {
             role.name: {action.name: may[action].name for action in Action}
             for role, may in PERMISSIONS.items()
         },
