@@ -95,6 +95,7 @@ class Migrator:
             self.emit(message.message)
 
     async def run(self, steps: list[tuple[Migration, Script]]) -> list[str]:
+        """Run the files in order and return the labels of their migrations. A dry run rolls them back."""
         done: list[str] = []
         async with _rollback_at_end(self.conn) if self.dry_run else nullcontext():
             await self.conn.execute(_CREATE_HISTORY)
