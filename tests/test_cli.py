@@ -265,6 +265,9 @@ def test_bills_are_written_to_standard_output(fresh_url):
     customer = rows[0]["customer"]
     narrowed = run("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
     assert {row["customer"] for row in csv.DictReader(StringIO(narrowed.out))} == {customer}
+    for other in (f"{customer} ", ""):
+        nothing = run("export", "billing", *year, "--customer", other, DATABASE_URL=fresh_url)
+        assert len(nothing.out.splitlines()) == 1
     ticket = run("export", "billing", *year, "--ticket", rows[0]["ticket_id"], DATABASE_URL=fresh_url)
     assert {row["ticket_id"] for row in csv.DictReader(StringIO(ticket.out))} == {rows[0]["ticket_id"]}
 

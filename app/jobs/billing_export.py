@@ -23,14 +23,13 @@ COLUMNS = (
 _CHUNK = 64 * 1024
 # Text with these first characters, full-width forms included, would run as a formula in a spreadsheet.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-_name = values.text(values.SHORT)
 
 
 def parse_filter(start: str, until: str, customer: str | None, ticket_id: str | None) -> BillingFilter:
     """Validate text from the command line or a URL. Raises InvalidInput."""
     return BillingFilter(
         Period.between(values.parse_datetime("from", start), values.parse_datetime("to", until)),
-        customer=None if customer is None else _name("customer", customer),
+        customer=None if customer is None else values.exact_text("customer", customer),
         ticket_id=None if ticket_id is None else values.ticket_id("ticketId", ticket_id),
     )
 

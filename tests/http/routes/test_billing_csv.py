@@ -108,7 +108,7 @@ async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, hi
         (WHOLE | {"to": "2026-01-01"}, "to"),
         (WHOLE | {"to": "2028-01-01"}, "to"),
         (WHOLE | {"ticketId": ""}, "ticketId"),
-        (WHOLE | {"customer": "x" * 201}, "customer"),
+        (WHOLE | {"customer": "\0"}, "customer"),
         (WHOLE | {"costumer": "x"}, "costumer"),
         (WHOLE | {"customer": ["x", "y"]}, "query"),
     ],
