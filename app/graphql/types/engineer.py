@@ -28,7 +28,9 @@ class Engineer:
     skills: list[str] = field("Skills, for example equipment categories, models or manufacturers.")
     is_active: bool = field("Whether the engineer can be given new assignments.")
 
-    @batched_field(int, "Number of active assignments.")
+    @batched_field(
+        int, "Number of active assignments. Other engineers count only those of their own tickets."
+    )
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
         counts = await gather_results(
             load_each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
