@@ -226,7 +226,7 @@ async def test_shared_loaders_stay_open_until_the_last_user_closes_them(make, sh
     assignment = await make.assigned()
     async with open_database(shared_url, pool_size=1) as db:
         loaders = Loaders(db, BatchScheduler(), frozenset(), None)
-        assert loaders.shared() is loaders
+        assert loaders.share() is loaders
         loaders.close()
         assert (await loaders.ticket.load(assignment.ticket_id)).id == assignment.ticket_id
         loaders.close()
