@@ -20,7 +20,7 @@ from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
 from tests.factories import DISPATCHER, Factories
 from tests.serving import serving as on_a_port
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 PATIENCE_S = 60
 TICKETS = 15
@@ -153,14 +153,14 @@ async def test_a_position_that_is_none_of_ours_reads_the_primary(cluster, tokens
 
 
 async def test_what_a_follower_is_told_of_is_seen(cluster, tokens):
-    async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
+    async with serving(cluster, tokens) as (client, make), open_websocket(client.port) as ws:
         await client.is_served_by_standbys()
         held = await make.assigned()
-        await talk.say(subscribe("f", FOLLOW, ticket=held.ticket_id, after=str(Cursor.after(0))))
-        await talk.hear()
+        await ws.send(subscribe("f", FOLLOW, ticket=held.ticket_id, after=str(Cursor.after(0))))
+        await ws.receive()
         async with cluster.replay_paused():
             await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
-            told = (await talk.hear())["payload"]
+            told = (await ws.receive())["payload"]
             assert told["data"] == {"assignmentEvents": {"type": "accepted"}}
             assert await client.history(held.ticket_id, ANY_STATE) == ["ASSIGNED"]
             assert await client.history(held.ticket_id, told["extensions"]["position"]) == ["ACCEPTED"]
