@@ -1,4 +1,4 @@
-"""Rejects words of a private vocabulary: python .ci/language.py [path ...]. Exits with 1 and prints the lines.
+"""Rejects words of a private vocabulary: python .ci/language.py [path ...]. Prints the lines, exits with 1.
 
 The standard terms are in docs/developing.md.
 """
@@ -18,8 +18,8 @@ WORDS = re.compile(
     r"""(?ix)
     (?<![a-z]) (
         wish (es|ed|ing)? | told | compan (y|ies) | whose | afresh | strange (r|rs|ly)? | lend (s|ing)? | lent
-        | at\ hand | who\ asks | nobody['’]?s | of\ which\ nobody | say (s|ing)?\ of | goes?\ alone
-        | not\ know\ of | makes?\ of\ it | is\ had | has\ come\ by | to\ who\ asks | by\ who\ asks | hears?\ of
+        | at\ hand | who\ asks | nobody['\u2019]?s | of\ which\ nobody | say (s|ing)?\ of | goes?\ alone
+        | not\ know\ of | makes?\ of\ it | is\ had | has\ come\ by | hears?\ of
     ) (?![a-z])
     """
 )
