@@ -1,8 +1,6 @@
-"""Accept: the engineer takes the assignment."""
+"""Accept an assignment: the engineer confirms it."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
 from app.commands.ticket_state import Change, TicketState
@@ -16,17 +14,14 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class AcceptAssignment(Command):
-    """Say that the engineer takes the assignment. It must be assigned and not accepted yet."""
+    """Accept an assignment. Its status must be ASSIGNED."""
 
     action = Action.ACCEPT
-    assignment_id: AssignmentId = command_field("The assignment to accept.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("Assignment to accept.", values.assignment_id)
 
 
 def accept_assignment(command: AcceptAssignment, state: TicketState) -> Change:
-    accepted = replace(
-        state.assignment_for(command.action),
-        status=AssignmentStatus.ACCEPTED,
-        accepted_at=state.now,
-        updated_at=state.now,
+    accepted = state.change_assignment(
+        command.action, status=AssignmentStatus.ACCEPTED, accepted_at=state.now
     )
     return Change(((EventType.ACCEPTED, accepted),), ticket_status=None)

@@ -1,8 +1,6 @@
-"""Start: the engineer begins to work."""
+"""Start work on an assignment."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
 from app.commands.ticket_state import Change, TicketState
@@ -16,19 +14,18 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class StartAssignment(Command):
-    """Say that work has begun. Starting accepts, where nobody had accepted yet."""
+    """Start work on an assignment. If it is not accepted yet, this accepts it, too."""
 
     action = Action.START
-    assignment_id: AssignmentId = command_field("The assignment to start.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("Assignment to start.", values.assignment_id)
 
 
 def start_assignment(command: StartAssignment, state: TicketState) -> Change:
     current = state.assignment_for(command.action)
-    started = replace(
-        current,
+    started = state.change_assignment(
+        command.action,
         status=AssignmentStatus.IN_PROGRESS,
         accepted_at=current.accepted_at or state.now,
         started_at=state.now,
-        updated_at=state.now,
     )
     return Change(((EventType.STARTED, started),), TicketStatus.IN_PROGRESS)

@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** Input for `acceptAssignment`. */
 export type AcceptAssignmentInput = {
-  /** The assignment to accept. */
+  /** Assignment to accept. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
@@ -14,112 +14,112 @@ export type AcceptAssignmentInput = {
 
 /** Input for `assignTicket`. */
 export type AssignTicketInput = {
-  /** Who is to hold it; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why this engineer, for the history. */
+  /** Why this engineer was chosen. At most 4000 characters. */
   reason?: string | null | undefined;
-  /** The ticket to assign. */
+  /** Ticket to assign. */
   ticketId: string;
-  /** Whose people are asked: 1 OEM to 5 Hospital. */
+  /** Support tier, 1 OEM to 5 Hospital. */
   tier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   tierName?: string | null | undefined;
-  /** AUTO when a rule chose, MANUAL when a person did. */
+  /** AUTO if a rule chose the engineer, MANUAL if a person did. */
   type?: AssignmentType | null | undefined;
 };
 
-/** Where an assignment stands. The first three are active; the others have ended and stay as they are. */
+/** Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final. */
 export type AssignmentStatus =
-  /** The engineer has taken it. */
+  /** The engineer accepted and has not started work. */
   | 'ACCEPTED'
-  /** Given to the engineer, who has not answered yet. */
+  /** The engineer has not responded yet. */
   | 'ASSIGNED'
-  /** Taken back, or handed to a colleague. */
+  /** The assignment was cancelled, or the ticket reassigned. */
   | 'CANCELLED'
-  /** Ended with success, or with another visit to come. */
+  /** The work ended with success, or another visit is necessary. */
   | 'COMPLETED'
-  /** Handed to a higher tier. */
+  /** The ticket was escalated to a higher tier. */
   | 'ESCALATED'
-  /** Ended without success. */
+  /** The work ended without success. */
   | 'FAILED'
   /** The engineer is working. */
   | 'IN_PROGRESS'
-  /** The engineer declined. */
+  /** The engineer rejected the assignment. */
   | 'REJECTED';
 
-/** How an assignment came about. */
+/** How an assignment was created. */
 export type AssignmentType =
   /** A rule chose the engineer. */
   | 'AUTO'
-  /** It came from a lower tier. */
+  /** The ticket was escalated from a lower tier. */
   | 'ESCALATION'
   /** A person chose the engineer. */
   | 'MANUAL'
-  /** It came from a colleague at the same tier. */
+  /** The ticket was reassigned within the tier. */
   | 'REASSIGNMENT';
 
 /** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
-  /** The assignment to cancel. */
+  /** Assignment to cancel. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why it is cancelled. At most 4000 characters. */
   reason: string;
 };
 
 /** Input for `completeAssignment`. */
 export type CompleteAssignmentInput = {
-  /** What was done. */
+  /** What was done. At most 4000 characters. */
   actionsTaken?: string | null | undefined;
-  /** The assignment to complete. */
+  /** Assignment to complete. */
   assignmentId: string;
-  /** The outcome. ESCALATED is refused: escalate the ticket. */
+  /** Outcome of the work. ESCALATED is refused: use `escalateTicket`. */
   completionStatus: CompletionStatus;
-  /** What was wrong. */
+  /** What was wrong. At most 4000 characters. */
   diagnosis?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Anything else worth keeping. */
+  /** Other notes. At most 4000 characters. */
   notes?: string | null | undefined;
-  /** The parts that were used. */
+  /** Parts used, at most 100. */
   partsUsed?: Array<PartUsedInput> | null | undefined;
-  /** Hours worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. */
   timeSpentHours: string;
 };
 
-/** How an assignment's work came out. */
+/** Outcome of an assignment. */
 export type CompletionStatus =
-  /** Nobody was there; the ticket is on hold. */
+  /** The customer was unavailable; the ticket is on hold. */
   | 'CUSTOMER_UNAVAILABLE'
-  /** Handed to a higher tier; only escalateTicket ends so. */
+  /** Escalated to a higher tier; set only by `escalateTicket`. */
   | 'ESCALATED'
-  /** It could not be fixed; the ticket needs another engineer. */
+  /** The repair failed; the ticket needs another engineer. */
   | 'FAILED'
-  /** Parts are missing; the ticket is on hold. */
+  /** Parts were missing; the ticket is on hold. */
   | 'PARTS_REQUIRED'
-  /** The fault is gone; the ticket is resolved. */
+  /** The fault was repaired; the ticket is resolved. */
   | 'SUCCESS';
 
 /** Input for `correctTimeSpent`. */
 export type CorrectTimeSpentInput = {
-  /** The assignment whose hours are wrong. */
+  /** Assignment to correct; it must have ended. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why the hours are corrected. At most 4000 characters. */
   reason: string;
-  /** Hours that were worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. They must differ from the current ones. */
   timeSpentHours: string;
 };
 
 /** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
@@ -135,136 +135,136 @@ export type EscalateTicketInput = {
   ticketId: string;
 };
 
-/** A spare part that went into the equipment. */
+/** A spare part that was installed. */
 export type PartUsedInput = {
-  /** What one costs, two decimals at most. */
+  /** Price of one piece, 0 to 9999999.99 with at most two decimals. */
   cost: string;
-  /** What it is. */
+  /** Name of the part, 1 to 200 characters. */
   partName: string;
-  /** The maker's number. */
+  /** The manufacturer's part number, 1 to 200 characters. */
   partNumber: string;
-  /** How many, 1 or more. */
+  /** Number of pieces, 1 to 10000. */
   quantity: number;
 };
 
 /** Input for `rateAssignment`. */
 export type RateAssignmentInput = {
-  /** The assignment that is rated. */
+  /** Assignment to rate. */
   assignmentId: string;
-  /** The customer's words. */
+  /** The customer's comment. At most 4000 characters. */
   feedback?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** 1, the worst, to 5, the best. */
+  /** Rating from 1, worst, to 5, best. */
   rating: number;
 };
 
 /** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The ticket's highest assignment sequence that you have seen, 0 for none. Refused if it is stale. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why it is handed over; both assignments keep it. */
+  /** Why the ticket is reassigned; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to hand over. */
+  /** Ticket to reassign. */
   ticketId: string;
 };
 
 /** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
-  /** The assignment to decline. */
+  /** Assignment to reject. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the dispatcher. */
+  /** Why it is rejected. At most 4000 characters. */
   reason: string;
 };
 
-/** What somebody who is signed in may do. */
+/** Role of a user. */
 export type Role =
-  /** Everything. */
+  /** May read and change everything. */
   | 'ADMIN'
-  /** Read everything, change nothing. */
+  /** May read everything and change nothing. */
   | 'AUDITOR'
-  /** Assign, escalate, and act on every assignment. */
+  /** May read everything, and change everything except hourly rates. */
   | 'DISPATCHER'
-  /** Accept, reject, start and complete assignments of one's own. */
+  /** May read, accept, reject, start and complete their own assignments. */
   | 'ENGINEER';
 
 /** Input for `startAssignment`. */
 export type StartAssignmentInput = {
-  /** The assignment to start. */
+  /** Assignment to start. */
   assignmentId: string;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** Every part that is given narrows the figures. */
+/** Conditions on assignments and tickets. All given conditions must match. */
 export type StatisticsFilter = {
   /** Only tickets of the customer with exactly this name. */
   customer?: string | null | undefined;
   /** Only assignments of this engineer. */
   engineerId?: string | null | undefined;
-  /** Only devices of exactly this model. */
+  /** Only equipment with exactly this model name. */
   equipmentModel?: string | null | undefined;
-  /** Only assignments at this tier. */
+  /** Only assignments at this support tier, 1 to 5. */
   tier?: number | null | undefined;
 };
 
-/** Every part that is given narrows the list. */
+/** Conditions on tickets. All given conditions must match. */
 export type TicketFilter = {
-  /** Only tickets that this engineer holds now. */
+  /** Only tickets that are currently assigned to this engineer. */
   engineerId?: string | null | undefined;
-  /** Only these priorities. */
+  /** Only tickets with one of these priorities. */
   priority?: Array<TicketPriority> | null | undefined;
-  /** Part of the ticket number, the customer's name or the issue category. */
+  /** Text contained in the ticket number, the customer's name or the issue category, ignoring case. At most 200 characters. */
   search?: string | null | undefined;
-  /** Only these statuses. */
+  /** Only tickets with one of these statuses. */
   status?: Array<TicketStatus> | null | undefined;
-  /** Only tickets that somebody at this tier holds now. */
+  /** Only tickets with a current assignment at this support tier, 1 to 5. */
   tier?: number | null | undefined;
-  /** True: only open tickets that nobody holds. False: only tickets that somebody holds. */
+  /** True: only tickets without a current assignment; without `status`, only open ones. False: only tickets with a current assignment. */
   unassigned?: boolean | null | undefined;
 };
 
-/** How urgent a ticket is. */
+/** Urgency of a ticket. */
 export type TicketPriority =
   /** Patients are at risk. */
   | 'CRITICAL'
-  /** Equipment is down. */
+  /** The equipment is out of service. */
   | 'HIGH'
-  /** Can wait. */
+  /** The repair can wait. */
   | 'LOW'
-  /** Equipment works in part. */
+  /** The equipment works with restrictions. */
   | 'MEDIUM';
 
-/** Where a ticket stands. */
+/** Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned. */
 export type TicketStatus =
-  /** An engineer holds it. */
+  /** Assigned to an engineer who has not started work. */
   | 'ASSIGNED'
-  /** Withdrawn. */
+  /** The ticket was withdrawn. */
   | 'CANCELLED'
-  /** Done and filed. */
+  /** The ticket was closed after its work was done. */
   | 'CLOSED'
-  /** An engineer is working on it. */
+  /** An engineer is working on the ticket. */
   | 'IN_PROGRESS'
-  /** Nobody holds it; it needs an engineer. */
+  /** Not assigned; the ticket needs an engineer. */
   | 'NEW'
-  /** It needs another visit: parts are missing, or the customer was not there. */
+  /** Another visit is necessary; parts or the customer were unavailable. */
   | 'ON_HOLD'
-  /** The fault is gone. */
+  /** The fault was repaired. */
   | 'RESOLVED';
 
-/** The parts of a series. */
+/** Length of the intervals of a series. */
 export type Unit =
-  /** From midnight to midnight. */
+  /** Days, from midnight to midnight. */
   | 'DAY'
-  /** From the first of a month to its last. */
+  /** Calendar months. */
   | 'MONTH'
-  /** From Monday to Sunday. */
+  /** Weeks, from Monday to Sunday. */
   | 'WEEK';
 
 export type SignInEngineersQueryVariables = Exact<{ [key: string]: never; }>;

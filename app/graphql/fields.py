@@ -1,4 +1,4 @@
-"""Fields that are read for all objects of a level at once: one load of a dataloader for a whole list."""
+"""Fields that are resolved for all objects of a layer at once: a list needs one batch of a dataloader."""
 
 from __future__ import annotations
 
@@ -19,39 +19,36 @@ V = TypeVar("V")
 
 BatchResult: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
 BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Context], BatchResult]
-"""Answers for each object in turn, awaited or not; an exception stands for what failed."""
+"""Returns a value for each object. It may be an awaitable, or the exception that the field raises."""
 
 
 def batched_field(graphql_type: Any, description: str) -> Callable[[BatchResolverFn], Any]:  # noqa: ANN401 - Strawberry's
-    """Make a field of a Level; graphql-core, which asks object by object, gets levels of one."""
+    """Declare a field with a batch resolver. graphql-core calls it with one object at a time."""
 
-    def make(level: BatchResolverFn) -> Any:  # noqa: ANN401 - a Strawberry field
+    def make(batch_resolver: BatchResolverFn) -> Any:  # noqa: ANN401 - a Strawberry field
         async def resolve(root: Parent[Any], info: Info) -> Any:  # noqa: ANN401 - as above
-            answers = level([root], info.context)
-            (found,) = await answers if isawaitable(answers) else answers
-            if isawaitable(found):
-                found = await found
-            if isinstance(found, Exception):
-                raise found
-            return found
+            [value] = await gather_results(batch_resolver([root], info.context))
+            if isinstance(value, Exception):
+                raise value
+            return value
 
         return strawberry.field(
             resolver=resolve,
             description=description,
             graphql_type=graphql_type,
-            metadata={BATCH_RESOLVER: level},
+            metadata={BATCH_RESOLVER: batch_resolver},
         )
 
     return make
 
 
 def load_each(loader: BatchLoader[K, V], keys: Iterable[K | None]) -> BatchResult:
-    """What is loaded for each key; None for a key that is None."""
-    return loader.load_many(list(keys))
+    """Load the value of each key; None for a key that is None."""
+    return loader.load_column(list(keys))
 
 
-async def gather_results(answers: BatchResult) -> list[Any]:
-    """What each comes to, or the exception."""
-    found = list(await answers if isawaitable(answers) else answers)
-    await await_all([found])
-    return found
+async def gather_results(batch_result: BatchResult) -> list[Any]:
+    """Await every value. Returns an exception in place of a value that failed."""
+    values = list(await batch_result if isawaitable(batch_result) else batch_result)
+    await await_all([values])
+    return values
