@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.config import Settings
-    from app.queries.billing import BillingFilter
+    from app.jobs.billing_export import BillingExport
 
 _LONGEST_EXPORT_S = 3600
 _OUR_ERRORS = (
@@ -148,12 +148,19 @@ def _export() -> None:
 @click.option("--to", "until", required=True, help="The first moment after, a year later at most.")
 @click.option("--customer", help="Only tickets of the customer with exactly this name.")
 @click.option("--ticket", help="Only this ticket, by its id.")
+@click.option(
+    "--separator",
+    type=click.Choice(billing_export.SEPARATORS),
+    default=billing_export.SEPARATORS[0],
+    show_default=True,
+    help="Between columns.",
+)
 @click.pass_obj
 def _export_billing(
-    settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
+    settings: Settings, *, start: str, until: str, customer: str | None, ticket: str | None, separator: str
 ) -> None:
     """Hours and parts of work that ended in a period, and what they cost, as CSV."""
-    wanted = billing_export.parse_filter(start, until, customer, ticket)
+    wanted = billing_export.parse_export(start, until, customer, ticket, separator)
     asyncio.run(_write_bill(settings, wanted))
 
 
@@ -260,7 +267,7 @@ def _verify(settings: Settings) -> None:
     sys.exit(0 if asyncio.run(run()) else 1)
 
 
-async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
+async def _write_bill(settings: Settings, wanted: BillingExport) -> None:
     """In no hurry: whoever reads it may take a while, and nobody else waits for the connection."""
     limits = TimeLimits(statement_s=_LONGEST_EXPORT_S, idle_s=_LONGEST_EXPORT_S)
     async with (
@@ -268,7 +275,7 @@ async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
         db.transaction(snapshot=True) as tx,
     ):
         async for piece in billing_export.csv_chunks(
-            billing.every_line(tx, wanted), settings.billing_currency
+            billing.every_line(tx, wanted.filter), settings.billing_currency, wanted.separator
         ):
             click.echo(piece, nl=False)
 

@@ -265,6 +265,10 @@ def test_bills_are_written_to_standard_output(fresh_url):
     customer = rows[0]["customer"]
     narrowed = run("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
     assert {row["customer"] for row in csv.DictReader(StringIO(narrowed.out))} == {customer}
+    by_semicolon = run("export", "billing", *year, "--separator", ";", DATABASE_URL=fresh_url)
+    assert [
+        row | {"currency": "CHF"} for row in csv.DictReader(StringIO(by_semicolon.out), delimiter=";")
+    ] == rows
     for other in (f"{customer} ", ""):
         nothing = run("export", "billing", *year, "--customer", other, DATABASE_URL=fresh_url)
         assert len(nothing.out.splitlines()) == 1

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from app.db.pool import Database
+    from app.jobs.billing_export import BillingExport
     from app.queries.billing import BillingFilter
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ AT_ONCE = 2
 """Downloads of one server; each holds a connection of the pool for as long as its client reads."""
 LONGEST_S = 120.0
 _RETRY_AFTER_S = 5
-_PARAMETERS = ("from", "to", "customer", "ticketId")
+_PARAMETERS = ("from", "to", "customer", "ticketId", "separator")
 # Without it, Excel takes UTF-8 for something else.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -94,16 +95,20 @@ class BillingCsv:
         if not work.cancelled():
             work.result()
 
-    async def _send(self, db: Database, wanted: BillingFilter, send: Send) -> None:
+    async def _send(self, db: Database, wanted: BillingExport, send: Send) -> None:
         begun = False
         try:
             async with (
                 db.transaction(snapshot=True) as tx,
-                aclosing(billing_export.csv_chunks(billing.every_line(tx, wanted), self._currency)) as pieces,
+                aclosing(
+                    billing_export.csv_chunks(
+                        billing.every_line(tx, wanted.filter), self._currency, wanted.separator
+                    )
+                ) as pieces,
             ):
                 async for piece in pieces:
                     if not begun:
-                        await send(_start(wanted))
+                        await send(_start(wanted.filter))
                         await send(_part(_BYTE_ORDER_MARK))
                         begun = True
                     await send(_part(piece))
@@ -116,7 +121,7 @@ class BillingCsv:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _wanted(request: Request) -> BillingFilter:
+def _wanted(request: Request) -> BillingExport:
     """Raises Refused."""
     if request.method != "GET":
         raise Refused(405, "METHOD_NOT_ALLOWED", "This path is asked by GET.", {"Allow": "GET"})
@@ -126,12 +131,12 @@ def _wanted(request: Request) -> BillingFilter:
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise Refused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
-        return billing_export.parse_filter(*_parameters(request))
+        return billing_export.parse_export(*_parameters(request))
     except InvalidInput as refused:
         raise Refused(400, "BAD_USER_INPUT", refused.message, field=refused.field) from None
 
 
-def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
+def _parameters(request: Request) -> tuple[str, str, str | None, str | None, str | None]:
     """What nobody knows is refused: a filter that is misspelt would bill too much. Raises InvalidInput."""
     given = request.query_params.multi_items()
     for name, _ in given:
@@ -140,7 +145,13 @@ def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
     found = dict(given)
     if len(found) < len(given):
         raise InvalidInput("query", "must say each parameter once")
-    return found.get("from", ""), found.get("to", ""), found.get("customer"), found.get("ticketId")
+    return (
+        found.get("from", ""),
+        found.get("to", ""),
+        found.get("customer"),
+        found.get("ticketId"),
+        found.get("separator"),
+    )
 
 
 def _later(status: int, code: str, message: str, *, wait_s: int) -> Refused:
