@@ -9,18 +9,18 @@ from typing import Any, Self, TypeVar, dataclass_transform
 T = TypeVar("T")
 
 
-def api_field(description: str, *, default: Any = MISSING) -> Any:  # noqa: ANN401 - takes the type of its annotation
+def api_field(description: str, *, default: Any = MISSING, **metadata: object) -> Any:  # noqa: ANN401 - takes the type of its annotation
     """Declare a field of a dataclass that the API exposes under the same name, with its description."""
-    return field(default=default, metadata={"description": description})
+    return field(default=default, metadata={"description": description, **metadata})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(api_field,))
 def row_dataclass(cls: type[T]) -> type[T]:
-    """Make a dataclass for database rows, with fields in the order of the columns of the SELECT list.
+    """Make a dataclass for database rows, and for values that are computed from them.
 
-    The API exposes the fields that are declared by `api_field`, and describes the type by the docstring. Only
-    the type checker knows that the class is frozen: creating a frozen dataclass takes ten times as long, and
-    a response may need a thousand rows.
+    The fields of a row are in the order of the columns of the SELECT list. The API exposes those that are
+    declared by `api_field`, and describes the type by the docstring. Only the type checker knows that the
+    class is frozen: creating a frozen dataclass takes ten times as long, and a response may need a thousand.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)
 

@@ -190,6 +190,7 @@ class Assignment:
         "Who made the assignment: the subject of their token. Null if unknown."
     )
     assigned_at: datetime = api_field("When the engineer was assigned.")
+    # The GraphQL type declares these two, because the schema has them last.
     created_at: datetime
     updated_at: datetime
     accepted_at: datetime | None = api_field(
