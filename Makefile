@@ -47,11 +47,11 @@ bench: .venv/bench
 # under them, for SECONDS; and so again through PgBouncer, and with standbys that take over; where etcd is, by Patroni.
 soak: .venv/soak
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --servers 4 --pooled
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --failover
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600)
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --servers 4 --pooled
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --failover
 	@command -v etcd >/dev/null || echo "Patroni is left out: there is no etcd (apt-get install etcd-server)."
-	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --patroni
+	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --patroni
 
 clean:
 	rm -rf .venv app/static admin-ui/node_modules
