@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import uvicorn
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 0.5
 PATIENCE_S = 20
+_FEED_RUNS = re.compile(r"^baton_feed_last_\w+_timestamp_seconds [1-9]", re.MULTILINE)
 
 
 class Impatient(RequestTimeoutProtocol):
@@ -33,7 +36,14 @@ class Served:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/graphql"
 
-    async def say(self, request: bytes) -> bytes:
+    async def until_feed_runs(self) -> None:
+        """Wait until subscriptions receive events: the feed starts a moment after the server."""
+        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE_S):
+            metrics = f"http://127.0.0.1:{self.port}/metrics"
+            while not _FEED_RUNS.search((await client.get(metrics)).text):  # noqa: ASYNC110 - polls the server
+                await asyncio.sleep(0.01)
+
+    async def send(self, request: bytes) -> bytes:
         """Send raw bytes. Returns everything that arrives until the server closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
@@ -65,6 +75,7 @@ def app(shared_url: str) -> Any:
 @pytest.fixture(scope="session")
 async def served(app: Any) -> AsyncIterator[Served]:
     async with serving(app) as served:
+        await served.until_feed_runs()
         yield served
 
 

@@ -45,7 +45,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("what", MALFORMED)
 async def test_what_can_be_read_in_two_ways_is_400(served, what):
-    answer = await served.say(MALFORMED[what])
+    answer = await served.send(MALFORMED[what])
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 "), answer
     assert answer.count(b"HTTP/1.1") == 2  # the answer's, and the one that its message names
@@ -55,13 +55,13 @@ async def test_what_can_be_read_in_two_ways_is_400(served, what):
 
 @pytest.mark.parametrize("body", [LENGTH + LAST + BODY, CHUNKED + LAST + CHUNK])
 async def test_what_can_be_read_in_one_way_is_served(served, body):
-    answer = await served.say(HEAD + body)
+    answer = await served.send(HEAD + body)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b'\r\n\r\n{"data":{"__typename":"Query"}' in answer
 
 
 async def test_http_1_0_needs_no_host(served):
-    assert (await served.say(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
+    assert (await served.send(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
 
 
 async def test_headers_have_a_cap_too(served):
@@ -71,7 +71,7 @@ async def test_headers_have_a_cap_too(served):
         assert await reader.readline() == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
         writer.close()
     long = quote("{ __typename }" + " " * 16_000)
-    assert b"200 OK" in await served.say(
+    assert b"200 OK" in await served.send(
         b"GET /graphql?query=%s HTTP/1.1\r\nHost: x\r\n" % long.encode() + LAST
     )
 
@@ -82,7 +82,7 @@ async def test_a_client_reads_why_its_body_was_too_large_though_it_sends_on(serv
         b"Content-Length: 2520000\r\n\r\n" + LAST * (120_000),
         CHUNKED + b"\r\n2673c0\r\n" + LAST * (120_000) + b"\r\n0\r\n\r\n",
     ):
-        answer = await served.say(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
+        answer = await served.send(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert answer.count(b"HTTP/1.1") == 2
         assert answer.endswith(b"\r\n\r\nok\n")

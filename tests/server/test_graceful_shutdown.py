@@ -23,7 +23,7 @@ from tests.databases import free_port, migrate_whole
 from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.serving import Served
-from tests.websocket_client import as_dispatcher, subscribe, talking
+from tests.websocket_client import as_dispatcher, open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,12 +75,16 @@ async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fre
     async with server(fresh_url, SHUTDOWN_DRAIN_S="2") as (process, port):
         await until(port, "/readyz", 200)
         served = Served(port)
-        async with connect(fresh_url) as conn, talking(port) as talk, streaming(served, FOLLOW) as stream:
-            await talk.say(subscribe("events", FOLLOW))
+        async with (
+            connect(fresh_url) as conn,
+            open_websocket(port) as ws,
+            streaming(served, FOLLOW) as stream,
+        ):
+            await ws.send(subscribe("events", FOLLOW))
             lock = conn.transaction()
             await lock.start()
             await conn.execute(LOCK, [over_http.ticket_id, over_socket.ticket_id])
-            await talk.say(subscribe("change", ACCEPT, i={"assignmentId": str(over_socket.id)}))
+            await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(over_socket.id)}))
             asked = asyncio.create_task(accept_over_http(served, over_http))
             await waiting_for_locks(conn, 2)
 
@@ -88,12 +92,12 @@ async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fre
             await until(port, "/readyz", 503)
             assert await status_of(port, "/livez") == 200
             # While it drains, it serves: the load balancer has not noticed yet.
-            async with talking(port) as late:
-                assert await late.is_well()
+            async with open_websocket(port) as late:
+                assert await late.is_usable()
             await lock.rollback()
 
             assert await asked == {"a": {"__typename": "Assignment"}}
-            heard, closed = await rest(talk)
+            heard, closed = await rest(ws)
             assert [m["payload"]["data"] for m in heard if m["id"] == "change" and m["type"] == "next"] == [
                 {"a": {"__typename": "Assignment"}}
             ]
@@ -101,7 +105,7 @@ async def test_it_finishes_what_is_under_way_over_every_transport(fresh_url, fre
             assert closed.rcvd.code == 1012
             names = []
             while "complete" not in names:
-                names.append((await stream.hear())[0])
+                names.append((await stream.receive())[0])
         async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
         async with connect(fresh_url) as conn:
@@ -113,16 +117,16 @@ async def test_who_leaves_while_it_stops_is_not_waited_for(fresh_url, fresh_db):
     held = await Factories(fresh_db).assigned()
     async with server(fresh_url, SHUTDOWN_DRAIN_S="1") as (process, port):
         await until(port, "/readyz", 200)
-        async with connect(fresh_url) as conn, talking(port) as talk:
+        async with connect(fresh_url) as conn, open_websocket(port) as ws:
             lock = conn.transaction()
             await lock.start()
             await conn.execute(LOCK, [held.ticket_id])
-            await talk.say(subscribe("change", ACCEPT, i={"assignmentId": str(held.id)}))
+            await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(held.id)}))
             await waiting_for_locks(conn, 1)
-            await talk.say(subscribe("events", FOLLOW))
+            await ws.send(subscribe("events", FOLLOW))
             process.send_signal(signal.SIGTERM)
-            assert await talk.hear() == {"id": "events", "type": "complete"}
-            talk.socket.transport.abort()
+            assert await ws.receive() == {"id": "events", "type": "complete"}
+            ws.socket.transport.abort()
             await lock.rollback()
         async with asyncio.timeout(PATIENCE_S * 3):
             _, said = await process.communicate()
@@ -143,11 +147,11 @@ async def waiting_for_locks(conn: Any, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def rest(talk: Any) -> tuple[list[Any], ConnectionClosed]:
+async def rest(ws: Any) -> tuple[list[Any], ConnectionClosed]:
     heard = []
     try:
         while True:
-            heard.append(await talk.hear())
+            heard.append(await ws.receive())
     except ConnectionClosed as closed:
         return heard, closed
 

@@ -18,7 +18,7 @@ from tests.conftest import SECRET
 from tests.databases import free_port
 from tests.factories import DISPATCHER, Factories
 from tests.server.test_graceful_shutdown import CHECKOUT, PATIENCE_S, status_of, until
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 FOLLOW = "subscription ($after: String) { assignmentEvents(afterCursor: $after) { type } }"
 
@@ -79,10 +79,14 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(fresh_url):
 async def test_a_change_by_another_process_is_told_by_each(fresh_url, fresh_db):
     held = await Factories(fresh_db).assigned()
     start = str(Cursor.after(0))
-    async with workers(fresh_url) as (_, _, own), talking(own) as one, talking(own + 1) as other:
-        for talk in (one, other):
-            await talk.say(subscribe("events", FOLLOW, after=start))
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
+    async with (
+        workers(fresh_url) as (_, _, own),
+        open_websocket(own) as one,
+        open_websocket(own + 1) as other,
+    ):
+        for ws in (one, other):
+            await ws.send(subscribe("events", FOLLOW, after=start))
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
         await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
-        for talk in (one, other):
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}
+        for ws in (one, other):
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}

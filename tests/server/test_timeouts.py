@@ -14,7 +14,7 @@ from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
 from tests.apps import make_app
 from tests.serving import LIMIT_S, PATIENCE_S, Impatient, serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -94,7 +94,7 @@ async def test_a_client_that_goes_on_after_its_refusal_is_let_go(impatient):
 async def test_many_late_clients_are_no_trouble_to_others(impatient):
     late = [asyncio.create_task(sent(impatient.port, *LATE[how])) for how in LATE for _ in range(5)]
     await asyncio.sleep(LIMIT_S / 5)
-    assert (await impatient.say(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
+    assert (await impatient.send(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
         b"ok\n"
     )
     assert all(answer is None or b" 408 " in answer for answer in await asyncio.gather(*late))
@@ -191,9 +191,9 @@ MUCH = "{ %s }" % ("a" * 16_000)
 async def test_a_socket_that_is_not_read_is_closed_and_what_it_asked_for_ends(curt):
     before = asyncio.all_tasks()
     reader = narrow(curt.port)
-    async with talking(curt.port, sock=reader, max_queue=1, close_timeout=0.1) as talk:
-        talk.socket.transport.pause_reading()
-        await talk.say(*(subscribe(str(i), MUCH) for i in range(ENOUGH)))
+    async with open_websocket(curt.port, sock=reader, max_queue=1, close_timeout=0.1) as ws:
+        ws.socket.transport.pause_reading()
+        await ws.send(*(subscribe(str(i), MUCH) for i in range(ENOUGH)))
         await asyncio.sleep(LIMIT_S)
         running_jobs = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
         assert len(running_jobs) == 1

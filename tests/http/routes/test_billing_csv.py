@@ -233,13 +233,13 @@ async def test_who_leaves_gives_the_connection_back(served, db, much, tokens):
 
 async def test_one_too_many_is_told_to_come_again(served, db, much, tokens):
     readers = [await begun(served.port, tokens) for _ in range(AT_ONCE)]
-    refused = await served.say(asking(tokens))
+    refused = await served.send(asking(tokens))
     assert refused.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after: 5\r\n" in refused
     for reader in readers:
         reader.close()
     await until_none(db)
-    assert (await served.say(asking(tokens))).count(b"\r\nX-") == much
+    assert (await served.send(asking(tokens))).count(b"\r\nX-") == much
 
 
 async def test_who_reads_for_too_long_does_not_get_a_file_that_looks_whole(shared_url, db, much, tokens):
@@ -259,7 +259,7 @@ async def test_a_database_that_is_too_slow_is_told_before_anything_is_sent(share
     # The lock is held for as long as it takes.
     async with serving(app) as served, connect(shared_url) as conn, conn.transaction():
         await conn.execute("LOCK TABLE hourly_rates IN ACCESS EXCLUSIVE MODE")
-        refused = await served.say(asking(tokens))
+        refused = await served.send(asking(tokens))
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in refused
     assert b'"extensions":{"code":"UNAVAILABLE","retryAfterSeconds":1}' in refused

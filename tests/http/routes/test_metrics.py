@@ -18,7 +18,7 @@ from tests.apps import make_app
 from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.serving import serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 TOKEN = "a token of thirty-two characters"  # noqa: S105 - of tests only
 MINE = next(text for text in own_documents().values() if "query MyWork" in text)
@@ -154,13 +154,13 @@ async def follow(client: httpx.AsyncClient, number: int) -> None:
 async def test_followers_streams_and_what_they_are_told_are_measured(fresh_url, tokens, fresh_db):
     app = make_app(fresh_url)
     async with serving(app) as served, httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}") as asked:
-        async with talking(served.port) as talk, streaming(served, FOLLOW) as stream:
-            await talk.say(subscribe("1", FOLLOW))
-            assert await talk.is_well()
+        async with open_websocket(served.port) as ws, streaming(served, FOLLOW) as stream:
+            await ws.send(subscribe("1", FOLLOW))
+            assert await ws.is_usable()
             await follow(asked, 2)
             await Factories(fresh_db).assigned()
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
-            assert (await stream.hear())[0] == "next"
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
+            assert (await stream.receive())[0] == "next"
             found = await scraped(asked)
             assert of("open_streams", found) == {("transport=sse",): 1, ("transport=ws",): 1}
             assert of("feed_lag_seconds_count", found) == {(): 1}
