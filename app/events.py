@@ -120,7 +120,7 @@ class Feed:
                 log.warning("feed_lost_its_connection", cause=repr(lost.__cause__))
             except Exception:
                 log.exception("fault")
-            self._metrics.feed_losses.inc()
+            self._metrics.feed_reconnects.inc()
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def follow(
@@ -172,7 +172,7 @@ class Feed:
             cursor = await self._read_all(conn, cursor)
             cursor = self._cursor = cursor.advance(((0, closed - 1),) if closed else ())
             self._metrics.feed_gaps.set(len(cursor.unseen) - 1)
-            self._metrics.feed_looked.set_to_current_time()
+            self._metrics.feed_last_poll.set_to_current_time()
             self._tell()
             # One look for what many commits bring in the meantime.
             await asyncio.sleep(_BREATH_S)

@@ -191,13 +191,13 @@ class ReadRoute:
             async with AsyncExitStack() as tried:
                 conn = await tried.enter_async_context(standby.db.connection())
                 if await self._shows_enough(conn):
-                    self.standbys.metrics.standby_reads("served").inc()
+                    self.standbys.metrics.replica_reads("served").inc()
                     given_back.push_async_exit(tried.pop_all())
                     return conn
                 outcome = "behind"
         except Unavailable:
             self.standbys.leave_out(standby)
-        self.standbys.metrics.standby_reads(outcome).inc()
+        self.standbys.metrics.replica_reads(outcome).inc()
         # One operation never goes back to an older state.
         self._standby = None
         return None

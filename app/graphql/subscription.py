@@ -47,7 +47,7 @@ class Subscription:
         )
         since = None if after_cursor is None else argument(_cursor, "afterCursor", after_cursor)
         try:
-            with info.context.db.metrics.followers.track_inprogress():
+            with info.context.db.metrics.feed_subscribers.track_inprogress():
                 async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
                     async for each in told:
                         yield each

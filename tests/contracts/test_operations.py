@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.config import Settings
 from app.db import sql
 from app.graphql.transport.websocket import LAST_OPERATIONS_S
-from app.observability.metrics import Metrics
+from app.observability.metrics import OLD_NAMES, Metrics
 from app.server.server import MAX_RESPONSE_S
 from tests.apps import make_app
 
@@ -160,6 +160,20 @@ def test_images_are_pinned():
     images = re.findall(r"^\s*(?:ARG BASE=|image: )(\S+)$", DOCKERFILE + COMPOSE, re.MULTILINE)
     assert len(images) == 2
     assert all(re.search(r":\d+\.\d+", image) for image in images), images
+
+
+def test_renamed_metrics_are_documented_and_exported_under_both_names():
+    documented = dict(re.findall(r"^\| `(baton_\w+)` \| `(baton_\w+)` \|", OPERATIONS, re.MULTILINE))
+    assert documented == {old.decode(): new.decode() for new, old in OLD_NAMES.items()}
+    metrics = Metrics()
+    metrics.replica_reads("served").inc()
+    text = metrics.text().decode()
+    for old, new in documented.items():
+        lines = re.findall(rf"^.*\b{new}(?![a-z]).*$", text, re.MULTILINE)
+        assert re.findall(rf"^.*\b{old}(?![a-z]).*$", text, re.MULTILINE) == [
+            x.replace(new, old) for x in lines
+        ]
+        assert len(lines) > 2
 
 
 def test_metrics_follow_the_conventions():

@@ -68,7 +68,7 @@ class Client:
 
     async def count(self, outcome):
         text = (await self._http.get("/metrics")).text
-        found = re.search(rf'^baton_standby_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
+        found = re.search(rf'^baton_replica_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
         return 0 if found is None else float(found[1])
 
     async def is_served_by_standbys(self):

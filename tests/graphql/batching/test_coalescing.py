@@ -208,7 +208,7 @@ async def test_what_costs_much_goes_alone(monkeypatch, ask, make, most):
     answers = await at_once(ask, [(HISTORY, each.ticket_id, token) for each in held])
     assert all(len(answer["data"]["ticket"]["assignmentHistory"]) == 1 for answer in answers)
     measured = (await ask.client.get("/metrics")).text
-    assert ("\nbaton_company_size_count 0.0\n" in measured) == (most == 0)
+    assert ("\nbaton_coalesced_queries_count 0.0\n" in measured) == (most == 0)
 
 
 class Parcel:

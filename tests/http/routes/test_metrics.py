@@ -106,7 +106,7 @@ async def test_a_change_is_measured_from_its_turn_to_its_end(client, make):
     statements = of("statement_duration_seconds_count", found)
     for name in ("assignments.ticket_snapshot", "assignments.save_change"):
         assert statements[f"statement={name}",] == 1, name
-    assert of("turn_wait_seconds_count", found) == {(): 1}
+    assert of("ticket_lock_wait_seconds_count", found) == {(): 1}
 
 
 async def test_who_waits_for_a_connection_is_seen(fresh_db):
@@ -144,8 +144,8 @@ async def follow(client: httpx.AsyncClient, number: int) -> None:
         while True:
             found = await scraped(client)
             if (
-                of("feed_followers", found)[()] == number
-                and of("feed_last_look_timestamp_seconds", found)[()]
+                of("feed_subscribers", found)[()] == number
+                and of("feed_last_poll_timestamp_seconds", found)[()]
             ):
                 return
             await asyncio.sleep(0.01)
@@ -175,7 +175,7 @@ async def test_a_feed_that_loses_its_connection_is_counted():
     metrics = Metrics()
     running = asyncio.create_task(Feed("postgresql://127.0.0.1:9/none", metrics).run())
     async with asyncio.timeout(20):
-        while not of("feed_connection_losses_total", samples(metrics.text().decode()))[()]:  # noqa: ASYNC110 - as a scraper does
+        while not of("feed_reconnects_total", samples(metrics.text().decode()))[()]:  # noqa: ASYNC110 - as a scraper does
             await asyncio.sleep(0.01)
     running.cancel()
 
