@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.config import is_this_machine
+from app.config import is_loopback
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId, Role
@@ -54,8 +54,8 @@ def _is_at_home(request: Request) -> bool:
         return False
     return (
         request.client is not None
-        and is_this_machine(request.client.host)
-        and is_this_machine(called)
+        and is_loopback(request.client.host)
+        and is_loopback(called)
         and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     )
 
