@@ -128,7 +128,7 @@ def create_app(
             Middleware(security.JsonErrorsMiddleware),
             Middleware(FastRouteMiddleware, graphql_route.path, graphql_route.app),
         ],
-        exception_handlers={Exception: security.fault},
+        exception_handlers={Exception: security.internal_error},
         lifespan=_lifespan(settings, time_limits or time_limits_for(settings), feed, metrics, tracing),
     )
     app.state.shutdown_state = shutdown_state

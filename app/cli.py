@@ -26,8 +26,7 @@ from app.http.auth.tokens import DevelopmentTokens
 from app.jobs import billing_export, retention
 from app.observability import logs
 from app.queries import billing, migration
-from app.server import server
-from app.server import supervisor as several
+from app.server import server, supervisor
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +42,7 @@ _OUR_ERRORS = (
     InvalidInput,
     MigrationError,
     load.NotEmpty,
-    several.PortTaken,
+    supervisor.PortTaken,
 )
 
 
@@ -95,7 +94,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
         server.run(app, host, port, drain_s=settings.shutdown_drain_s)
     else:
         own = [None if own_ports is None else own_ports + n for n in range(workers)]
-        several.run(partial(_work, settings), host, port, own)
+        supervisor.run(partial(_work, settings), host, port, own)
 
 
 def _work(settings: Settings, sockets: Sequence[socket.socket]) -> None:

@@ -154,7 +154,7 @@ def pieces(whole: bytes, count: int) -> Iterable[bytes]:
 
 
 class LittlePatience(WriteTimeoutMixin):
-    write_limit_s = LIMIT_S
+    write_timeout_s = LIMIT_S
 
 
 class ImpatientWriter(LittlePatience, RequestTimeoutProtocol):
