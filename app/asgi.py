@@ -256,7 +256,7 @@ def _lifespan(
             yield {"database": db, "replicas": replicas if replica_urls else None}
             feed_task.cancel()
         if tracing:
-            await asyncio.to_thread(tracing.end)
+            await asyncio.to_thread(tracing.close)
 
     return lifespan
 

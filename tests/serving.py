@@ -22,7 +22,7 @@ LIMIT_S = 0.5
 PATIENCE_S = 20
 
 
-class Impatient(RequestTimeoutProtocol):
+class ShortTimeoutProtocol(RequestTimeoutProtocol):
     timeout_s = LIMIT_S
 
 
@@ -73,8 +73,8 @@ async def served(app: Any) -> AsyncIterator[Served]:
 
 
 @pytest.fixture(scope="session")
-async def impatient(shared_url: str) -> AsyncIterator[Served]:
+async def short_timeout(shared_url: str) -> AsyncIterator[Served]:
     """As `served`, but a request must be complete within LIMIT_S."""
     app = make_app(shared_url)
-    async with serving(app, http=Impatient) as served:
+    async with serving(app, http=ShortTimeoutProtocol) as served:
         yield served
