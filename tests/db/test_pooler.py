@@ -15,8 +15,7 @@ from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.db.connections import connect
 from app.db.pool import open_database
-from tests.apps import authorization, client_of
-from tests.conftest import SECRET
+from tests.apps import SECRET, authorization, client_of
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
 from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
@@ -107,7 +106,7 @@ async def test_the_doctor_says_what_the_role_lacks(settings, own_server, own_url
     async with connect(own_url) as conn:
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     said = []
-    await doctor.examine(config.load(settings), say=said.append)
+    await doctor.examine(config.load(settings), echo=said.append)
     mend = [found[0] for line in said if (found := re.findall(r"ALTER ROLE .*;", line))]
     assert mend == [
         f"ALTER ROLE \"{ROLE}\" SET lock_timeout = '5000ms';",
@@ -118,7 +117,7 @@ async def test_the_doctor_says_what_the_role_lacks(settings, own_server, own_url
             await conn.execute(statement)
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     said.clear()
-    await doctor.examine(config.load(settings), say=said.append)
+    await doctor.examine(config.load(settings), echo=said.append)
     assert not any("ALTER ROLE" in line for line in said)
 
 

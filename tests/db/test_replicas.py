@@ -170,7 +170,7 @@ async def test_the_doctor_says_what_each_of_them_is(cluster):
     replicas = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
     settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replicas)}
     said = []
-    assert await doctor.examine(config.load(settings), say=said.append)
+    assert await doctor.examine(config.load(settings), echo=said.append)
     of_them = [line for line in said if re.search(r"DATABASE_REPLICA_URLS, \d", line)]
     assert [re.search(r"the primary now|a standby|does not answer", line)[0] for line in of_them] == [
         "the primary now",

@@ -85,7 +85,7 @@ def test_the_doctor_fetches_the_signing_keys(production):
     assert f"{ISSUER} signs with rsa (RS256)" in doctor(production)
     del production["SSL_CERT_FILE"]
     output = doctor(production)
-    assert "!! The identity provider gives no keys" in output
+    assert "!! Signing keys cannot be fetched" in output
     assert "CERTIFICATE_VERIFY_FAILED" in output
     del production["AUTH_ISSUER"]
     assert "!! AUTH_ISSUER must be set" in doctor(production)

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
-from tests.conftest import SECRET
+from tests.apps import SECRET
 from tests.databases import free_port, migrate_whole
 from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming

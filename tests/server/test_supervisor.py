@@ -14,7 +14,7 @@ import pytest
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.domain.cursor import Cursor
-from tests.conftest import SECRET
+from tests.apps import SECRET
 from tests.databases import free_port
 from tests.factories import DISPATCHER, Factories
 from tests.polling import until

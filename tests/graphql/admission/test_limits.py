@@ -141,7 +141,7 @@ def test_the_documented_limits_are_those_of_the_code():
 
 async def test_the_doctor_tells_the_limits():
     said: list[str] = []
-    await doctor.examine(config.load({}), say=said.append)
+    await doctor.examine(config.load({}), echo=said.append)
     for f in fields(Limits):
         assert f"  {f.name} = {f.default}\n      {f.metadata['description']}" in said
 

@@ -215,5 +215,5 @@ async def test_settings_turn_it_on_and_add_to_our_clients_documents(tmp_path):
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})
     said: list[str] = []
-    await doctor.examine(settings, say=said.append)
+    await doctor.examine(settings, echo=said.append)
     assert any("documents are trusted, and no others run" in line for line in said)

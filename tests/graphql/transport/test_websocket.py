@@ -16,8 +16,7 @@ from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket as socket_module
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import make_app
-from tests.conftest import SECRET
+from tests.apps import SECRET, make_app
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
