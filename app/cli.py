@@ -157,7 +157,7 @@ def _export_billing(
     settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
 ) -> None:
     """Export the hours, parts and cost of work that ended in a period, as CSV."""
-    billing_filter = billing_export.wanted(start, until, customer, ticket)
+    billing_filter = billing_export.parse_filter(start, until, customer, ticket)
     asyncio.run(_write_bill(settings, billing_filter))
 
 
@@ -173,7 +173,7 @@ def _retain(settings: Settings, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with open_database(settings.direct_url, pool_size=1) as db:
-            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, say=click.echo)
+            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, emit=click.echo)
 
     asyncio.run(run())
 
@@ -273,7 +273,7 @@ async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
-        async for chunk in billing_export.written(
+        async for chunk in billing_export.csv_chunks(
             billing.every_line(tx, billing_filter), settings.billing_currency
         ):
             click.echo(chunk, nl=False)

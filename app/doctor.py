@@ -127,7 +127,7 @@ async def check_schema(conn: Connection, settings: Settings, echo: Echo) -> Prob
         echo(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: run a server, or find out why tend_partitions fails."
-    if old := await retention.outdated(conn, settings.events_kept_months):
+    if old := await retention.expired_partitions(conn, settings.events_kept_months):
         yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."
 
 

@@ -51,14 +51,14 @@ class Served:
 @asynccontextmanager
 async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator[Served]:
     server = uvicorn.Server(config(app, "127.0.0.1", port, log_level="critical", **protocols))
-    running = asyncio.create_task(server._serve())  # `serve` would install signal handlers
-    await until(lambda: server.started or running.done())
-    assert not running.done()
+    task = asyncio.create_task(server._serve())  # `serve` would install signal handlers
+    await until(lambda: server.started or task.done())
+    assert not task.done()
     try:
         yield Served(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True
-        await running
+        await task
 
 
 @pytest.fixture(scope="session")

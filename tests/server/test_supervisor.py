@@ -77,7 +77,7 @@ async def test_workers_stop_if_their_parent_is_killed(fresh_url):
 
 async def test_each_worker_delivers_events_of_other_processes(fresh_url, fresh_db):
     assignment = await Factories(fresh_db).assigned()
-    start = str(Cursor.after_all_to(0))
+    start = str(Cursor.after(0))
     async with workers(fresh_url) as (_, _, own), talking(own) as one, talking(own + 1) as other:
         for talk in (one, other):
             await talk.say(subscribe("events", FOLLOW, after=start))

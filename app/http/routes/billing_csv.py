@@ -109,7 +109,7 @@ class BillingCsv:
             async with (
                 db.transaction(snapshot=True) as tx,
                 aclosing(
-                    billing_export.written(billing.every_line(tx, billing_filter), self._currency)
+                    billing_export.csv_chunks(billing.every_line(tx, billing_filter), self._currency)
                 ) as chunks,
             ):
                 async for chunk in chunks:
@@ -139,7 +139,7 @@ def _parse_request(request: Request) -> BillingFilter:
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise DownloadRefused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
-        return billing_export.wanted(*_parameters(request))
+        return billing_export.parse_filter(*_parameters(request))
     except InvalidInput as error:
         raise DownloadRefused(400, "BAD_USER_INPUT", error.message, field=error.field) from None
 
