@@ -103,7 +103,9 @@ def create_app(
     signed_in_middleware = [
         *browser_middleware,
         Middleware(
-            AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
+            AuthenticationMiddleware,
+            backend=tokens.BearerBackend(authenticator),
+            on_error=tokens.authentication_error_response,
         ),
     ]
     graphql_route = Route("/graphql", graphql, middleware=signed_in_middleware)
@@ -203,7 +205,7 @@ def _context_factory(feed: Feed, currency: str) -> NewContext:
     """Return the function that creates the context of each operation. All contexts share its caches."""
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
 
-    def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
+    def new_context(scope: Scope, verified: tokens.VerifiedToken | None) -> Context:
         state = lifespan_state(scope)
         is_http = scope["type"] == "http"
         client = scope.get("client")

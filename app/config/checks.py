@@ -1,4 +1,4 @@
-"""Checks of settings, alone and in combination, before anything starts."""
+"""Checks of single settings and of combinations."""
 
 from __future__ import annotations
 

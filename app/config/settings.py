@@ -28,7 +28,7 @@ def _setting(default: object, description: str, *, minimum: int = 1) -> Any:  # 
 
 
 def _list_setting(entry: re.Pattern[str], example: str, description: str) -> Any:  # noqa: ANN401 - a tuple of strings
-    """A comma-separated list whose entries all match `entry`."""
+    """A comma-separated list; each entry must match the pattern."""
     return field(default=(), metadata={"description": description, "entry": entry, "example": example})
 
 

@@ -12,7 +12,7 @@ ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
 
 def is_secure(url: str, *, production: bool) -> bool:
-    """Whether nobody on the network can change what the URL returns: https, or loopback in development."""
+    """Whether the response is safe from attackers on the network: https, or loopback in development."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

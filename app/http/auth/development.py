@@ -47,7 +47,7 @@ def route(tokens: DevelopmentTokens, *, browser_middleware: Sequence[Middleware]
 
 
 def _is_local(request: Request) -> bool:
-    """Refuses other machines, pages of other sites, and DNS names of other sites that resolve to this one."""
+    """Whether a page of this server on this machine sent it. Checks the host against DNS rebinding."""
     try:
         # Not request.url: it replaces an invalid Host header by the server's own address.
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
@@ -64,7 +64,7 @@ def _is_local(request: Request) -> bool:
 def _requested_identity(body: object) -> tuple[Role, EngineerId | None]:
     """Raises ValueError or InvalidInput."""
     if not isinstance(body, dict):
-        raise ValueError("Send an object with a role.")  # noqa: TRY004 - invalid input, not a type error of ours
+        raise ValueError("Send an object with a role.")  # noqa: TRY004 - invalid input
     role, engineer = Role(str(body.get("role"))), body.get("engineerId")
     if (role is Role.ENGINEER) != (engineer is not None):
         raise ValueError("engineerId is required for the role engineer, and allowed for no other.")

@@ -53,7 +53,7 @@ class InvalidToken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedToken:
     """A verified token: its actor, expiry (`exp`) and id (`jti`), None if it has no id."""
 
     actor: Actor
@@ -66,7 +66,7 @@ class Verified:
 
 
 class Authenticator(Protocol):
-    async def verify(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         """Raises InvalidToken, or KeysUnavailable if the token can be neither accepted nor rejected."""
 
 
@@ -90,7 +90,7 @@ class DevelopmentTokens:
         }
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
-    async def verify(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         try:
             claims = jwt.decode(
                 token,
@@ -105,14 +105,14 @@ class DevelopmentTokens:
                 role=Role(str(claims.get("role"))),
                 engineer_id=None if engineer_id is None else values.engineer_id("engineer_id", engineer_id),
             )
-            return _verified(actor, claims)
+            return _verified_token(actor, claims)
         except _VERIFICATION_ERRORS as error:
             raise InvalidToken from error
 
 
 @dataclass(frozen=True, slots=True)
 class _CachedToken:
-    verified: Verified
+    verified: VerifiedToken
     key_id: str
     key: jwt.PyJWK
 
@@ -128,7 +128,7 @@ class ProviderTokens:
     now: Callable[[], float] = time.time
     _cache: LRUCache[bytes, _CachedToken] = field(default_factory=lambda: LRUCache(CACHED_TOKENS), init=False)
 
-    async def verify(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         try:
             if len(token) > _MAX_TOKEN_LENGTH:
                 raise ValueError("too long")
@@ -167,11 +167,11 @@ class ProviderTokens:
         )
         if not token_claims.is_access_token(head, claims):
             raise ValueError("not an access token")
-        return _CachedToken(_verified(self.claim_mapping.actor(claims), claims), head["kid"], key)
+        return _CachedToken(_verified_token(self.claim_mapping.actor(claims), claims), head["kid"], key)
 
 
-def _verified(actor: Actor, claims: Mapping[str, Any]) -> Verified:
-    return Verified(
+def _verified_token(actor: Actor, claims: Mapping[str, Any]) -> VerifiedToken:
+    return VerifiedToken(
         actor=actor,
         expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
         token_id=token_claims.checked_text("jti", claims["jti"]) if "jti" in claims else None,
@@ -179,8 +179,8 @@ def _verified(actor: Actor, claims: Mapping[str, Any]) -> Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn(BaseUser):
-    verified: Verified
+class AuthenticatedUser(BaseUser):
+    verified: VerifiedToken
 
     @property
     def is_authenticated(self) -> bool:
@@ -206,14 +206,15 @@ class BearerBackend(AuthenticationBackend):
         if authorization is None:
             return None
         try:
-            return AuthCredentials(), SignedIn(await self.authenticator.verify(bearer(authorization)))
+            verified = await self.authenticator.verify(bearer_token(authorization))
         except InvalidToken:
             raise AuthenticationError from None
         except KeysUnavailable:
             raise ProviderUnavailable from None
+        return AuthCredentials(), AuthenticatedUser(verified)
 
 
-def bearer(header: object) -> str:
+def bearer_token(header: object) -> str:
     """The token of an Authorization header. Raises InvalidToken."""
     scheme, _, token = str(header).partition(" ")
     if scheme.lower() != "bearer":
@@ -221,7 +222,7 @@ def bearer(header: object) -> str:
     return token.strip()
 
 
-def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
+def authentication_error_response(_: HTTPConnection, error: AuthenticationError) -> Response:
     """Respond the same for every invalid token: details would help only attackers (RFC 6750, section 3.1)."""
     if isinstance(error, ProviderUnavailable):
         message = "The service cannot reach the identity provider; try again shortly."

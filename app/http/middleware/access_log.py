@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Span: TypeAlias = "Callable[[dict[str, Any], list[tuple[bytes, bytes]]], AbstractContextManager[None]]"
-"""Opens a span, given the log fields, which are complete when it closes, and the request headers."""
+"""Opens a span from the log fields, which are complete when it closes, and the request headers."""
 
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 _LABELLED_PATHS = _PROBES | {"/graphql"}

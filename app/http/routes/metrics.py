@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.http.auth.tokens import InvalidToken, bearer
+from app.http.auth.tokens import InvalidToken, bearer_token
 from app.http.errors import errors_body
 from app.observability.metrics import CONTENT_TYPE
 
@@ -37,7 +37,7 @@ def routes(metrics: Metrics, token: str, *, production: bool) -> list[BaseRoute]
 
 def _is_authorized(request: Request, token: str) -> bool:
     try:
-        request_token = bearer(request.headers.get("authorization", ""))
+        request_token = bearer_token(request.headers.get("authorization", ""))
     except InvalidToken:
         return False
     return hmac.compare_digest(request_token.encode(), token.encode())

@@ -133,11 +133,11 @@ async def test_a_fetch_that_takes_too_long_continues_and_is_not_repeated(issuer,
 async def test_a_slow_fetch_does_not_block_the_event_loop(issuer, keys):
     issuer.hold()
     waiting = asyncio.create_task(keys.find(RSA.id))
-    longest_s, turns = 0.0, 0
-    while issuer.requests < 1 or turns < 1000:
+    longest_s, iterations = 0.0, 0
+    while issuer.requests < 1 or iterations < 1000:
         before = time.perf_counter()
         await asyncio.sleep(0)
-        longest_s, turns = max(longest_s, time.perf_counter() - before), turns + 1
+        longest_s, iterations = max(longest_s, time.perf_counter() - before), iterations + 1
     assert not waiting.done()
     assert longest_s < 0.5
     issuer.released.set()

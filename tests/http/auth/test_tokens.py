@@ -137,7 +137,7 @@ async def test_clocks_may_differ_by_the_leeway(provider):
 async def test_verified_tokens_have_expiry_and_id(provider):
     expires = seconds_from_now(60)
     verified = await provider.verify(token(exp=expires, jti="8f1c"))
-    assert verified == tokens.Verified(
+    assert verified == tokens.VerifiedToken(
         Actor("maria", Role.DISPATCHER), datetime.fromtimestamp(expires, UTC), "8f1c"
     )
     assert (await provider.verify(token())).token_id is None

@@ -42,8 +42,8 @@ async def scrape(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
     return samples(response.text)
 
 
-def values_of(name: str, samples: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
-    return {key[1:]: value for key, value in samples.items() if key[0] == f"baton_{name}"}
+def values_of(name: str, metrics: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+    return {key[1:]: value for key, value in metrics.items() if key[0] == f"baton_{name}"}
 
 
 async def post(client: httpx.AsyncClient, query: str, **more: object) -> httpx.Response:
@@ -56,15 +56,15 @@ async def test_only_trusted_operations_are_counted_by_name(client):
         await post(client, f"query {name} {{ viewer {{ role }} }}")
     await post(client, "{ nothing }")
     await post(client, "{")
-    found = await scrape(client)
-    assert values_of("operations_total", found) == {
+    metrics = await scrape(client)
+    assert values_of("operations_total", metrics) == {
         ("code=OK", "operation=MyWork", "transport=http", "type=query"): 1,
         ("code=OK", "operation=other", "transport=http", "type=query"): 2,
         ("code=BAD_USER_INPUT", "operation=other", "transport=http", "type=query"): 1,
         ("code=BAD_USER_INPUT", "operation=other", "transport=http", "type=none"): 1,
     }
-    assert values_of("operation_duration_seconds_count", found)["transport=http", "type=query"] == 4
-    assert values_of("http_responses_total", found) == {("path=/graphql", "status=200"): 5}
+    assert values_of("operation_duration_seconds_count", metrics)["transport=http", "type=query"] == 4
+    assert values_of("http_responses_total", metrics) == {("path=/graphql", "status=200"): 5}
 
 
 async def test_refusals_are_counted_by_mutation_and_code(client, make):
@@ -79,35 +79,35 @@ async def test_refusals_are_counted_by_mutation_and_code(client, make):
 async def test_http_responses_are_counted_by_status(client):
     await client.post("/graphql", json={}, headers={"Authorization": "Bearer wrong"})
     await client.get("/unknown-path")
-    found = values_of("http_responses_total", await scrape(client))
-    assert found == {("path=/graphql", "status=401"): 1, ("path=other", "status=404"): 1}
+    metrics = values_of("http_responses_total", await scrape(client))
+    assert metrics == {("path=/graphql", "status=401"): 1, ("path=other", "status=404"): 1}
 
 
 async def test_statements_batches_and_the_pool_are_measured(client, make):
     for _ in range(3):
         await make.assigned()
     await post(client, "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
-    found = await scrape(client)
-    assert values_of("loader_batch_size_sum", found) == {
+    metrics = await scrape(client)
+    assert values_of("loader_batch_size_sum", metrics) == {
         ("loader=ticket_page",): 1,
         ("loader=current_assignment",): 3,
         ("loader=engineer",): 3,
     }
-    statements = values_of("statement_duration_seconds_count", found)
+    statements = values_of("statement_duration_seconds_count", metrics)
     assert statements["statement=tickets.newest_tickets",] == 1
-    assert values_of("pool_acquire_seconds_count", found) == {(): 3}
-    assert values_of("pool_connections", found)["state=used",] == 0
-    assert values_of("pool_waiting", found) == {(): 0}
+    assert values_of("pool_acquire_seconds_count", metrics) == {(): 3}
+    assert values_of("pool_connections", metrics)["state=used",] == 0
+    assert values_of("pool_waiting", metrics) == {(): 0}
 
 
 async def test_a_change_measures_its_statements_and_the_lock_wait(client, make):
     assignment = await make.assigned()
     await post(client, ACCEPT, variables={"id": str(assignment.id)})
-    found = await scrape(client)
-    statements = values_of("statement_duration_seconds_count", found)
+    metrics = await scrape(client)
+    statements = values_of("statement_duration_seconds_count", metrics)
     for name in ("assignments.ticket_snapshot", "assignments.save_change"):
         assert statements[f"statement={name}",] == 1, name
-    assert values_of("ticket_lock_wait_seconds_count", found) == {(): 1}
+    assert values_of("ticket_lock_wait_seconds_count", metrics) == {(): 1}
 
 
 async def test_requests_that_wait_for_a_connection_are_counted(fresh_db):
@@ -117,8 +117,11 @@ async def test_requests_that_wait_for_a_connection_are_counted(fresh_db):
             await each.__aenter__()
         late = asyncio.create_task(anext(fresh_db.connection().gen))
         await asyncio.sleep(0)
-        found = samples(fresh_db.metrics.text().decode())
-        assert (values_of("pool_waiting", found), values_of("pool_connections", found)["state=used",]) == (
+        metrics = samples(fresh_db.metrics.text().decode())
+        assert (
+            values_of("pool_waiting", metrics),
+            values_of("pool_connections", metrics)["state=used",],
+        ) == (
             {(): 1},
             10,
         )
@@ -137,18 +140,18 @@ async def test_retries_are_counted_by_cause(fresh_db):
             raise Unavailable from error
 
     await fresh_db.in_transaction(lost_once)
-    found = samples(fresh_db.metrics.text().decode())
-    assert values_of("transaction_retries_total", found) == {("cause=ConnectionResetError",): 1}
-    assert values_of("transaction_unknown_outcomes_total", found) == {(): 0}
+    metrics = samples(fresh_db.metrics.text().decode())
+    assert values_of("transaction_retries_total", metrics) == {("cause=ConnectionResetError",): 1}
+    assert values_of("transaction_unknown_outcomes_total", metrics) == {(): 0}
 
 
 async def until_subscribers(client: httpx.AsyncClient, count: int) -> None:
     """Wait until the feed has polled and has `count` subscribers."""
 
     async def has_subscribers() -> bool:
-        found = await scrape(client)
-        has_polled = values_of("feed_last_poll_timestamp_seconds", found)[()] > 0
-        return values_of("feed_subscribers", found)[()] == count and has_polled
+        metrics = await scrape(client)
+        has_polled = values_of("feed_last_poll_timestamp_seconds", metrics)[()] > 0
+        return values_of("feed_subscribers", metrics)[()] == count and has_polled
 
     await until(has_subscribers)
 
@@ -166,10 +169,10 @@ async def test_subscriptions_and_streams_are_measured(fresh_url, fresh_db):
             await Factories(fresh_db).assigned()
             assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
             assert (await stream.hear())[0] == "next"
-            found = await scrape(client)
-            assert values_of("open_streams", found) == {("transport=sse",): 1, ("transport=ws",): 1}
-            assert values_of("feed_lag_seconds_count", found) == {(): 1}
-            assert values_of("feed_gaps", found) == {(): 0}
+            metrics = await scrape(client)
+            assert values_of("open_streams", metrics) == {("transport=sse",): 1, ("transport=ws",): 1}
+            assert values_of("feed_lag_seconds_count", metrics) == {(): 1}
+            assert values_of("feed_gaps", metrics) == {(): 0}
         await until_subscribers(client, 0)
         operations = values_of("operations_total", await scrape(client))
         assert operations["code=OK", "operation=other", "transport=ws", "type=subscription"] == 1
@@ -194,15 +197,15 @@ async def test_jobs_are_counted_by_outcome(fresh_db):
         raise outcome
 
     async def last(_):
-        found = values_of("job_runs_total", samples(fresh_db.metrics.text().decode()))
-        if sum(value for labels, value in found.items() if "job=x" in labels) > 3:
+        metrics = values_of("job_runs_total", samples(fresh_db.metrics.text().decode()))
+        if sum(value for labels, value in metrics.items() if "job=x" in labels) > 3:
             done.set()
 
     async with running_jobs(fresh_db, [Job("x", 0.001, job), Job("last", 0.001, last)]), asyncio.timeout(20):
         await done.wait()
-    found = values_of("job_runs_total", samples(fresh_db.metrics.text().decode()))
-    assert (found["job=x", "outcome=failed"], found["job=x", "outcome=put_off"]) == (1, 1)
-    assert found["job=x", "outcome=done"] >= 1
+    metrics = values_of("job_runs_total", samples(fresh_db.metrics.text().decode()))
+    assert (metrics["job=x", "outcome=failed"], metrics["job=x", "outcome=put_off"]) == (1, 1)
+    assert metrics["job=x", "outcome=done"] >= 1
 
 
 async def test_clients_cannot_create_series(client):
