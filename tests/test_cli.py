@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.asgi import provider_for
 from app.db import sql
 from app.db.connections import connect
 from app.domain.model import Role
-from app.http.routes.pages import Provider
+from app.http.routes.pages import Provider, provider_for
 
 CHECKOUT = Path(__file__).parents[1]
 SETTINGS = {f.name.upper() for f in fields(config.Settings)}

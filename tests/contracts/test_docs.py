@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.asgi import authenticator_for
+from app.http.auth.authenticator import authenticator_for
 from app.http.auth.claims import is_access_token
 from app.http.auth.tokens import ProviderTokens
 

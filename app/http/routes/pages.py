@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
+    from app.config import Settings
     from app.http.auth.tokens import DevelopmentTokens
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,6 +61,15 @@ class Provider:
     def origin(self) -> str:
         parts = urlsplit(self.issuer)
         return f"{parts.scheme}://{parts.netloc}"
+
+
+def provider_for(settings: Settings) -> Provider | None:
+    """None if the pages offer no sign-in at an identity provider."""
+    if not settings.auth_client_id:
+        return None
+    return Provider(
+        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
+    )
 
 
 def are_built(built: Path = BUILT) -> bool:
