@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -19,9 +18,9 @@ from app.db import sql
 from app.db.connections import connect
 from app.domain.model import Role
 from app.http.routes.pages import Provider, provider_for
+from tests.apps import environment
 
 CHECKOUT = Path(__file__).parents[1]
-SETTINGS = {f.name.upper() for f in fields(config.Settings)}
 LABELS = sorted(file.name.removesuffix(".up.sql") for file in sql.MIGRATIONS.glob("*.up.sql"))
 NOW = datetime.now(UTC)
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -43,10 +42,15 @@ class Result:
 
 def run(*arguments: str, **settings: str) -> Result:
     """`python -m app` with these settings and no others."""
-    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS} | settings
     command = [sys.executable, "-m", "app", *arguments]
     process = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=CHECKOUT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return Result(process.returncode, process.stdout, process.stderr)
 

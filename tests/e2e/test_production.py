@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 
 from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
-from tests.e2e.test_server import PATIENCE_S, SETTINGS, free_port
+from tests.apps import environment
+from tests.e2e.test_server import PATIENCE_S, free_port
 from tests.http.auth.issuer import AUDIENCE, FORGED, ISSUER, RSA, certificate, running, token
 from tests.polling import wait_until
 
@@ -28,7 +28,7 @@ def production(fresh_url, tmp_path) -> Iterator[dict[str, str]]:
     """The environment of a production server, with a running identity provider."""
     files = certificate(tmp_path)
     with running(files) as issuer:
-        yield {name: value for name, value in os.environ.items() if name not in SETTINGS} | {
+        yield environment() | {
             "APP_ENV": "production",
             "ALLOWED_HOSTS": "127.0.0.1",
             "DATABASE_URL": fresh_url,
@@ -43,10 +43,10 @@ def production(fresh_url, tmp_path) -> Iterator[dict[str, str]]:
         }
 
 
-def doctor(environment: dict[str, str]) -> str:
+def doctor(variables: dict[str, str]) -> str:
     command = [sys.executable, "-m", "app", "doctor"]
     done = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, timeout=60, check=False
     )
     return done.stdout
 

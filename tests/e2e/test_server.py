@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from graphql import (
     visit,
 )
 
-from app.config import Settings
+from tests.apps import environment
 from tests.databases import free_port
 from tests.polling import wait_until
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     Ask = Callable[..., Any]
 
 CHECKOUT = Path(__file__).parents[2]
-SETTINGS = {f.name.upper() for f in fields(Settings)}
 PATIENCE_S = 20
 
 
@@ -55,13 +53,9 @@ class Running:
 
     def token(self, *options: str) -> str:
         command = [sys.executable, "-m", "app", "token", *options]
-        return subprocess.check_output(command, cwd=CHECKOUT, env=environment(self.home), text=True).strip()
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in SETTINGS} | {
-        "DATA_DIR": str(home)
-    }
+        return subprocess.check_output(
+            command, cwd=CHECKOUT, env=environment(DATA_DIR=str(self.home)), text=True
+        ).strip()
 
 
 @contextmanager
@@ -70,7 +64,11 @@ def started(home: Path) -> Iterator[Running]:
     command = [sys.executable, "-m", "app", "dev", "--port", str(port), "--tickets", "40"]
     with (home / "output").open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=environment(home), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=CHECKOUT,
+            env=environment(DATA_DIR=str(home)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     running = Running(home, port, process)
 
