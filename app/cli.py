@@ -139,7 +139,7 @@ def _schema() -> None:
 @click.pass_obj
 def _doctor(settings: Settings) -> None:
     """Check settings, sign-in and database, and print what to fix."""
-    sys.exit(asyncio.run(doctor.examine(settings, echo=click.echo)))
+    sys.exit(asyncio.run(doctor.examine(settings, emit=click.echo)))
 
 
 @commands.group("export")
@@ -196,7 +196,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is pending.")
 
@@ -212,7 +212,7 @@ def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is applied.")
 
@@ -231,7 +231,7 @@ def _status(settings: Settings) -> None:
             click.echo(f"applied  {m.label}")
         for m in status.pending:
             click.echo(f"pending  {m.label}")
-        for m in status.waiting:
+        for m in status.on_request:
             click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
 
     asyncio.run(run())
@@ -280,7 +280,7 @@ async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None
 
 
 async def _require_current_schema(url: str, wait_s: int) -> None:
-    async with connect_when_ready(url, wait_s, say=lambda text: click.echo(text, err=True)) as conn:
+    async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.config import Settings
     from app.db.connections import Connection
 
-    Echo: TypeAlias = Callable[[str], object]
+    Emit: TypeAlias = Callable[[str], object]
     Problems: TypeAlias = AsyncIterator[str]
     """What to fix, one sentence each."""
 
@@ -34,48 +34,48 @@ _MAX_CLOCK_DIFFERENCE_S = 5
 _SECRETS = ("secret", "token", "url", "urls")
 
 
-async def examine(settings: Settings, *, echo: Echo) -> int:
+async def examine(settings: Settings, *, emit: Emit) -> int:
     """Print settings, limits and the result of each check. Returns 1 if there are problems, else 0."""
-    echo("Settings")
+    emit("Settings")
     for setting in fields(settings):
         value = _printable(setting.name, getattr(settings, setting.name))
-        echo(f"  {setting.name.upper()} = {value}\n      {setting.metadata['description']}")
-    echo("Limits")
+        emit(f"  {setting.name.upper()} = {value}\n      {setting.metadata['description']}")
+    emit("Limits")
     for limit in fields(Limits):
-        echo(f"  {limit.name} = {limit.default}\n      {limit.metadata['description']}")
+        emit(f"  {limit.name} = {limit.default}\n      {limit.metadata['description']}")
     count = 0
     for title, check in (
         ("Clients", check_clients),
         ("Sign-in", check_sign_in),
         ("Database", check_database),
     ):
-        echo(title)
-        async for problem in check(settings, echo):
-            echo(f"  !! {problem}")
+        emit(title)
+        async for problem in check(settings, emit):
+            emit(f"  !! {problem}")
             count += 1
-    echo("No problems." if not count else f"Problems: {count}.")
+    emit("No problems." if not count else f"Problems: {count}.")
     return min(count, 1)
 
 
-async def check_clients(settings: Settings, echo: Echo) -> Problems:
-    echo(f"  The web pages are {'installed' if pages.are_built() else 'not part of this installation'}")
+async def check_clients(settings: Settings, emit: Emit) -> Problems:
+    emit(f"  The web pages are {'installed' if pages.are_built() else 'not part of this installation'}")
     try:
-        echo(f"  Allowed hosts: {', '.join(settings.served_hosts)}")
+        emit(f"  Allowed hosts: {', '.join(settings.served_hosts)}")
         documents = documents_for(settings)
-        echo(
+        emit(
             f"  {len(documents.texts)} documents are trusted{', and no others run' if documents.only else ''}"
         )
     except SettingsError as error:
         yield str(error)
 
 
-async def check_sign_in(settings: Settings, echo: Echo) -> Problems:
+async def check_sign_in(settings: Settings, emit: Emit) -> Problems:
     try:
         if not settings.has_identity_provider:
-            echo("  Development tokens, from: python -m app token")
+            emit("  Development tokens, from: python -m app token")
             return
         if not settings.auth_client_id:
-            echo("  AUTH_CLIENT_ID is unset: the web pages have no sign-in")
+            emit("  AUTH_CLIENT_ID is unset: the web pages have no sign-in")
         keys = await asyncio.to_thread(jwks.fetch, settings.auth_jwks_url)
     except SettingsError as error:
         yield str(error)
@@ -83,31 +83,31 @@ async def check_sign_in(settings: Settings, echo: Echo) -> Problems:
         yield f"Signing keys cannot be fetched ({error}): check AUTH_JWKS_URL and the network."
     else:
         names = ", ".join(f"{key_id} ({key.algorithm_name})" for key_id, key in sorted(keys.items()))
-        echo(f"  {settings.auth_issuer} signs with {names}")
+        emit(f"  {settings.auth_issuer} signs with {names}")
 
 
-async def check_database(settings: Settings, echo: Echo) -> Problems:
+async def check_database(settings: Settings, emit: Emit) -> Problems:
     if not settings.database_url:
         yield "DATABASE_URL is unset: serve, migrate and seed need it; dev starts its own database."
         return
     try:
         async with connect(settings.direct_url) as conn:
-            async for problem in check_server(conn, echo):
+            async for problem in check_server(conn, emit):
                 yield problem
-            async for problem in check_schema(conn, settings, echo):
+            async for problem in check_schema(conn, settings, emit):
                 yield problem
         if settings.pooled:
-            async for problem in check_pooler(settings, echo):
+            async for problem in check_pooler(settings, emit):
                 yield problem
-        async for problem in check_replicas(settings, echo):
+        async for problem in check_replicas(settings, emit):
             yield problem
     except Unavailable as error:
         yield f"The database does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
 
 
-async def check_server(conn: Connection, echo: Echo) -> Problems:
+async def check_server(conn: Connection, emit: Emit) -> Problems:
     about = await server.about(conn)
-    echo(f"  PostgreSQL {about.version}, as {about.user}")
+    emit(f"  PostgreSQL {about.version}, as {about.user}")
     if about.version_number < _MIN_VERSION:
         yield f"PostgreSQL {about.version} is too old: use 15 or newer."
     if "pg_trgm" not in about.extensions:
@@ -118,22 +118,22 @@ async def check_server(conn: Connection, echo: Echo) -> Problems:
         yield f"The clocks differ: the database has {about.now:%H:%M:%S} UTC; synchronise both."
 
 
-async def check_schema(conn: Connection, settings: Settings, echo: Echo) -> Problems:
+async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Problems:
     problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         yield problem
         return
     for ready in await partitions.ready_until(conn):
-        echo(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
+        emit(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: run a server, or find out why tend_partitions fails."
     if old := await retention.expired_partitions(conn, settings.events_kept_months):
         yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."
 
 
-async def check_pooler(settings: Settings, echo: Echo) -> Problems:
-    echo("  Through a pooler: its role must have the session settings")
-    required = pooler.of_the_role(time_limits_for(settings).session)
+async def check_pooler(settings: Settings, emit: Emit) -> Problems:
+    emit("  Through a pooler: its role must have the session settings")
+    required = pooler.role_settings(time_limits_for(settings).session_settings)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, required):
@@ -141,12 +141,12 @@ async def check_pooler(settings: Settings, echo: Echo) -> Problems:
             yield f"The role has another {name}. As an administrator: {statement}"
 
 
-async def check_replicas(settings: Settings, echo: Echo) -> Problems:
+async def check_replicas(settings: Settings, emit: Emit) -> Problems:
     for number, url in enumerate(settings.database_replica_urls.split(), 1):
         try:
             async with connect(url) as conn:
                 is_standby = await server.replayed_position(conn) is not None
-            echo(f"  DATABASE_REPLICA_URLS, {number}: {'a standby' if is_standby else 'the primary now'}")
+            emit(f"  DATABASE_REPLICA_URLS, {number}: {'a standby' if is_standby else 'the primary now'}")
         except Unavailable as error:
             yield f"DATABASE_REPLICA_URLS, {number}: it does not answer ({error.__cause__ or 'timed out'})."
 
