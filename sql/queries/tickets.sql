@@ -39,7 +39,7 @@ JOIN service_tickets t ON t.id = c.ticket_id
 WHERE ($3::text[] IS NULL OR t.status = ANY ($3))
   AND ($4::text[] IS NULL OR t.priority = ANY ($4))
   AND ($5::text IS NULL OR ({search_text} ILIKE replace($5, ' ', '%')
-      AND ($5 NOT LIKE '% %' OR {spaced_search_text} ILIKE $5)))
+      AND ($5 NOT LIKE '% %' OR {search_text} ILIKE $5 OR {spaced_search_text} ILIKE $5)))
 
 -- fragment: from_own
 FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
@@ -51,7 +51,7 @@ WHERE ($2::uuid IS NULL OR a.engineer_id = $2)
   AND ($5::text[] IS NULL OR t.status = ANY ($5))
   AND ($6::text[] IS NULL OR t.priority = ANY ($6))
   AND ($7::text IS NULL OR ({search_text} ILIKE replace($7, ' ', '%')
-      AND ($7 NOT LIKE '% %' OR {spaced_search_text} ILIKE $7)))
+      AND ($7 NOT LIKE '% %' OR {search_text} ILIKE $7 OR {spaced_search_text} ILIKE $7)))
 
 -- name: lock_ticket(ticket_id, assignment_id)
 -- Locks the ticket, or else the ticket of the assignment, which never changes. Concurrent commands on the ticket wait
@@ -119,11 +119,11 @@ LIMIT $8;
 
 -- name: newest_tickets_matching(search, statuses, priorities, unassigned, after_created_at, after_id, first)
 -- The search text must equal the expression of the trigram index. A space in the pattern matches any white space: the
--- index finds the words, the second condition checks what is between them.
+-- index finds the words, the second condition checks what is between them, first without the slow regexp_replace.
 SELECT {columns}
 FROM service_tickets t
 WHERE {search_text} ILIKE replace($1, ' ', '%')
-  AND ($1 NOT LIKE '% %' OR {spaced_search_text} ILIKE $1)
+  AND ($1 NOT LIKE '% %' OR {search_text} ILIKE $1 OR {spaced_search_text} ILIKE $1)
   AND ($2::text[] IS NULL OR t.status = ANY ($2))
   AND ($3::text[] IS NULL OR t.priority = ANY ($3))
   AND (NOT $4 OR {is_unassigned})
@@ -154,5 +154,5 @@ FROM service_tickets t
 WHERE ($1::text[] IS NULL OR t.status = ANY ($1))
   AND ($2::text[] IS NULL OR t.priority = ANY ($2))
   AND ($3::text IS NULL OR ({search_text} ILIKE replace($3, ' ', '%')
-      AND ($3 NOT LIKE '% %' OR {spaced_search_text} ILIKE $3)))
+      AND ($3 NOT LIKE '% %' OR {search_text} ILIKE $3 OR {spaced_search_text} ILIKE $3)))
   AND (NOT $4 OR {is_unassigned});
