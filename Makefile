@@ -47,11 +47,11 @@ bench: .venv/bench
 # directly, through PgBouncer, with failovers, and, if etcd is installed, with failovers by Patroni.
 soak: .venv/soak
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600)
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --servers 4 --pooled
-	$(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --failover
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600)
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --servers 4 --pooled
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --failover
 	@command -v etcd >/dev/null || echo "Skipping Patroni: etcd is not installed (apt-get install etcd-server)."
-	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.storm --seconds $(or $(SECONDS),600) --patroni
+	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --patroni
 
 clean:
 	rm -rf .venv app/static admin-ui/node_modules

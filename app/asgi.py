@@ -1,9 +1,9 @@
-"""The composition root: pool, schema, routes, lifespan."""
+"""The composition root: creates the ASGI application from the settings."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app.config import DEFAULT_CURRENCY, SettingsError
+from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.connections import TimeLimits
 from app.db.errors import Unavailable
 from app.db.migration_files import read
-from app.db.pool import Database, open_database
+from app.db.pool import open_database
 from app.db.replicas import ReplicaRouter, WalPositions
 from app.domain.model import AuditContext
 from app.events import Feed
@@ -40,6 +40,7 @@ from app.http.auth import tokens
 from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import SigningKeys
 from app.http.headers import header
+from app.http.lifespan_state import LifespanState, lifespan_state
 from app.http.middleware import access_log, read_after_write, request_id, security
 from app.http.middleware.fast_route import FastRouteMiddleware
 from app.http.routes import billing_csv, health, pages
@@ -50,18 +51,92 @@ from app.queries import server
 from app.server.graceful_shutdown import ShutdownState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.types import Scope
 
     from app.config import Settings
-    from app.db.migration_files import Migration
     from app.graphql.batching.loader import Batch
+    from app.graphql.context import NewContext
     from app.observability.tracing import Tracing
 
 
-def authenticator_of(settings: Settings) -> tokens.Authenticator:
-    """The identity provider's tokens where there is one, else development tokens. Raises SettingsError."""
+def create_app(
+    settings: Settings,
+    *,
+    authenticator: tokens.Authenticator | None = None,
+    limits: Limits | None = None,
+    time_limits: TimeLimits | None = None,
+    documents: TrustedDocuments | None = None,
+    tracing: Tracing | None = None,
+) -> Starlette:
+    """Create the application; `app.state.shutdown_state` is for the server that runs it.
+
+    An argument replaces what is otherwise made from the settings. Raises SettingsError.
+    """
+    feed_url = settings.direct_url
+    authenticator = authenticator or authenticator_for(settings)
+    documents = documents or documents_for(settings)
+    tracing = tracing or tracing_for(settings)
+    limits = limits or Limits()
+    metrics = Metrics()
+    span = tracing.span if tracing else access_log.no_span
+    feed = Feed(feed_url, metrics, tells_positions=bool(settings.database_replica_urls))
+    schema = build_schema(
+        limits,
+        production=settings.production,
+        documents=documents,
+        compiled=settings.compiled_execution,
+    )
+    new_context = _context_factory(feed, settings.billing_currency)
+    streams = StreamLimit(limits.streams, metrics)
+    graphql = GraphQLHttpEndpoint(schema, new_context, streams)
+    websocket = GraphQLWebSocketEndpoint(
+        schema, authenticator, new_context, limits, streams, origins=settings.cors_origins, span=span
+    )
+
+    async def end_streams() -> None:
+        feed.end()
+        await websocket.end()
+
+    shutdown_state = ShutdownState(end_streams)
+    browser_middleware = security.browser_middleware(settings.served_hosts, settings.cors_origins)
+    signed_in_middleware = [
+        *browser_middleware,
+        Middleware(
+            AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
+        ),
+    ]
+    graphql_route = Route("/graphql", graphql, middleware=signed_in_middleware)
+    app = Starlette(
+        routes=[
+            graphql_route,
+            Route(
+                "/billing.csv",
+                billing_csv.BillingCsv(settings.billing_currency),
+                middleware=signed_in_middleware,
+            ),
+            WebSocketRoute("/graphql", websocket, middleware=browser_middleware),
+            *_page_routes(settings, authenticator),
+            *health.routes(_readiness_check(shutdown_state)),
+            *metrics_route.routes(metrics, settings.metrics_token, production=settings.production),
+        ],
+        middleware=[
+            Middleware(request_id.RequestIdMiddleware),
+            Middleware(access_log.AccessLogMiddleware, metrics, span),
+            Middleware(security.SecurityHeadersMiddleware),
+            Middleware(security.JsonErrorsMiddleware),
+            Middleware(FastRouteMiddleware, graphql_route.path, graphql_route.app),
+        ],
+        exception_handlers={Exception: security.fault},
+        lifespan=_lifespan(settings, time_limits or time_limits_for(settings), feed, metrics, tracing),
+    )
+    app.state.shutdown_state = shutdown_state
+    return app
+
+
+def authenticator_for(settings: Settings) -> tokens.Authenticator:
+    """Return the identity provider's authenticator, or the development one. Raises SettingsError."""
     if not settings.has_identity_provider:
         return tokens.DevelopmentTokens(settings.dev_secret)
     return tokens.ProviderTokens(
@@ -72,8 +147,8 @@ def authenticator_of(settings: Settings) -> tokens.Authenticator:
     )
 
 
-def documents_of(settings: Settings) -> TrustedDocuments:
-    """Those of our own clients, and those of the operator's manifest. Raises SettingsError."""
+def documents_for(settings: Settings) -> TrustedDocuments:
+    """Return the documents of our own clients and of the operator's manifest. Raises SettingsError."""
     texts = own_documents()
     if settings.trusted_documents_file:
         try:
@@ -83,30 +158,7 @@ def documents_of(settings: Settings) -> TrustedDocuments:
     return TrustedDocuments(texts, only=settings.trusted_documents_only)
 
 
-def app_of(settings: Settings, database_url: str, authenticator: tokens.Authenticator) -> Starlette:
-    """The application as the settings want it. Raises SettingsError."""
-    return create_app(
-        database_url,
-        authenticator,
-        direct_url=settings.database_direct_url or database_url,
-        pooled=settings.pooled,
-        replica_urls=settings.database_replica_urls.split(),
-        replica_lag_s=settings.database_replica_lag_s,
-        pool_size=settings.database_pool_size,
-        time_limits=time_limits_of(settings),
-        documents=documents_of(settings),
-        production=settings.production,
-        allowed_hosts=settings.served_hosts,
-        cors_origins=settings.cors_origins,
-        provider=provider_of(settings),
-        metrics_token=settings.metrics_token,
-        currency=settings.billing_currency,
-        tracing=tracing_of(settings),
-        compiled_execution=settings.compiled_execution,
-    )
-
-
-def time_limits_of(settings: Settings) -> TimeLimits:
+def time_limits_for(settings: Settings) -> TimeLimits:
     return TimeLimits(
         connect_s=settings.database_connect_timeout_s,
         acquire_s=settings.database_acquire_timeout_s,
@@ -115,8 +167,8 @@ def time_limits_of(settings: Settings) -> TimeLimits:
     )
 
 
-def tracing_of(settings: Settings) -> Tracing | None:
-    """None, and nothing of it in memory, where no traces are wanted. Raises SettingsError."""
+def tracing_for(settings: Settings) -> Tracing | None:
+    """None, with no OpenTelemetry module imported, if tracing is off. Raises SettingsError."""
     if not settings.otel_exporter_otlp_endpoint:
         return None
     try:
@@ -128,8 +180,8 @@ def tracing_of(settings: Settings) -> Tracing | None:
     return Tracing()
 
 
-def provider_of(settings: Settings) -> pages.Provider | None:
-    """Where people sign in on the web pages; None where they cannot."""
+def provider_for(settings: Settings) -> pages.Provider | None:
+    """The identity provider of the web pages; None if they have no sign-in of their own."""
     if not settings.auth_client_id:
         return None
     return pages.Provider(
@@ -137,156 +189,90 @@ def provider_of(settings: Settings) -> pages.Provider | None:
     )
 
 
-def create_app(
-    database_url: str,
-    authenticator: tokens.Authenticator,
-    *,
-    provider: pages.Provider | None = None,
-    direct_url: str | None = None,
-    pooled: bool = False,
-    replica_urls: Sequence[str] = (),
-    replica_lag_s: float = 5,
-    pool_size: int = 10,
-    time_limits: TimeLimits | None = None,
-    limits: Limits | None = None,
-    documents: TrustedDocuments | None = None,
-    production: bool = False,
-    allowed_hosts: Sequence[str] = ("*",),
-    cors_origins: Sequence[str] = (),
-    metrics_token: str = "",
-    currency: str = DEFAULT_CURRENCY,
-    tracing: Tracing | None = None,
-    compiled_execution: bool = True,
-) -> Starlette:
-    """The whole product as one ASGI application; its lifespan opens and closes what it needs.
+def _page_routes(settings: Settings, authenticator: tokens.Authenticator) -> list[BaseRoute]:
+    development_tokens = authenticator if isinstance(authenticator, tokens.DevelopmentTokens) else None
+    return pages.routes(
+        provider_for(settings),
+        None if settings.production else development_tokens,
+        production=settings.production,
+        # CORS lets other sites call the API, but not sign in.
+        browser_middleware=security.browser_middleware(settings.served_hosts, ()),
+    )
 
-    `direct_url` leads to the database itself where `database_url` leads to a pooler, which is `pooled` where
-    it lends its connections for one transaction.
-    """
-    opened: list[tuple[Database, ReplicaRouter | None]] = []
-    # Read once: the files are large, and probes ask every few seconds.
-    migrations = read(sql.MIGRATIONS)
-    limits = limits or Limits()
-    schema = build_schema(limits, production=production, documents=documents, compiled=compiled_execution)
-    metrics = Metrics()
-    span = tracing.span if tracing else access_log.no_span
-    streams = StreamLimit(limits.streams, metrics)
-    shared = EventResultCache()
+
+def _context_factory(feed: Feed, currency: str) -> NewContext:
+    """Return the function that creates the context of each operation. All contexts share its caches."""
+    event_cache = EventResultCache()
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
-    feed = Feed(direct_url or database_url, metrics, tells_positions=bool(replica_urls))
 
     def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
-        db, replicas = opened[0]
+        state = lifespan_state(scope)
         is_http = scope["type"] == "http"
         client = scope.get("client")
         return Context(
-            db,
+            state["database"],
             feed,
-            shared,
+            event_cache,
             batch_scheduler,
             signed_in=None if verified is None else verified.actor,
             address=client[0] if client else "",
-            # What a socket said when it opened is of no one mutation.
+            # The headers of a WebSocket belong to no single mutation.
             idempotency_key=header(scope, b"idempotency-key") if is_http else None,
             log_fields=access_log.log_fields(scope),
             transport="http" if is_http else "ws",
             currency=currency,
-            replicas=replicas,
+            replicas=state["replicas"],
             seen_position=read_after_write.requested_position(scope),
             audit_context=AuditContext(request_id.of(scope), None if verified is None else verified.token_id),
         )
 
-    open_one = partial(
+    return new_context
+
+
+def _lifespan(
+    settings: Settings, time_limits: TimeLimits, feed: Feed, metrics: Metrics, tracing: Tracing | None
+) -> Callable[[Starlette], AbstractAsyncContextManager[LifespanState]]:
+    open_pool = partial(
         open_database,
-        pool_size=pool_size,
-        limits=time_limits or TimeLimits(),
+        pool_size=settings.database_pool_size,
+        limits=time_limits,
         watch=tracing.statement if tracing else None,
-        pooled=pooled,
+        pooled=settings.pooled,
     )
+    replica_urls = settings.database_replica_urls.split()
+    wal_positions = WalPositions(server.written_position, server.replayed_position)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[LifespanState]:
         async with (
-            open_one(database_url, changed=feed.notify_changed, metrics=metrics) as db,
-            ReplicaRouter(
-                db, WalPositions(server.written_position, server.replayed_position), replica_lag_s, metrics
-            ).watching([partial(open_one, url) for url in replica_urls]) as replicas,
+            open_pool(settings.required_database_url, changed=feed.notify_changed, metrics=metrics) as db,
+            ReplicaRouter(db, wal_positions, settings.database_replica_lag_s, metrics).watching(
+                [partial(open_pool, url) for url in replica_urls]
+            ) as replicas,
             runner.running_jobs(db),
             asyncio.TaskGroup() as background,
         ):
-            opened.append((db, replicas if replica_urls else None))
-            following = background.create_task(feed.run())
-            yield
-            opened.clear()
-            following.cancel()
+            feed_task = background.create_task(feed.run())
+            yield {"database": db, "replicas": replicas if replica_urls else None}
+            feed_task.cancel()
         if tracing:
             await asyncio.to_thread(tracing.end)
 
-    async def end_streams() -> None:
-        feed.end()
-        await socket.end()
+    return lifespan
 
-    shutdown_state = ShutdownState(end_streams)
 
-    async def why_not_ready() -> str | None:
-        if not opened:
-            return "starting"
+def _readiness_check(shutdown_state: ShutdownState) -> Callable[[Scope], Awaitable[str | None]]:
+    # Read once: the files are large, and probes come every few seconds.
+    migrations = read(sql.MIGRATIONS)
+
+    async def why_not_ready(scope: Scope) -> str | None:
+        """Why this server cannot serve requests; None if it can."""
         if shutdown_state.has_started:
             return "stopping"
-        return await _schema_problem(opened[0][0], migrations)
+        try:
+            async with lifespan_state(scope)["database"].connection() as conn:
+                return await migrate.problem(conn, migrations)
+        except Unavailable:
+            return "the database does not answer"
 
-    signs_in = Middleware(
-        AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
-    )
-    socket = GraphQLWebSocketEndpoint(
-        schema, authenticator, new_context, limits, streams, origins=cors_origins, span=span
-    )
-    browser_middleware = security.browser_middleware(allowed_hosts, cors_origins)
-    development_tokens = (
-        authenticator if isinstance(authenticator, tokens.DevelopmentTokens) and not production else None
-    )
-    graphql = Route(
-        "/graphql",
-        GraphQLHttpEndpoint(schema, new_context, streams),
-        middleware=[*browser_middleware, signs_in],
-    )
-    app = Starlette(
-        routes=[
-            graphql,
-            Route(
-                "/billing.csv",
-                billing_csv.BillingCsv(lambda: opened[0][0], currency),
-                middleware=[*browser_middleware, signs_in],
-            ),
-            WebSocketRoute("/graphql", socket, middleware=browser_middleware),
-            # Other sites may call the API where CORS lets them, but not sign in.
-            *pages.routes(
-                provider,
-                development_tokens,
-                production=production,
-                browser_middleware=security.browser_middleware(allowed_hosts, ()),
-            ),
-            *health.routes(why_not_ready),
-            *metrics_route.routes(metrics, metrics_token, production=production),
-        ],
-        middleware=[
-            Middleware(request_id.RequestIdMiddleware),
-            Middleware(access_log.AccessLogMiddleware, metrics, span),
-            Middleware(security.SecurityHeadersMiddleware),
-            Middleware(security.JsonErrorsMiddleware),
-            Middleware(FastRouteMiddleware, graphql.path, graphql.app),
-        ],
-        exception_handlers={Exception: security.fault},
-        lifespan=lifespan,
-    )
-    app.state.shutdown_state = shutdown_state
-    return app
-
-
-async def _schema_problem(db: Database, migrations: Sequence[Migration]) -> str | None:
-    """Why this code cannot work with this database; None when it can."""
-    try:
-        async with db.connection() as conn:
-            return await migrate.problem(conn, migrations)
-    except Unavailable:
-        return "the database does not answer"
+    return why_not_ready

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import config, doctor
-from app.asgi import app_of, authenticator_of
+from app.asgi import create_app
 from app.db import grants, migrate, sql
 from app.db.connections import TimeLimits, connect, connect_when_ready
 from app.db.errors import Unavailable
@@ -89,9 +89,8 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 @click.pass_obj
 def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: int | None) -> None:
     """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
-    url = settings.required_database_url
-    app = app_of(settings, url, authenticator_of(settings))
-    asyncio.run(_refuse_other_schema(url, settings.database_wait_s))
+    app = create_app(settings)
+    asyncio.run(_refuse_other_schema(settings.required_database_url, settings.database_wait_s))
     if workers == 1 and own_ports is None:
         server.run(app, host, port, drain_s=settings.shutdown_drain_s)
     else:
@@ -102,8 +101,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
 def _work(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """As one of several workers."""
     logs.set_up(production=settings.production)
-    app = app_of(settings, settings.required_database_url, authenticator_of(settings))
-    server.run(app, "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
+    server.run(create_app(settings), "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
 
 
 @commands.command("seed")

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app.asgi import documents_of, time_limits_of
+from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
 from app.db import migrate, pooler, sql
 from app.db.connections import connect
@@ -58,7 +58,7 @@ async def _of_clients(settings: Settings, say: Callable[[str], object]) -> Async
     say(f"  The web pages are {there}")
     try:
         say(f"  They call this server {', '.join(settings.served_hosts)}")
-        documents = documents_of(settings)
+        documents = documents_for(settings)
         say(
             f"  {len(documents.texts)} documents are trusted{', and no others run' if documents.only else ''}"
         )
@@ -112,7 +112,7 @@ async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> Asyn
 
 async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     say("  Through a pooler, whose role must bring the settings of a session")
-    wanted = pooler.of_the_role(time_limits_of(settings).session)
+    wanted = pooler.of_the_role(time_limits_for(settings).session)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, wanted):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from app.asgi import create_app
 from app.db.pool import Database, open_database
-from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import SECRET, authorization, client_of, make_app
 from tests.databases import migrate_whole, new_database, new_server
 from tests.factories import Factories
 from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
@@ -21,20 +18,17 @@ from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    import httpx
+
     from app.db.connections import Tx
 
 # How long something takes on a busy machine says nothing about it.
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
 
-# Every application of the tests is as the setting says, also those that a test makes for itself.
-if os.environ.get("COMPILED_EXECUTION") == "0":
-    create_app.__kwdefaults__["compiled_execution"] = False
-
 pytest_plugins = ["tests.serving"]
 
 POOL_SIZE = 10
-SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only
 
 
 @pytest.fixture(scope="session")
@@ -121,18 +115,8 @@ def tokens() -> DevelopmentTokens:
 
 
 @pytest.fixture
-async def client(
-    db: Database, shared_url: str, tokens: DevelopmentTokens
-) -> AsyncIterator[httpx.AsyncClient]:
+async def client(db: Database, shared_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The whole application, spoken to over HTTP as a dispatcher."""
-    app = create_app(shared_url, tokens, pool_size=POOL_SIZE)
-    token = tokens.sign(Role.DISPATCHER, None, ttl_s=600)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://test",
-            headers={"Authorization": f"Bearer {token}"},
-        ) as client,
-    ):
+    app = make_app(shared_url, database_pool_size=POOL_SIZE)
+    async with client_of(app, headers=authorization()) as client:
         yield client

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 
-from app.asgi import create_app
-from app.http.auth.tokens import DevelopmentTokens
 from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.server import config
+from tests.apps import make_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +22,7 @@ PATIENCE_S = 20
 
 
 class Impatient(RequestTimeoutProtocol):
-    limit_s = LIMIT_S
+    timeout_s = LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator
 
 @pytest.fixture(scope="session")
 def app(shared_url: str) -> Any:
-    return create_app(shared_url, DevelopmentTokens("a secret of thirty-two characters"), pool_size=2)
+    return make_app(shared_url)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +71,6 @@ async def served(app: Any) -> AsyncIterator[Served]:
 @pytest.fixture(scope="session")
 async def impatient(shared_url: str) -> AsyncIterator[Served]:
     """As `served`, but a request must be whole in LIMIT_S."""
-    app = create_app(shared_url, DevelopmentTokens("a secret of thirty-two characters"), pool_size=2)
+    app = make_app(shared_url)
     async with serving(app, http=Impatient) as served:
         yield served

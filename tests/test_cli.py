@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.asgi import provider_of
+from app.asgi import provider_for
 from app.db import sql
 from app.db.connections import connect
 from app.domain.model import Role
@@ -111,9 +111,9 @@ def test_development_may_ask_a_provider_on_this_machine(host):
 
 
 def test_the_pages_sign_people_in_where_they_have_a_client_id():
-    assert provider_of(config.load(PROVIDER)) is None
+    assert provider_for(config.load(PROVIDER)) is None
     told = config.load(PAGES | {"AUTH_ISSUER": "https://idp.example/realms/field"})
-    assert provider_of(told) == Provider(
+    assert provider_for(told) == Provider(
         "https://idp.example/realms/field", "baton-pages", "openid", PROVIDER["AUTH_AUDIENCE"]
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from app.asgi import app_of
+from app.asgi import create_app
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import read
@@ -36,7 +37,7 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
         to = None if settings.database_url else read(sql.MIGRATIONS)[-1].version
         asyncio.run(_prepare(url, to, tickets))
         _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
-        server.run(app_of(settings, url, tokens), host, port)
+        server.run(create_app(replace(settings, database_url=url)), host, port)
 
 
 async def _prepare(url: str, to: int | None, tickets: int) -> None:

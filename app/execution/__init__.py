@@ -1,1 +1,1 @@
-"""Runs a GraphQL operation level by level, after a plan that is made once. README.md says how."""
+"""Executes GraphQL operations breadth first, by cached plans. Imported by app.graphql only; see README.md."""

@@ -1,4 +1,4 @@
-"""What takes the place of graphql-core's executor: it leaves to it what plans cannot do."""
+"""Replaces graphql-core's executor. What cannot be planned is left to graphql-core."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
 
 from app.execution.null_propagation import propagate_nulls
-from app.execution.plan import PlanCache
+from app.execution.plan import Execution
+from app.execution.planner import PlanCache
 from app.execution.response_path import LazyPaths
-from app.execution.run import Execution
-from app.execution.variables import Variables
+from app.execution.variables import VariableCoercer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,38 +21,40 @@ if TYPE_CHECKING:
     from app.execution.plan import SelectionPlan
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
-_OF_ALL = frozenset({"fragments", "fragment_definitions"})
+_SHARED = frozenset({"fragments", "fragment_definitions"})
 
 
 class ExecutorTemplate:
-    """What all executions of an operation have in common: what an executor knows that was built for one."""
+    """Creates executors of one operation from the attributes that all of them share."""
 
     def __init__(self, executor: BreadthFirstExecutor) -> None:
-        self._kind = type(executor)
+        self._class = type(executor)
         self._common = dict(vars(executor))
-        # What an executor collects is its own; it is made when something asks for it.
+        # Collections belong to one executor; they are created on first use.
         collectors = {
             name: type(value)
             for name, value in self._common.items()
-            if isinstance(value, _COLLECTORS) and name not in _OF_ALL
+            if isinstance(value, _COLLECTORS) and name not in _SHARED
         }
         for name in ("async_helpers", "context_value", "variable_values", *collectors):
             del self._common[name]
         self._common["collectors"] = collectors
-        self._variables = Variables(executor.schema, executor.operation)
+        self._variables = VariableCoercer(executor.schema, executor.operation)
 
     def executor(
         self,
         context_value: Any,  # noqa: ANN401 - as `build` has it
         variables: dict[str, Any] | None,
-        **own: Any,  # noqa: ANN401 - attributes that the executor's class has besides
+        **attributes: Any,  # noqa: ANN401 - of the executor's class
     ) -> BreadthFirstExecutor | list[GraphQLError]:
-        """As `build` makes it, in a third of the time; errors of the variables take its place."""
-        coerced = self._variables.coerced(variables or {})
+        """Like `Executor.build`, in a third of the time. Returns the errors of the variables, if any."""
+        coerced = self._variables.coerce(variables or {})
         if isinstance(coerced, list):
             return coerced
-        executor = self._kind.__new__(self._kind)
-        vars(executor).update(self._common, context_value=context_value, variable_values=coerced, **own)
+        executor = self._class.__new__(self._class)
+        vars(executor).update(
+            self._common, context_value=context_value, variable_values=coerced, **attributes
+        )
         executor.async_helpers = GraphQLResolveInfoHelpers(
             gather=executor.gather_async_work, track=executor.track_async_work
         )
@@ -60,18 +62,18 @@ class ExecutorTemplate:
 
 
 class BreadthFirstExecutor(Executor[Any]):
-    """An `executor_class` for graphql-core, alone or before another in the line of bases."""
+    """An `executor_class` for graphql-core, on its own or as the first of several bases."""
 
     native_leaves: ClassVar[bool] = False
-    """Whether moments are left as they are, for orjson to write."""
+    """Whether datetimes are left to orjson."""
 
     def __init__(self, *args: Any, plans: PlanCache | None = None, **kwargs: Any) -> None:  # noqa: ANN401
-        """`plans` of the same operation, made by executions before this one."""
+        """`plans` is the cache of the same operation, filled by earlier executions."""
         super().__init__(*args, **kwargs)
         self.plans = plans or PlanCache()
 
     collectors: Mapping[str, Callable[[], Any]] = MappingProxyType({})
-    """What was not made yet, by the name of its attribute."""
+    """Factories of the attributes that are created on first use."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of graphql-core
         if name not in self.collectors:
@@ -80,7 +82,7 @@ class BreadthFirstExecutor(Executor[Any]):
         setattr(self, name, value)
         return value
 
-    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as graphql-core has it
+    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - as in graphql-core
         root = self.root_plan()
         if root is None:
             return super().execute_operation(serially)
@@ -89,42 +91,41 @@ class BreadthFirstExecutor(Executor[Any]):
         return self._execute(root.split_fields() if serially else [root])
 
     def root_plan(self) -> SelectionPlan | None:
-        """What is asked of the root; None where graphql-core does it, or can tell better why it cannot."""
+        """Return the plan of the root fields; None if graphql-core has to execute or reject the operation."""
         type_ = self.schema.get_root_type(self.operation.operation)
-        by_itself = (
+        cannot_be_planned = (
             self.abort_signal is not None
             or self.hooks is not None
             or any(fragment.variable_signatures for fragment in self.fragments.values())
         )
-        if type_ is None or by_itself:
+        if type_ is None or cannot_be_planned:
             return None
         try:
             return self.plans.root(self, type_)
         except (RecursionError, GraphQLError):
             return None
 
-    async def _execute(self, selections: list[SelectionPlan]) -> ExecutionResult:
+    async def _execute(self, plans: list[SelectionPlan]) -> ExecutionResult:
         try:
-            return await self._executed(selections)
+            return await self._execute_in_order(plans)
         finally:
             self.break_reference_cycle()
 
     def break_reference_cycle(self) -> None:
-        """Be gone when nobody needs this, and not with the next collection: the two refer to each other."""
+        """Let reference counting free the executor: it and its helpers refer to each other."""
         del self.async_helpers
 
-    async def _executed(self, selections: list[SelectionPlan]) -> ExecutionResult:
-        """The selections of the root one after the other."""
+    async def _execute_in_order(self, plans: list[SelectionPlan]) -> ExecutionResult:
         data: dict[str, Any] | None = {}
         errors: list[GraphQLError] = []
-        for selection in selections:
+        for plan in plans:
             assert data is not None  # noqa: S101 - see the end of the loop
-            run = Execution(self)
-            run.enqueue(selection, [self.root_value], [data], LazyPaths(lambda: [None]))
-            await run.execute_layers()
-            if run.errors:
-                data, found = propagate_nulls(data, run.errors, propagate=self.error_propagation)
-                errors += found
+            execution = Execution(self)
+            execution.enqueue(plan, [self.root_value], [data], LazyPaths(lambda: [None]))
+            await execution.execute_layers()
+            if execution.errors:
+                data, located = propagate_nulls(data, execution.errors, propagate=self.error_propagation)
+                errors += located
             if data is None:
-                break  # what comes after would not be told, and must not happen
+                break  # the response has no room for later fields, so they must not be executed
         return ExecutionResult(data, errors or None)

@@ -1,40 +1,39 @@
-"""How far an error reaches: to the nearest place around it that may be null."""
+"""Propagates errors: each makes the nearest nullable position around it null."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError, located_error
 
 from app.execution.completion import ListCompleter
-from app.execution.response_path import steps_of
+from app.execution.response_path import path_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.execution.plan import Field
+    from app.execution.plan import Completer, Field
     from app.execution.response_path import LazyPath
 
 
 def propagate_nulls(
     data: dict[str, Any] | None, failures: Sequence[tuple[LazyPath, Exception]], *, propagate: bool
 ) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-    """The data with its nulls, and the errors in the order of the answer.
+    """Return the data with its nulls, and the errors in the order of the response.
 
-    An error within what another error has made null is not told. Without `propagate`, each stays where it is.
+    An error inside a null caused by another error is omitted. Without `propagate`, nulls stay in place.
     """
     errors = []
-    for steps, error in sorted(
-        ((steps_of(path), error) for path, error in failures), key=lambda failure: _order(failure[0])
-    ):
-        reached = _nearest(data, steps, propagate=propagate)
-        if reached is None:
+    steps_and_errors = [(cast("list[Field | int]", path_steps(path)), error) for path, error in failures]
+    for steps, error in sorted(steps_and_errors, key=lambda each: _order(each[0])):
+        position = _nearest_nullable(data, steps, propagate=propagate)
+        if position is None:
             continue
-        holder, key = reached
-        if holder is None:
+        container, key = position
+        if container is None:
             data = None
         else:
-            holder[key] = None
+            container[key] = None
         errors.append(_located(error, steps))
     return data, errors
 
@@ -43,30 +42,31 @@ def _order(steps: Sequence[Field | int]) -> list[int]:
     return [step if isinstance(step, int) else step.index for step in steps]
 
 
-def _nearest(
-    data: Any,  # noqa: ANN401 - an object or a list of the answer
+def _nearest_nullable(
+    data: Any,  # noqa: ANN401 - an object or a list of the response
     steps: Sequence[Field | int],
     *,
     propagate: bool,
 ) -> tuple[Any, Any] | None:
-    """The object or list that holds the place, and where in it; (None, None) is all of the data.
+    """Return the object or list that contains the position, and its key; (None, None) is the whole data.
 
-    None where the place is within a null.
+    Returns None when the position is inside a null.
     """
     nearest: tuple[Any, Any] = (None, None)
-    holder, completer = data, None
+    container = data
+    completer: Completer | None = None
     key: int | str
     for step in steps:
-        if holder is None:
+        if container is None:
             return None
         if isinstance(step, int):
             assert isinstance(completer, ListCompleter)  # noqa: S101 - only lists have items
-            key, completer = step, completer.of
+            key, completer = step, completer.item
         else:
             key, completer = step.key, step.completer
         if completer.nullable or not propagate:
-            nearest = holder, key
-        holder = holder[key]
+            nearest = container, key
+        container = container[key]
     return nearest
 
 

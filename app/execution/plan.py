@@ -1,49 +1,103 @@
-"""What an operation asks for of each type, worked out once and kept for all its executions."""
+"""Plans of selections, executed layer by layer, and each field for all objects of a layer at once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections import deque
+from itertools import repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphql import (
-    DirectiveNode,
-    GraphQLDeferDirective,
-    GraphQLIncludeDirective,
-    GraphQLSkipDirective,
-    GraphQLStreamDirective,
-    VariableNode,
-    Visitor,
-    is_abstract_type,
-    is_leaf_type,
-    is_list_type,
-    is_non_null_type,
-    visit,
-)
-from graphql.execution.collect_fields import collect_fields, collect_subfields
+from graphql import Undefined
 
-from app.execution.completion import AbstractCompleter, LeafCompleter, ListCompleter, ObjectCompleter
-from app.execution.field_resolvers import AttributeResolver, attribute_reader, resolver_for
+from app.execution.response_path import to_core_path
+from app.execution.waiting import await_all, is_missing_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
-    from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+    from graphql import Executor, GraphQLField, GraphQLObjectType, GraphQLResolveInfo
+    from graphql.execution.collect_fields import FieldDetailsList
 
-    from app.execution.completion import Completer
-    from app.execution.executor import BreadthFirstExecutor
-    from app.execution.run import Execution, Layer
+    from app.execution.response_path import LazyPath, LazyPaths
 
-_MOST_PLANS = 4
-_CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
-_INCREMENTAL = (GraphQLDeferDirective.name, GraphQLStreamDirective.name)
+
+class FieldResolver(ABC):
+    """Resolves one field for all objects of a layer."""
+
+    attribute: str | None = None
+    """The attribute of the object that is the value as it stands; None if there is none."""
+    can_return_awaitable = True
+    is_async = False
+    """Whether it starts asynchronous work, which may take its own time."""
+    requires_request_context = False
+    """Whether it must know the operation and the paths of the objects."""
+    has_combined_result = False
+    """Whether `start` may return a column that `split` turns into one value per object."""
+
+    @abstractmethod
+    def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
+        """Return a column of values and awaitables; an exception stands for a value that failed."""
+
+    def split(self, column: list[Any], size: int) -> list[Any]:  # noqa: ARG002 - for resolvers that combine
+        """Return an awaited column as one value for each of `size` objects."""
+        return column
+
+
+class Completer(ABC):
+    """Completes the values of one field for one type: `CompleteValue` of the specification, for a column."""
+
+    def __init__(self, field: Field, *, nullable: bool) -> None:
+        self.field = field
+        self.nullable = nullable
+
+    @abstractmethod
+    def complete_sync(
+        self, execution: Execution, values: Sequence[Any], paths: LazyPaths
+    ) -> Sequence[Any] | None:
+        """Return the completed values, or None if something may have to be awaited or may fail.
+
+        Leaves need no paths here.
+        """
+
+    @abstractmethod
+    async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
+        """Return the completed values when `complete_sync` cannot. Errors go to the execution."""
+
+    async def _settle_values(
+        self, execution: Execution, values: Sequence[Any], paths: LazyPaths
+    ) -> Sequence[Any]:
+        """Await the values. Returns None for each that is null or failed."""
+        if not any(map(is_missing_type, set(map(type, values)))):
+            return values
+        values = list(values)
+        await await_all([values])
+        for index, value in enumerate(values):
+            if isinstance(value, Exception):
+                execution.add_error(paths[index], value)
+                values[index] = None
+            elif value is None or value is Undefined:
+                if not self.nullable:
+                    execution.add_error(paths[index], self._null_error())
+                values[index] = None
+        return values
+
+    def _null_error(self) -> TypeError:
+        field = self.field
+        return TypeError(
+            f"Cannot return null for non-nullable field {field.parent}.{field.nodes[0].name.value}."
+        )
 
 
 class Field:
-    """One field of a selection: where its values come from, and what becomes of them."""
+    """One field of a selection. `index` is its position in the response object."""
+
+    # Set right after creation: they refer to the field.
+    completer: Completer
+    resolver: FieldResolver
 
     def __init__(
         self,
-        executor: BreadthFirstExecutor,
         parent: GraphQLObjectType,
         definition: GraphQLField,
         details: FieldDetailsList,
@@ -53,147 +107,139 @@ class Field:
     ) -> None:
         self.parent = parent
         self.definition = definition
+        self.details = details
+        self.nodes = [each.node for each in details]
         self.key = key
         self.index = index
-        self.details = details
-        self.nodes: list[FieldNode] = [each.node for each in details]
-        self.completer = self._kind_of(definition.type)
-        self.resolver = resolver_for(executor, self)
-
-    def _kind_of(self, type_: GraphQLOutputType) -> Completer:
-        nullable = not is_non_null_type(type_)
-        inner: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr] # it is non-null
-        if is_list_type(inner):
-            return ListCompleter(self, self._kind_of(inner.of_type), nullable=nullable)
-        if is_leaf_type(inner):
-            return LeafCompleter(self, inner, nullable=nullable)
-        return (AbstractCompleter if is_abstract_type(inner) else ObjectCompleter)(
-            self, inner, nullable=nullable
-        )
-
-    def selection(self, executor: BreadthFirstExecutor, type_: GraphQLObjectType) -> SelectionPlan:
-        """What is asked of a value of the type."""
-        collected = collect_subfields(
-            executor.schema,
-            executor.fragments,
-            executor.variable_values,
-            executor.operation,
-            type_,
-            self.details,
-            executor.hide_suggestions,
-        )
-        return _selection(executor, type_, collected.grouped_field_set)
 
 
 class SelectionPlan:
-    """Fields that are asked for of objects of one type, in the order of the answer."""
+    """The fields selected of objects of one type, in the order of the response."""
 
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
         self.is_batchable = not any(field.resolver.is_async for field in fields)
-        """Whether company.py does not serve it: nobody shall wait for what another began at the root."""
+        """Whether queries with this root may be executed as one: no one waits for another's root fields."""
         self.requires_request_context = any(field.resolver.requires_request_context for field in fields)
         self.response_keys = [field.key for field in fields]
         self.attribute_fields: list[tuple[int, Field]] = []
-        """Fields that are plain attributes, and their indices: all of an object are read with one call."""
+        """Fields that are attributes, with their indices: one call reads all of an object."""
         self.resolved_fields: list[tuple[int, Field]] = []
         for index, field in enumerate(fields):
-            is_plain = (
-                isinstance(field.resolver, AttributeResolver) and not field.resolver.can_return_awaitable
-            )
-            (self.attribute_fields if is_plain else self.resolved_fields).append((index, field))
+            is_attribute = field.resolver.attribute is not None
+            (self.attribute_fields if is_attribute else self.resolved_fields).append((index, field))
         self.awaitable_columns = [
             index
             for index, (_, field) in enumerate(self.resolved_fields)
             if field.resolver.can_return_awaitable
         ]
-        """Those of the others of which there may be something to await."""
-        self._read = attribute_reader([field.resolver.name for _, field in self.attribute_fields])  # type: ignore[attr-defined] # see above
+        """Indices into `resolved_fields`."""
+        self._read = _attribute_reader([field.resolver.attribute or "" for _, field in self.attribute_fields])
 
-    def read_attributes(self, run: Execution, group: Layer) -> Iterable[Sequence[Any]]:
-        """A column for each of `leaves`."""
+    def read_attributes(self, execution: Execution, layer: Layer) -> Iterable[Sequence[Any]]:
+        """Return a column of values for each of `attribute_fields`."""
         try:
-            return self._read(group.sources)
-        except Exception:  # noqa: BLE001 - one of them fails; the others may not
-            return [field.resolver.start(run, group, field) for _, field in self.attribute_fields]
+            return self._read(layer.sources)
+        except Exception:  # noqa: BLE001 - find out which of them fails
+            return [field.resolver.start(execution, layer, field) for _, field in self.attribute_fields]
 
     def split_fields(self) -> list[SelectionPlan]:
-        """A selection for each field, as mutations are executed."""
+        """Return one plan per field: mutations are executed one after another."""
         return [SelectionPlan([field]) for field in self.fields]
 
 
-def _selection(
-    executor: BreadthFirstExecutor, parent: GraphQLObjectType, grouped: GroupedFieldSet
-) -> SelectionPlan:
-    definitions = {
-        key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
-    }
-    # What the schema does not have is left out, as graphql-core does with what was not validated.
-    return SelectionPlan(
-        [
-            Field(executor, parent, definition, grouped[key], key=key, index=index)
-            for index, (key, definition) in enumerate(definitions.items())
-            if definition is not None
-        ]
-    )
+def _attribute_reader(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Sequence[Any]]]:
+    """Return a function that reads a column of values per attribute, and raises the first failure."""
+    if not names:
+        return lambda _: ()
+    read: Callable[[Any], Any] = attrgetter(*names)
+    if len(names) == 1:
+        return lambda sources: [list(map(read, sources))]
+    # zip() of no rows has no columns.
+    return lambda sources: zip(*map(read, sources), strict=True) if sources else [()] * len(names)
 
 
-def plan_root(executor: BreadthFirstExecutor, root: GraphQLObjectType) -> SelectionPlan:
-    """Raises RecursionError for fragments within fragments beyond reason."""
-    collected = collect_fields(
-        executor.schema,
-        executor.fragments,
-        executor.variable_values,
-        root,
-        executor.operation,
-        executor.hide_suggestions,
-    )
-    return _selection(executor, root, collected.grouped_field_set)
+class Layer(NamedTuple):
+    """Objects at the same depth with the same selection."""
+
+    plan: SelectionPlan
+    sources: Sequence[Any]
+    results: list[dict[str, Any]]
+    """The response object of each source; empty until the layer is complete."""
+    paths: LazyPaths
 
 
-class PlanCache:
-    """Of one operation: a plan, known by its root, for each way that its @skip and @include may turn out."""
+class Execution:
+    """One execution of one or more root plans. `errors` holds what failed, unordered."""
 
-    def __init__(self) -> None:
-        self._directives: _Directives | None = None
-        self._roots: dict[tuple[Any, ...], SelectionPlan] = {}
+    def __init__(self, executor: Executor[Any]) -> None:
+        self.executor = executor
+        self.errors: list[tuple[LazyPath, Exception]] = []
+        self._next_layers: list[Layer] = []
 
-    def root(self, executor: BreadthFirstExecutor, type_: GraphQLObjectType) -> SelectionPlan | None:
-        """None where a part is to come later, which no plan can tell.
+    def enqueue(
+        self, plan: SelectionPlan, sources: Sequence[Any], results: list[dict[str, Any]], paths: LazyPaths
+    ) -> None:
+        """Add a layer to be executed after the current ones."""
+        self._next_layers.append(Layer(plan, sources, results, paths))
 
-        Raises RecursionError, and GraphQLError where a condition cannot be told.
+    def add_error(self, path: LazyPath, error: Exception) -> None:
+        self.errors.append((path, error))
+
+    def resolve_info(self, field: Field, path: LazyPath) -> GraphQLResolveInfo[Any]:
+        """Build the `info` argument for a field; `path` is that of the field or of an item of its list."""
+        while path is not None and isinstance(path[1], int):
+            path = path[0]
+        core_path = to_core_path(path)
+        assert core_path is not None  # noqa: S101 - a field is never the root
+        return self.executor.build_resolve_info(field.definition, field.nodes, field.parent, core_path)
+
+    async def execute_layers(self) -> None:
+        """Execute the enqueued layers, then those that they enqueue, until none is left."""
+        while self._next_layers:
+            layers, self._next_layers = self._next_layers, []
+            started = [self.start(layer) for layer in layers]
+            awaitable_columns = [
+                resolved[index]
+                for layer, (_, resolved) in zip(layers, started, strict=True)
+                for index in layer.plan.awaitable_columns
+            ]
+            if awaitable_columns:
+                await await_all(awaitable_columns)
+            for layer, (attributes, resolved) in zip(layers, started, strict=True):
+                await self.complete_layer(layer, attributes, resolved)
+
+    def start(self, layer: Layer) -> tuple[Iterable[Sequence[Any]], list[list[Any]]]:
+        """Read the attribute fields and call the resolvers. Returns a column of values for each field.
+
+        The columns of the second part may contain awaitables.
         """
-        directives = self._directives
-        if directives is None:
-            directives = self._directives = _Directives()
-            for node in (executor.operation, *executor.fragment_definitions.values()):
-                visit(node, directives)
-        if directives.incremental:
-            return None
-        given = executor.variable_values.coerced
-        key = tuple(map(given.get, directives.conditions))
-        selection = self._roots.get(key)
-        if selection is None:
-            selection = plan_root(executor, type_)
-            if len(self._roots) >= _MOST_PLANS:
-                del self._roots[next(iter(self._roots))]
-            self._roots[key] = selection
-        return selection
+        plan = layer.plan
+        return (
+            plan.read_attributes(self, layer),
+            [field.resolver.start(self, layer, field) for _, field in plan.resolved_fields],
+        )
 
-
-class _Directives(Visitor):
-    """What the directives of an operation and its fragments make of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conditions: dict[str, None] = {}
-        """The variables of @skip and @include, each once, in order."""
-        self.incremental = False
-
-    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        if node.name.value in _INCREMENTAL:
-            self.incremental = True
-        if node.name.value in _CONDITIONS:
-            for argument in node.arguments or ():
-                if isinstance(argument.value, VariableNode):
-                    self.conditions[argument.value.name.value] = None
+    async def complete_layer(
+        self, layer: Layer, attributes: Iterable[Sequence[Any]], resolved: list[list[Any]]
+    ) -> None:
+        """Complete the values that `start` returned, once they are awaited, and fill in the results."""
+        plan = layer.plan
+        completed: list[Sequence[Any]] = [()] * len(plan.response_keys)
+        for (index, field), values in zip(plan.attribute_fields, attributes, strict=True):
+            # Leaves need no paths here, so the paths of the field are not created.
+            column = field.completer.complete_sync(self, values, layer.paths)
+            if column is None:
+                column = await field.completer.complete(self, values, layer.paths.for_field(field))
+            completed[index] = column
+        for (index, field), raw in zip(plan.resolved_fields, resolved, strict=True):
+            resolver = field.resolver
+            values = resolver.split(raw, len(layer.sources)) if resolver.has_combined_result else raw
+            paths = layer.paths.for_field(field)
+            column = field.completer.complete_sync(self, values, paths)
+            if column is None:
+                column = await field.completer.complete(self, values, paths)
+            completed[index] = column
+        # When @skip omits every field, there are no rows and the results stay empty.
+        rows = map(zip, repeat(plan.response_keys), zip(*completed, strict=True))
+        deque(map(dict.update, layer.results, rows), maxlen=0)

@@ -1,42 +1,50 @@
-"""Where in the answer a value stands. Most values need no place: it is made when something asks for it."""
+"""Paths of values in the response. Most values need none: they are created on demand."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from graphql.pyutils import Path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.execution.plan import Field
+    from graphql import GraphQLObjectType
 
-LazyPath: TypeAlias = "tuple[LazyPath, Field | int] | None"
-"""The place of the object or list around it, and the field or index in there; None is the root."""
+
+class PathField(Protocol):
+    """What a path needs of a field."""
+
+    parent: GraphQLObjectType
+    key: str
+
+
+LazyPath: TypeAlias = "tuple[LazyPath, PathField | int] | None"
+"""The path of the enclosing object or list, and the field or index in it; None is the root."""
 
 
 class LazyPaths:
-    """Of the values of a column, in their order."""
+    """The paths of a column of values, created when the first of them is needed."""
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_create", "_paths")
 
-    def __init__(self, make: Callable[[], Sequence[LazyPath]]) -> None:
-        self._make = make
-        self._made: Sequence[LazyPath] | None = None
+    def __init__(self, create: Callable[[], Sequence[LazyPath]]) -> None:
+        self._create = create
+        self._paths: Sequence[LazyPath] | None = None
 
     def __getitem__(self, index: int) -> LazyPath:
         return self.all()[index]
 
     def all(self) -> Sequence[LazyPath]:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
+        if self._paths is None:
+            self._paths = self._create()
+        return self._paths
 
-    def for_field(self, field: Field) -> LazyPaths:
+    def for_field(self, field: PathField) -> LazyPaths:
         return LazyPaths(lambda: [(path, field) for path in self.all()])
 
     def for_items(self, sizes: Sequence[int | None]) -> LazyPaths:
-        """Of the items of lists, one list after the other; None is no list."""
+        """Return the paths of the items of lists of these sizes, list by list. None stands for no list."""
         return LazyPaths(
             lambda: [
                 (path, index)
@@ -49,8 +57,8 @@ class LazyPaths:
         return LazyPaths(lambda: [self[index] for index in indices])
 
 
-def steps_of(path: LazyPath) -> list[Field | int]:
-    """From the root to the place."""
+def path_steps(path: LazyPath) -> list[PathField | int]:
+    """Return the fields and indices from the root to the value."""
     steps = []
     while path is not None:
         path, step = path
@@ -58,17 +66,10 @@ def steps_of(path: LazyPath) -> list[Field | int]:
     return steps[::-1]
 
 
-def field_of(path: LazyPath) -> Field:
-    """The field that the value belongs to, also within lists."""
-    field = next(step for step in reversed(steps_of(path)) if not isinstance(step, int))
-    assert not isinstance(field, int)  # noqa: S101 - for mypy
-    return field
-
-
 def to_core_path(path: LazyPath) -> Path | None:
     """Convert to graphql-core's Path."""
     core_path = None
-    for step in steps_of(path):
+    for step in path_steps(path):
         name, type_name = (step, None) if isinstance(step, int) else (step.key, step.parent.name)
         core_path = Path(core_path, name, type_name)
     return core_path

@@ -1,6 +1,6 @@
-"""How leaves become JSON, a whole column at once where all values are of one class that needs no questions.
+"""Serializes leaves: a whole column at once where all values have one class and cannot fail.
 
-What is not in these tables is asked of the leaf's type, value by value.
+Types and classes that are not covered here are serialized by the leaf type, value by value.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ if TYPE_CHECKING:
     from graphql import GraphQLLeafType
 
 ColumnSerializer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
-"""Of a column of values of one class. Raises NotAlike where they must be looked at one by one."""
+"""Serializes values of one class. Raises MixedTypes when they must be serialized one by one."""
 
-_LEAST_INT, _LARGEST_INT = -(2**31), 2**31 - 1
+_MIN_INT, _MAX_INT = -(2**31), 2**31 - 1
 _zone = attrgetter("tzinfo")
 _UTC = {UTC}
 
 
 class MixedTypes(Exception):
-    """The values of the column cannot be told together."""
+    """The column cannot be serialized as a whole."""
 
 
-def serializer_for(leaf: GraphQLLeafType, kind: type, *, native: bool) -> ColumnSerializer | None:
-    """For values of the class `kind`; None where the type itself must be asked.
+def serializer_for(leaf: GraphQLLeafType, class_: type, *, native: bool) -> ColumnSerializer | None:
+    """Return the serializer for values of the class; None if only the leaf type can serialize them.
 
-    What is `native` leaves moments as they are for orjson, which writes them as Strawberry does.
+    With `native`, datetimes stay as they are: orjson writes them as Strawberry does.
     """
     definition = (leaf.extensions or {}).get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if isinstance(leaf, CustomGraphQLEnumType):
-        return _by_member(leaf) if kind is leaf.wrapped_cls else None
-    if leaf is GraphQLID and issubclass(kind, UUID):
+        return _enum_names(leaf) if class_ is leaf.wrapped_cls else None
+    if leaf is GraphQLID and issubclass(class_, UUID):
         return _texts
     if definition is base_scalars.DateTimeDefinition:
-        return _moments if native and kind is datetime else None
+        return _utc_datetimes if native and class_ is datetime else None
     if definition is base_scalars.DecimalDefinition:
-        return _texts if kind is Decimal else None
+        return _texts if class_ is Decimal else None
     if definition is base_scalars.UUIDDefinition:
-        return _texts if issubclass(kind, UUID) else None
-    return _OF_LANGUAGE.get((leaf, kind))
+        return _texts if issubclass(class_, UUID) else None
+    return _BUILT_IN.get((leaf, class_))
 
 
 def identity(values: Sequence[Any]) -> Sequence[Any]:
-    """Nothing is to be done, nor need this be called."""
+    """Return the values. Callers compare with this function and skip the call."""
     return values
 
 
@@ -68,40 +68,40 @@ def _texts(values: Sequence[Any]) -> Sequence[Any]:
     return list(map(str, values))
 
 
-def _whole_numbers(values: Sequence[Any]) -> Sequence[Any]:
-    if min(values) < _LEAST_INT or max(values) > _LARGEST_INT:
+def _ints(values: Sequence[Any]) -> Sequence[Any]:
+    if min(values) < _MIN_INT or max(values) > _MAX_INT:
         raise MixedTypes
     return values
 
 
-def _numbers(values: Sequence[Any]) -> Sequence[Any]:
+def _floats(values: Sequence[Any]) -> Sequence[Any]:
     if not all(map(isfinite, values)):
         raise MixedTypes
     return values
 
 
-def _moments(values: Sequence[Any]) -> Sequence[Any]:
-    # What PostgreSQL is asked comes back in UTC; of other zones orjson knows not all.
+def _utc_datetimes(values: Sequence[Any]) -> Sequence[Any]:
+    # PostgreSQL returns UTC; orjson does not support every other time zone.
     if set(map(_zone, values)) != _UTC:
         raise MixedTypes
     return values
 
 
-def _by_member(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
-    # Members are told by identity: the hash of an Enum is Python code.
+def _enum_names(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
+    # Look members up by identity: the hash of an Enum is computed in Python.
     members = cast("type[Enum]", leaf.wrapped_cls)
     names = {id(member): leaf.coerce_output_value(member) for member in members.__members__.values()}
 
-    def names_of(values: Sequence[Any]) -> Sequence[Any]:
+    def serialize(values: Sequence[Any]) -> Sequence[Any]:
         return list(map(names.__getitem__, map(id, values)))
 
-    return names_of
+    return serialize
 
 
-_OF_LANGUAGE: dict[tuple[GraphQLLeafType, type], ColumnSerializer] = {
+_BUILT_IN: dict[tuple[GraphQLLeafType, type], ColumnSerializer] = {
     (GraphQLString, str): identity,
     (GraphQLID, str): identity,
     (GraphQLBoolean, bool): identity,
-    (GraphQLInt, int): _whole_numbers,
-    (GraphQLFloat, float): _numbers,
+    (GraphQLInt, int): _ints,
+    (GraphQLFloat, float): _floats,
 }

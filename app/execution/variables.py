@@ -1,4 +1,4 @@
-"""Variables of an operation that is known: those that are what they should be are taken as they come."""
+"""Coerces the variables of an operation: values that need no coercion are used as they are."""
 
 from __future__ import annotations
 
@@ -19,39 +19,41 @@ from graphql.execution.values import VariableValues, VariableValueSource
 if TYPE_CHECKING:
     from graphql import GraphQLSchema, OperationDefinitionNode
 
-Plain: TypeAlias = "tuple[GraphQLVariableSignature, type]"
-"""A variable, and the class whose values become themselves."""
+SimpleVariable: TypeAlias = "tuple[GraphQLVariableSignature, type]"
+"""A variable, and the class of the values that need no coercion."""
 
-_MOST_ERRORS = 50
-"""As graphql-core has it."""
-_TAKEN_AS_THEY_COME: dict[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLBoolean: bool}
+_MAX_ERRORS = 50
+"""As in graphql-core."""
+_UNCOERCED: dict[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLBoolean: bool}
 
 
-class Variables:
+class VariableCoercer:
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
-        plain = [self._plain(get_variable_signature(schema, node)) for node in self._definitions]
-        self._all_plain = None if None in plain else [each for each in plain if each]
+        simple = [_simple_variable(get_variable_signature(schema, node)) for node in self._definitions]
+        self._simple = None if None in simple else [variable for variable in simple if variable]
 
-    def _plain(self, signature: GraphQLVariableSignature | GraphQLError) -> Plain | None:
-        if isinstance(signature, GraphQLError):
-            return None
-        type_ = signature.type
-        kind = _TAKEN_AS_THEY_COME.get(type_.of_type if is_non_null_type(type_) else type_)
-        return None if kind is None else (signature, kind)
-
-    def coerced(self, given: dict[str, Any]) -> VariableValues | list[GraphQLError]:
-        """As graphql-core coerces them, or says why it cannot."""
-        if self._all_plain is not None:
+    def coerce(self, values: dict[str, Any]) -> VariableValues | list[GraphQLError]:
+        """Coerce like graphql-core, or return its errors."""
+        if self._simple is not None:
             sources, coerced = {}, {}
-            for signature, kind in self._all_plain:
+            for signature, class_ in self._simple:
                 name = signature.name
-                value = given.get(name, Undefined)
-                if type(value) is not kind:
+                value = values.get(name, Undefined)
+                if type(value) is not class_:
                     break
                 sources[name] = VariableValueSource(signature, value)
                 coerced[name] = value
             else:
                 return VariableValues(sources, coerced)
-        return get_variable_values(self._schema, self._definitions, given, _MOST_ERRORS)
+        return get_variable_values(self._schema, self._definitions, values, _MAX_ERRORS)
+
+
+def _simple_variable(signature: GraphQLVariableSignature | GraphQLError) -> SimpleVariable | None:
+    """Return None if values of the variable need coercion."""
+    if isinstance(signature, GraphQLError):
+        return None
+    type_ = signature.type
+    class_ = _UNCOERCED.get(type_.of_type if is_non_null_type(type_) else type_)
+    return None if class_ is None else (signature, class_)

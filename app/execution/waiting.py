@@ -1,4 +1,4 @@
-"""Waits for all that a level began, without a task for each value."""
+"""Awaits all awaitables of a layer, without a task for each value."""
 
 from __future__ import annotations
 
@@ -6,63 +6,67 @@ from asyncio import CancelledError, ensure_future, isfuture
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from graphql import Undefined
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-
-@lru_cache(maxsize=1000)
-def is_awaitable_type(kind: type[Any]) -> bool:
-    return hasattr(kind, "__await__")
+_NULLS = frozenset({type(None), type(Undefined)})
 
 
 @lru_cache(maxsize=1000)
-def _is_begun(kind: type[Any]) -> bool:
-    """Whether it is a future, as those that loaders give."""
-    return hasattr(kind, "_asyncio_future_blocking")
+def is_awaitable_type(type_: type[Any]) -> bool:
+    return hasattr(type_, "__await__")
 
 
-def awaited_kinds(column: Iterable[Any]) -> set[type[Any]]:
-    """The classes of values that are to be awaited: a column holds many values, but of few classes."""
-    return set(filter(is_awaitable_type, set(map(type, column))))
+@lru_cache(maxsize=1000)
+def is_missing_type(type_: type[Any]) -> bool:
+    """Whether values of the type are null, failed, or still to be awaited."""
+    return issubclass(type_, Exception) or type_ in _NULLS or is_awaitable_type(type_)  # type: ignore[arg-type] # a class is hashable
 
 
-def _waiting(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
-    """Where in which column something is to be awaited."""
-    found: list[tuple[list[Any], int]] = []
+@lru_cache(maxsize=1000)
+def _is_future_type(type_: type[Any]) -> bool:
+    return hasattr(type_, "_asyncio_future_blocking")
+
+
+def _awaitable_positions(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
+    """Return the column and index of each awaitable. A column has many values, but of few types."""
+    positions: list[tuple[list[Any], int]] = []
     for column in columns:
         if len(column) == 1:
             if is_awaitable_type(type(column[0])):  # type: ignore[arg-type] # a class is hashable
-                found.append((column, 0))
-        elif kinds := awaited_kinds(column):
-            found += [(column, index) for index, value in enumerate(column) if type(value) in kinds]
-    return found
+                positions.append((column, 0))
+        elif types := set(filter(is_awaitable_type, set(map(type, column)))):
+            positions += [(column, index) for index, value in enumerate(column) if type(value) in types]
+    return positions
 
 
 async def await_all(columns: Iterable[list[Any]]) -> None:
-    """Put in the place of each awaitable what it comes to: a value, or the exception that it raised."""
-    waiting = _waiting(columns)
-    if len(waiting) > 1:
-        # All begin before the first is waited for.
-        for column, index in waiting:
+    """Replace each awaitable, in place, by its value or by the exception that it raised."""
+    positions = _awaitable_positions(columns)
+    if len(positions) > 1:
+        # Start all of them before the first is awaited.
+        for column, index in positions:
             value = column[index]
-            if not _is_begun(type(value)):  # type: ignore[arg-type] # a class is hashable
+            if not _is_future_type(type(value)):  # type: ignore[arg-type] # a class is hashable
                 column[index] = ensure_future(value)
     try:
-        for column, index in waiting:
+        for column, index in positions:
             try:
                 column[index] = await column[index]
-            except Exception as error:  # noqa: BLE001 - whatever a resolver raises is an error of its field
+            except Exception as error:  # noqa: BLE001 - becomes an error of the field
                 column[index] = error
     except CancelledError:
-        for column, index in waiting:
+        for column, index in positions:
             if isfuture(column[index]):
                 column[index].cancel()
         raise
 
 
-def attempt(function: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - whatever it returns
-    """What the function returns, or the exception that it raises."""
+def attempt(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401 - whatever it returns
+    """Return the result of the call, or the exception that it raised."""
     try:
-        return function(*given)
-    except Exception as error:  # noqa: BLE001 - an error of the field that asks
+        return function(*args)
+    except Exception as error:  # noqa: BLE001 - becomes an error of the field
         return error

@@ -21,10 +21,10 @@ from playwright.async_api import (
     expect,
 )
 
-from app.asgi import create_app
 from app.db.pool import open_database
 from app.demo import load
 from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import make_app
 from tests.databases import new_database
 from tests.factories import Factories
 from tests.serving import serving
@@ -91,7 +91,7 @@ class Product:
 async def product(server: str, template: str) -> AsyncIterator[Product]:
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
         await load.seed(db, tickets=TICKETS)
-        async with serving(create_app(url, TOKENS, pool_size=5)) as served:
+        async with serving(make_app(url, database_pool_size=5)) as served:
             yield Product(f"http://127.0.0.1:{served.port}", Factories(db))
 
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from app.asgi import create_app
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from tests.browser.conftest import TOKENS, Product, assert_accessible
+from tests.apps import make_app
+from tests.browser.conftest import Product, assert_accessible
 from tests.browser.scene import new_scene, operation_in
 from tests.factories import DISPATCHER, Factories
 from tests.serving import serving
@@ -65,7 +65,7 @@ async def test_after_a_restart_of_the_server_nothing_is_missed(fresh_url, fresh_
         socket.on("framereceived", lambda frame: told.set() if '"next"' in frame else None)
 
     page.on("websocket", listen)
-    async with serving(create_app(fresh_url, TOKENS, pool_size=2)) as served:
+    async with serving(make_app(fresh_url)) as served:
         product = Product(f"http://127.0.0.1:{served.port}", scene.make)
         hosts.add(urlsplit(product.url).netloc)
         await product.sign_in(page, Role.DISPATCHER, at=scene.path)
@@ -80,7 +80,7 @@ async def test_after_a_restart_of_the_server_nothing_is_missed(fresh_url, fresh_
     await run(fresh_db, DISPATCHER, reassign_ticket, command)
     sent.clear()
     began = time.monotonic()
-    async with serving(create_app(fresh_url, TOKENS, pool_size=2), port=served.port):
+    async with serving(make_app(fresh_url), port=served.port):
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
         print(f"live again {time.monotonic() - began:.1f} s after the server began to start")  # noqa: T201
         await expect(page.get_by_role("article").nth(2)).to_contain_text("While nobody looked")
@@ -175,7 +175,7 @@ async def test_a_server_that_runs_no_other_documents_runs_those_of_the_pages(
 ):
     scene = await new_scene(Factories(fresh_db))
     await scene.assign(scene.ana)
-    app = create_app(fresh_url, TOKENS, pool_size=2, documents=TrustedDocuments(only=True))
+    app = make_app(fresh_url, documents=TrustedDocuments(only=True))
     async with serving(app) as served:
         product = Product(f"http://127.0.0.1:{served.port}", scene.make)
         hosts.add(urlsplit(product.url).netloc)

@@ -10,19 +10,18 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from app.asgi import create_app
 from app.domain.model import Role
-from app.http.auth.claims import Reading
-from app.http.auth.jwks import Keys
+from app.http.auth.claims import ClaimMapping
+from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
-from app.http.routes.pages import Provider
+from tests.apps import make_app
 from tests.browser.provider import CLIENT_ID, StandIn
 from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-READING = Reading("roles", {role.value: role for role in Role}, "engineer_id")
+READING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 
 
 @pytest.fixture
@@ -37,9 +36,17 @@ async def stand_in(monkeypatch) -> AsyncIterator[StandIn]:
 @pytest.fixture
 async def url(shared_url, stand_in) -> AsyncIterator[str]:
     """The product, with this provider."""
-    tokens = ProviderTokens(Keys(f"{stand_in.url}/keys"), stand_in.url, stand_in.audience, READING)
-    provider = Provider(stand_in.url, CLIENT_ID, "openid offline_access", stand_in.audience)
-    async with serving(create_app(shared_url, tokens, provider=provider, production=True)) as served:
+    tokens = ProviderTokens(SigningKeys(f"{stand_in.url}/keys"), stand_in.url, stand_in.audience, READING)
+    app = make_app(
+        shared_url,
+        authenticator=tokens,
+        app_env="production",
+        auth_issuer=stand_in.url,
+        auth_client_id=CLIENT_ID,
+        auth_scopes="openid offline_access",
+        auth_audience=stand_in.audience,
+    )
+    async with serving(app) as served:
         yield f"http://127.0.0.1:{served.port}"
 
 

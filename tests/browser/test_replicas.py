@@ -32,7 +32,7 @@ async def cluster():
 
 @pytest.fixture
 async def product(cluster):
-    async with serving(cluster, TOKENS, replica_lag_s=LAG_S) as (client, make):
+    async with serving(cluster, TOKENS, database_replica_lag_s=LAG_S) as (client, make):
         await client.is_served_by_standbys()
         yield Product(f"http://127.0.0.1:{client.port}", make)
 

@@ -1,7 +1,7 @@
-"""Says what is wrong with a history, from what clients saw and what the database holds in the end.
+"""Checks a history for violations: what clients saw, and what the database contains at the end.
 
-Every operation has an id of its own: its idempotency key, the id of its requests, which its events keep, and
-the reason that a row keeps which it opens. Nothing here is taken from the product.
+Every operation has an id. It is the idempotency key, the request id stored with its events, and the
+assignment reason of the row that it inserts. This module imports nothing of the product.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Heard: TypeAlias = "tuple[str, int, str, datetime]"
-"""An event as a follower hears it: ticket, sequence, type, time."""
+EventKey: TypeAlias = "tuple[str, int, str, datetime]"
+"""What identifies an event for a follower: ticket, sequence, type, time."""
 
-ANSWERED_BY = {
+RESULT_EVENTS = {
     "assign": {"assigned"},
     "reassign": {"assigned"},
     "escalate": {"assigned"},
@@ -30,11 +30,17 @@ ANSWERED_BY = {
     "cancel": {"cancelled"},
     "rate": {"rated"},
 }
-"""By kind of operation, the types of the event whose assignment is answered."""
-_LEAVES = {"accept": "accepted", "start": "started", "complete": "ended", "cancel": "ended", "rate": "rated"}
-"""By kind of operation, what everybody sees of the assignment from then on."""
+"""By kind of operation, the types of the event that holds the resulting assignment."""
+_VISIBLE_AFTER = {
+    "accept": "accepted",
+    "start": "started",
+    "complete": "ended",
+    "cancel": "ended",
+    "rate": "rated",
+}
+"""By kind of operation, what every later read must show of the assignment."""
 _ACTIVE = {"assigned", "accepted", "in_progress"}
-_LIFE = {
+_TRANSITIONS = {
     "accepted": ({"assigned"}, "accepted"),
     "started": ({"assigned", "accepted"}, "in_progress"),
     "completed": ({"accepted", "in_progress"}, "completed"),
@@ -44,50 +50,50 @@ _LIFE = {
     "cancelled": (_ACTIVE, "cancelled"),
     "rated": ({"completed", "failed", "escalated"}, None),
 }
-"""By type of event, from which statuses it may come and to which it leads; None is no other."""
+"""By event type: the statuses it is allowed from, and the next status (None: unchanged)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One wish, sent until it was answered.
+    """One operation, sent until it was answered.
 
-    Times are the clients' clock, of the first try and of the answer. `answers` are the sequences that were
-    told, one for each answer; none where it was refused or never answered.
+    Times of the first try and of the response are by the client's clock. `result_sequences` has one entry
+    per response; it is empty when the operation was refused or never answered.
     """
 
     id: str
     kind: str
     ticket: str
-    began: float
+    started: float
     ended: float | None
     refused: bool
-    answers: tuple[int, ...]
+    result_sequences: tuple[int, ...]
     hours: Decimal = Decimal(0)
-    """What it adds to the ticket."""
+    """Hours that it adds to the ticket."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """An assignment as it was seen: by which operation it was opened, and what was `done` to it since."""
+class AssignmentState:
+    """An assignment as it was seen: the operation that created it, and what was `done` since."""
 
-    opened_by: str
+    assigned_by: str
     done: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A ticket's assignments, by sequence, as a client saw them."""
+    """A ticket's assignments, by sequence, as a client read them."""
 
     ticket: str
-    began: float
-    turns: tuple[Turn, ...]
+    started: float
+    states: tuple[AssignmentState, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     ticket: str
     sequence: int
-    turn: Turn
+    state: AssignmentState
     status: str
     assigned_at: datetime
     hours: Decimal = Decimal(0)
@@ -96,50 +102,62 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Event:
     id: int
-    by: str
-    heard_as: Heard
+    caused_by: str
+    key: EventKey
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened, by what clients saw on the way; rows, events and shown hours are of the end."""
+    """What clients saw while it ran; rows, events and shown hours are those at the end."""
 
     operations: Sequence[Operation] = ()
     reads: Sequence[Read] = ()
     rows: Sequence[Row] = ()
     events: Sequence[Event] = ()
-    heard: Mapping[str, Sequence[Heard]] = field(default_factory=dict)
+    received: Mapping[str, Sequence[EventKey]] = field(default_factory=dict)
     """By follower."""
     shown_hours: Mapping[str, Decimal] = field(default_factory=dict)
-    """By ticket, as the API adds them up."""
+    """By ticket: the sum that the API returns."""
 
 
 def violations(history: History) -> list[str]:
-    """A sentence for each: which rule, of what, and what is wrong. None when all is as promised."""
+    """Return a sentence per violation: the rule, the ticket or operation, and what is wrong."""
     events = sorted(history.events, key=lambda event: event.id)
-    made: dict[str, list[Event]] = defaultdict(list)
+    caused: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        made[event.by].append(event)
-    of_ticket: dict[str, _OfTicket] = defaultdict(_OfTicket)
+        caused[event.caused_by].append(event)
+    by_ticket: dict[str, _TicketHistory] = defaultdict(_TicketHistory)
     for row in sorted(history.rows, key=lambda row: row.sequence):
-        of_ticket[row.ticket].rows.append(row)
+        by_ticket[row.ticket].rows.append(row)
     for event in events:
-        of_ticket[event.heard_as[0]].events.append(event)
-    for operation in sorted(history.operations, key=lambda operation: operation.began):
-        answering = [e for e in made[operation.id] if e.heard_as[2] in ANSWERED_BY[operation.kind]]
-        of_ticket[operation.ticket].operations.append((operation, answering))
-    for read in sorted(history.reads, key=lambda read: read.began):
-        of_ticket[read.ticket].reads.append(read)
+        by_ticket[event.key[0]].events.append(event)
+    for operation in sorted(history.operations, key=lambda operation: operation.started):
+        answering = [e for e in caused[operation.id] if e.key[2] in RESULT_EVENTS[operation.kind]]
+        by_ticket[operation.ticket].operations.append((operation, answering))
+    for read in sorted(history.reads, key=lambda read: read.started):
+        by_ticket[read.ticket].reads.append(read)
     return [
-        *(said for ticket, own in of_ticket.items() for said in _of_ticket(ticket, own)),
-        *(said for ticket, own in of_ticket.items() for said in _of_hours(ticket, own, history.shown_hours)),
-        *(said for name, heard in history.heard.items() for said in _of_follower(name, heard, events)),
+        *(
+            sentence
+            for ticket, ticket_history in by_ticket.items()
+            for sentence in _check_ticket(ticket, ticket_history)
+        ),
+        *(
+            sentence
+            for ticket, ticket_history in by_ticket.items()
+            for sentence in _check_hours(ticket, ticket_history, history.shown_hours)
+        ),
+        *(
+            sentence
+            for name, received in history.received.items()
+            for sentence in _check_follower(name, received, events)
+        ),
     ]
 
 
 @dataclass(slots=True)
-class _OfTicket:
-    """Rows by sequence, events by id, operations (with the events that answer them) and reads by time."""
+class _TicketHistory:
+    """Rows by sequence, events by id, operations (with the events of their results) and reads by time."""
 
     rows: list[Row] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -147,16 +165,16 @@ class _OfTicket:
     reads: list[Read] = field(default_factory=list)
 
 
-def _of_ticket(ticket: str, own: _OfTicket) -> Iterator[str]:
-    yield from _of_rows(ticket, own.rows)
-    for operation, made in own.operations:
-        yield from _of_operation(operation, made)
-    yield from _of_order(own)
-    yield from _of_reads(ticket, own)
-    yield from _of_life(ticket, own)
+def _check_ticket(ticket: str, ticket_history: _TicketHistory) -> Iterator[str]:
+    yield from _check_rows(ticket, ticket_history.rows)
+    for operation, caused in ticket_history.operations:
+        yield from _check_operation(operation, caused)
+    yield from _check_order(ticket_history)
+    yield from _check_reads(ticket, ticket_history)
+    yield from _check_transitions(ticket, ticket_history)
 
 
-def _of_rows(ticket: str, rows: Sequence[Row]) -> Iterator[str]:
+def _check_rows(ticket: str, rows: Sequence[Row]) -> Iterator[str]:
     sequences = [row.sequence for row in rows]
     if sequences != list(range(1, len(rows) + 1)):
         yield f"I1 {ticket} has the sequences {sequences}"
@@ -166,87 +184,97 @@ def _of_rows(ticket: str, rows: Sequence[Row]) -> Iterator[str]:
         yield f"I7 {ticket} has a later assignment with an earlier time"
 
 
-def _of_operation(operation: Operation, made: Sequence[Event]) -> Iterator[str]:
-    told, there = set(operation.answers), [event.heard_as[1] for event in made]
-    if told and told != set(there):
-        yield f"I3 {operation.id} ({operation.kind}) was told {sorted(told)}, but there is {there}"
-    if len(made) > 1:
-        yield f"I4 {operation.id} ({operation.kind}) was done {len(made)} times"
-    if operation.refused and made:
-        yield f"I5 {operation.id} ({operation.kind}) was refused, but done"
+def _check_operation(operation: Operation, caused: Sequence[Event]) -> Iterator[str]:
+    acknowledged, actual = set(operation.result_sequences), [event.key[1] for event in caused]
+    if acknowledged and acknowledged != set(actual):
+        yield f"I3 {operation.id} ({operation.kind}) returned {sorted(acknowledged)}, but has {actual}"
+    if len(caused) > 1:
+        yield f"I4 {operation.id} ({operation.kind}) took effect {len(caused)} times"
+    if operation.refused and caused:
+        yield f"I5 {operation.id} ({operation.kind}) was refused, but took effect"
 
 
-def _of_order(own: _OfTicket) -> Iterator[str]:
-    """Ids of one ticket's events are in the order of its changes."""
-    done = [(operation, made) for operation, made in own.operations if made]
-    told = sorted((o.ended, made[-1].id, o.id) for o, made in done if o.ended is not None and o.answers)
+def _check_order(ticket_history: _TicketHistory) -> Iterator[str]:
+    """Event ids of a ticket are in the order of its changes."""
+    done = [(operation, caused) for operation, caused in ticket_history.operations if caused]
+    acknowledged = sorted(
+        (o.ended, caused[-1].id, o.id) for o, caused in done if o.ended is not None and o.result_sequences
+    )
     latest, ended = (0, ""), 0
-    for then, made in done:
-        while ended < len(told) and told[ended][0] < then.began:
-            latest, ended = max(latest, told[ended][1:]), ended + 1
-        if latest[0] > made[0].id:
+    for then, caused in done:
+        while ended < len(acknowledged) and acknowledged[ended][0] < then.started:
+            latest, ended = max(latest, acknowledged[ended][1:]), ended + 1
+        if latest[0] > caused[0].id:
             yield f"I6 {latest[1]} ended before {then.id} began, but comes after it"
 
 
-def _of_reads(ticket: str, own: _OfTicket) -> Iterator[str]:
-    told = sorted((o.ended, o.kind, max(o.answers)) for o, _ in own.operations if o.answers and o.ended)
-    known, known_length, ended = set[tuple[int, str]](), 0, 0
-    for read in own.reads:
-        while ended < len(told) and told[ended][0] < read.began:
-            _, kind, sequence = told[ended]
-            if kind in _LEAVES:
-                known.add((sequence, _LEAVES[kind]))
-            known_length, ended = max(known_length, sequence), ended + 1
-        seen = {(n, done) for n, turn in enumerate(read.turns, 1) for done in turn.done}
-        if len(read.turns) < known_length:
-            yield f"I8 {ticket} was seen with {len(read.turns)} assignments, after {known_length} was told"
-        elif missing := known - seen:
-            yield f"I8 {ticket} was seen without {sorted(missing)}, told before"
-        in_the_end = [row.turn for row in own.rows[: len(read.turns)]]
-        if len(in_the_end) < len(read.turns) or any(
-            turn.opened_by != last.opened_by or turn.done - last.done
-            for turn, last in zip(read.turns, in_the_end, strict=True)
+def _check_reads(ticket: str, ticket_history: _TicketHistory) -> Iterator[str]:
+    acknowledged = sorted(
+        (o.ended, o.kind, max(o.result_sequences))
+        for o, _ in ticket_history.operations
+        if o.result_sequences and o.ended
+    )
+    expected, expected_length, ended = set[tuple[int, str]](), 0, 0
+    for read in ticket_history.reads:
+        while ended < len(acknowledged) and acknowledged[ended][0] < read.started:
+            _, kind, sequence = acknowledged[ended]
+            if kind in _VISIBLE_AFTER:
+                expected.add((sequence, _VISIBLE_AFTER[kind]))
+            expected_length, ended = max(expected_length, sequence), ended + 1
+        seen = {(n, done) for n, state in enumerate(read.states, 1) for done in state.done}
+        if len(read.states) < expected_length:
+            yield f"I8 {ticket} was read with {len(read.states)} assignments, after {expected_length}"
+        elif missing := expected - seen:
+            yield f"I8 {ticket} was read without {sorted(missing)}, acknowledged before"
+        final = [row.state for row in ticket_history.rows[: len(read.states)]]
+        if len(final) < len(read.states) or any(
+            state.assigned_by != last.assigned_by or state.done - last.done
+            for state, last in zip(read.states, final, strict=True)
         ):
-            yield f"I8 {ticket} was seen as {read.turns}, but is {in_the_end}"
+            yield f"I8 {ticket} was read as {read.states}, but is {final}"
 
 
-def _of_life(ticket: str, own: _OfTicket) -> Iterator[str]:
-    """The events, done again in their order, lead to the rows."""
-    turns: dict[int, tuple[str, str]] = {}  # by sequence, who opened it, and its status
-    for event in own.events:
-        _, sequence, kind, _ = event.heard_as
-        opened_by, status = turns.get(sequence, (event.by, "none"))
+def _check_transitions(ticket: str, ticket_history: _TicketHistory) -> Iterator[str]:
+    """Replaying the events gives the rows."""
+    states: dict[int, tuple[str, str]] = {}  # by sequence: operation and status
+    for event in ticket_history.events:
+        _, sequence, kind, _ = event.key
+        assigned_by, status = states.get(sequence, (event.caused_by, "none"))
         if kind == "assigned":
-            next_is_free = sequence == len(turns) + 1 and not any(s in _ACTIVE for _, s in turns.values())
+            next_is_free = sequence == len(states) + 1 and not any(s in _ACTIVE for _, s in states.values())
             allowed, after = {"none"} if next_is_free else set(), "assigned"
         else:
-            allowed, after = _LIFE[kind]
+            allowed, after = _TRANSITIONS[kind]
         if status not in allowed:
-            yield f"I9 {ticket} has {kind} of {sequence} by {event.by}, which was {status}, after {turns}"
-        turns[sequence] = (opened_by, after or status)
-    if turns != {row.sequence: (row.turn.opened_by, row.status) for row in own.rows}:
-        yield f"I9 {ticket} has events that lead to {turns}, and the rows {own.rows}"
+            yield f"I9 {ticket} has {kind} of {sequence} by {event.caused_by} in {status}, after {states}"
+        states[sequence] = (assigned_by, after or status)
+    if states != {row.sequence: (row.state.assigned_by, row.status) for row in ticket_history.rows}:
+        yield f"I9 {ticket} has events that lead to {states}, and the rows {ticket_history.rows}"
 
 
-def _of_hours(ticket: str, own: _OfTicket, shown: Mapping[str, Decimal]) -> Iterator[str]:
-    """What was never answered counts when it was done."""
-    told = sum(o.hours for o, made in own.operations if o.answers or (o.ended is None and made))
-    stored = sum(row.hours for row in own.rows)
-    if not told == stored == shown.get(ticket, 0):
-        yield f"I10 {ticket} was told {told} hours, holds {stored}, and shows {shown.get(ticket)}"
+def _check_hours(ticket: str, ticket_history: _TicketHistory, shown: Mapping[str, Decimal]) -> Iterator[str]:
+    """An operation without a response counts if it took effect."""
+    acknowledged = sum(
+        o.hours
+        for o, caused in ticket_history.operations
+        if o.result_sequences or (o.ended is None and caused)
+    )
+    stored = sum(row.hours for row in ticket_history.rows)
+    if not acknowledged == stored == shown.get(ticket, 0):
+        yield f"I10 {ticket} has {acknowledged} h acknowledged, {stored} stored, {shown.get(ticket)} shown"
 
 
-def _of_follower(name: str, heard: Sequence[Heard], events: Sequence[Event]) -> Iterator[str]:
-    there = Counter(event.heard_as for event in events)
-    if there != Counter(heard):
+def _check_follower(name: str, received: Sequence[EventKey], events: Sequence[Event]) -> Iterator[str]:
+    actual = Counter(event.key for event in events)
+    if actual != Counter(received):
         yield (
-            f"I11 {name} heard {len(heard)} of {len(events)} events: missed {list(there - Counter(heard))},"
-            f" heard too much {list(Counter(heard) - there)}"
+            f"I11 {name} received {len(received)} of {len(events)} events:"
+            f" missed {list(actual - Counter(received))}, too many {list(Counter(received) - actual)}"
         )
-    places = {event.heard_as: event.id for event in events}
+    ids = {event.key: event.id for event in events}
     last: dict[str, int] = {}
-    for each in heard:
-        ticket, place = each[0], places.get(each, 0)
-        if place < last.get(ticket, 0):
-            yield f"I11 {name} heard {each} too late"
-        last[ticket] = place
+    for each in received:
+        ticket, event_id = each[0], ids.get(each, 0)
+        if event_id < last.get(ticket, 0):
+            yield f"I11 {name} received {each} out of order"
+        last[ticket] = event_id

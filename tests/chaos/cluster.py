@@ -1,6 +1,6 @@
-"""A primary and its standbys, of which one at least has what was committed; and the primary's end.
+"""A primary with synchronous replicas, and failover.
 
-It does what a cluster manager does, without the time that one takes to be sure of a death.
+Does the work of a cluster manager, without the time that it takes to detect a failure.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ NODES = 3
 
 @dataclass
 class Cluster:
-    """Each node has a number, from 1; `with` starts them all and gives the URL that finds the primary."""
+    """Nodes are numbered from 1. `with` starts all of them and returns a URL that finds the primary."""
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     nodes: dict[int, EmbeddedPostgres] = field(init=False)
     primary: int = 1
-    promotions_s: list[float] = field(default_factory=list)
-    """Of each failover, from the kill until the new primary takes writes."""
+    failovers_s: list[float] = field(default_factory=list)
+    """Per failover: seconds from the kill until the new primary accepts writes."""
 
     def __post_init__(self) -> None:
         self.nodes = {n: EmbeddedPostgres(self.home / f"n{n}", settings=self._of(n)) for n in self._numbers}
@@ -49,7 +49,7 @@ class Cluster:
         sockets = ",".join(str(self._sockets(n)) for n in self._numbers)
         return {
             "synchronous_standby_names": f"ANY 1 ({', '.join(f'n{n}' for n in self._numbers)})",
-            # Wherever the primary is by then.
+            # Finds the current primary.
             "primary_conninfo": f"host={sockets} port=5432 user=postgres target_session_attrs=read-write"
             f" application_name=n{number}",
             "wal_keep_size": "1GB",
@@ -61,17 +61,17 @@ class Cluster:
         return self.home / f"n{number}" / "run"
 
     def url(self, *numbers: int, attributes: str = "any") -> str:
-        """Of the first of these nodes that has the attributes."""
+        """The URL of the first of these nodes that has the attributes."""
         hosts = ",".join(str(self._sockets(n)) for n in numbers)
         return f"postgresql://postgres@/postgres?host={hosts}&port=5432&target_session_attrs={attributes}"
 
     @property
-    def standbys(self) -> list[int]:
+    def replicas(self) -> list[int]:
         return [n for n in self._numbers if n != self.primary]
 
     def __enter__(self) -> str:
         self.nodes[self.primary].start()
-        for number in self.standbys:
+        for number in self.replicas:
             self._join(number)
         return self.url(*self._numbers, attributes="read-write")
 
@@ -82,7 +82,7 @@ class Cluster:
             node.stop()
 
     def _join(self, number: int) -> None:
-        """As a copy of the primary, which it follows."""
+        """Start the node as a new replica, from a base backup."""
         node, home = self.nodes[number], self.nodes[number].home
         shutil.rmtree(home / "data", ignore_errors=True)
         home.mkdir(exist_ok=True)
@@ -100,22 +100,22 @@ class Cluster:
         node.start()
 
     async def fail_over(self) -> None:
-        """The primary is killed with all its processes, and the standby that has most takes its place."""
-        killed, began = self.primary, time.monotonic()
+        """Kill all processes of the primary and promote the replica that has received most."""
+        killed, started = self.primary, time.monotonic()
         postmaster = int((self.nodes[killed].home / "data/postmaster.pid").read_text().split()[0])
         for pid in (postmaster, *children_of(postmaster)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        has = {n: await self._received(n) for n in self.standbys}
+        has = {n: await self._received(n) for n in self.replicas}
         self.primary = max(has, key=lambda number: has[number])
         async with connect(self.url(self.primary)) as conn:
             assert await conn.fetchval("SELECT pg_promote()")
-        self.promotions_s.append(time.monotonic() - began)
+        self.failovers_s.append(time.monotonic() - started)
         await asyncio.to_thread(self.nodes[killed].stop)
 
-    async def join_again(self) -> None:
-        """The one that was killed, as a standby."""
-        for number in self.standbys:
+    async def rejoin(self) -> None:
+        """Start the killed node again, as a replica."""
+        for number in self.replicas:
             try:
                 await self._received(number)
             except Unavailable:
@@ -123,11 +123,11 @@ class Cluster:
 
     @asynccontextmanager
     async def replay_paused(self) -> AsyncIterator[None]:
-        """Standbys show what there is now, and nothing newer, though they have it on disk."""
+        """Replicas show the current state and nothing newer, although they receive it."""
         async with connect(self.url(self.primary)) as conn:
             there = await conn.fetchval("SELECT pg_current_wal_flush_lsn()::text")
         async with AsyncExitStack() as connected:
-            conns = [await connected.enter_async_context(connect(self.url(n))) for n in self.standbys]
+            conns = [await connected.enter_async_context(connect(self.url(n))) for n in self.replicas]
             for conn in conns:
                 while not await conn.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", there):
                     await asyncio.sleep(0.01)

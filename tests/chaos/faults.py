@@ -1,4 +1,4 @@
-"""What goes wrong in a storm: servers, the database and the lines to them, one at a time."""
+"""Faults of a chaos run: servers, the database, and the connections to them, one at a time."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 60
 DRAIN_S = 1
-"""That a server which is asked to stop goes on as before."""
+"""How long a server goes on serving after SIGTERM."""
 
 
 @dataclass
 class Server:
-    """One process of the product, started again when it was killed, and the clients' line to it."""
+    """A server process, restarted after a kill, and the proxy in front of it."""
 
     settings: Mapping[str, str]
-    line: Proxy
+    proxy: Proxy
     log: BinaryIO
     process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        """Until it can be given work."""
+        """Start, and wait until it is ready."""
         settings = {**self.settings, "AUTH_DEV_SECRET": SECRET, "SHUTDOWN_DRAIN_S": str(DRAIN_S)}
-        command = [sys.executable, "-m", "app", "serve", "--port", str(self.line.server_port)]
+        command = [sys.executable, "-m", "app", "serve", "--port", str(self.proxy.server_port)]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, env=os.environ | settings, stderr=self.log, stdout=self.log
         )
@@ -58,13 +58,13 @@ class Server:
 
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
         try:
-            answer = await client.get(f"http://127.0.0.1:{self.line.server_port}/readyz")
+            answer = await client.get(f"http://127.0.0.1:{self.proxy.server_port}/readyz")
         except httpx.HTTPError:
             return False
         return answer.is_success
 
-    def first_fault(self) -> str:
-        """What the log says of it; servers write into the same."""
+    def first_traceback(self) -> str:
+        """The first logged traceback; all servers share the log."""
         said = re.sub(r"\x1b\[[\d;]*m", "", Path(self.log.name).read_text())
         _, at, rest = said.partition("] fault")
         return f"{at}{rest[:5000]}"
@@ -74,7 +74,7 @@ class Server:
             self.process.send_signal(number)
 
     def stop(self, number: int) -> int | None:
-        """Its exit code."""
+        """Return the exit code."""
         self.send(number)
         return None if self.process is None else self.process.wait()
 
@@ -86,32 +86,32 @@ class Faults:
     database: EmbeddedPostgres
     url: str
     servers: list[Server]
-    dice: random.Random
-    hold_s: float
+    rng: random.Random
+    duration_s: float
     stops: list[tuple[int | None, float]] = field(default_factory=list)
-    """Of each server that was asked to stop: its exit code, and after how many seconds."""
+    """Per SIGTERM: the exit code, and the seconds until the exit."""
 
     @property
-    def all(self) -> list[Callable[[], Awaitable[None]]]:
+    def actions(self) -> list[Callable[[], Awaitable[None]]]:
         return [
             self.backends_killed,
             self.database_crashed,
-            self.lines_cut,
+            self.connections_cut,
             self.server_killed,
             self.database_restarted,
             self.server_frozen,
             self.database_frozen,
             self.server_stopped,
-            self.lines_slow,
+            self.connections_slow,
             self.database_read_only,
             self.postmaster_killed,
             self.tables_altered,
         ]
 
-    def gone(self) -> list[str]:
-        """Servers that nobody has stopped."""
+    def unexpected_exits(self) -> list[str]:
+        """Servers that exited by themselves."""
         codes = [server.process and server.process.poll() for server in self.servers]
-        return [f"a server left by itself with {code}" for code in codes if code is not None]
+        return [f"a server exited by itself with code {code}" for code in codes if code is not None]
 
     async def backends_killed(self) -> None:
         async with connect(self.url) as conn:
@@ -125,7 +125,7 @@ class Faults:
         await self._start_after(signal.SIGQUIT)
 
     async def postmaster_killed(self) -> None:
-        """Its children go on until they notice."""
+        """Its children run on for a while."""
         await self._start_after(signal.SIGKILL)
 
     async def _start_after(self, number: int) -> None:
@@ -135,19 +135,19 @@ class Faults:
 
     async def database_frozen(self) -> None:
         async with frozen(self.url):
-            await asyncio.sleep(self.hold_s)
+            await asyncio.sleep(self.duration_s)
 
     async def database_read_only(self) -> None:
         async with connect(self.url) as conn:
             await conn.execute("ALTER SYSTEM SET default_transaction_read_only = on")
             await conn.execute("SELECT pg_reload_conf()")
             await _end_sessions(conn)
-            await asyncio.sleep(self.hold_s)
+            await asyncio.sleep(self.duration_s)
             await conn.execute("ALTER SYSTEM RESET default_transaction_read_only")
             await conn.execute("SELECT pg_reload_conf()")
 
     async def tables_altered(self) -> None:
-        """As a migration may: it asks again for a lock that it does not get soon, so that others go on."""
+        """Alter tables as a migration does: with a short lock timeout and retries, so that others go on."""
         async with connect(self.url) as conn:
             await conn.execute("SET lock_timeout = '200ms'")
             for statement in (
@@ -156,53 +156,53 @@ class Faults:
                 "DROP INDEX CONCURRENTLY chaos",
                 "ALTER TABLE engineer_assignments DROP COLUMN chaos",
             ):
-                await _in_the_end(conn, statement)
+                await _retry_until_done(conn, statement)
 
     async def server_killed(self) -> None:
-        server = self.dice.choice(self.servers)
+        server = self.rng.choice(self.servers)
         await asyncio.to_thread(server.stop, signal.SIGKILL)
         await server.start()
 
     async def server_stopped(self) -> None:
-        server, asked = self.dice.choice(self.servers), time.monotonic()
+        server, asked = self.rng.choice(self.servers), time.monotonic()
         code = await asyncio.to_thread(server.stop, signal.SIGTERM)
         self.stops.append((code, time.monotonic() - asked))
         await server.start()
 
     async def server_frozen(self) -> None:
-        server = self.dice.choice(self.servers)
+        server = self.rng.choice(self.servers)
         server.send(signal.SIGSTOP)
-        await asyncio.sleep(self.hold_s)
+        await asyncio.sleep(self.duration_s)
         server.send(signal.SIGCONT)
 
-    async def lines_cut(self) -> None:
-        await self._lines(cuts=0.2)
+    async def connections_cut(self) -> None:
+        await self._with_proxies(cut_probability=0.2)
 
-    async def lines_slow(self) -> None:
-        await self._lines(piece_bytes=100, delay_s=0.02)
+    async def connections_slow(self) -> None:
+        await self._with_proxies(chunk_bytes=100, delay_s=0.02)
 
-    async def _lines(self, **how: float) -> None:
+    async def _with_proxies(self, **how: float) -> None:
         for server in self.servers:
-            usual = {name: getattr(server.line, name) for name in how}
-            vars(server.line).update(how)
-        await asyncio.sleep(self.hold_s)
+            usual = {name: getattr(server.proxy, name) for name in how}
+            vars(server.proxy).update(how)
+        await asyncio.sleep(self.duration_s)
         for server in self.servers:
-            vars(server.line).update(usual)
+            vars(server.proxy).update(usual)
 
 
 @dataclass
-class FaultsOfCluster(Faults):
-    """What comes and goes with several nodes of the database, and what may meet a failover."""
+class ClusterFaults(Faults):
+    """Failovers of a database cluster, alone and together with other faults."""
 
     cluster: Cluster | PatroniCluster = field(kw_only=True)
 
     @property
-    def all(self) -> list[Callable[[], Awaitable[None]]]:
+    def actions(self) -> list[Callable[[], Awaitable[None]]]:
         return [self.primary_killed, self.backends_killed, self.primary_killed_with_a_server]
 
     async def primary_killed(self) -> None:
         await self.cluster.fail_over()
-        await self.cluster.join_again()
+        await self.cluster.rejoin()
 
     async def primary_killed_with_a_server(self) -> None:
         await asyncio.gather(self.server_killed(), self.primary_killed())
@@ -215,7 +215,7 @@ async def _end_sessions(conn: asyncpg.Connection) -> None:
     )
 
 
-async def _in_the_end(conn: asyncpg.Connection, statement: str) -> None:
+async def _retry_until_done(conn: asyncpg.Connection, statement: str) -> None:
     while True:
         try:
             await conn.execute(statement)

@@ -1,4 +1,4 @@
-"""Somebody who follows all events for ever, now over this server, now over that."""
+"""A client that subscribes to all events, and reconnects to one server after another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from websockets.exceptions import WebSocketException
 
 from app.domain.cursor import Cursor
-from tests.chaos.checker import Heard
+from tests.chaos.checker import EventKey
 from tests.chaos.faults import Server
 from tests.websocket_client import subscribe, talking
 
@@ -23,19 +23,19 @@ LONGEST_STAY_S = 5
 @dataclass
 class Follower:
     servers: list[Server]
-    dice: random.Random
+    rng: random.Random
     cursor: str = str(Cursor.after_all_to(0))
-    heard: list[Heard] = field(default_factory=list)
+    received: list[EventKey] = field(default_factory=list)
     connections: int = 0
 
     async def follow(self) -> None:
-        """Until cancelled; what was heard last is where to go on."""
+        """Subscribe until cancelled, always from the last cursor."""
         while True:
-            # A stream that ends, a line that is cut, a server that refuses or says nothing: all the same.
+            # A stream that ends, a cut connection, a server that refuses or does not respond: reconnect.
             with suppress(OSError, WebSocketException, AssertionError, EOFError):
-                async with asyncio.timeout(self.dice.uniform(1, LONGEST_STAY_S)):
-                    await self._listen(self.dice.choice(self.servers).line.port)
-            await asyncio.sleep(self.dice.uniform(0, 0.2))
+                async with asyncio.timeout(self.rng.uniform(1, LONGEST_STAY_S)):
+                    await self._listen(self.rng.choice(self.servers).proxy.port)
+            await asyncio.sleep(self.rng.uniform(0, 0.2))
 
     async def _listen(self, port: int) -> None:
         async with talking(port, close_timeout=0.1) as talk:
@@ -46,7 +46,7 @@ class Follower:
                     return
                 event = data["assignmentEvents"]
                 self.cursor = event["cursor"]
-                self.heard.append(
+                self.received.append(
                     (
                         event["ticket"]["id"],
                         event["assignment"]["assignmentSequence"],
@@ -55,6 +55,6 @@ class Follower:
                     )
                 )
 
-    async def has_heard(self, events: int) -> None:
-        while len(self.heard) < events:
+    async def until_received(self, events: int) -> None:
+        while len(self.received) < events:
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Three nodes under Patroni and etcd, on loopback, which find their next primary by themselves."""
+"""Three nodes managed by Patroni and etcd, on loopback."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.databases import free_port
 
 PATIENCE_S = 120
 TTL_S = 20
-"""After which a leader that has not been heard of is taken to be dead; Patroni allows no less."""
+"""The leader lease; the minimum that Patroni allows."""
 
 
 @dataclass
 class PatroniCluster:
-    """As a Cluster, but it finds its next primary by itself."""
+    """Like Cluster, but Patroni promotes the next primary."""
 
     home: Path
     nodes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     primary: int = 0
-    promotions_s: list[float] = field(default_factory=list)
+    failovers_s: list[float] = field(default_factory=list)
     _ports: dict[int, int] = field(default_factory=dict)
     _rest: dict[int, int] = field(default_factory=dict)
     _until_done: ExitStack = field(default_factory=ExitStack)
@@ -68,7 +68,7 @@ class PatroniCluster:
 
     async def __aexit__(self, *_: object) -> None:
         for node in self.nodes.values():
-            # It ends its PostgreSQL.
+            # Patroni stops its PostgreSQL.
             node.terminate()
         for node in self.nodes.values():
             await asyncio.to_thread(node.wait)
@@ -120,7 +120,7 @@ class PatroniCluster:
         process["env"] = os.environ | process["env"] | {"HOME": str(self.home / f"n{number}")}
         as_owner: list[object] = []
         if owner := process.pop("user", None):
-            # Root's Python is often in a private folder, so Patroni keeps root's way in to all folders.
+            # Root's Python is often in a private folder, so Patroni keeps access to all folders.
             as_owner = ["setpriv", f"--reuid={owner}", f"--regid={process.pop('group')}", "--clear-groups"]
             as_owner += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
             del process["extra_groups"]
@@ -128,8 +128,8 @@ class PatroniCluster:
         self.nodes[number] = self._run(*as_owner, sys.executable, "-m", "patroni", settings, **process)
 
     async def fail_over(self) -> None:
-        """The primary and its Patroni are killed; then it is waited for who comes next."""
-        killed, began = self.primary, time.monotonic()
+        """Kill the primary and its Patroni, then wait for the next primary."""
+        killed, started = self.primary, time.monotonic()
         postmaster = int((self.home / f"n{killed}/data/postmaster.pid").read_text().split()[0])
         self.nodes[killed].kill()
         for pid in (postmaster, *children_of(postmaster)):
@@ -139,10 +139,10 @@ class PatroniCluster:
         async with asyncio.timeout(PATIENCE_S):
             while (leader := await self._leader()) in {None, killed}:
                 await asyncio.sleep(0.1)
-        self.promotions_s.append(time.monotonic() - began)
+        self.failovers_s.append(time.monotonic() - started)
         self.primary = leader or 0
 
-    async def join_again(self) -> None:
+    async def rejoin(self) -> None:
         for number, node in list(self.nodes.items()):
             if node.poll() is not None:
                 self._start(number)

@@ -1,4 +1,4 @@
-"""A line between clients and one server, which may be slow, or cut in the middle of anything."""
+"""A TCP proxy in front of one server that can be slow, or cut connections at any byte."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Proxy:
-    """Passes everything on, in pieces of `piece_bytes`, each `delay_s` late, and cuts at one in so many."""
+    """Forwards chunks of `chunk_bytes`, each `delay_s` late; cuts with `cut_probability` per chunk."""
 
     server_port: int
-    dice: random.Random
+    rng: random.Random
     port: int = 0
-    piece_bytes: int = 64 * 1024
+    chunk_bytes: int = 64 * 1024
     delay_s: float = 0
-    cuts: float = 0
+    cut_probability: float = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         serving = set[asyncio.Task[None]]()
 
-        def serve(client_says: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._serve(client_says, to_client))
+        def serve(client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._serve(client_reader, client_writer))
             serving.add(task)
             task.add_done_callback(serving.discard)
-            # Also where it was cancelled before it began.
-            task.add_done_callback(lambda _: to_client.transport.abort())
+            # Even when the task was cancelled before it started.
+            task.add_done_callback(lambda _: client_writer.transport.abort())
 
         listener = await asyncio.start_server(serve, "127.0.0.1")
         self.port = listener.sockets[0].getsockname()[1]
@@ -44,29 +44,29 @@ class Proxy:
                 task.cancel()
             await asyncio.gather(*serving, return_exceptions=True)
 
-    async def _serve(self, client_says: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def _serve(self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            server_says, to_server = await asyncio.open_connection("127.0.0.1", self.server_port)
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
             both = [
-                asyncio.create_task(self._pass_on(client_says, to_server)),
-                asyncio.create_task(self._pass_on(server_says, to_client)),
+                asyncio.create_task(self._forward(client_reader, server_writer)),
+                asyncio.create_task(self._forward(server_reader, client_writer)),
             ]
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                to_server.transport.abort()
+                server_writer.transport.abort()
                 for task in both:
                     task.cancel()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            while piece := await reader.read(self.piece_bytes):
+            while chunk := await reader.read(self.chunk_bytes):
                 await asyncio.sleep(self.delay_s)
-                cut = self.dice.random() < self.cuts
-                writer.write(piece[: self.dice.randrange(len(piece))] if cut else piece)
+                cut = self.rng.random() < self.cut_probability
+                writer.write(chunk[: self.rng.randrange(len(chunk))] if cut else chunk)
                 await writer.drain()
                 if cut:
-                    # What was written goes out, and nothing after it.
+                    # Send what was written, and nothing after it.
                     writer.close()
                     await writer.wait_closed()
                     return

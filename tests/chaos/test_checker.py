@@ -1,4 +1,4 @@
-"""The checker finds each kind of wrong history, and nothing in a right one."""
+"""The checker finds each kind of violation, and none in a correct history."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from decimal import Decimal
 
 import pytest
 
-from tests.chaos.checker import Event, History, Operation, Read, Row, Turn, violations
+from tests.chaos.checker import AssignmentState, Event, History, Operation, Read, Row, violations
 
 
-def operation(name, kind, began, ended, *answers, hours="0"):
-    refused = ended is not None and not answers
-    return Operation(name, kind, "T", began, ended, refused, answers, Decimal(hours))
+def operation(name, kind, started, ended, *result_sequences, hours="0"):
+    refused = ended is not None and not result_sequences
+    return Operation(name, kind, "T", started, ended, refused, result_sequences, Decimal(hours))
 
 
 def event(number, by, sequence, kind):
     return Event(number, by, ("T", sequence, kind, datetime(2030, 1, 1, 0, number, tzinfo=UTC)))
 
 
-def row(sequence, opened_by, status, *done, minute=None, hours="0"):
+def row(sequence, assigned_by, status, *done, minute=None, hours="0"):
     at = datetime(2030, 1, 1, 0, minute or sequence, tzinfo=UTC)
-    return Row("T", sequence, Turn(opened_by, frozenset(done)), status, at, Decimal(hours))
+    return Row("T", sequence, AssignmentState(assigned_by, frozenset(done)), status, at, Decimal(hours))
 
 
-def read(began, *turns):
-    return Read("T", began, tuple(Turn(by, frozenset(done)) for by, *done in turns))
+def read(started, *turns):
+    return Read("T", started, tuple(AssignmentState(by, frozenset(done)) for by, *done in turns))
 
 
 EVENTS = [
@@ -39,8 +39,8 @@ EVENTS = [
     event(7, "rate", 2, "rated"),
     event(8, "rate again", 2, "rated"),
 ]
-HEARD = [each.heard_as for each in EVENTS]
-RIGHT = History(
+RECEIVED = [each.key for each in EVENTS]
+CORRECT = History(
     operations=[
         operation("assign", "assign", 0, 1, 1),
         operation("too late", "assign", 0, 2),
@@ -64,7 +64,7 @@ RIGHT = History(
         row(2, "reassign", "failed", "accepted", "started", "ended", "rated", hours="1.25"),
     ],
     events=EVENTS,
-    heard={"one": HEARD, "other": HEARD},
+    received={"one": RECEIVED, "other": RECEIVED},
     shown_hours={"T": Decimal("1.25")},
 )
 
@@ -73,31 +73,31 @@ def rules(history):
     return {sentence.split()[0] for sentence in violations(history)}
 
 
-def test_a_history_as_promised_has_no_violation():
-    assert violations(RIGHT) == []
-    done_without_an_answer = replace(
-        RIGHT,
-        rows=[*RIGHT.rows, row(3, "never answered", "assigned")],
+def test_a_correct_history_has_no_violation():
+    assert violations(CORRECT) == []
+    without_response = replace(
+        CORRECT,
+        rows=[*CORRECT.rows, row(3, "never answered", "assigned")],
         events=[*EVENTS, event(9, "never answered", 3, "assigned")],
-        heard={},
+        received={},
     )
-    assert violations(done_without_an_answer) == []
+    assert violations(without_response) == []
 
 
-def test_hours_that_were_done_without_an_answer_count():
+def test_hours_that_were_without_response_count():
     sent = [
-        replace(o, ended=None, answers=(), refused=False) if o.kind == "complete" else o
-        for o in RIGHT.operations
+        replace(o, ended=None, result_sequences=(), refused=False) if o.kind == "complete" else o
+        for o in CORRECT.operations
     ]
-    assert violations(replace(RIGHT, operations=sent)) == []
+    assert violations(replace(CORRECT, operations=sent)) == []
 
 
 def with_row(number, **changes):
-    return [replace(r, **changes) if r.sequence == number else r for r in RIGHT.rows]
+    return [replace(r, **changes) if r.sequence == number else r for r in CORRECT.rows]
 
 
 def with_operation(name, **changes):
-    return [replace(o, **changes) if o.id == name else o for o in RIGHT.operations]
+    return [replace(o, **changes) if o.id == name else o for o in CORRECT.operations]
 
 
 def without(number):
@@ -105,39 +105,42 @@ def without(number):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"rows": with_row(2, sequence=3)}, {"I1", "I9"}),
-        ({"rows": [*RIGHT.rows, RIGHT.rows[1]]}, {"I1", "I10"}),
+        ({"rows": [*CORRECT.rows, CORRECT.rows[1]]}, {"I1", "I10"}),
         ({"rows": with_row(1, status="accepted")}, {"I2", "I9"}),
-        ({"rows": [], "events": [], "heard": {}, "reads": [], "shown_hours": {}}, {"I3", "I10"}),
-        ({"operations": with_operation("start", answers=(1,))}, {"I3", "I8"}),
-        ({"operations": with_operation("start", answers=(2, 1))}, {"I3"}),
+        ({"rows": [], "events": [], "received": {}, "reads": [], "shown_hours": {}}, {"I3", "I10"}),
+        ({"operations": with_operation("start", result_sequences=(1,))}, {"I3", "I8"}),
+        ({"operations": with_operation("start", result_sequences=(2, 1))}, {"I3"}),
         ({"operations": with_operation("too late", id="complete", kind="complete")}, {"I5"}),
         ({"rows": with_row(2, assigned_at=datetime(2029, 1, 1, tzinfo=UTC))}, {"I7"}),
-        ({"operations": with_operation("reassign", began=5.5, ended=5.7)}, {"I6"}),
+        ({"operations": with_operation("reassign", started=5.5, ended=5.7)}, {"I6"}),
         ({"reads": [read(0.5, ("reassign",))]}, {"I8"}),
         ({"reads": [read(0.5, ("assign",), ("reassign",), ("never answered",))]}, {"I8"}),
         ({"reads": [read(1.5)]}, {"I8"}),
         ({"reads": [read(2.1, ("assign",))]}, {"I8"}),
         ({"reads": [read(4.1, ("assign", "accepted", "ended"), ("reassign",))]}, {"I8"}),
         ({"reads": [read(0.1, ("assign", "rated"))]}, {"I8"}),
-        ({"rows": with_row(1, turn=Turn("too late", frozenset({"accepted", "ended"})))}, {"I8", "I9"}),
+        (
+            {"rows": with_row(1, state=AssignmentState("too late", frozenset({"accepted", "ended"})))},
+            {"I8", "I9"},
+        ),
         ({"rows": with_row(2, status="completed")}, {"I9"}),
         ({"rows": with_row(2, hours=Decimal("2.5"))}, {"I10"}),
         ({"shown_hours": {"T": Decimal(0)}}, {"I10"}),
         ({"operations": with_operation("complete", hours=Decimal(1))}, {"I10"}),
-        ({"heard": {"one": HEARD[:-1]}}, {"I11"}),
-        ({"heard": {"one": [*HEARD, HEARD[-1]]}}, {"I11"}),
-        ({"heard": {"one": [HEARD[1], HEARD[0], *HEARD[2:]]}}, {"I11"}),
+        ({"received": {"one": RECEIVED[:-1]}}, {"I11"}),
+        ({"received": {"one": [*RECEIVED, RECEIVED[-1]]}}, {"I11"}),
+        ({"received": {"one": [RECEIVED[1], RECEIVED[0], *RECEIVED[2:]]}}, {"I11"}),
     ],
 )
-def test_each_violation_is_found(changes, said):
-    assert rules(replace(RIGHT, **changes)) == said
+def test_each_violation_is_found(changes, expected):
+    assert rules(replace(CORRECT, **changes)) == expected
 
 
-def test_what_is_done_twice_is_found():
-    twice = replace(RIGHT, events=[*EVENTS, event(9, "rate", 2, "rated")], heard={})
+def test_a_duplicate_is_found():
+    twice = replace(CORRECT, events=[*EVENTS, event(9, "rate", 2, "rated")], received={})
     assert rules(twice) == {"I4"}
 
 
@@ -150,16 +153,16 @@ def test_what_is_done_twice_is_found():
         ("assigned", 4),
     ],
 )
-def test_an_event_that_may_not_follow_is_found(kind, sequence):
+def test_a_transition_that_is_not_allowed_is_found(kind, sequence):
     events = [*EVENTS, event(9, "somebody", sequence, kind)]
-    assert "I9" in rules(replace(RIGHT, events=events, heard={}))
+    assert "I9" in rules(replace(CORRECT, events=events, received={}))
 
 
-def test_an_event_that_is_missing_is_found():
-    assert rules(replace(RIGHT, events=without(2), heard={})) == {"I3"}
-    assert "I9" in rules(replace(RIGHT, events=without(4), heard={}))
+def test_a_missing_event_is_found():
+    assert rules(replace(CORRECT, events=without(2), received={})) == {"I3"}
+    assert "I9" in rules(replace(CORRECT, events=without(4), received={}))
 
 
-def test_two_active_assignments_at_once_are_found_though_one_has_ended_since():
+def test_two_active_assignments_at_once_are_found_later():
     opened_first = [replace(EVENTS[3], id=3), replace(EVENTS[2], id=4)]
-    assert rules(replace(RIGHT, events=[*EVENTS[:2], *opened_first, *EVENTS[4:]], heard={})) == {"I9"}
+    assert rules(replace(CORRECT, events=[*EVENTS[:2], *opened_first, *EVENTS[4:]], received={})) == {"I9"}

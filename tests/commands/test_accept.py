@@ -41,9 +41,7 @@ async def test_what_was_escalated_a_moment_ago_is_not_accepted(make, world):
     held = await make.assigned()
     command = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
     opened = await world.run(escalate_ticket, command)
-    with pytest.raises(
-        TransitionNotAllowed, match="Cannot accept"
-    ) as refused:
+    with pytest.raises(TransitionNotAllowed, match="Cannot accept") as refused:
         await world.run(
             accept_assignment, AcceptAssignment(assignment_id=held.id), as_engineer(held.engineer_id)
         )

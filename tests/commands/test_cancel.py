@@ -28,9 +28,7 @@ async def test_cancelling_leaves_the_ticket_without_an_engineer(make, world, sta
 async def test_what_has_ended_is_not_cancelled(make, world):
     held = await make.assigned()
     await world.run(cancel_assignment, CancelAssignment(assignment_id=held.id, reason="x"))
-    with pytest.raises(
-        TransitionNotAllowed, match="Cannot cancel"
-    ) as refused:
+    with pytest.raises(TransitionNotAllowed, match="Cannot cancel") as refused:
         await world.run(cancel_assignment, CancelAssignment(assignment_id=held.id, reason="x"))
     assert refused.value.current_assignment is None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.asgi import authenticator_of
+from app.asgi import authenticator_for
 from app.http.auth.claims import is_access_token
 from app.http.auth.tokens import ProviderTokens
 
@@ -66,7 +66,7 @@ def test_the_settings_of_each_provider_read_its_tokens(provider):
     chapter = SIGN_IN.split(f"## {provider}\n")[1].split("\n## ")[0]
     told = dict(re.findall(r"^(\w+)=(.+)$", chapter, re.MULTILINE))
     assert told.keys() <= SETTINGS.keys()
-    authenticator = authenticator_of(config.load(told))
+    authenticator = authenticator_for(config.load(told))
     assert isinstance(authenticator, ProviderTokens)
     header, claims = TOKENS[provider]
     assert is_access_token(header, claims)

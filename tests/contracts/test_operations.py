@@ -15,6 +15,7 @@ from app.db import sql
 from app.graphql.transport.websocket import LAST_OPERATIONS_S
 from app.observability.metrics import Metrics
 from app.server.server import MAX_RESPONSE_S
+from tests.apps import make_app
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
@@ -132,10 +133,8 @@ def test_probes_ask_at_paths_that_answer(client_paths):
 
 
 @pytest.fixture
-def client_paths(shared_url, tokens) -> set[str]:
-    from app.asgi import create_app  # noqa: PLC0415 - only here
-
-    return {route.path for route in create_app(shared_url, tokens).routes}
+def client_paths(shared_url) -> set[str]:
+    return {route.path for route in make_app(shared_url).routes}
 
 
 def test_a_server_has_the_time_to_end():

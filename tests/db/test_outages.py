@@ -7,18 +7,16 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
-import httpx
 import pytest
 
-from app.asgi import create_app
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.db.connections import TimeLimits, connect
 from app.db.errors import OutcomeUnknown, Unavailable
 from app.db.pool import open_database
-from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.queries import assignments
+from tests.apps import authorization, client_of, make_app
 from tests.databases import frozen, new_server
 from tests.factories import DISPATCHER, Factories
 
@@ -44,14 +42,10 @@ async def test_a_server_that_stands_still_is_answered_for_and_used_again(own_url
     async with open_database(own_url, pool_size=1) as db:
         make = Factories(db)
         command = {"ticket": await make.ticket(), "engineer": str(await make.engineer())}
-    app = create_app(own_url, tokens, pool_size=3, time_limits=SHORT, limits=Limits(read_timeout_s=1))
-    headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
+    app = make_app(own_url, database_pool_size=3, time_limits=SHORT, limits=Limits(read_timeout_s=1))
     async with (
         asyncio.timeout(FAR_TOO_LONG_S),
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
-        ) as client,
+        client_of(app, headers=authorization()) as client,
     ):
 
         async def ask(query, **variables):

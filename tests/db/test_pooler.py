@@ -7,16 +7,15 @@ import re
 from contextlib import asynccontextmanager
 
 import asyncpg
-import httpx
 import pytest
 
 from app import config, doctor
-from app.asgi import app_of, authenticator_of
+from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.db.connections import connect
 from app.db.pool import open_database
-from app.domain.model import Role
+from tests.apps import authorization, client_of
 from tests.conftest import SECRET
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
@@ -53,15 +52,8 @@ def settings(pooler, own_url):
 
 @asynccontextmanager
 async def serving(settings, tokens):
-    told = config.load(settings)
-    app = app_of(told, told.required_database_url, authenticator_of(told))
-    headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
-        ) as client,
-    ):
+    app = create_app(config.load(settings))
+    async with client_of(app, headers=authorization()) as client:
         yield client
 
 

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from app import config, doctor
-from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.db.pool import open_database
 from app.domain.cursor import Cursor
 from app.domain.model import Role
+from tests.apps import make_app
 from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
 from tests.factories import DISPATCHER, Factories
@@ -83,7 +83,8 @@ class Client:
 async def serving(cluster, tokens, **settings):
     # All nodes are named as standbys, the primary among them.
     url = cluster.url(1, 2, 3, attributes="read-write")
-    app = create_app(url, tokens, pool_size=4, replica_urls=[cluster.url(n) for n in (1, 2, 3)], **settings)
+    replicas = " ".join(cluster.url(n) for n in (1, 2, 3))
+    app = make_app(url, database_pool_size=4, database_replica_urls=replicas, **settings)
     headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
     async with (
         open_database(url, pool_size=2) as db,
@@ -112,7 +113,7 @@ async def test_a_change_is_seen_by_who_made_it(cluster, tokens):
 
 
 async def test_a_standby_that_stands_still_is_left_out_and_comes_back(cluster, tokens):
-    async with serving(cluster, tokens, replica_lag_s=1) as (client, make):
+    async with serving(cluster, tokens, database_replica_lag_s=1) as (client, make):
         await client.is_served_by_standbys()
         async with cluster.replay_paused():
             ticket, engineer = await make.ticket(), await make.engineer()

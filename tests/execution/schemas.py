@@ -1,4 +1,4 @@
-"""Schemas, data and operations of any shape, for one execution to be compared with another."""
+"""Strategies for schemas, data and operations of any shape, to compare executors."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ LEAVES = {
     GraphQLID: st.text("ab", max_size=3) | st.sampled_from([3, 2.5, True, {}]),
     GraphQLEnumType("Colour", {"RED": 1, "GREEN": 2}): st.sampled_from([1, 2, 1, 2, 3]),
 }
-WAYS = ("plain", "awaited", "level")
-MOST_DEEP = 4
+SOURCES = ("plain", "awaited", "batch")
+MAX_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One field of an object type: its type, inside out, and the way in which its values come."""
+    """One field of an object type: its named type, its wrapping types, and where its values come from."""
 
     of: Any
     wrapping: str
-    """`!` and `[` from the inside outward."""
-    way: str
+    """`!` and `[`, innermost first."""
+    source: str
 
     def type(self, named: dict[str, Any]) -> Any:
         type_ = named.get(self.of, self.of) if isinstance(self.of, str) else self.of
@@ -60,7 +60,7 @@ class Shape:
 
 
 class Failure(Exception):
-    """Stands in data for a value whose resolver raises."""
+    """Stands in data for a value that fails to resolve."""
 
 
 _wrappings = st.sampled_from(["", "!", "[", "[!", "![", "![!", "[[", "![![!"])
@@ -68,17 +68,17 @@ _leaves = st.sampled_from([*LEAVES])
 
 
 @st.composite
-def shapes(draw: st.DrawFn, ways: Sequence[str]) -> dict[str, dict[str, Shape]]:
-    """Fields by type and name. `x` and `y` of an interface are the same in all types."""
+def shapes(draw: st.DrawFn, sources: Sequence[str]) -> dict[str, dict[str, Shape]]:
+    """Fields by type and name. The interface fields `x` and `y` are the same in all types."""
     ofs = _leaves | st.sampled_from([*OBJECTS, "Named", "Any"])
-    shape = st.builds(Shape, ofs, _wrappings, st.sampled_from(ways))
-    common = {"x": draw(st.builds(Shape, _leaves, _wrappings, st.sampled_from(ways))), "y": draw(shape)}
+    shape = st.builds(Shape, ofs, _wrappings, st.sampled_from(sources))
+    common = {"x": draw(st.builds(Shape, _leaves, _wrappings, st.sampled_from(sources))), "y": draw(shape)}
     own = st.dictionaries(st.sampled_from(["p", "q", "r"]), shape, max_size=3)
     return {name: common | draw(own) for name in OBJECTS}
 
 
 def schema_of(shapes: dict[str, dict[str, Shape]], *, by_type_of: bool) -> GraphQLSchema:
-    """Objects are dictionaries that say their type; with `by_type_of`, the types are asked instead."""
+    """Objects are dictionaries with their type name; with `by_type_of`, `is_type_of` tells the type."""
     named: dict[str, Any] = {}
 
     def fields(name: str) -> dict[str, GraphQLField]:
@@ -109,58 +109,60 @@ def schema_of(shapes: dict[str, dict[str, Shape]], *, by_type_of: bool) -> Graph
 
 
 def _field(key: str, shape: Shape, named: dict[str, Any]) -> GraphQLField:
-    def value(source: dict[str, Any], **given: Any) -> Any:
-        found = source.get(key)
-        if isinstance(found, Failure):
-            raise found
-        return None if given.get("hide") else found
+    def value(source: dict[str, Any], **arguments: Any) -> Any:
+        result = source.get(key)
+        if isinstance(result, Failure):
+            raise result
+        return None if arguments.get("hide") else result
 
-    async def awaited(source: dict[str, Any], _: Any, **given: Any) -> Any:
+    async def awaited(source: dict[str, Any], _: Any, **arguments: Any) -> Any:
         await asyncio.sleep(0)
-        return value(source, **given)
+        return value(source, **arguments)
 
-    async def level(sources: list[dict[str, Any]], _: Any) -> list[Any]:
+    async def batch(sources: list[dict[str, Any]], _: Any) -> list[Any]:
         await asyncio.sleep(0)
         return [attempt(value, source) for source in sources]
 
-    if shape.way == "level":
+    if shape.source == "batch":
         return GraphQLField(
-            shape.type(named), resolve=lambda source, _: value(source), extensions={BATCH_RESOLVER: level}
+            shape.type(named), resolve=lambda source, _: value(source), extensions={BATCH_RESOLVER: batch}
         )
     return GraphQLField(
         shape.type(named),
         args={"hide": GraphQLArgument(GraphQLBoolean, default_value=False)},
-        resolve=awaited if shape.way == "awaited" else lambda source, _, **given: value(source, **given),
+        resolve=awaited
+        if shape.source == "awaited"
+        else lambda source, _, **arguments: value(source, **arguments),
     )
 
 
 @st.composite
 def objects(draw: st.DrawFn, shapes: dict[str, dict[str, Shape]], name: str, depth: int = 0) -> Any:
-    """Of the type `name`, most often; with nulls and failures, deeper until MOST_DEEP."""
-    made: dict[str, Any] = {"is": draw(st.sampled_from([name] * 12 + ["B", "nothing", None]))}
+    """Objects, mostly of the type `name`, with nulls and failures, nested up to MAX_DEPTH."""
+    data: dict[str, Any] = {"is": draw(st.sampled_from([name] * 12 + ["B", "nothing", None]))}
     for key, shape in shapes[name].items():
-        made[key] = draw(_value(shapes, shape.of, shape.wrapping, depth))
-    return made
+        data[key] = draw(_value(shapes, shape.of, shape.wrapping, depth))
+    return data
 
 
 @st.composite
 def _value(draw: st.DrawFn, shapes: dict[str, dict[str, Shape]], of: Any, wrapping: str, depth: int) -> Any:
-    fate = draw(st.integers(0, 24))
-    if fate < 3:
-        return (None, Failure(f"at {depth}"), 5)[fate]
+    outcome = draw(st.integers(0, 24))
+    if outcome < 3:
+        return (None, Failure(f"at {depth}"), 5)[outcome]
     if "[" in wrapping:
         inner = wrapping[: wrapping.rindex("[")]
         return [draw(_value(shapes, of, inner, depth)) for _ in range(draw(st.integers(0, 3)))]
     if not isinstance(of, str):
         return draw(LEAVES[of])
-    if depth >= MOST_DEEP:
+    if depth >= MAX_DEPTH:
         return None
     return draw(objects(shapes, draw(st.sampled_from(OBJECTS)) if of in ("Named", "Any") else of, depth + 1))
 
 
 @st.composite
 def selections(draw: st.DrawFn, shapes: dict[str, dict[str, Shape]], name: str, depth: int = 0) -> str:
-    """Of a type, an interface or a union: fields, aliases, fragments, conditions. Braces and all."""
+    """A selection set of a type, an interface or a union: fields, aliases, fragments, conditions."""
     fields = (
         [] if name == "Any" else sorted(shapes["A"].keys() & {"x", "y"} if name == "Named" else shapes[name])
     )
@@ -172,36 +174,42 @@ def selections(draw: st.DrawFn, shapes: dict[str, dict[str, Shape]], name: str, 
         choice = draw(st.integers(0, 9))
         if choice == 0 or (choice > 2 and not fields):
             parts.append(f"{draw(st.sampled_from(['', 'kind: ']))}__typename {condition}")
-        elif choice == 1 and depth < MOST_DEEP:
-            within = draw(st.sampled_from([name, *OBJECTS, "Named"]))
-            parts.append(f"... on {within} {condition} {draw(selections(shapes, within, depth + 1))}")
+        elif choice == 1 and depth < MAX_DEPTH:
+            type_condition = draw(st.sampled_from([name, *OBJECTS, "Named"]))
+            parts.append(
+                f"... on {type_condition} {condition} {draw(selections(shapes, type_condition, depth + 1))}"
+            )
         elif choice == 2:
             parts.append(f"...F {condition}")
         elif fields:
             key = draw(st.sampled_from(fields))
             shape = (shapes["A"] if name == "Named" else shapes[name])[key]
             hide = (
-                draw(st.sampled_from(["", "", "(hide: $yes)", "(hide: $no)"])) if shape.way != "level" else ""
+                draw(st.sampled_from(["", "", "(hide: $yes)", "(hide: $no)"]))
+                if shape.source != "batch"
+                else ""
             )
-            below = ""
+            subselection = ""
             if isinstance(shape.of, str):
-                below = (
-                    draw(selections(shapes, shape.of, depth + 1)) if depth < MOST_DEEP else "{ __typename }"
+                subselection = (
+                    draw(selections(shapes, shape.of, depth + 1)) if depth < MAX_DEPTH else "{ __typename }"
                 )
             alias = draw(st.sampled_from(["", "", f"{key}{depth}: "]))
-            parts.append(f"{alias}{key}{hide} {condition} {below}")
+            parts.append(f"{alias}{key}{hide} {condition} {subselection}")
     return "{ " + " ".join([*parts, "__typename"]) + " }"
 
 
 @st.composite
-def cases(draw: st.DrawFn, ways: Sequence[str] = WAYS) -> tuple[GraphQLSchema, str, Any, dict[str, Any]]:
-    """A schema, a document, data and variables. The document need not be valid: fields may clash."""
-    made = draw(shapes(ways))
-    schema = schema_of(made, by_type_of=draw(st.booleans()))
+def cases(
+    draw: st.DrawFn, sources: Sequence[str] = SOURCES
+) -> tuple[GraphQLSchema, str, Any, dict[str, Any]]:
+    """A schema, a document, data and variables. The document need not be valid: fields may conflict."""
+    data = draw(shapes(sources))
+    schema = schema_of(data, by_type_of=draw(st.booleans()))
     kind = draw(st.sampled_from(["query", "query", "mutation"]))
     document = (
         f"{kind} ($yes: Boolean!, $no: Boolean = false)"
-        f" {draw(selections(made, 'A')).replace('on A ', f'on {kind.capitalize()} ')}"
+        f" {draw(selections(data, 'A')).replace('on A ', f'on {kind.capitalize()} ')}"
         f" fragment F on {draw(st.sampled_from([*OBJECTS, 'Named']))} {{ x __typename }}"
     )
-    return schema, document, draw(objects(made, "A")), {"yes": draw(st.booleans())}
+    return schema, document, draw(objects(data, "A")), {"yes": draw(st.booleans())}

@@ -1,4 +1,4 @@
-"""Several executions as one: each answer is the one that it would be alone, or nobody is answered so."""
+"""Batched execution returns the same data as isolated execution, or None."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.execution.field_resolvers import BATCH_RESOLVER
 
 EVERY = "number name words parent { number name half } children { name number half } half"
-PLAIN = f"query Q($n: Int!, $all: Boolean = false) {{ node(number: $n) {{ {EVERY} __typename }} whose }}"
+PLAIN = f"query Q($n: Int!, $all: Boolean = false) {{ node(number: $n) {{ {EVERY} __typename }} ownRequest }}"
 CONDITIONAL = """query Q($n: Int!, $all: Boolean = false) {
     node(number: $n) { number name @include(if: $all) ...More @skip(if: $all) } }
     fragment More on Node { children { half } }"""
-ASKS_WHOSE = "query Q($n: Int!) { node(number: $n) { children { path } } }"
-WORKS = "query Q($n: Int!) { node(number: $n) { number } later }"
-levels: list[int] = []
+NEEDS_PATH = "query Q($n: Int!) { node(number: $n) { children { path } } }"
+ASYNC_ROOT = "query Q($n: Int!) { node(number: $n) { number } asyncRoot }"
+layer_sizes: list[int] = []
 
 
 class Executor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
@@ -50,7 +50,7 @@ class Row:
 
 
 def parents(rows: list[Row], _: Any) -> list[Any]:
-    levels.append(len(rows))
+    layer_sizes.append(len(rows))
     return [None if row.number < 2 else Row(row.number // 2) for row in rows]
 
 
@@ -63,19 +63,19 @@ def halves(rows: list[Row], _: Any) -> list[Any]:
     return [ValueError("odd") if row.number == 7 else row.number / 2 for row in rows]
 
 
-def _asked() -> Any:
-    raise AssertionError("levels are asked instead")
+def _never_called() -> Any:
+    raise AssertionError("the batch resolver is called instead")
 
 
-def level(of: Any, type_: Any) -> Any:
-    return strawberry.field(resolver=_asked, graphql_type=type_, metadata={BATCH_RESOLVER: of})
+def batched(resolve: Any, type_: Any) -> Any:
+    return strawberry.field(resolver=_never_called, graphql_type=type_, metadata={BATCH_RESOLVER: resolve})
 
 
 @strawberry.type
 class Near:
     number: int
     name: str
-    half: float | None = level(halves, float | None)
+    half: float | None = batched(halves, float | None)
 
     is_type_of = staticmethod(InstanceCheck(Row))
 
@@ -89,9 +89,9 @@ class Node:
     number: int
     name: str
     words: list[str] | None
-    parent: Near | None = level(parents, Near | None)
-    children: list[Near] = level(children, list[Near])
-    half: float | None = level(halves, float | None)
+    parent: Near | None = batched(parents, Near | None)
+    children: list[Near] = batched(children, list[Near])
+    half: float | None = batched(halves, float | None)
 
     is_type_of = staticmethod(InstanceCheck(Row))
 
@@ -101,39 +101,39 @@ class Query:
     @strawberry.field(graphql_type=Node | None)
     def node(self, number: int) -> Any:
         if number == 17:
-            raise ValueError("nobody's")
+            raise ValueError("unlucky number")
         return None if number == 0 else Row(number)
 
     @strawberry.field
-    def whose(self, info: strawberry.Info) -> str:
+    def own_request(self, info: strawberry.Info) -> str:
         return f"{info.variable_values['n']} {info.path.as_list()}"
 
     @strawberry.field
-    async def later(self) -> int:
+    async def async_root(self) -> int:
         return 1
 
 
 schema = strawberry.Schema(Query)._schema
 
 
-def executors(text: str, given: list[dict[str, Any]]) -> list[BreadthFirstExecutor]:
+def executors(text: str, variables: list[dict[str, Any]]) -> list[BreadthFirstExecutor]:
     first = Executor.build(schema, parse(text), None, None, {"n": 1}, operation_extensions={})
     assert isinstance(first, Executor)
-    prepared = ExecutorTemplate(first)
-    made = [prepared.executor(None, variables, operation_extensions={}) for variables in given]
-    return [executor for executor in made if isinstance(executor, BreadthFirstExecutor)]
+    template = ExecutorTemplate(first)
+    created = [template.executor(None, each, operation_extensions={}) for each in variables]
+    return [executor for executor in created if isinstance(executor, BreadthFirstExecutor)]
 
 
-async def alone(executor: BreadthFirstExecutor) -> ExecutionResult:
+async def execute_isolated(executor: BreadthFirstExecutor) -> ExecutionResult:
     result = executor.execute_operation()
     return await result if isawaitable(result) else result
 
 
-async def in_company(those: list[BreadthFirstExecutor]) -> list[dict[str, Any]] | None:
-    selection = those[0].root_plan()
-    assert selection is not None
-    assert {executor.root_plan() for executor in those} == {selection}
-    return await execute_batch(those, selection) if selection.is_batchable else None
+async def execute_batched(executors_: list[BreadthFirstExecutor]) -> list[dict[str, Any]] | None:
+    plan = executors_[0].root_plan()
+    assert plan is not None
+    assert {executor.root_plan() for executor in executors_} == {plan}
+    return await execute_batch(executors_, plan) if plan.is_batchable else None
 
 
 @settings(max_examples=300, deadline=None)
@@ -142,31 +142,31 @@ async def in_company(those: list[BreadthFirstExecutor]) -> list[dict[str, Any]] 
     numbers=st.lists(st.integers(0, 18), min_size=1, max_size=12),
     all_=st.booleans(),
 )
-async def test_each_is_answered_as_alone(text, numbers, all_):
-    given_ = [{"n": number, "all": all_} for number in numbers]
-    expected = [await alone(executor) for executor in executors(text, given_)]
-    found = await in_company(executors(text, given_))
+async def test_batched_results_equal_isolated_results(text, numbers, all_):
+    variables = [{"n": number, "all": all_} for number in numbers]
+    expected = [await execute_isolated(executor) for executor in executors(text, variables)]
+    batched_data = await execute_batched(executors(text, variables))
     if any(result.errors for result in expected):
-        assert found is None
+        assert batched_data is None
     else:
-        assert found == [result.data for result in expected]
+        assert batched_data == [result.data for result in expected]
 
 
-async def test_a_level_is_a_level_of_them_all():
-    levels.clear()
-    assert await in_company(executors(PLAIN, [{"n": 2}, {"n": 4}, {"n": 0}, {"n": 5}])) is not None
-    assert levels == [3]
+async def test_a_layer_holds_the_objects_of_all_operations():
+    layer_sizes.clear()
+    assert await execute_batched(executors(PLAIN, [{"n": 2}, {"n": 4}, {"n": 0}, {"n": 5}])) is not None
+    assert layer_sizes == [3]
 
 
-@pytest.mark.parametrize("text", [ASKS_WHOSE, WORKS])
-async def test_who_asks_whose_it_is_or_works_at_the_root_goes_alone(text):
-    those = executors(text, [{"n": 4}, {"n": 5}])
-    assert await in_company(those) is None
-    assert not those[0].root_plan().is_batchable
-    assert [(await alone(executor)).errors for executor in those] == [None, None]
+@pytest.mark.parametrize("text", [NEEDS_PATH, ASYNC_ROOT])
+async def test_fields_that_need_their_request_or_async_roots_are_not_batched(text):
+    executors_ = executors(text, [{"n": 4}, {"n": 5}])
+    assert await execute_batched(executors_) is None
+    assert not executors_[0].root_plan().is_batchable
+    assert [(await execute_isolated(executor)).errors for executor in executors_] == [None, None]
 
 
-async def test_executors_of_one_operation_share_nothing_that_they_collect():
+async def test_executors_of_one_template_share_no_collections():
     one, other = executors(PLAIN, [{"n": 1}, {"n": 1}])
     shared = [
         name
@@ -176,9 +176,9 @@ async def test_executors_of_one_operation_share_nothing_that_they_collect():
     assert set(shared) <= {"fragments", "fragment_definitions"}
 
 
-async def test_a_fault_of_the_company_itself_leaves_each_to_be_executed_alone(monkeypatch):
+async def test_an_internal_error_of_a_batch_returns_none(monkeypatch):
     async def fails(*_):
         raise RuntimeError
 
     monkeypatch.setattr(batch._BatchExecution, "complete_layer", fails)
-    assert await in_company(executors(PLAIN, [{"n": 2}, {"n": 4}])) is None
+    assert await execute_batched(executors(PLAIN, [{"n": 2}, {"n": 4}])) is None

@@ -1,4 +1,4 @@
-"""Where values come from, on a schema of Strawberry's: short ways only where nothing stands in them."""
+"""Resolvers of a Strawberry schema: shortcuts give the same values as Strawberry's own execution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import pytest
 import strawberry
-from asyncpg.pgproto.pgproto import UUID as DriverUUID  # noqa: N811 - as the driver names it
+from asyncpg.pgproto.pgproto import UUID as DriverUUID  # noqa: N811 - the driver's name
 from graphql import execute, parse
 from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -24,7 +24,7 @@ from app.execution.field_resolvers import BATCH_RESOLVER
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "00000000-0000-0000-0000-000000000007"
-levels: list[list[int]] = []
+calls: list[list[int]] = []
 
 
 class Executor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
@@ -45,7 +45,7 @@ class Colour(Enum):
 
 
 @strawberry.input
-class Wish:
+class Order:
     name: str
     colours: list[Colour] | None = None
     more: strawberry.Maybe[int | None]
@@ -57,7 +57,7 @@ class Row:
 
 
 async def squares(rows: list[Row], context: Any) -> list[Any]:
-    levels.append([row.number for row in rows])
+    calls.append([row.number for row in rows])
     await asyncio.sleep(0)
     return [ValueError("seven") if row.number == 7 else context * row.number**2 for row in rows]
 
@@ -70,7 +70,7 @@ async def _half(number: int) -> int:
 
 
 def halves(rows: list[Row], _: Any) -> list[Any]:
-    levels.append([row.number for row in rows])
+    calls.append([row.number for row in rows])
     return [None if row.number == 7 else _half(row.number) for row in rows]
 
 
@@ -78,16 +78,16 @@ async def too_few(rows: list[Row], _: Any) -> list[Any]:
     return [1 for _ in rows[1:]]
 
 
-def _square() -> int:
-    raise AssertionError("levels are asked instead")
+def _never_called() -> int:
+    raise AssertionError("the batch resolver is called instead")
 
 
 @strawberry.type
 class Thing:
     number: int
-    square: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: squares})
-    few: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: too_few})
-    whole_half: int | None = strawberry.field(resolver=_square, metadata={BATCH_RESOLVER: halves})
+    square: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: squares})
+    few: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: too_few})
+    batch_half: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: halves})
 
     is_type_of = staticmethod(InstanceCheck(Row))
 
@@ -100,12 +100,12 @@ class Thing:
         return root.number
 
     @strawberry.field
-    async def later(root: strawberry.Parent[Row]) -> int:
+    async def slow(root: strawberry.Parent[Row]) -> int:
         await asyncio.sleep(0)
         return root.number
 
     @strawberry.field
-    def place(root: strawberry.Parent[Row], info: strawberry.Info, plus: int = 1) -> str:
+    def path(root: strawberry.Parent[Row], info: strawberry.Info, plus: int = 1) -> str:
         return f"{info.path.as_list()} {root.number + plus}"
 
 
@@ -116,7 +116,7 @@ class Query:
         return [Row(number) for number in numbers]
 
     @strawberry.field
-    def told(
+    def echo(
         self,
         info: strawberry.Info,
         id: strawberry.ID | None = None,
@@ -125,15 +125,15 @@ class Query:
         colour: Colour | None = Colour.RED,
         colours: list[Colour] | None = None,
         rows: list[list[int]] | None = None,
-        command: Wish | None = None,
+        order: Order | None = None,
         perhaps: strawberry.Maybe[str | None] = None,
         in_other_words: Annotated[str | None, strawberry.argument(name="inShort")] = None,
     ) -> str:
-        given = (id, count, share, colour, colours, rows, command, perhaps, in_other_words)
-        return f"{info.field_name} {info.context} {given}"
+        arguments = (id, count, share, colour, colours, rows, order, perhaps, in_other_words)
+        return f"{info.field_name} {info.context} {arguments}"
 
     @strawberry.field(graphql_type=Thing | None)
-    def stranger(self) -> Any:
+    def other_object(self) -> Any:
         return object()
 
     @strawberry.field
@@ -141,7 +141,7 @@ class Query:
         return [Colour.GREEN, Colour.RED]
 
     @strawberry.field
-    def moments(self) -> list[datetime | None]:
+    def datetimes(self) -> list[datetime | None]:
         return [NOON, None, NOON.astimezone(timezone(timedelta(minutes=19, seconds=32)))]
 
     @strawberry.field
@@ -164,8 +164,8 @@ class Query:
 schema = strawberry.Schema(Query)
 
 
-async def answer(query: str, executor: type = Executor) -> Any:
-    """As it is on the wire."""
+async def respond(query: str, executor: type = Executor) -> Any:
+    """The response as JSON."""
     result = execute(
         schema._schema, parse(query), None, context_value=10, executor_class=executor, operation_extensions={}
     )
@@ -174,64 +174,64 @@ async def answer(query: str, executor: type = Executor) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def nothing_asked():
-    levels.clear()
+def _no_calls():
+    calls.clear()
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "{ things(numbers: [1, 2]) { number half later place other: place(plus: 5) __typename } }",
-        "{ colours moments noons ids sum uuid }",
-        "{ things(numbers: [1]) { number } stranger { number } }",
+        "{ things(numbers: [1, 2]) { number half slow path other: path(plus: 5) __typename } }",
+        "{ colours datetimes noons ids sum uuid }",
+        "{ things(numbers: [1]) { number } otherObject { number } }",
         "{ things(numbers: [1, 2]) { number secret } }",
-        "{ told }",
-        '{ told(id: 7, count: 1, share: 2, colour: GREEN, colours: [RED], rows: [[1], []], inShort: "x") }',
-        "{ told(id: null, share: null, colour: null, colours: null, rows: null, wish: null, perhaps: null) }",
-        '{ told(wish: {name: "n"}, perhaps: "p") b: told(wish: {name: "n", colours: [RED], more: null}) }',
-        "{ told(count: 3000000000) }",
-        "query ($c: Colour = GREEN, $w: Wish) { told(colour: $c, wish: $w) }",
+        "{ echo }",
+        '{ echo(id: 7, count: 1, share: 2, colour: GREEN, colours: [RED], rows: [[1], []], inShort: "x") }',
+        "{ echo(id: null, share: null, colour: null, colours: null, rows: null, order: null) }",
+        '{ echo(order: {name: "n"}, perhaps: "p") b: echo(order: {name: "n", colours: [RED], more: null}) }',
+        "{ echo(count: 3000000000) }",
+        "query ($c: Colour = GREEN, $o: Order) { echo(colour: $c, order: $o) }",
         "{ __schema { types { name fields { name type { name kind ofType { name } } args { name } } } } }",
     ],
 )
-async def test_strawberry_is_heard_wherever_it_has_something_to_say(query):
-    assert await answer(query) == await answer(query, StrawberryGraphQLCoreExecutionContext)
+async def test_responses_equal_those_of_strawberry(query):
+    assert await respond(query) == await respond(query, StrawberryGraphQLCoreExecutionContext)
 
 
-async def test_a_level_is_asked_once_for_all_and_fails_one_by_one():
-    found = await answer("{ things(numbers: [2, 7, 3]) { square } }")
-    assert levels == [[2, 7, 3]]
-    assert [thing["square"] for thing in found["data"]["things"]] == [40, None, 90]
-    assert [(error["message"], error["path"]) for error in found["errors"]] == [
+async def test_a_batch_resolver_is_called_once_and_fails_per_object():
+    response = await respond("{ things(numbers: [2, 7, 3]) { square } }")
+    assert calls == [[2, 7, 3]]
+    assert [thing["square"] for thing in response["data"]["things"]] == [40, None, 90]
+    assert [(error["message"], error["path"]) for error in response["errors"]] == [
         ("seven", ["things", 1, "square"])
     ]
 
 
-async def test_a_level_may_answer_at_once_with_what_is_to_be_awaited():
-    found = await answer("{ things(numbers: [4, 7, 5, 8]) { wholeHalf } }")
-    assert levels == [[4, 7, 5, 8]]
-    assert [thing["wholeHalf"] for thing in found["data"]["things"]] == [2, None, None, 4]
-    assert [(error["message"], error["path"]) for error in found["errors"]] == [
-        ("odd", ["things", 2, "wholeHalf"])
+async def test_a_batch_resolver_may_return_awaitables():
+    response = await respond("{ things(numbers: [4, 7, 5, 8]) { batchHalf } }")
+    assert calls == [[4, 7, 5, 8]]
+    assert [thing["batchHalf"] for thing in response["data"]["things"]] == [2, None, None, 4]
+    assert [(error["message"], error["path"]) for error in response["errors"]] == [
+        ("odd", ["things", 2, "batchHalf"])
     ]
 
 
 @pytest.mark.parametrize("variables", [None, {}, {"n": [1, 2]}, {"n": [1, "x"]}, {"n": None}, {"m": 1}])
-async def test_what_was_prepared_once_is_executed_as_what_is_built_anew(variables):
+async def test_an_executor_of_a_template_equals_a_new_one(variables):
     document = parse(
         "query Q($n: [Int!]! = [3]) { things(numbers: $n) { ...F } } fragment F on Thing { square }"
     )
     first = Executor.build(schema._schema, document, operation_extensions={})
-    prepared = ExecutorTemplate(first)
+    template = ExecutorTemplate(first)
 
-    async def answered(executor: Any) -> Any:
+    async def result_of(executor: Any) -> Any:
         return executor if isinstance(executor, list) else await executor.execute_operation()
 
-    anew = Executor.build(schema._schema, document, None, 10, variables, operation_extensions={})
-    again = prepared.executor(10, variables, operation_extensions={})
-    assert await answered(again) == await answered(anew)
+    new = Executor.build(schema._schema, document, None, 10, variables, operation_extensions={})
+    from_template = template.executor(10, variables, operation_extensions={})
+    assert await result_of(from_template) == await result_of(new)
 
 
-async def test_a_level_that_answers_for_too_few_fails_for_all():
-    found = await answer("{ things(numbers: [1, 2]) { few } }")
-    assert [error["path"] for error in found["errors"]] == [["things", 0, "few"], ["things", 1, "few"]]
+async def test_a_batch_resolver_with_too_few_values_fails_for_all():
+    response = await respond("{ things(numbers: [1, 2]) { few } }")
+    assert [error["path"] for error in response["errors"]] == [["things", 0, "few"], ["things", 1, "few"]]

@@ -1,4 +1,4 @@
-"""What an execution does besides its answer: how often, in which order, and what it leaves undone."""
+"""Side effects of an execution: order, plan cache, cancellation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphql import build_schema, execute, parse
 
 from app.execution.cache import TextCache
 from app.execution.executor import BreadthFirstExecutor
-from app.execution.plan import PlanCache
+from app.execution.planner import PlanCache
 from app.execution.waiting import await_all
 
 SCHEMA = build_schema("""
@@ -19,33 +19,33 @@ SCHEMA = build_schema("""
 """)
 
 
-async def test_mutations_take_turns_and_stop_where_there_is_no_answer_any_more():
-    done: list[str] = []
+async def test_mutations_run_in_order_and_stop_when_data_is_null():
+    calls: list[str] = []
 
     class Root:
         async def first(self, _):
-            done.append("first begins")
+            calls.append("first starts")
             await asyncio.sleep(0)
-            done.append("first ends")
+            calls.append("first ends")
 
         async def second(self, _):
-            done.append("second")
+            calls.append("second")
 
         third = None
 
         def __getattribute__(self, name):
             if name == "third":
-                done.append("third")
+                calls.append("third")
             return object.__getattribute__(self, name)
 
     document = parse("mutation { first second third }")
     result = await execute(SCHEMA, document, Root(), executor_class=BreadthFirstExecutor)
     assert result.data is None
     assert [error.path for error in result.errors] == [["second"]]
-    assert done == ["first begins", "first ends", "second"]
+    assert calls == ["first starts", "first ends", "second"]
 
 
-async def test_what_is_skipped_leaves_an_object_without_fields():
+async def test_an_object_can_have_no_fields_after_skip():
     document = parse("query ($no: Boolean!) { a { name @include(if: $no) } }")
     for no, expected in ((False, {"a": {}}), (True, {"a": {"name": "x"}}), (False, {"a": {}})):
         result = await execute(
@@ -58,22 +58,22 @@ async def test_what_is_skipped_leaves_an_object_without_fields():
         assert (result.data, result.errors) == (expected, None)
 
 
-async def test_plans_are_made_once_and_are_not_more_than_a_few(monkeypatch):
+async def test_plans_are_cached_up_to_a_limit():
     names = [f"v{i}" for i in range(6)]
     declared = " ".join(f"${name}: Boolean!" for name in names)
-    asked = " ".join(f"{name}: a {{ name @skip(if: ${name}) }}" for name in names)
-    document, plans = parse(f"query ({declared}) {{ {asked} }}"), PlanCache()
+    selected = " ".join(f"{name}: a {{ name @skip(if: ${name}) }}" for name in names)
+    document, plans = parse(f"query ({declared}) {{ {selected} }}"), PlanCache()
     for number in [*range(64), 63]:
         variables = {name: bool(number & 2**i) for i, name in enumerate(names)}
         executor = BreadthFirstExecutor.build(SCHEMA, document, {}, None, variables, plans=plans)
         await executor.execute_operation()
-    assert len(plans._roots) == 4
-    kept = list(plans._roots.values())
+    assert len(plans._plans) == 4
+    cached = list(plans._plans.values())
     await BreadthFirstExecutor.build(SCHEMA, document, {}, None, variables, plans=plans).execute_operation()
-    assert list(plans._roots.values()) == kept
+    assert list(plans._plans.values()) == cached
 
 
-async def test_who_is_cancelled_leaves_nothing_running():
+async def test_cancellation_cancels_everything_awaited():
     ended: list[str] = []
 
     async def endless(name):
@@ -83,7 +83,7 @@ async def test_who_is_cancelled_leaves_nothing_running():
             ended.append(name)
 
     waiting = asyncio.create_task(await_all([[endless("a"), 1], [endless("b")]]))
-    for _ in range(2):  # until both have begun
+    for _ in range(2):  # until both have started
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app.asgi import create_app
 from app.db import connections, sql
-from app.domain.model import Role
 from app.graphql.admission.limits import Limits
+from tests.apps import authorization, client_of, make_app
 from tests.databases import capture_statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from app.db.connections import Connection
+    from app.domain.model import Role
     from app.graphql.admission.trusted_documents import TrustedDocuments
     from app.http.auth.tokens import DevelopmentTokens
 
@@ -76,18 +76,14 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
         async def start(
             *, production: bool = False, documents: TrustedDocuments | None = None, **limits: Any
         ) -> Api:
-            app = create_app(
+            app = make_app(
                 shared_url,
-                tokens,
-                pool_size=4,
+                database_pool_size=4,
                 limits=Limits(**limits),
                 documents=documents,
-                production=production,
+                app_env="production" if production else "development",
             )
-            await until_done.enter_async_context(app.router.lifespan_context(app))
-            headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
-            transport = httpx.ASGITransport(app)
-            client = httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+            client = client_of(app, headers=authorization())
             return Api(await until_done.enter_async_context(client))
 
         yield start

@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from app.asgi import create_app
 from app.db.connections import connect
 from app.db.errors import Unavailable
-from app.domain.model import Role
+from tests.apps import authorization, client_of, make_app
 from tests.factories import Factories
 from tests.pgbouncer import IN_BETWEEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
     from app.http.auth.tokens import DevelopmentTokens
 
@@ -31,13 +31,7 @@ ACCEPT = "mutation ($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { _
 @asynccontextmanager
 async def serving(url: str, tokens: DevelopmentTokens) -> AsyncIterator[httpx.AsyncClient]:
     """The application on a database that may be broken."""
-    app = create_app(url, tokens, pool_size=2)
-    headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=600)}"}
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client,
-    ):
+    async with client_of(make_app(url), headers=authorization()) as client:
         yield client
 
 

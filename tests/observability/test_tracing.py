@@ -8,16 +8,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from structlog.testing import capture_logs
 
-from app.asgi import create_app
 from app.config import SettingsError, load
-from app.domain.model import Role
 from app.observability.tracing import Tracing
+from tests.apps import authorization, client_of, make_app
 from tests.serving import serving
 from tests.websocket_client import subscribe, talking
 
@@ -35,18 +33,12 @@ def spans() -> InMemorySpanExporter:
 
 @pytest.fixture
 async def traced(shared_url, tokens, spans):
-    return create_app(shared_url, tokens, pool_size=1, tracing=Tracing(spans))
+    return make_app(shared_url, database_pool_size=1, tracing=Tracing(spans))
 
 
 async def sent_to(app: Any, tokens: Any, query: str, **variables: Any) -> None:
-    headers = {
-        "Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=60)}",
-        "traceparent": f"00-{TRACE}-{PARENT}-01",
-    }
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
+    headers = authorization() | {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    async with client_of(app) as client:
         await client.get("/readyz")  # probes are not worth a span
         await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
 
@@ -81,7 +73,7 @@ async def test_a_change_is_a_span_with_its_statements_in_the_callers_trace(trace
 async def test_a_fault_is_an_error(fresh_url, fresh_db, tokens, spans):
     async with fresh_db.connection() as conn:
         await conn.execute("ALTER TABLE service_tickets RENAME customer_name TO client_name")
-    app = create_app(fresh_url, tokens, pool_size=1, tracing=Tracing(spans))
+    app = make_app(fresh_url, database_pool_size=1, tracing=Tracing(spans))
     await sent_to(app, tokens, "{ tickets { nodes { customerName } } }")
     [request] = [span for span in spans.get_finished_spans() if span.name == "query"]
     assert (request.status.is_ok, request.attributes["baton.code"]) == (False, "INTERNAL")
@@ -124,7 +116,7 @@ async def test_a_collector_gets_them_when_the_server_ends(collector, monkeypatch
     url, got = collector
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
     await make.assigned()
-    app = create_app(shared_url, tokens, pool_size=1, tracing=Tracing())
+    app = make_app(shared_url, database_pool_size=1, tracing=Tracing())
     await sent_to(app, tokens, "query Q { tickets { nodes { id } } }")
     assert {path for path, _ in got} == {"/v1/traces"}
     assert b"tickets.newest_tickets" in b"".join(body for _, body in got)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.asgi import create_app
 from app.graphql.admission.limits import Limits
-from app.http.auth.tokens import DevelopmentTokens
 from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
-from tests.conftest import SECRET
+from tests.apps import make_app
 from tests.serving import LIMIT_S, PATIENCE_S, Impatient, serving
 from tests.websocket_client import subscribe, talking
 
@@ -180,7 +178,7 @@ def narrow(port: int) -> socket.socket:
 async def curt(shared_url) -> AsyncIterator[Served]:
     """A server that gives up on slow readers after LIMIT_S."""
     limits = Limits(operations=ENOUGH, message_burst=ENOUGH)
-    app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, limits=limits)
+    app = make_app(shared_url, limits=limits)
     async with serving(app, http=ImpatientWriter, ws=ImpatientSocket) as served:
         yield served
 

@@ -1,6 +1,6 @@
-"""Whatever Schemathesis makes of the schema: every answer is data or a refusal, never a fault.
+"""Schemathesis generates requests from the schema: every response is data or a refusal, never a fault.
 
-`make soak` runs it; EXAMPLES says how many requests for each root field.
+Run by `make soak`; EXAMPLES is the number of requests per root field.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
-REFUSED = {"BAD_USER_INPUT", "QUERY_TOO_LARGE", "RATE_LIMITED"}
+EXPECTED_CODES = {"BAD_USER_INPUT", "QUERY_TOO_LARGE", "RATE_LIMITED"}
 
 schemathesis.graphql.scalar("Decimal", st.decimals(-1, 1100, places=2).map(str).map(nodes.String))
 schemathesis.graphql.scalar("DateTime", st.datetimes().map(lambda at: nodes.String(f"{at.isoformat()}Z")))
 api = schemathesis.graphql.from_path(SCHEMA_GRAPHQL)
 
 
-class WithRealIds(Visitor):
-    """Puts ids of rows that are there into every other place for one: made-up ids lead nowhere."""
+class RealIdVisitor(Visitor):
+    """Replaces every other id by that of an existing row: generated ids match nothing."""
 
     def __init__(self, ids: dict[str, list[str]]) -> None:
         super().__init__()
         self.ids = ids
-        self.turn = 0
+        self.count = 0
 
     def enter(self, node: Any, *_: Any) -> Any:
         if not isinstance(node, ArgumentNode | ObjectFieldNode) or not isinstance(
             node.value, StringValueNode
         ):
             return None
-        known = self.ids.get(node.name.value)
-        self.turn += 1
-        if not known or self.turn % 2 == 0:
+        real_ids = self.ids.get(node.name.value)
+        self.count += 1
+        if not real_ids or self.count % 2 == 0:
             return None
-        real = known[hash_command(node.value.value) % len(known)]
+        real = real_ids[stable_hash(node.value.value) % len(real_ids)]
         return type(node)(name=node.name, value=StringValueNode(value=real))
 
 
-def hash_command(text: str) -> int:
+def stable_hash(text: str) -> int:
     return sum(map(ord, text))
 
 
@@ -63,7 +63,7 @@ def hash_command(text: str) -> int:
 def running() -> Iterator[Running]:
     with tempfile.TemporaryDirectory(prefix="baton-soak-") as folder:
         home = Path(folder)
-        home.chmod(0o755)  # as root, the database runs as somebody else
+        home.chmod(0o755)  # as root, the database runs as another user
         with started(home) as running:
             yield running
 
@@ -76,23 +76,23 @@ def tokens(running: Running) -> list[str]:
 @pytest.fixture(scope="module")
 def ids(running: Running, tokens: list[str]) -> dict[str, list[str]]:
     query = "{ tickets(first: 40) { nodes { id currentAssignment { id } } } engineers { nodes { id } } }"
-    found = httpx.post(
+    data = httpx.post(
         f"{running.url}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {tokens[0]}"}
     ).json()["data"]
-    tickets = [node["id"] for node in found["tickets"]["nodes"]]
-    held = [n["currentAssignment"]["id"] for n in found["tickets"]["nodes"] if n["currentAssignment"]]
-    engineers = [node["id"] for node in found["engineers"]["nodes"]]
+    tickets = [node["id"] for node in data["tickets"]["nodes"]]
+    assignments = [n["currentAssignment"]["id"] for n in data["tickets"]["nodes"] if n["currentAssignment"]]
+    engineers = [node["id"] for node in data["engineers"]["nodes"]]
     return {
-        "id": tickets + held + engineers,
+        "id": tickets + assignments + engineers,
         "ticketId": tickets,
-        "assignmentId": held,
+        "assignmentId": assignments,
         "engineerId": engineers,
         "nextEngineerId": engineers,
     }
 
 
 @pytest.fixture(scope="module")
-def said() -> Iterator[Counter[str]]:
+def codes_seen() -> Iterator[Counter[str]]:
     counter: Counter[str] = Counter()
     yield counter
     print("\n", dict(counter.most_common()))  # noqa: T201 - for -s
@@ -106,17 +106,17 @@ def said() -> Iterator[Counter[str]]:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_data_or_a_refusal(case, running, tokens, ids, said):
-    query = graphql.print_ast(graphql.visit(graphql.parse(case.body), WithRealIds(ids)))
-    token = tokens[hash_command(query) % len(tokens)]
+def test_every_response_is_data_or_a_refusal(case, running, tokens, ids, codes_seen):
+    query = graphql.print_ast(graphql.visit(graphql.parse(case.body), RealIdVisitor(ids)))
+    token = tokens[stable_hash(query) % len(tokens)]
     response = httpx.post(
         f"{running.url}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"}
     )
     assert response.status_code == 200, query
     body = response.json()
     codes = {error["extensions"]["code"] for error in body.get("errors", ())}
-    assert codes <= REFUSED, (query, body)
-    said.update(codes or {"data"})
+    assert codes <= EXPECTED_CODES, (query, body)
+    codes_seen.update(codes or {"data"})
     for value in (body.get("data") or {}).values():
         if isinstance(value, dict) and "code" in value:
-            said[value["code"]] += 1
+            codes_seen[value["code"]] += 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 
 from app.execution.executor import ExecutorTemplate
-from app.execution.plan import PlanCache
+from app.execution.planner import PlanCache
 
 _MOST_COSTS = 64
 

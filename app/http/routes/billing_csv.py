@@ -14,11 +14,12 @@ from app.db.errors import Unavailable
 from app.domain.errors import InvalidInput
 from app.domain.policy import ReadPermission, can_read
 from app.http.errors import errors_body
+from app.http.lifespan_state import lifespan_state
 from app.jobs import billing_export
 from app.queries import billing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Coroutine, Iterator
 
     from starlette.types import Receive, Scope, Send
 
@@ -51,10 +52,7 @@ class CutShort(Exception):
 class BillingCsv:
     """An ASGI application."""
 
-    def __init__(
-        self, database: Callable[[], Database], currency: str, *, longest_s: float = LONGEST_S
-    ) -> None:
-        self._database = database
+    def __init__(self, currency: str, *, longest_s: float = LONGEST_S) -> None:
         self._currency = currency
         self._longest_s = longest_s
         self._under_way = 0
@@ -64,7 +62,7 @@ class BillingCsv:
         try:
             wanted = _wanted(request)
             with self._one_more():
-                await self._while_read(receive, self._send(wanted, send))
+                await self._while_read(receive, self._send(lifespan_state(scope)["database"], wanted, send))
         except Refused as refused:
             await refused.response(scope, receive, send)
 
@@ -96,11 +94,11 @@ class BillingCsv:
         if not work.cancelled():
             work.result()
 
-    async def _send(self, wanted: BillingFilter, send: Send) -> None:
+    async def _send(self, db: Database, wanted: BillingFilter, send: Send) -> None:
         begun = False
         try:
             async with (
-                self._database().transaction(snapshot=True) as tx,
+                db.transaction(snapshot=True) as tx,
                 aclosing(billing_export.written(billing.every_line(tx, wanted), self._currency)) as pieces,
             ):
                 async for piece in pieces:

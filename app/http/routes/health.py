@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.types import Scope
 
 
-def routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> list[BaseRoute]:
+def routes(why_not_ready: Callable[[Scope], Awaitable[str | None]]) -> list[BaseRoute]:
     """/livez answers while the event loop turns; /readyz asks `why_not_ready`: None when all is well."""
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
-    async def readyz(_: Request) -> Response:
-        reason = await why_not_ready()
+    async def readyz(request: Request) -> Response:
+        reason = await why_not_ready(request.scope)
         return JSONResponse(
             {"ready": reason is None, "reason": reason}, status_code=200 if reason is None else 503
         )

@@ -10,7 +10,7 @@ import graphql
 import pytest
 
 from app import config, doctor
-from app.asgi import documents_of
+from app.asgi import documents_for
 from app.config import SettingsError
 from app.domain.model import Actor, Role
 from app.events import Feed
@@ -203,15 +203,15 @@ def test_a_manifest_that_is_none_stops_the_start(tmp_path, what):
     if WRONG[what] is not None:
         path.write_text(WRONG[what])
     with pytest.raises(SettingsError, match=r"^TRUSTED_DOCUMENTS_FILE must be a manifest: .*manifest\.json"):
-        documents_of(config.load({"TRUSTED_DOCUMENTS_FILE": str(path)}))
+        documents_for(config.load({"TRUSTED_DOCUMENTS_FILE": str(path)}))
 
 
 async def test_settings_turn_it_on_and_add_to_our_clients_documents(tmp_path):
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({f"sha256:{name_of(ROLE)}": ROLE}))
     settings = config.load({"TRUSTED_DOCUMENTS_ONLY": "1", "TRUSTED_DOCUMENTS_FILE": str(path)})
-    assert documents_of(settings) == TrustedDocuments(own_documents() | {name_of(ROLE): ROLE}, only=True)
-    assert not documents_of(config.load({"TRUSTED_DOCUMENTS_ONLY": "0"})).only
+    assert documents_for(settings) == TrustedDocuments(own_documents() | {name_of(ROLE): ROLE}, only=True)
+    assert not documents_for(config.load({"TRUSTED_DOCUMENTS_ONLY": "0"})).only
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})
     said: list[str] = []

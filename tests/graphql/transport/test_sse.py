@@ -10,13 +10,11 @@ import httpx
 import orjson
 import pytest
 
-from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.graphql.admission.limits import Limits
 from app.graphql.transport import sse
-from app.http.auth.tokens import DevelopmentTokens
-from tests.conftest import SECRET
+from tests.apps import make_app
 from tests.factories import DISPATCHER
 from tests.serving import serving
 from tests.websocket_client import PATIENCE_S, as_dispatcher
@@ -85,7 +83,7 @@ async def test_a_subscription_is_told_as_events(served, db, make, method, accept
 async def test_a_subscription_is_paid_for_once_also_by_who_takes_json_too(shared_url):
     left = []
     for accept in ("text/event-stream", "application/json, text/event-stream"):
-        app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, limits=Limits(refill_per_s=1))
+        app = make_app(shared_url, limits=Limits(refill_per_s=1))
         async with serving(app) as served:
             async with streaming(served, FOLLOW, Accept=accept) as stream:
                 assert stream.response.status_code == 200
@@ -140,7 +138,7 @@ async def test_who_leaves_takes_the_subscription_along(served):
 
 async def test_one_subject_has_so_many_streams_and_no_more(shared_url):
     async with AsyncExitStack() as until_done:
-        app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, limits=Limits(streams=2))
+        app = make_app(shared_url, limits=Limits(streams=2))
         served = await until_done.enter_async_context(serving(app))
         for _ in range(2):
             await until_done.enter_async_context(streaming(served, FOLLOW))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app.asgi import create_app
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.domain.model import Role
@@ -17,6 +16,7 @@ from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket as socket_module
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import make_app
 from tests.conftest import SECRET
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
@@ -46,8 +46,11 @@ async def serve(db, shared_url) -> AsyncIterator[Callable[..., Any]]:
     async with AsyncExitStack() as until_done:
 
         async def start(authenticator: Any = None, **limits: Any) -> Any:
-            app = create_app(
-                shared_url, authenticator or DevelopmentTokens(SECRET), pool_size=4, limits=Limits(**limits)
+            app = make_app(
+                shared_url,
+                authenticator=authenticator or DevelopmentTokens(SECRET),
+                database_pool_size=4,
+                limits=Limits(**limits),
             )
             return await until_done.enter_async_context(serving(app))
 
@@ -161,7 +164,7 @@ async def test_pages_of_other_origins_are_not_served(served, origin):
 async def test_our_own_pages_are_served_and_those_of_origins_that_are_named(shared_url, served):
     async with talking(served.port, origin=f"http://127.0.0.1:{served.port}"):
         pass
-    app = create_app(shared_url, DevelopmentTokens(SECRET), pool_size=2, cors_origins=["https://ui.example"])
+    app = make_app(shared_url, cors_origins=["https://ui.example"])
     async with serving(app) as other, talking(other.port, origin="https://ui.example"):
         pass
 

@@ -6,12 +6,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app.asgi import create_app
 from app.domain.model import Actor, Role
 from app.http.auth import development
-from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import TOKENS, make_app
 
-TOKENS = DevelopmentTokens("a secret of thirty-two characters")
 ENGINEER = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
 
 
@@ -81,7 +79,7 @@ async def test_a_wish_that_makes_nobody_is_refused(body):
 
 
 async def test_production_has_no_such_thing(shared_url):
-    app = create_app(shared_url, TOKENS, production=True)
+    app = make_app(shared_url, app_env="production")
     response = await client(app=app).post("/dev/token", json={"role": "admin"})
     assert response.status_code == 404
     config = (await client(app=app).get("/ui-config.json")).json()
@@ -89,7 +87,7 @@ async def test_production_has_no_such_thing(shared_url):
 
 
 async def test_other_sites_may_not_read_it_even_where_they_may_call_the_api(shared_url):
-    app = create_app(shared_url, TOKENS, cors_origins=("https://desk.example.com",))
+    app = make_app(shared_url, cors_origins=("https://desk.example.com",))
     asked = {"Origin": "https://desk.example.com"}
     response = await client(app=app).post("/dev/token", json={"role": "admin"}, headers=asked)
     assert "access-control-allow-origin" not in response.headers

@@ -9,18 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import httpx
 import jwt
 import pytest
 from structlog.testing import capture_logs
 
-from app.asgi import create_app
 from app.domain.errors import InvalidInput
 from app.domain.model import Actor, Role
 from app.http.auth import tokens
 from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import COOLDOWN_S, FRESH_S
 from app.http.auth.tokens import CACHED_TOKENS, InvalidToken
+from tests.apps import client_of, make_app
 from tests.http.auth.conftest import CLAIM_MAPPING
 from tests.http.auth.issuer import AUDIENCE, EC, ED, NEXT, RSA, token
 from tests.http.auth.wrong_tokens import (
@@ -34,6 +33,8 @@ from tests.http.auth.wrong_tokens import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
 ENGINEER = UUID("0190d3a4-5b6c-7d8e-9f01-23456789abcd")
 REFUSED = {
@@ -49,12 +50,7 @@ VIEWER = {"query": "{ viewer { subject role } }"}
 
 @asynccontextmanager
 async def serving(url: str, authenticator: tokens.Authenticator) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(url, authenticator, pool_size=2)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
-    ):
+    async with client_of(make_app(url, authenticator=authenticator)) as client:
         yield client
 
 

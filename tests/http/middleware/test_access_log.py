@@ -7,14 +7,12 @@ import json
 import logging
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 
-from app.asgi import create_app
-from app.domain.model import Role
 from app.observability import logs
 from app.server.server import config
+from tests.apps import authorization, client_of, make_app
 from tests.serving import serving
 from tests.websocket_client import subscribe, talking
 
@@ -89,15 +87,11 @@ async def test_a_refusal_is_said_by_its_code(lines, client, make):
 async def test_the_level_says_whether_somebody_should_look(
     lines, fresh_url, fresh_db, tokens, query, code, level
 ):
-    app = create_app(fresh_url, tokens, pool_size=1)
+    app = make_app(fresh_url, database_pool_size=1)
     async with fresh_db.connection() as conn:
         await conn.execute("ALTER TABLE service_tickets RENAME customer_name TO client_name")
-    headers = {"Authorization": f"Bearer {tokens.sign(Role.DISPATCHER, None, ttl_s=60)}"}
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as asked,
-    ):
-        await asked.post("/graphql", json={"query": query}, headers=headers)
+    async with client_of(app, headers=authorization()) as client:
+        await client.post("/graphql", json={"query": query})
     [line] = lines("request")
     assert (line["code"], line["level"]) == (code, level)
 
@@ -123,7 +117,7 @@ async def test_probes_that_are_well_and_scrapes_are_not_worth_a_line(lines, clie
 
 
 async def test_a_socket_has_a_line_for_each_operation(lines, shared_url, tokens):
-    app = create_app(shared_url, tokens, pool_size=1)
+    app = make_app(shared_url, database_pool_size=1)
     async with serving(app) as served, talking(served.port) as talk:
         await talk.say(subscribe("1", "query Here { viewer { role } }"))
         assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
@@ -156,5 +150,5 @@ def test_what_no_encoding_can_hold_is_said_all_the_same(lines):
 
 
 @pytest.fixture
-def app(shared_url, tokens):
-    return create_app(shared_url, tokens)
+def app(shared_url):
+    return make_app(shared_url)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app.asgi import create_app
 from app.config import SettingsError, load
+from tests.apps import client_of, make_app
 from tests.graphql.transport.test_http import NEWER, code_of
 from tests.graphql.transport.test_request import accept_by, status_of
 
@@ -26,15 +26,9 @@ PREFLIGHT = {
 
 
 @asynccontextmanager
-async def of_app(
-    url: str, tokens: Any, host: str = "test", **settings: Any
-) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(url, tokens, pool_size=1, **settings)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client,
-    ):
+async def of_app(url: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    app = make_app(url, database_pool_size=1, **settings)
+    async with client_of(app, raise_app_exceptions=False) as client:
         yield client
 
 
@@ -54,7 +48,7 @@ async def test_every_answer_has_the_headers_of_safety(client):
 
 
 async def test_what_is_refused_before_any_route_is_refused_in_json(shared_url, tokens):
-    async with of_app(shared_url, tokens, cors_origins=(DESK,), allowed_hosts=("test",)) as client:
+    async with of_app(shared_url, cors_origins=(DESK,), allowed_hosts=("test",)) as client:
         foreign = {"Host": "evil.example.com"}
         for response, status, code in (
             (await client.get("/nothing"), 404, "NOT_FOUND"),
@@ -71,8 +65,9 @@ async def test_what_is_refused_before_any_route_is_refused_in_json(shared_url, t
 
 
 async def test_so_has_a_fault_that_nothing_has_caught(shared_url, tokens):
-    async with of_app(shared_url, tokens) as client:
-        client._transport.app.router.routes[0].app.app = broken
+    app = make_app(shared_url)
+    app.router.routes[0].app.app = broken
+    async with client_of(app, raise_app_exceptions=False) as client:
         response = await client.post("/graphql", json=TYPENAME)
     assert (response.status_code, code_of(response)) == (500, "INTERNAL")
     assert "secret" not in response.text
@@ -107,7 +102,7 @@ async def test_a_host_that_is_not_ours_is_refused_and_health_is_asked_by_any(sha
         ("evil-example.net", 400),
         ("127.0.0.1:8000", 400),
     ):
-        async with of_app(shared_url, tokens, **allowed) as client:
+        async with of_app(shared_url, **allowed) as client:
             headers = {"Host": host}
             assert (await client.post("/graphql", json=TYPENAME, headers=headers)).status_code == status
             assert (await client.get("/", headers=headers)).status_code == status
@@ -130,7 +125,7 @@ def allows(response: httpx.Response) -> list[str]:
 
 
 async def test_a_page_of_a_site_that_the_settings_name_may(shared_url, tokens):
-    async with of_app(shared_url, tokens, cors_origins=(DESK,)) as client:
+    async with of_app(shared_url, cors_origins=(DESK,)) as client:
         for origin, status in ((DESK, 200), (EVIL, 400), (DESK + ".evil.com", 400), ("null", 400)):
             preflight = await client.options("/graphql", headers={"Origin": origin, **PREFLIGHT})
             assert preflight.status_code == status

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.asgi import create_app
 from app.db.bulk import copy_rows
 from app.db.connections import TimeLimits, connect
 from app.domain.model import Role
@@ -21,6 +20,7 @@ from app.http.routes.billing_csv import AT_ONCE, BillingCsv
 from app.jobs.billing_export import COLUMNS
 from app.queries import billing
 from app.queries.billing import BillingFilter
+from tests.apps import make_app
 from tests.queries.history import BEGIN, ENGINEERS, History
 from tests.serving import PATIENCE_S, serving
 
@@ -173,7 +173,7 @@ async def much(db: Database, history: History) -> int:
 @pytest.fixture
 async def app(shared_url: str, tokens: Any) -> Any:
     # A reader who stops is let be, so that nothing here depends on how fast the machine is.
-    return create_app(shared_url, tokens, pool_size=AT_ONCE + 1, time_limits=TimeLimits(idle_s=60))
+    return make_app(shared_url, database_pool_size=AT_ONCE + 1, time_limits=TimeLimits(idle_s=60))
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ async def test_one_too_many_is_told_to_come_again(served, db, much, tokens):
 
 
 async def test_who_reads_for_too_long_does_not_get_a_file_that_looks_whole(shared_url, db, much, tokens):
-    app = create_app(shared_url, tokens, pool_size=AT_ONCE + 1)
+    app = make_app(shared_url, database_pool_size=AT_ONCE + 1)
     [route] = [route for route in app.routes if getattr(route, "path", None) == "/billing.csv"]
     assert isinstance(route.endpoint, BillingCsv)
     route.endpoint._longest_s = 2  # it has long begun by then
@@ -255,7 +255,7 @@ async def test_who_reads_for_too_long_does_not_get_a_file_that_looks_whole(share
 
 
 async def test_a_database_that_is_too_slow_is_told_before_anything_is_sent(shared_url, db, tokens):
-    app = create_app(shared_url, tokens, pool_size=2, time_limits=TimeLimits(statement_s=0.3))
+    app = make_app(shared_url, time_limits=TimeLimits(statement_s=0.3))
     # The lock is held for as long as it takes.
     async with serving(app) as served, connect(shared_url) as conn, conn.transaction():
         await conn.execute("LOCK TABLE hourly_rates IN ACCESS EXCLUSIVE MODE")

@@ -8,13 +8,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.asgi import create_app
 from app.config import SettingsError, load
 from app.db.errors import Unavailable
 from app.events import Feed
 from app.graphql.admission.trusted_documents import own_documents
 from app.jobs.runner import Job, running_jobs
 from app.observability.metrics import CONTENT_TYPE, Metrics
+from tests.apps import make_app
 from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.serving import serving
@@ -152,7 +152,7 @@ async def follow(client: httpx.AsyncClient, number: int) -> None:
 
 
 async def test_followers_streams_and_what_they_are_told_are_measured(fresh_url, tokens, fresh_db):
-    app = create_app(fresh_url, tokens, pool_size=2)
+    app = make_app(fresh_url)
     async with serving(app) as served, httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}") as asked:
         async with talking(served.port) as talk, streaming(served, FOLLOW) as stream:
             await talk.say(subscribe("1", FOLLOW))
@@ -231,8 +231,11 @@ async def test_names_of_theirs_make_no_more_series(client):
 async def test_in_production_only_who_has_the_token_is_told(
     shared_url, tokens, production, token, said, status
 ):
-    app = create_app(
-        shared_url, tokens, production=production, metrics_token=token, allowed_hosts=("a.example",)
+    app = make_app(
+        shared_url,
+        app_env="production" if production else "development",
+        metrics_token=token,
+        allowed_hosts=("a.example",),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.1") as client:
         answer = await client.get(
@@ -257,6 +260,6 @@ async def test_it_tells_nothing_of_people(client, make):
 
 async def test_two_applications_do_not_add_up(client, shared_url, tokens):
     await post(client, "{ viewer { role } }")
-    other = create_app(shared_url, tokens)
+    other = make_app(shared_url)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://test") as asked:
         assert of("operations_total", await scraped(asked)) == {}
