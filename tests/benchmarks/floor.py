@@ -1,4 +1,4 @@
-"""The same reads with no server around them: what nobody who asks PostgreSQL can be faster than."""
+"""The same reads without a server: a lower bound for every server on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    times: int
-    took_s: float
+class Result:
+    count: int
+    duration_s: float
     cpu_s: float | None
-    """Of the one process that did it; None where that is not known."""
+    """CPU seconds of the process; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class BareAsyncpg:
-    """As many connections as a server has, each busy all the time, and orjson: in this process."""
+    """As many connections as a server's pool, always busy, and orjson, in this process."""
 
     connections: Sequence[asyncpg.Connection]
     tickets: int
     name: str = "bare asyncpg + orjson"
 
-    async def flood(self, operation: Operation, seconds: float) -> Done:
+    async def flood(self, operation: Operation, seconds: float) -> Result:
         variables = operation.variables(self.tickets)
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        began = time.perf_counter()
+        cpu_before = resource.getrusage(resource.RUSAGE_SELF)
+        started = time.perf_counter()
         done = await asyncio.gather(
-            *(_work(conn, operation, variables, began + seconds) for conn in self.connections)
+            *(_work(conn, operation, variables, started + seconds) for conn in self.connections)
         )
-        took_s = time.perf_counter() - began
+        duration_s = time.perf_counter() - started
         after = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_s = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-        return Done(sum(done), took_s, cpu_s)
+        cpu_s = after.ru_utime + after.ru_stime - cpu_before.ru_utime - cpu_before.ru_stime
+        return Result(sum(done), duration_s, cpu_s)
 
 
 async def _work(
@@ -66,17 +66,17 @@ async def _work(
     return done
 
 
-async def _read(conn: asyncpg.Connection, operation: Operation, given: Variables) -> bytes:
-    found = await (
-        conn.fetch(statements.NEWEST, given["first"])
+async def _read(conn: asyncpg.Connection, operation: Operation, variables: Variables) -> bytes:
+    rows = await (
+        conn.fetch(statements.NEWEST, variables["first"])
         if operation.is_list
-        else conn.fetch(statements.TICKETS, [given["id"]])
+        else conn.fetch(statements.TICKETS, [variables["id"]])
     )
-    tickets = [dict(row) for row in found]
+    tickets = [dict(row) for row in rows]
     ids = [ticket["id"] for ticket in tickets]
     current = {row["ticket_id"]: dict(row) for row in await conn.fetch(statements.CURRENT, ids)}
-    wanted = list({row["engineer_id"] for row in current.values()})
-    engineers = {row["id"]: dict(row) for row in await conn.fetch(statements.ENGINEERS, wanted)}
+    engineer_ids = list({row["engineer_id"] for row in current.values()})
+    engineers = {row["id"]: dict(row) for row in await conn.fetch(statements.ENGINEERS, engineer_ids)}
     history: dict[str, list[Any]] = defaultdict(list)
     if operation.with_history:
         for row in await conn.fetch(statements.HISTORY, ids):
@@ -101,13 +101,13 @@ async def bare_asyncpg(database: str, tickets: int) -> AsyncIterator[BareAsyncpg
 
 @dataclass(frozen=True, slots=True)
 class Pgbench:
-    """PostgreSQL's own client: the statements prepared once, what they answer thrown away."""
+    """pgbench: prepared statements, results discarded."""
 
     database: str
     tickets: int
     name: str = "pgbench"
 
-    async def flood(self, operation: Operation, seconds: float) -> Done:
+    async def flood(self, operation: Operation, seconds: float) -> Result:
         program = shutil.which("pgbench", path=find_binaries()) or shutil.which("pgbench")
         if program is None:
             raise SystemExit("pgbench is missing; it comes with PostgreSQL's client programs.")
@@ -123,27 +123,27 @@ class Pgbench:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
-            said, wrong = await process.communicate()
-        found = re.search(rb"actually processed: (\d+)[\s\S]+tps = ([\d.]+)", said)
-        if found is None or process.returncode:
+            output, wrong = await process.communicate()
+        rows = re.search(rb"actually processed: (\d+)[\s\S]+tps = ([\d.]+)", output)
+        if rows is None or process.returncode:
             raise SystemExit(f"pgbench failed: {wrong.decode()}")
-        return Done(int(found[1]), int(found[1]) / float(found[2]), None)
+        return Result(int(rows[1]), int(rows[1]) / float(rows[2]), None)
 
 
 def _script(operation: Operation, tickets: int) -> str:
-    """Each statement finds its keys by itself: pgbench cannot keep a list of them."""
+    """Each statement selects its keys itself: pgbench cannot store a list."""
     if operation.is_list:
         first = next(operation.variables(tickets))["first"]
         keys = f"ARRAY(SELECT id FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT {first})"
         lines = ["", statements.NEWEST.replace("$1", str(first))]
     else:
-        # A text, which a variable between quotes would not be.
+        # pgbench does not substitute variables inside quotes.
         keys = "ARRAY['T-' || :number]"
         lines = [f"\\set number random(1, {tickets})", statements.TICKETS.replace("$1::text[]", keys)]
-    held = statements.CURRENT.replace("$1::text[]", keys)
+    current = statements.CURRENT.replace("$1::text[]", keys)
     lines += [
-        held,
-        statements.ENGINEERS.replace("$1::uuid[]", f"ARRAY(SELECT engineer_id FROM ({held}) AS held)"),
+        current,
+        statements.ENGINEERS.replace("$1::uuid[]", f"ARRAY(SELECT engineer_id FROM ({current}) AS held)"),
     ]
     if operation.with_history:
         lines.append(statements.HISTORY.replace("$1::text[]", keys))

@@ -139,9 +139,9 @@ async def medians(asks: Sequence[Ask], times: int) -> list[float]:
     for _ in range(times):
         turns.reverse()
         for ask, column in turns:
-            began = time.process_time()
+            started = time.process_time()
             await ask()
-            column.append(time.process_time() - began)
+            column.append(time.process_time() - started)
     return [statistics.median(column) for column in took]
 
 
@@ -157,8 +157,8 @@ async def compare(url: str, rounds: int, requests: int) -> None:
                 await medians(asks, requests)  # warm
                 times = [await medians(asks, requests) for _ in range(rounds)]
                 limited, free = (statistics.median(column) * 1e3 for column in zip(*times, strict=True))
-                low, middle, high = statistics.quantiles([a / b for a, b in times], n=4)
-                ratio = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+                low, median_and_range, high = statistics.quantiles([a / b for a, b in times], n=4)
+                ratio = f"{median_and_range:.3f} ({low:.3f} to {high:.3f})"
                 rows.append((f"{name}, {'new' if new else 'known'}", f"{limited:.2f}", f"{free:.2f}", ratio))
         head = ("", "CPU ms with", "without", f"ratio, middle half of {rounds} rounds")
         table("What the limits cost", head, rows)
@@ -168,9 +168,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--requests", type=int, default=40, help="of each side in each round")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with new_server() as url:
-        asyncio.run(compare(url, given.rounds, given.requests))
+        asyncio.run(compare(url, options.rounds, options.requests))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Migrates a large old database up, over and back while an application works, and says who waited how long.
+"""Migrates a large legacy database up, to the contract and down under load, and measures latency.
 
 python -m tests.benchmarks.migration [--tickets 1000000] [--assignments 2500000]
 """
@@ -46,7 +46,7 @@ SOME_TICKETS = "SELECT id FROM service_tickets ORDER BY random() LIMIT 20000"
 CONTRACT = next(m.version for m in migrate.read(sql.MIGRATIONS) if m.on_request)
 
 FILL = """
--- The ids that old databases have: a number, a KSUID, a UUID. The old application looks rows up by ticket.
+-- Ids as in legacy databases: a number, a KSUID, a UUID. The old application selects rows by ticket.
 CREATE FUNCTION pg_temp.ticket(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE n % 3 WHEN 0 THEN 'TICKET-2024-' || lpad(n::text, 7, '0')
         WHEN 1 THEN '2Y' || substr(translate(encode(sha256(n::text::bytea), 'base64'), '+/', 'xy'), 1, 25)
@@ -57,7 +57,7 @@ CREATE FUNCTION pg_temp.opened(n int) RETURNS timestamptz LANGUAGE sql IMMUTABLE
     SELECT timestamptz '2020-01-01Z' + n * interval '1 minute' $$;
 CREATE INDEX ON engineer_assignments (ticket_id);
 SELECT setseed(0.5);
-SET session_replication_role = replica; -- The rows are right, so the foreign keys need not look at each.
+SET session_replication_role = replica; -- The rows are valid: skip foreign key checks.
 
 INSERT INTO engineers (id, name)
 SELECT pg_temp.engineer(n)::uuid, 'Engineer ' || n FROM generate_series(1, {engineers}) AS n;
@@ -80,7 +80,7 @@ SELECT pg_temp.ticket(n), 'SR-' || n, 'EQ-' || n % 1000, 'Customer ' || n % 5000
     pg_temp.opened(n)
 FROM generate_series(1, {tickets}) AS n;
 
--- Most tickets have a few, some have none, and of some two are active.
+-- Most tickets have a few assignments, some none, and some two active ones.
 INSERT INTO engineer_assignments (ticket_id, engineer_id, equipment_id, assignment_tier, status, assigned_by,
     assigned_at, accepted_at, completed_at, diagnosis, actions_taken, parts_used, customer_rating, created_at,
     updated_at)
@@ -102,7 +102,7 @@ ANALYZE;
 
 
 async def fill(conn: Connection, *, tickets: int, assignments: int, engineers: int = 200) -> None:
-    """Old tables as years of use leave them."""
+    """Create legacy tables as years of use leave them."""
     await conn.execute(ALIKE.ddl)
     await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=engineers))
 
@@ -113,13 +113,13 @@ class Application(Protocol):
 
 
 class OldApplication:
-    """Speaks to the old tables only, and knows nothing of a migration."""
+    """Uses the old tables only."""
 
     def __init__(self, pool: asyncpg.Pool, engineers: Sequence[UUID]) -> None:
         self.pool = pool
         self.engineers = engineers
         self.written: dict[str, tuple[UUID, int]] = {}
-        """By ticket: the engineer and the tier that its old columns were given last."""
+        """By ticket: the engineer and tier last written to its old columns."""
         self.reads = (self.read_ticket, self.read_assignments)
         self.writes = (self.write_ticket, self.write_assignment)
 
@@ -136,37 +136,37 @@ class OldApplication:
             ticket,
         )
 
-    async def write_ticket(self, ticket: str, dice: random.Random) -> None:
-        engineer, tier = dice.choice(self.engineers), dice.randint(1, 5)
+    async def write_ticket(self, ticket: str, rng: random.Random) -> None:
+        engineer, tier = rng.choice(self.engineers), rng.randint(1, 5)
         await self.pool.execute(
             "UPDATE service_tickets SET assigned_engineer_id = $2, assigned_engineer_name = 'typed',"
             " assignment_tier = $3, assigned_at = now(), status = 'assigned', updated_at = now()"
             " WHERE id = $1",
             ticket,
-            dice.choice([str(engineer), str(engineer).upper(), f"{engineer} "]),
+            rng.choice([str(engineer), str(engineer).upper(), f"{engineer} "]),
             tier,
         )
         self.written[ticket] = engineer, tier
 
-    async def write_assignment(self, ticket: str, dice: random.Random) -> None:
-        if dice.random() < 0.5:
+    async def write_assignment(self, ticket: str, rng: random.Random) -> None:
+        if rng.random() < 0.5:
             await self.pool.execute(
                 "INSERT INTO engineer_assignments (ticket_id, engineer_id, status, rejected_at)"
                 " VALUES ($1, $2, 'rejected', now())",
                 ticket,
-                dice.choice(self.engineers),
+                rng.choice(self.engineers),
             )
         else:
             await self.pool.execute(
                 "UPDATE engineer_assignments SET customer_rating = $2, updated_at = now()"
                 " WHERE ticket_id = $1",
                 ticket,
-                dice.randint(1, 5),
+                rng.randint(1, 5),
             )
 
 
 class NewApplication:
-    """Reads the history, and writes by its own commands."""
+    """Reads the history, and writes by commands."""
 
     def __init__(self, db: Database, engineers: Sequence[UUID]) -> None:
         self.db = db
@@ -182,21 +182,21 @@ class NewApplication:
         async with self.db.connection() as conn:
             await assignments.history_of_tickets(conn, [ticket])
 
-    async def assign_or_cancel(self, ticket: str, dice: random.Random) -> None:
+    async def assign_or_cancel(self, ticket: str, rng: random.Random) -> None:
         async with self.db.connection() as conn:
-            held = await assignments.current_of_tickets(conn, [ticket])
-        with suppress(DomainError):  # an answer as good as another
-            if held:
-                command = CancelAssignment(assignment_id=held[0].id, reason="mix-up")
+            current = await assignments.current_of_tickets(conn, [ticket])
+        with suppress(DomainError):  # a refusal is a valid result
+            if current:
+                command = CancelAssignment(assignment_id=current[0].id, reason="mix-up")
                 await run(self.db, DISPATCHER, cancel_assignment, command)
             else:
-                command = AssignTicket(ticket_id=ticket, engineer_id=dice.choice(self.engineers))
+                command = AssignTicket(ticket_id=ticket, engineer_id=rng.choice(self.engineers))
                 await run(self.db, DISPATCHER, assign_ticket, command)
 
 
 @asynccontextmanager
 async def old_application(url: str) -> AsyncIterator[tuple[OldApplication, list[str]]]:
-    """It, and the tickets that it works on."""
+    """The old application, and the tickets that it uses."""
     async with asyncpg.create_pool(url, min_size=8, max_size=8) as pool:
         engineers = [row[0] for row in await pool.fetch("SELECT id FROM engineers")]
         yield OldApplication(pool, engineers), [row[0] for row in await pool.fetch(SOME_TICKETS)]
@@ -204,7 +204,7 @@ async def old_application(url: str) -> AsyncIterator[tuple[OldApplication, list[
 
 @asynccontextmanager
 async def new_application(url: str) -> AsyncIterator[tuple[NewApplication, list[str]]]:
-    """The same of the new one."""
+    """The new application, and the tickets that it uses."""
     async with open_database(url, pool_size=8) as db:
         async with db.connection() as conn:
             engineers = [row[0] for row in await conn.fetch("SELECT id FROM engineers")]
@@ -214,24 +214,24 @@ async def new_application(url: str) -> AsyncIterator[tuple[NewApplication, list[
 
 @dataclass
 class Probe:
-    """An application at work, each worker on a schedule of its own that waits for nobody.
+    """Runs an application: each worker has a fixed schedule of its own.
 
-    What a worker has to wait counts from when its operation was due, not from when it could begin.
+    Latency counts from the time an operation was due, not from its start.
     """
 
     application: Application
     tickets: Sequence[str]
     every_s: float = 0.1
     workers: int = 4
-    """That many only read, and that many only write, each other tickets."""
-    waits: list[tuple[float, str, float]] = field(default_factory=list)
-    """When it was due, by the monotonic clock; read or write; how many seconds it took."""
+    """This many readers and this many writers, each on its own tickets."""
+    latencies: list[tuple[float, str, float]] = field(default_factory=list)
+    """Due time (monotonic), read or write, and seconds."""
     deadlocks: int = 0
     failures: list[str] = field(default_factory=list)
-    _at_work: bool = True
+    _is_running: bool = True
 
     @asynccontextmanager
-    async def running_jobs(self) -> AsyncIterator[Probe]:
+    async def running(self) -> AsyncIterator[Probe]:
         kinds = {"read": self.application.reads, "write": self.application.writes}
         work = [
             asyncio.create_task(self._work(kind, operations, n))
@@ -241,57 +241,57 @@ class Probe:
         try:
             yield self
         finally:
-            self._at_work = False
+            self._is_running = False
             await asyncio.gather(*work)
 
     async def _work(self, kind: str, operations: Sequence[Callable], number: int) -> None:
-        dice = random.Random(number)  # noqa: S311 - a benchmark's choices
-        mine = self.tickets[number :: self.workers]
-        due = time.monotonic() + self.every_s * dice.random()
-        while self._at_work:
+        rng = random.Random(number)  # noqa: S311 - a benchmark's choices
+        own_tickets = self.tickets[number :: self.workers]
+        due = time.monotonic() + self.every_s * rng.random()
+        while self._is_running:
             await asyncio.sleep(due - time.monotonic())
-            await self._until_no_deadlock(dice.choice(operations), dice.choice(mine), dice)
-            self.waits.append((due, kind, time.monotonic() - due))
+            await self._retry_deadlocks(rng.choice(operations), rng.choice(own_tickets), rng)
+            self.latencies.append((due, kind, time.monotonic() - due))
             due += self.every_s
 
-    async def _until_no_deadlock(self, operation: Callable, ticket: str, dice: random.Random) -> None:
+    async def _retry_deadlocks(self, operation: Callable, ticket: str, rng: random.Random) -> None:
         while True:
             try:
-                return await operation(ticket, dice)
+                return await operation(ticket, rng)
             except asyncpg.DeadlockDetectedError:
                 self.deadlocks += 1
-            except Exception as error:  # noqa: BLE001 - whatever it is, the application would have seen it
+            except Exception as error:  # noqa: BLE001 - the application would see it, too
                 return self.failures.append(f"{operation.__name__}: {error!r}")
 
 
 @dataclass
-class Course:
-    """The steps of one stretch during which the same application works: a line of the table for each."""
+class Phase:
+    """Steps during which the same application runs; each is a line of the table."""
 
     rows: dict[str, int]
-    """How many a step goes through, where that makes sense."""
+    """Rows that a step processes, if known."""
     steps: list[tuple[str, float, float, int]] = field(default_factory=list)
     retries: int = 0
     _began: float = field(default_factory=time.monotonic)
 
-    def hear(self, message: str) -> None:
-        """To be passed to a migration as its `say`."""
+    def on_message(self, message: str) -> None:
+        """The `say` callback of a migration."""
         if message.endswith(": done"):
             self.end(message.removesuffix(": done"))
         elif "(attempt" in message:
             self.retries += 1
-            say(message)
+            log(message)
 
     def end(self, step: str) -> None:
         now = time.monotonic()
         self.steps.append((step, self._began, now, self.retries))
-        say(f"{step}: {now - self._began:.1f} s")
+        log(f"{step}: {now - self._began:.1f} s")
         self._began, self.retries = now, 0
 
-    def lines(self, waits: Sequence[tuple[float, str, float]]) -> list[str]:
+    def lines(self, latencies: Sequence[tuple[float, str, float]]) -> list[str]:
         lines = []
-        for step, began, ended, retries in self.steps:
-            took = ended - began
+        for step, started, ended, retries in self.steps:
+            took = ended - started
             cells = [
                 step,
                 f"{took:.1f}",
@@ -299,8 +299,14 @@ class Course:
                 f"{retries}",
             ]
             for kind in ("read", "write"):
-                found = sorted(1000 * s for due, k, s in waits if k == kind and began <= due < ended)
-                cells += [f"{found[-1]:.0f}", f"{found[int(len(found) * 0.99)]:.1f}"] if found else ["", ""]
+                latencies_ms = sorted(
+                    1000 * s for due, k, s in latencies if k == kind and started <= due < ended
+                )
+                cells += (
+                    [f"{latencies_ms[-1]:.0f}", f"{latencies_ms[int(len(latencies_ms) * 0.99)]:.1f}"]
+                    if latencies_ms
+                    else ["", ""]
+                )
             lines.append(_line(cells))
         return lines
 
@@ -324,46 +330,46 @@ class Bench:
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    async def go(self) -> None:
+    async def run_all(self) -> None:
         async with connect(self.url) as conn:
-            began = time.monotonic()
+            started = time.monotonic()
             await fill(conn, tickets=self.tickets, assignments=self.assignments)
-            say(f"{self.tickets} tickets, {self.assignments} assignments: {time.monotonic() - began:.0f} s")
-            async with self.course(old_application) as course:
+            log(f"{self.tickets} tickets, {self.assignments} assignments: {time.monotonic() - started:.0f} s")
+            async with self.phase(old_application) as phase:
                 await asyncio.sleep(5)
-                course.end("(the application alone)")
+                phase.end("(no migration)")
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
-                await self.verify(conn, course)
-            async with self.course(new_application) as course:
-                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, say=course.hear)
-                await self.verify(conn, course)
-                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, say=course.hear)
-            async with self.course(old_application) as course:
-                await migrate.down(conn, sql.MIGRATIONS, to=0, say=course.hear)
-                # Once more, for now there is a history, which the way back has kept.
+                    await migrate.up(conn, sql.MIGRATIONS, log=phase.on_message)
+                await self.verify(conn, phase)
+            async with self.phase(new_application) as phase:
+                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, log=phase.on_message)
+                await self.verify(conn, phase)
+                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, log=phase.on_message)
+            async with self.phase(old_application) as phase:
+                await migrate.down(conn, sql.MIGRATIONS, to=0, log=phase.on_message)
+                # Again, now with the history that the downgrade kept.
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, say=course.hear)
-                await self.verify(conn, course)
+                    await migrate.up(conn, sql.MIGRATIONS, log=phase.on_message)
+                await self.verify(conn, phase)
 
     @asynccontextmanager
-    async def course(self, application: Callable[[str], Any]) -> AsyncIterator[Course]:
+    async def phase(self, application: Callable[[str], Any]) -> AsyncIterator[Phase]:
         rows = dict.fromkeys(("0005_backfill.up.sql", "0006_contract.down.sql"), self.tickets)
-        course = Course(rows)
+        phase = Phase(rows)
         async with application(self.url) as (works, ids):
             probe = Probe(works, ids)
             try:
-                async with probe.running_jobs():
-                    yield course
+                async with probe.running():
+                    yield phase
             finally:
-                print(HEAD, *course.lines(probe.waits), "", sep="\n", flush=True)
-                worked = f"{len(probe.waits)} operations, {probe.deadlocks} deadlocks"
+                print(HEAD, *phase.lines(probe.latencies), "", sep="\n", flush=True)
+                worked = f"{len(probe.latencies)} operations, {probe.deadlocks} deadlocks"
                 self.notes.append(f"{application.__name__}: {worked}")
                 self.failures += probe.failures
 
     @asynccontextmanager
     async def memory(self, conn: Connection) -> AsyncIterator[None]:
-        """Note how much the migration takes, here and in its server process."""
+        """Note the memory of the migration, here and in its backend process."""
         pids = {"this process": os.getpid(), "its server process": conn.get_server_pid()}
         seen = {name: [own_memory_mib(pid)] for name, pid in pids.items()}
 
@@ -376,15 +382,15 @@ class Bench:
         watching = asyncio.create_task(watch())
         yield
         watching.cancel()
-        told = (
+        summary = (
             f"{name} {mib[0]:.0f} before, {max(mib):.0f} at most, {mib[-1]:.0f} after"
             for name, mib in seen.items()
         )
-        self.notes.append(f"memory of migrate up, MiB: {'; '.join(told)}")
+        self.notes.append(f"memory of migrate up, MiB: {'; '.join(summary)}")
 
-    async def verify(self, conn: Connection, course: Course) -> None:
+    async def verify(self, conn: Connection, phase: Phase) -> None:
         report = await migration.report(conn)
-        course.end("verify")
+        phase.end("verify")
         self.notes += ["verify:", *(f"  {line.item:<70}{line.counted:>10}" for line in report)]
         self.failures += [
             f"{line.item}: {line.counted}, not {line.expected}" for line in report if not line.agrees
@@ -392,7 +398,7 @@ class Bench:
 
 
 def own_memory_mib(pid: int) -> float:
-    """Resident, without what is shared with other processes; NaN where the system does not say."""
+    """Resident memory that is not shared; NaN if unknown."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
@@ -400,7 +406,7 @@ def own_memory_mib(pid: int) -> float:
     return float("nan")
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
@@ -408,13 +414,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--assignments", type=int, default=2_500_000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="baton-bench-"))
-    home.chmod(0o755)  # as root, the server runs as somebody else
+    home.chmod(0o755)  # as root, the server runs as another user
     try:
         with EmbeddedPostgres(home, settings=SERVER) as url:
-            bench = Bench(url, asked.tickets, asked.assignments)
-            asyncio.run(bench.go())
+            bench = Bench(url, options.tickets, options.assignments)
+            asyncio.run(bench.run_all())
     except migrate.MigrationError as error:
         bench.failures.append(str(error))
     finally:

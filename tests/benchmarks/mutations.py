@@ -1,4 +1,4 @@
-"""Changes: on different tickets, which do not wait for each other, and on one, which take turns."""
+"""Mutations: on different tickets, which run in parallel, and on one ticket, which are serialized."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from app.domain.model import TOP_TIER
 from tests.benchmarks import data, driver
 from tests.benchmarks.shared import (
     backends,
+    baton,
     cpu_s,
     loaded,
+    median_and_range,
     memory_mb,
-    middle,
-    ours,
     percentile_ms,
     table,
 )
@@ -25,89 +25,89 @@ if TYPE_CHECKING:
     from tests.benchmarks.operations import Variables
     from tests.benchmarks.shared import Options, Server
 
-_ANSWER = "{ __typename ... on Assignment { id assignmentSequence status engineer { id name } } }"
-_ASSIGN = f"mutation Assign($input: AssignTicketInput!) {{ assignTicket(input: $input) {_ANSWER} }}"
-_ESCALATE = f"mutation Escalate($input: EscalateTicketInput!) {{ escalateTicket(input: $input) {_ANSWER} }}"
-_REASSIGN = f"mutation Reassign($input: ReassignTicketInput!) {{ reassignTicket(input: $input) {_ANSWER} }}"
-_DONE = b'"__typename":"Assignment"'
+_RESULT = "{ __typename ... on Assignment { id assignmentSequence status engineer { id name } } }"
+_ASSIGN = f"mutation Assign($input: AssignTicketInput!) {{ assignTicket(input: $input) {_RESULT} }}"
+_ESCALATE = f"mutation Escalate($input: EscalateTicketInput!) {{ escalateTicket(input: $input) {_RESULT} }}"
+_REASSIGN = f"mutation Reassign($input: ReassignTicketInput!) {{ reassignTicket(input: $input) {_RESULT} }}"
+_SUCCESS = b'"__typename":"Assignment"'
 _TICKETS_PER_S = 2000
-"""More than can be assigned."""
+"""More than the server can assign."""
 
 
-class Work:
+class MutationBenchmark:
     def __init__(self, options: Options, database: str, server: Server, engineers: Sequence[str]) -> None:
         self._options, self._database, self._server = options, database, server
-        # In turn, so that nobody is given what they hold.
+        # In rotation, so that no engineer is assigned twice in a row.
         self._engineers = cycle(engineers)
-        self._seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        self._results: dict[str, list[tuple[float, ...]]] = defaultdict(list)
 
-    async def go(self, tickets: Iterator[str]) -> None:
-        """A round, with tickets that nobody ever held."""
+    async def run_round(self, tickets: Iterator[str]) -> None:
+        """Run one round, on tickets without assignments."""
         assigned: list[str] = []
-        await self._flood("assign, each another ticket", _ASSIGN, self._assigning(tickets, assigned))
-        await self._flood("escalate, each another ticket", _ESCALATE, self._escalating(assigned))
-        await self._flood("reassign, all the same ticket", _REASSIGN, self._reassigning(assigned[0]))
+        await self._flood("assign, different tickets", _ASSIGN, self._assign_inputs(tickets, assigned))
+        await self._flood("escalate, different tickets", _ESCALATE, self._escalate_inputs(assigned))
+        await self._flood("reassign, one ticket", _REASSIGN, self._reassign_inputs(assigned[0]))
 
-    def forget(self) -> None:
-        self._seen.clear()
+    def discard_results(self) -> None:
+        self._results.clear()
 
-    def tell(self) -> None:
-        head = ("32 at once", "done/s", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
+    def print_results(self) -> None:
+        head = ("32 connections", "mutations/s", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
         rows = []
-        for name, rounds in self._seen.items():
+        for name, rounds in self._results.items():
             columns = list(zip(*rounds, strict=True))
             forms = (".0f", ".2f", ".2f", ".1f", ".1f")
-            rows.append([name, *(middle(c, form) for c, form in zip(columns, forms, strict=True))])
-        table("Changes", head, rows)
+            rows.append([name, *(median_and_range(c, form) for c, form in zip(columns, forms, strict=True))])
+        table("Mutations", head, rows)
         print(f"\nMemory of the server afterwards: {memory_mb(self._server.pid):.0f} MB.")
 
-    def _assigning(self, tickets: Iterator[str], assigned: list[str]) -> Iterator[Variables]:
+    def _assign_inputs(self, tickets: Iterator[str], assigned: list[str]) -> Iterator[Variables]:
         for ticket in tickets:
             assigned.append(ticket)
             yield {"input": {"ticketId": ticket, "engineerId": next(self._engineers)}}
 
-    def _escalating(self, assigned: Sequence[str]) -> Iterator[Variables]:
-        """To the second tier, then all to the third, and so on."""
+    def _escalate_inputs(self, assigned: Sequence[str]) -> Iterator[Variables]:
+        """All tickets to the second tier, then to the third, and so on."""
         for ticket in chain.from_iterable(repeat(assigned, TOP_TIER - 1)):
             yield {
                 "input": {"ticketId": ticket, "nextEngineerId": next(self._engineers), "reason": "No part"}
             }
 
-    def _reassigning(self, ticket: str) -> Iterator[Variables]:
+    def _reassign_inputs(self, ticket: str) -> Iterator[Variables]:
         while True:
             yield {"input": {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}}
 
     async def _flood(self, name: str, document: str, variables: Iterator[Variables]) -> None:
-        working = await backends(self._database)
-        used, worked = cpu_s(self._server.pid), cpu_s(*working)
-        answers = await driver.flood(
+        backend_pids = await backends(self._database)
+        cpu_before, database_cpu_before = cpu_s(self._server.pid), cpu_s(*backend_pids)
+        responses = await driver.flood(
             self._server.port,
             self._server.requests(document, variables),
             self._options.seconds,
-            expected=_DONE,
+            expected=_SUCCESS,
         )
-        answers.check(name)
-        done = len(answers.waits)
-        self._seen[name].append(
+        responses.check(name)
+        done = len(responses.latencies_s)
+        self._results[name].append(
             (
-                done / answers.took_s,
-                (cpu_s(self._server.pid) - used) / done * 1e3,
-                (cpu_s(*working) - worked) / done * 1e3,
-                percentile_ms(answers.waits, 50),
-                percentile_ms(answers.waits, 99),
+                done / responses.duration_s,
+                (cpu_s(self._server.pid) - cpu_before) / done * 1e3,
+                (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
+                percentile_ms(responses.latencies_s, 50),
+                percentile_ms(responses.latencies_s, 99),
             )
         )
 
 
 async def run(options: Options, postgres: str) -> None:
     async with loaded(postgres, options.tickets) as database:
-        wanted = round(_TICKETS_PER_S * options.seconds * (options.rounds + 1))
-        await data.load_unassigned(database, "NEW-", wanted)
-        with ours(database) as server:
-            work = Work(options, database, server, await data.engineers(database))
-            tickets = (f"NEW-{n}" for n in range(1, wanted + 1))
-            await work.go(tickets)
-            work.reset_loaders()
+        ticket_count = round(_TICKETS_PER_S * options.seconds * (options.rounds + 1))
+        await data.load_unassigned(database, "NEW-", ticket_count)
+        with baton(database) as server:
+            benchmark = MutationBenchmark(options, database, server, await data.engineers(database))
+            tickets = (f"NEW-{n}" for n in range(1, ticket_count + 1))
+            await benchmark.run_round(tickets)
+            benchmark.discard_results()
             for _ in range(options.rounds):
-                await work.go(tickets)
-            work.tell()
+                await benchmark.run_round(tickets)
+            benchmark.print_results()

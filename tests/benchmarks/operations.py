@@ -1,4 +1,4 @@
-"""What is asked of every server: the same answers, for PostGraphile in the words of its own schema."""
+"""The operations sent to every server: equal results, for PostGraphile in its own schema."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Variables = dict[str, Any]
 
 _TICKET = "id ticketNumber status priority customerName createdAt"
 _CURRENT = "currentAssignment { id assignmentTier status engineer { id name } }"
-_TURN = """id assignmentSequence assignmentTier assignmentTierName assignmentType status assignedAt acceptedAt
-    completedAt escalationReason timeSpentHours"""
-_HISTORY = f"assignmentHistory {{ {_TURN} }}"
+_ASSIGNMENT = """id assignmentSequence assignmentTier assignmentTierName assignmentType status assignedAt
+    acceptedAt completedAt escalationReason timeSpentHours"""
+_HISTORY = f"assignmentHistory {{ {_ASSIGNMENT} }}"
 
 _ROW_TICKET = f"id: rowId {_TICKET.removeprefix('id ')}"
 _ROW_CURRENT = """currentAssignment { id: rowId assignmentTier status
     engineer: engineerByEngineerId { id: rowId name } }"""
 _ROW_HISTORY = f"""assignmentHistory: engineerAssignmentsByTicketIdList(orderBy: ASSIGNMENT_SEQUENCE_ASC) {{
-    id: rowId {_TURN.removeprefix("id ")} }}"""
+    id: rowId {_ASSIGNMENT.removeprefix("id ")} }}"""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`variables` are those of each request, for so many tickets as there are."""
+    """`variables` yields those of each request, for a number of tickets."""
 
     name: str
     document: str
@@ -39,29 +39,29 @@ class Operation:
 
 
 def any_ticket(tickets: int) -> Iterator[Variables]:
-    """Always the same ones in the same order."""
-    dice = random.Random(1)  # noqa: S311 - chooses what is read
+    """Yield random tickets, the same in every run."""
+    rng = random.Random(1)  # noqa: S311 - chooses what is read
     while True:
-        yield {"id": f"T-{dice.randint(1, tickets)}"}
+        yield {"id": f"T-{rng.randint(1, tickets)}"}
 
 
-def _of_ticket(name: str, ours: str, theirs: str, *, with_history: bool) -> Operation:
+def _ticket_operation(name: str, baton: str, postgraphile: str, *, with_history: bool) -> Operation:
     return Operation(
         name,
-        f"query One($id: ID!) {{ ticket(id: $id) {{ {ours} }} }}",
-        f"query One($id: String!) {{ ticket: serviceTicketByRowId(rowId: $id) {{ {theirs} }} }}",
+        f"query One($id: ID!) {{ ticket(id: $id) {{ {baton} }} }}",
+        f"query One($id: String!) {{ ticket: serviceTicketByRowId(rowId: $id) {{ {postgraphile} }} }}",
         any_ticket,
         with_history=with_history,
     )
 
 
-ONE = _of_ticket(
+ONE = _ticket_operation(
     "one ticket, current assignment, engineer",
     f"{_TICKET} {_CURRENT}",
     f"{_ROW_TICKET} {_ROW_CURRENT}",
     with_history=False,
 )
-WITH_HISTORY = _of_ticket(
+WITH_HISTORY = _ticket_operation(
     f"the same with its history of {HISTORY}",
     f"{_TICKET} {_CURRENT} {_HISTORY}",
     f"{_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY}",
@@ -80,14 +80,16 @@ LIST = Operation(
 READS = (ONE, WITH_HISTORY, LIST)
 
 
-def normal(value: Any) -> Any:
-    """Without what two right answers may differ in: capitals, the zone's spelling, a list's wrapping."""
+def normalize(value: Any) -> Any:
+    """Remove differences between valid responses: case, time zone notation, list wrappers."""
     if isinstance(value, dict):
         return (
-            normal(value["nodes"]) if value.keys() == {"nodes"} else {k: normal(v) for k, v in value.items()}
+            normalize(value["nodes"])
+            if value.keys() == {"nodes"}
+            else {k: normalize(v) for k, v in value.items()}
         )
     if isinstance(value, list):
-        return [normal(v) for v in value]
+        return [normalize(v) for v in value]
     if not isinstance(value, str):
         return value
     try:

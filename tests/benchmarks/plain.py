@@ -1,6 +1,6 @@
-"""Plain Strawberry: what its documentation shows, with its own loaders and caches, and orjson.
+"""Plain Strawberry: as in its documentation, with its own dataloaders and caches, and orjson.
 
-It has no sign-in, no limits, and tells its clients whatever goes wrong.
+It has no authentication, no limits and no masked errors.
 """
 
 from __future__ import annotations

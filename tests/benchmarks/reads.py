@@ -1,4 +1,4 @@
-"""Three reads, ours beside the peers and the floor, in rounds in which everybody has a turn."""
+"""Three reads: Baton, the peers and the lower bounds, interleaved in rounds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import orjson
 
 from tests.benchmarks import driver, peers
 from tests.benchmarks.floor import Pgbench, bare_asyncpg
-from tests.benchmarks.operations import LIST, READS, normal
+from tests.benchmarks.operations import LIST, READS, normalize
 from tests.benchmarks.shared import (
     backends,
+    baton,
     cpu_s,
     loaded,
+    median_and_range,
     memory_mb,
-    middle,
-    ours,
     percentile_ms,
     table,
 )
@@ -34,102 +34,104 @@ if TYPE_CHECKING:
 
 _SAMPLES = 20
 _LOAD = 0.6
-"""Of the rate of the slowest, at which latency is measured."""
+"""Share of the slowest server's rate at which latency is measured."""
 
 
 @dataclass
-class Seen:
-    """Of one server and operation; an entry for each round, or for each request."""
+class Measurements:
+    """Of one server and operation: one entry per round, or per request."""
 
     per_s: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     database_ms: list[float] = field(default_factory=list)
-    waits_s: list[float] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
-    paced_at: float = 0
+    paced_rate: float = 0
 
 
-class Contest:
+class ReadBenchmark:
     def __init__(self, options: Options, database: str, servers: Sequence[Server]) -> None:
         self._options, self._database, self._servers = options, database, servers
-        self._seen: dict[tuple[str, str], Seen] = defaultdict(Seen)
+        self._results: dict[tuple[str, str], Measurements] = defaultdict(Measurements)
 
-    async def agree(self) -> None:
-        """All answer the same, or there is nothing to compare."""
+    async def check_equal_responses(self) -> None:
+        """Check that all servers return equal data."""
         async with httpx.AsyncClient(timeout=60) as client:
             for operation in READS:
                 samples = 1 if operation is LIST else _SAMPLES
                 for variables in itertools.islice(operation.variables(self._options.tickets), samples):
                     first, *others = [
-                        await _answer(client, server, operation, variables) for server in self._servers
+                        await _execute(client, server, operation, variables) for server in self._servers
                     ]
                     for server, answer in zip(self._servers[1:], others, strict=True):
                         if answer != first:
                             raise SystemExit(
-                                f"{server.name} answers {operation.name} otherwise:\n{answer}\n{first}"
+                                f"{server.name} answers {operation.name} differently:\n{answer}\n{first}"
                             )
 
-    async def race(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
+    async def measure_rates(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
         for operation in READS:
             for server in self._servers:
                 await self._flood(server, operation, self._options.seconds)
-        self._seen.clear()
-        for turn in range(self._options.rounds):
+        self._results.clear()
+        for round_ in range(self._options.rounds):
             for operation in READS:
-                # Everybody goes first now and then.
-                for server in (*self._servers[turn:], *self._servers[:turn]):
+                # Rotate the order.
+                for server in (*self._servers[round_:], *self._servers[:round_]):
                     await self._flood(server, operation, self._options.seconds)
                 for floor in floors:
                     done = await floor.flood(operation, self._options.seconds)
-                    seen = self._seen[floor.name, operation.name]
-                    seen.per_s.append(done.times / done.took_s)
+                    results = self._results[floor.name, operation.name]
+                    results.per_s.append(done.count / done.duration_s)
                     if done.cpu_s is not None:
-                        seen.cpu_ms.append(done.cpu_s / done.times * 1e3)
+                        results.cpu_ms.append(done.cpu_s / done.count * 1e3)
 
-    async def wait(self) -> None:
-        """How long answers take while there is time for them."""
+    async def measure_latency(self) -> None:
+        """Measure latency below the maximum rate."""
         for operation in READS:
             rates = {
-                s.name: statistics.median(self._seen[s.name, operation.name].per_s) for s in self._servers
+                s.name: statistics.median(self._results[s.name, operation.name].per_s) for s in self._servers
             }
-            # It would keep the rate of all others so low that none had to wait.
-            own = rates.pop(peers.PLAIN)
+            # Plain Strawberry is too slow to set the rate of the others.
+            plain_rate = rates.pop(peers.PLAIN)
             for server in self._servers:
-                slowest = own if server.name == peers.PLAIN else min(rates.values())
-                self._seen[server.name, operation.name].paced_at = _LOAD * slowest
-        for turn in range(self._options.rounds):
+                slowest = plain_rate if server.name == peers.PLAIN else min(rates.values())
+                self._results[server.name, operation.name].paced_rate = _LOAD * slowest
+        for round_ in range(self._options.rounds):
             for operation in READS:
-                for server in (*self._servers[turn:], *self._servers[:turn]):
-                    seen = self._seen[server.name, operation.name]
-                    answers = await driver.pace(
+                for server in (*self._servers[round_:], *self._servers[:round_]):
+                    results = self._results[server.name, operation.name]
+                    responses = await driver.pace(
                         server.port,
                         server.requests(
                             _document(server, operation), operation.variables(self._options.tickets)
                         ),
                         self._options.seconds,
                         expected=b'"data":',
-                        rate=seen.paced_at,
+                        rate=results.paced_rate,
                     )
-                    answers.check(f"{server.name}, {operation.name}")
-                    seen.waits_s += answers.waits
-                    seen.p99_ms.append(percentile_ms(answers.waits, 99))
+                    responses.check(f"{server.name}, {operation.name}")
+                    results.latencies_s += responses.latencies_s
+                    results.p99_ms.append(percentile_ms(responses.latencies_s, 99))
 
     async def _flood(self, server: Server, operation: Operation, seconds: float) -> None:
         requests = server.requests(_document(server, operation), operation.variables(self._options.tickets))
-        working = await backends(self._database)
-        used, worked = cpu_s(server.pid), cpu_s(*working)
-        answers = await driver.flood(server.port, requests, seconds, expected=b'"data":')
-        answers.check(f"{server.name}, {operation.name}")
-        seen = self._seen[server.name, operation.name]
-        seen.per_s.append(len(answers.waits) / answers.took_s)
-        seen.cpu_ms.append((cpu_s(server.pid) - used) / len(answers.waits) * 1e3)
-        seen.database_ms.append((cpu_s(*working) - worked) / len(answers.waits) * 1e3)
+        backend_pids = await backends(self._database)
+        cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
+        responses = await driver.flood(server.port, requests, seconds, expected=b'"data":')
+        responses.check(f"{server.name}, {operation.name}")
+        results = self._results[server.name, operation.name]
+        results.per_s.append(len(responses.latencies_s) / responses.duration_s)
+        results.cpu_ms.append((cpu_s(server.pid) - cpu_before) / len(responses.latencies_s) * 1e3)
+        results.database_ms.append(
+            (cpu_s(*backend_pids) - database_cpu_before) / len(responses.latencies_s) * 1e3
+        )
 
-    def tell(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
+    def print_results(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
         names = [server.name for server in self._servers]
         for operation in READS:
-            of = {name: self._seen[name, operation.name] for name in (*names, *(f.name for f in floors))}
-            rows = [_row(name, seen, of[names[0]]) for name, seen in of.items()]
+            of = {name: self._results[name, operation.name] for name in (*names, *(f.name for f in floors))}
+            rows = [_row(name, results, of[names[0]]) for name, results in of.items()]
             head = (
                 "",
                 "requests/s",
@@ -143,43 +145,43 @@ class Contest:
             )
             table(operation.name[0].upper() + operation.name[1:], head, rows)
         table(
-            "Memory after all of it",
+            "Memory afterwards",
             ("", "MB"),
             [(server.name, f"{memory_mb(server.pid):.0f}") for server in self._servers],
         )
 
 
-def _row(name: str, seen: Seen, our: Seen) -> list[str]:
-    ratios = [a / b for a, b in zip(our.per_s, seen.per_s, strict=True)]
+def _row(name: str, results: Measurements, baton: Measurements) -> list[str]:
+    ratios = [a / b for a, b in zip(baton.per_s, results.per_s, strict=True)]
     return [
         name,
-        middle(seen.per_s),
-        "" if seen is our else middle(ratios, ".2f"),
-        "" if seen is our or not seen.cpu_ms else f"{_times(seen.cpu_ms, our.cpu_ms):.2f}",
-        f"{statistics.median(seen.cpu_ms):.2f}" if seen.cpu_ms else "",
-        f"{statistics.median(seen.database_ms):.2f}" if seen.database_ms else "",
+        median_and_range(results.per_s),
+        "" if results is baton else median_and_range(ratios, ".2f"),
+        "" if results is baton or not results.cpu_ms else f"{_cpu_ratio(results.cpu_ms, baton.cpu_ms):.2f}",
+        f"{statistics.median(results.cpu_ms):.2f}" if results.cpu_ms else "",
+        f"{statistics.median(results.database_ms):.2f}" if results.database_ms else "",
         *(
             (
-                f"{seen.paced_at:.0f}",
-                f"{statistics.median(seen.waits_s) * 1e3:.1f}",
-                middle(seen.p99_ms, ".1f"),
+                f"{results.paced_rate:.0f}",
+                f"{statistics.median(results.latencies_s) * 1e3:.1f}",
+                median_and_range(results.p99_ms, ".1f"),
             )
-            if seen.waits_s
+            if results.latencies_s
             else ("", "", "")
         ),
     ]
 
 
-def _times(theirs: Sequence[float], our: Sequence[float]) -> float:
-    """How many times as much they take."""
-    return statistics.median(a / b for a, b in zip(theirs, our, strict=True))
+def _cpu_ratio(theirs: Sequence[float], baton: Sequence[float]) -> float:
+    """CPU of a server relative to Baton's."""
+    return statistics.median(a / b for a, b in zip(theirs, baton, strict=True))
 
 
 def _document(server: Server, operation: Operation) -> str:
     return operation.for_postgraphile if server.name == peers.POSTGRAPHILE else operation.document
 
 
-async def _answer(
+async def _execute(
     client: httpx.AsyncClient, server: Server, operation: Operation, variables: dict[str, Any]
 ) -> object:
     response = await client.post(
@@ -190,16 +192,16 @@ async def _answer(
     body = orjson.loads(response.content)
     if "errors" in body:
         raise SystemExit(f"{server.name} answers {operation.name} with {body}")
-    return normal(body["data"])
+    return normalize(body["data"])
 
 
 async def run(options: Options, postgres: str) -> None:
     async with loaded(postgres, options.tickets) as database:
-        with ours(database) as our, peers.all_started(database) as others:
-            contest = Contest(options, database, [our, *others])
-            await contest.agree()
+        with baton(database) as server, peers.running_peers(database) as others:
+            benchmark = ReadBenchmark(options, database, [server, *others])
+            await benchmark.check_equal_responses()
             async with bare_asyncpg(database, options.tickets) as bare:
                 floors = (bare, Pgbench(database, options.tickets))
-                await contest.race(floors)
-            await contest.wait()
-            contest.tell(floors)
+                await benchmark.measure_rates(floors)
+            await benchmark.measure_latency()
+            benchmark.print_results(floors)

@@ -1,4 +1,4 @@
-"""What the parts share: options, a database, servers, what they cost, and tables of it."""
+"""Shared by all parts: options, databases, servers, their CPU time and memory, and tables."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 POOL_SIZE = 10
-PEOPLE = 1000
-"""Who send requests, each with a token: one alone would meet the limit of what one may spend."""
+SUBJECTS = 1000
+"""Subjects that send requests, each with a token: a single one would exceed its rate limit."""
 _SETTINGS = {"max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
 _PATIENCE_S = 60
 
@@ -42,10 +42,10 @@ _PATIENCE_S = 60
 class Options:
     rounds: int
     seconds: float
-    """Of each measurement in each round."""
+    """Duration of each measurement in each round."""
     tickets: int
     sizes: Sequence[int]
-    """Of the growing database, in tickets."""
+    """Sizes of the growing database, in tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +56,27 @@ class Server:
     tokens: Sequence[str] = ()
 
     def requests(self, document: str, variables: Iterator[Variables]) -> Iterator[bytes]:
-        """As they go over the wire, each by the next person."""
-        people = cycle([f"Authorization: Bearer {token}\r\n" for token in self.tokens] or [""])
-        for given in variables:
-            body = orjson.dumps({"query": document, "variables": given})
+        """Encode requests, each with the token of the next subject."""
+        authorization = cycle([f"Authorization: Bearer {token}\r\n" for token in self.tokens] or [""])
+        for each in variables:
+            body = orjson.dumps({"query": document, "variables": each})
             head = (
                 "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                f"Accept: application/json\r\n{next(people)}Content-Length: {len(body)}\r\n\r\n"
+                f"Accept: application/json\r\n{next(authorization)}Content-Length: {len(body)}\r\n\r\n"
             )
             yield head.encode() + body
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """One that keeps what it is told, as in production."""
+    """A durable PostgreSQL, as in production."""
     with new_home() as home, EmbeddedPostgres(home, settings=_SETTINGS) as url:
         yield url
 
 
 @asynccontextmanager
 async def loaded(server: str, tickets: int) -> AsyncIterator[str]:
-    """The URL of a new database with so many tickets."""
+    """The URL of a new database with this many tickets."""
     async with new_database(server) as url:
         await migrate_whole(url)
         await data.prepare(url)
@@ -85,8 +85,8 @@ async def loaded(server: str, tickets: int) -> AsyncIterator[str]:
 
 
 @contextmanager
-def ours(database: str) -> Iterator[Server]:
-    """As in production: whoever asks shows a token of an identity provider, which is checked."""
+def baton(database: str) -> Iterator[Server]:
+    """Baton as in production: it verifies tokens of an identity provider."""
     with new_home() as home:
         certificate = issuer.certificate(home)
         with issuer.running(certificate) as provider:
@@ -95,7 +95,7 @@ def ours(database: str) -> Iterator[Server]:
                 "APP_ENV": "production",
                 "DATABASE_URL": database,
                 "DATABASE_POOL_SIZE": str(POOL_SIZE),
-                # The others never give up; 32 large lists at once may take longer than the usual two seconds.
+                # The peers have no such timeout; 32 large lists at once may take more than 2 s.
                 "DATABASE_ACQUIRE_TIMEOUT_S": "30",
                 "AUTH_JWKS_URL": provider.url,
                 "AUTH_ISSUER": issuer.ISSUER,
@@ -106,28 +106,28 @@ def ours(database: str) -> Iterator[Server]:
             }
             port = free_port()
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-            with started("Baton", command, port, environment) as server:
+            with running_server("Baton", command, port, environment) as server:
                 yield Server(server.name, port, server.pid, _tokens())
 
 
 def _tokens() -> list[str]:
     ends_at = int(time.time()) + 24 * 60 * 60
-    return [issuer.token(issuer.ED, sub=f"person-{n}", exp=ends_at) for n in range(PEOPLE)]
+    return [issuer.token(issuer.ED, sub=f"person-{n}", exp=ends_at) for n in range(SUBJECTS)]
 
 
 @contextmanager
-def started(
+def running_server(
     name: str, command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = CHECKOUT
 ) -> Iterator[Server]:
-    """Until it is no longer needed; what it says is shown where it does not begin to answer."""
+    """Run a server. Its log is shown if it does not start."""
     with new_home() as home, (home / "log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            while not _answers(port):
+            while not _accepts_connections(port):
                 if process.poll() is not None:
-                    raise SystemExit(f"{name} has ended: {(home / 'log').read_text()[-2000:]}")
+                    raise SystemExit(f"{name} has exited: {(home / 'log').read_text()[-2000:]}")
                 time.sleep(0.1)
             yield Server(name, port, process.pid)
         finally:
@@ -139,19 +139,19 @@ def started(
                 process.wait()
 
 
-def _answers(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def memory_mb(pid: int) -> float:
-    """That the process has in memory now."""
+    """Resident memory of the process."""
     pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * resource.getpagesize() / 1e6
 
 
 def cpu_s(*pids: int) -> float:
-    """That the processes have used so far; one that has ended counts no more."""
+    """CPU seconds of the processes so far. One that has exited counts 0."""
     ticks = 0
     for pid in pids:
         stat = Path(f"/proc/{pid}/stat")
@@ -162,7 +162,7 @@ def cpu_s(*pids: int) -> float:
 
 
 async def backends(database: str) -> list[int]:
-    """The processes that work for the database's clients."""
+    """The process ids of the database's client backends."""
     conn = await asyncpg.connect(database)
     try:
         rows = await conn.fetch(
@@ -173,20 +173,20 @@ async def backends(database: str) -> list[int]:
     return [row["pid"] for row in rows]
 
 
-def middle(values: Sequence[float], form: str = ".0f") -> str:
-    """The median, and the lowest and highest where there are several."""
+def median_and_range(values: Sequence[float], form: str = ".0f") -> str:
+    """The median, with minimum and maximum when there are several values."""
     if len(values) < 2:
         return f"{values[0]:{form}}"
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
-def percentile_ms(waits_s: Sequence[float], percent: int) -> float:
-    """The wait that so many per cent of all do not exceed."""
-    return sorted(waits_s)[math.ceil(len(waits_s) * percent / 100) - 1] * 1e3
+def percentile_ms(latencies_s: Sequence[float], percent: int) -> float:
+    """The latency that `percent` % of the requests do not exceed."""
+    return sorted(latencies_s)[math.ceil(len(latencies_s) * percent / 100) - 1] * 1e3
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """In Markdown."""
+    """Print a Markdown table."""
     print(f"\n### {title}\n")
     for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows):
         print(f"| {' | '.join(row)} |")

@@ -1,4 +1,4 @@
-"""The reads that plain Strawberry and the floor make, no column more than what is asked for."""
+"""The reads of plain Strawberry and of the lower bounds: only requested columns."""
 
 _TICKET = "id, ticket_number, upper(status) AS status, upper(priority) AS priority, customer_name, created_at"
 _ASSIGNMENT = """id, ticket_id, engineer_id, assignment_sequence, assignment_tier, assignment_tier_name,

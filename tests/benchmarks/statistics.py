@@ -1,4 +1,4 @@
-"""Loads years of finished work, and times each report over 30 days of it.
+"""Loads years of completed work, and times each report over 30 days.
 
 python -m tests.benchmarks.statistics [--tickets 1000000] [--plans] [--home FOLDER]
 """
@@ -23,21 +23,21 @@ from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
 from app.queries.statistics import MOST_REASONS, ReportFilter
-from tests.benchmarks.migration import SERVER, say
+from tests.benchmarks.migration import SERVER, log
 from tests.databases import migrate_whole
 
 if TYPE_CHECKING:
     from app.db.connections import Connection
 
-BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+START = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = 5
-MORE = {"rejections_by_reason": (MOST_REASONS,), "series": ("day", "Europe/Berlin")}
-"""What a statement takes beside what is wanted."""
+EXTRA_ARGUMENTS = {"rejections_by_reason": (MOST_REASONS,), "series": ("day", "Europe/Berlin")}
+"""Arguments of a statement besides the filter."""
 
 LOAD = """
 CREATE FUNCTION pg_temp.dice(n int, s int) RETURNS int LANGUAGE sql IMMUTABLE AS $$
     SELECT (hashint4(n * 8 + s) & 65535) % 100 $$;
-SET session_replication_role = replica; -- The rows are right, so the foreign keys need not look at each.
+SET session_replication_role = replica; -- The rows are valid: skip foreign key checks.
 
 INSERT INTO engineers (id, name, home_region, skills, engineer_level)
 SELECT md5('engineer' || n)::uuid, 'Engineer ' || n, 'Region ' || n % 20,
@@ -54,13 +54,13 @@ SELECT 'T-' || n, 'SR-' || n, 'EQ-' || n % 20000, 'Hospital ' || n % 5000, 'Cate
 FROM generate_series(1, {tickets}) AS n,
     LATERAL (SELECT timestamptz '2024-01-01Z' + n * interval '1 minute' AS at) AS o;
 
--- One to five turns, two and a half on average; all but the last end without success.
+-- One to five assignments, 2.5 on average; only the last one ends with success.
 INSERT INTO engineer_assignments (ticket_id, engineer_id, equipment_id, assignment_sequence, assignment_tier,
     assignment_tier_name, assignment_reason, assignment_type, status, assigned_by, assigned_at, accepted_at,
     rejected_at, started_at, completed_at, rejection_reason, escalation_reason, cancellation_reason,
     completion_status, time_spent_hours, diagnosis, actions_taken, parts_used, origin, created_at, updated_at)
 SELECT 'T-' || n, md5('engineer' || pg_temp.dice(n, s + 5) + 100 * (n % 4))::uuid, 'EQ-' || n % 20000, s, s,
-    'Tier ' || s, 'Nearest of those who know it',
+    'Tier ' || s, 'Nearest engineer with the skill',
     CASE WHEN before BETWEEN 0 AND 54 THEN CASE before % 5 WHEN 0 THEN 'auto' ELSE 'escalation' END
         WHEN before BETWEEN 70 AND 84 THEN 'reassignment' ELSE 'manual' END,
     status, 'dispatcher@example', at, CASE WHEN status <> 'rejected' THEN at + dice * interval '1 minute' END,
@@ -91,16 +91,16 @@ RESET session_replication_role;
 
 
 async def load(conn: Connection, tickets: int) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     await conn.execute(LOAD.format(tickets=tickets))
     await conn.execute("VACUUM ANALYZE")
     rows = await conn.fetchval("SELECT count(*) FROM engineer_assignments")
-    say(f"{tickets} tickets, {rows} assignments: {time.monotonic() - began:.0f} s")
+    log(f"{tickets} tickets, {rows} assignments: {time.monotonic() - started:.0f} s")
 
 
-def narrowings(tickets: int, days: int) -> dict[str, ReportFilter]:
-    """So many days that end a week before the last ticket, of everything and of some."""
-    until = BEGIN + timedelta(minutes=tickets) - timedelta(days=7)
+def filters_by_name(tickets: int, days: int) -> dict[str, ReportFilter]:
+    """Filters over `days` that end a week before the last ticket."""
+    until = START + timedelta(minutes=tickets) - timedelta(days=7)
     period = Period.between(until - timedelta(days=days), until)
     engineer = UUID(md5(b"engineer142").hexdigest())  # noqa: S324 - a name, not a secret
     return {
@@ -113,16 +113,16 @@ def narrowings(tickets: int, days: int) -> dict[str, ReportFilter]:
 
 
 async def measure(conn: Connection, tickets: int, *, plans: bool) -> None:
-    """A line for each statement: the median of some runs, in milliseconds."""
-    wanted = narrowings(tickets, days=30)
-    await conn.execute("SET plan_cache_mode = force_custom_plan")  # as plan_for_values has it
-    print("milliseconds".ljust(26) + "".join(name.rjust(10) for name in wanted))
+    """Print a line per statement: the median of several runs, in milliseconds."""
+    filters = filters_by_name(tickets, days=30)
+    await conn.execute("SET plan_cache_mode = force_custom_plan")  # as plan_for_values does
+    print("milliseconds".ljust(26) + "".join(name.rjust(10) for name in filters))
     for query in sql.LOADED:
         file, _, name = query.name.partition(".")
         if file == "statistics" and query.params:
-            arguments = [(*of.as_parameters, *MORE.get(name, ())) for of in wanted.values()]
-            took = [await median_ms(conn, query.text, of) for of in arguments]
-            print(name.ljust(26) + "".join(f"{ms:10.0f}" for ms in took), flush=True)
+            arguments = [(*of.as_parameters, *EXTRA_ARGUMENTS.get(name, ())) for of in filters.values()]
+            durations = [await median_ms(conn, query.text, of) for of in arguments]
+            print(name.ljust(26) + "".join(f"{ms:10.0f}" for ms in durations), flush=True)
             if plans:
                 explain = f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {query.text}"
                 print(
@@ -131,15 +131,15 @@ async def measure(conn: Connection, tickets: int, *, plans: bool) -> None:
 
 
 async def median_ms(conn: Connection, text: str, arguments: tuple[object, ...]) -> float:
-    took = []
+    durations = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        started = time.perf_counter()
         await conn.fetch(text, *arguments)
-        took.append(1000 * (time.perf_counter() - began))
-    return statistics.median(took)
+        durations.append(1000 * (time.perf_counter() - started))
+    return statistics.median(durations)
 
 
-async def go(url: str, tickets: int, *, plans: bool) -> None:
+async def run(url: str, tickets: int, *, plans: bool) -> None:
     async with connect(url) as conn:
         if not await conn.fetchval("SELECT to_regclass('engineer_assignments') IS NOT NULL"):
             await migrate_whole(url)
@@ -152,16 +152,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--plans", action="store_true", help="print each plan, too")
-    parser.add_argument("--home", type=Path, help="keep the database here, and find it here the next time")
-    asked = parser.parse_args()
-    home = asked.home or Path(tempfile.mkdtemp(prefix="baton-bench-"))
+    parser.add_argument("--home", type=Path, help="keep the database in this folder, and reuse it")
+    options = parser.parse_args()
+    home = options.home or Path(tempfile.mkdtemp(prefix="baton-bench-"))
     home.mkdir(exist_ok=True)
-    home.chmod(0o755)  # as root, the server runs as somebody else
+    home.chmod(0o755)  # as root, the server runs as another user
     try:
         with EmbeddedPostgres(home, settings=SERVER) as url:
-            asyncio.run(go(url, asked.tickets, plans=asked.plans))
+            asyncio.run(run(url, options.tickets, plans=options.plans))
     finally:
-        if asked.home is None:
+        if options.home is None:
             shutil.rmtree(home, ignore_errors=True)
 
 

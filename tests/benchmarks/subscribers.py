@@ -42,7 +42,7 @@ ASSIGN = (
 
 @dataclass
 class Subscriber:
-    heard: dict[str, float] = field(default_factory=dict)
+    received: dict[str, float] = field(default_factory=dict)
     repeated: int = 0
 
     async def follow(self, url: str, token: str, ready: asyncio.Semaphore) -> None:
@@ -57,8 +57,8 @@ class Subscriber:
             async for text in socket:
                 payload = orjson.loads(text)["payload"]
                 assignment_id = payload["data"]["assignmentEvents"]["assignment"]["id"]
-                self.repeated += assignment_id in self.heard
-                self.heard[assignment_id] = time.perf_counter()
+                self.repeated += assignment_id in self.received
+                self.received[assignment_id] = time.perf_counter()
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -71,7 +71,7 @@ async def main(options: argparse.Namespace) -> None:
                 engineer = await make.engineer()
                 tickets = [await make.ticket() for _ in range(options.changes)]
             port = free_port()
-            # Who follows and who changes wait for each other rather than be told that there is too much.
+            # Under this load requests wait for a connection instead of failing.
             env = os.environ | {
                 "DATABASE_URL": database,
                 "AUTH_DEV_SECRET": SECRET,
@@ -81,14 +81,14 @@ async def main(options: argparse.Namespace) -> None:
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
             process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
             try:
-                await answering(port)
+                await until_ready(port)
                 await measure(options, port, tokens, process.pid, str(engineer), tickets)
             finally:
                 process.terminate()
                 process.wait()
 
 
-async def answering(port: int) -> None:
+async def until_ready(port: int) -> None:
     async with httpx.AsyncClient() as client:
         while True:
             try:
@@ -110,7 +110,7 @@ async def measure(
     empty = memory_mb(pid)
     ready = asyncio.Semaphore(0)
     subscribers = [Subscriber() for _ in range(options.subscribers)]
-    following = [
+    subscriptions = [
         asyncio.create_task(subscriber.follow(f"ws://127.0.0.1:{port}/graphql", token_of(tokens, i), ready))
         for i, subscriber in enumerate(subscribers)
     ]
@@ -123,48 +123,53 @@ async def measure(
     async with httpx.AsyncClient(headers=headers, timeout=60) as client:
 
         async def change(ticket: str) -> None:
-            given = {"i": {"ticketId": ticket, "engineerId": engineer}}
+            variables = {"i": {"ticketId": ticket, "engineerId": engineer}}
             response = await client.post(
-                f"http://127.0.0.1:{port}/graphql", json={"query": ASSIGN, "variables": given}
+                f"http://127.0.0.1:{port}/graphql", json={"query": ASSIGN, "variables": variables}
             )
             committed[response.json()["data"]["assignTicket"]["id"]] = time.perf_counter()
 
-        changing = []
+        mutations = []
         for ticket in tickets:
-            changing.append(asyncio.create_task(change(ticket)))
+            mutations.append(asyncio.create_task(change(ticket)))
             await asyncio.sleep(1 / options.per_second)
-        await asyncio.gather(*changing)
+        await asyncio.gather(*mutations)
     deadline = time.perf_counter() + 60
-    while time.perf_counter() < deadline and any(len(s.heard) < len(committed) for s in subscribers):
+    while time.perf_counter() < deadline and any(len(s.received) < len(committed) for s in subscribers):
         await asyncio.sleep(0.1)
-    waits = sorted(s.heard[a] - at for s in subscribers for a, at in committed.items() if a in s.heard)
-    told = sum(len(s.heard) for s in subscribers)
+    latencies_s = sorted(
+        s.received[a] - at for s in subscribers for a, at in committed.items() if a in s.received
+    )
+    received = sum(len(s.received) for s in subscribers)
     table(
-        f"{len(subscribers)} subscribers, {len(committed)} changes, {options.per_second:g} a second",
+        f"{len(subscribers)} subscribers, {len(committed)} changes, {options.per_second:g} per second",
         ("", ""),
         [
-            ("told", f"{told} of {len(subscribers) * len(committed)}"),
-            ("told twice", f"{sum(s.repeated for s in subscribers)}"),
-            ("ms after the answer to who changed it", quantiles(waits)),
-            ("CPU of the server for each thing told", f"{(cpu_s(pid) - cpu) / max(told, 1) * 1e6:.0f} µs"),
-            ("memory of the server alone", f"{empty:.0f} MB"),
+            ("received", f"{received} of {len(subscribers) * len(committed)}"),
+            ("received twice", f"{sum(s.repeated for s in subscribers)}"),
+            ("ms after the mutation's response", quantiles(latencies_s)),
+            (
+                "CPU of the server per event",
+                f"{(cpu_s(pid) - cpu) / max(received, 1) * 1e6:.0f} µs",
+            ),
+            ("memory without subscribers", f"{empty:.0f} MB"),
             ("memory with all subscribers, and afterwards", f"{before:.0f} MB, {memory_mb(pid):.0f} MB"),
         ],
     )
-    for task in following:
+    for task in subscriptions:
         task.cancel()
-    await asyncio.gather(*following, return_exceptions=True)
+    await asyncio.gather(*subscriptions, return_exceptions=True)
 
 
 def token_of(tokens: DevelopmentTokens, subscriber: int) -> str:
-    """Fifty share a subject, as many as one may have."""
+    """Forty share a subject: a subject may have fifty streams."""
     engineer = EngineerId(UUID(int=subscriber // 40))
     return f"Bearer {tokens.sign(Role.AUDITOR if subscriber else Role.DISPATCHER, engineer, ttl_s=3600)}"
 
 
-def quantiles(waits: Sequence[float]) -> str:
-    cuts = statistics.quantiles(waits, n=100)
-    return f"p50 {cuts[49] * 1000:.0f}, p99 {cuts[98] * 1000:.0f}, worst {waits[-1] * 1000:.0f}"
+def quantiles(latencies_s: Sequence[float]) -> str:
+    cuts = statistics.quantiles(latencies_s, n=100)
+    return f"p50 {cuts[49] * 1000:.0f}, p99 {cuts[98] * 1000:.0f}, worst {latencies_s[-1] * 1000:.0f}"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ async def test_the_old_application_notices_nothing_and_all_that_it_wrote_is_kept
         await fill(conn, tickets=3000, assignments=7500, engineers=5)
         async with old_application(empty_database) as (application, tickets):
             probe = Probe(application, tickets, every_s=0.05, workers=3)
-            async with probe.running_jobs():
+            async with probe.running():
                 await migrate.up(conn, sql.MIGRATIONS)
         written = application.written
         found = {
