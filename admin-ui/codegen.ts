@@ -1,9 +1,9 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
-/** Types for exactly the operations beside the pages, from the server's committed schema; and the list of their hashes. */
+/** Generates the types of the pages' operations from the committed schema, and the list of the operations' hashes. */
 export default {
   schema: '../schema.graphql',
-  documents: 'src/*.graphql',
+  documents: 'src/{shared,features}/**/*.graphql',
   generates: {
     'src/gql/': {
       preset: 'client',

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
-const api = 'http://127.0.0.1:8000' // make run
+const apiUrl = 'http://127.0.0.1:8000' // make run
 
-/** The operations of the pages by their hashes, for the server, which may be told to run no others. */
-const documents: Plugin = {
-  name: 'documents',
+/** Emits the pages' operations by hash: the server may be configured to accept no others. */
+const trustedDocuments: Plugin = {
+  name: 'trusted-documents',
   generateBundle() {
     const source = readFileSync('src/gql/persisted-documents.json')
     this.emitFile({ type: 'asset', fileName: 'documents.json', source })
@@ -14,20 +14,20 @@ const documents: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [react(), documents],
+  plugins: [react(), trustedDocuments],
   build: {
     outDir: '../app/static',
     emptyOutDir: true,
     target: 'es2022',
-    assetsInlineLimit: 0, // no data: URLs of ours, so the admin page's CSP stays strict
-    chunkSizeWarningLimit: 4000, // GraphiQL carries the Monaco editor
+    assetsInlineLimit: 0, // no data: URLs, which the admin UI's Content-Security-Policy forbids
+    chunkSizeWarningLimit: 4000, // GraphiQL includes the Monaco editor
     rolldownOptions: {
       input: ['index.html', 'graphiql.html'],
-      // Libraries mark React server-component borders with "use client"; a browser bundle has no such border.
+      // "use client" of libraries means nothing in a browser bundle.
       onwarn(warning, warn) {
         if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning)
       },
     },
   },
-  server: { proxy: { '/graphql': { target: api, ws: true }, '/ui-config.json': api, '/dev': api } },
+  server: { proxy: { '/graphql': { target: apiUrl, ws: true }, '/ui-config.json': apiUrl, '/dev': apiUrl } },
 })

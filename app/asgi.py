@@ -29,10 +29,9 @@ from app.graphql.admission.trusted_documents import (
     own_documents,
     read_manifest,
 )
-from app.graphql.batching.event_cache import EventResultCache
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
-from app.graphql.schema import build_schema
+from app.graphql.pipeline import OperationPipeline
 from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
 from app.graphql.transport.websocket import GraphQLWebSocketEndpoint
@@ -82,7 +81,7 @@ def create_app(
     metrics = Metrics()
     span = tracing.span if tracing else access_log.no_span
     feed = Feed(feed_url, metrics, tells_positions=bool(settings.database_replica_urls))
-    schema = build_schema(
+    pipeline = OperationPipeline(
         limits,
         production=settings.production,
         documents=documents,
@@ -90,14 +89,14 @@ def create_app(
     )
     new_context = _context_factory(feed, settings.billing_currency)
     streams = StreamLimit(limits.streams, metrics)
-    graphql = GraphQLHttpEndpoint(schema, new_context, streams)
+    graphql = GraphQLHttpEndpoint(pipeline, new_context, streams)
     websocket = GraphQLWebSocketEndpoint(
-        schema, authenticator, new_context, limits, streams, origins=settings.cors_origins, span=span
+        pipeline, authenticator, new_context, limits, streams, origins=settings.cors_origins, span=span
     )
 
     async def end_streams() -> None:
         feed.end()
-        await websocket.end()
+        await websocket.drain()
 
     shutdown_state = ShutdownState(end_streams)
     browser_middleware = security.browser_middleware(settings.served_hosts, settings.cors_origins)
@@ -202,7 +201,6 @@ def _page_routes(settings: Settings, authenticator: tokens.Authenticator) -> lis
 
 def _context_factory(feed: Feed, currency: str) -> NewContext:
     """Return the function that creates the context of each operation. All contexts share its caches."""
-    event_cache = EventResultCache()
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
 
     def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
@@ -212,7 +210,6 @@ def _context_factory(feed: Feed, currency: str) -> NewContext:
         return Context(
             state["database"],
             feed,
-            event_cache,
             batch_scheduler,
             signed_in=None if verified is None else verified.actor,
             address=client[0] if client else "",

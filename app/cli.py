@@ -153,7 +153,7 @@ def _export_billing(
     settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
 ) -> None:
     """Hours and parts of work that ended in a period, and what they cost, as CSV."""
-    wanted = billing_export.wanted(start, until, customer, ticket)
+    wanted = billing_export.parse_filter(start, until, customer, ticket)
     asyncio.run(_write_bill(settings, wanted))
 
 
@@ -167,7 +167,7 @@ def _retain(settings: Settings, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with open_database(settings.direct_url, pool_size=1) as db:
-            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, say=click.echo)
+            await retention.retain(db, settings.events_kept_months, dry_run=dry_run, emit=click.echo)
 
     asyncio.run(run())
 
@@ -267,7 +267,9 @@ async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
-        async for piece in billing_export.written(billing.every_line(tx, wanted), settings.billing_currency):
+        async for piece in billing_export.csv_chunks(
+            billing.every_line(tx, wanted), settings.billing_currency
+        ):
             click.echo(piece, nl=False)
 
 

@@ -149,5 +149,5 @@ async def _problems(conn: Connection, settings: Settings, say: Callable[[str], o
         say(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: let a server run, or look why tend_partitions fails."
-    if old := await retention.outdated(conn, settings.events_kept_months):
+    if old := await retention.expired_partitions(conn, settings.events_kept_months):
         yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."

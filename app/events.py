@@ -159,9 +159,7 @@ class Feed:
                 await self._news.wait()
 
     async def _follow_table(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after_all_to(
-            max(0, (await events.event_id_bounds(conn)).newest - _RECENT)
-        )
+        cursor = self._cursor or Cursor.after(max(0, (await events.event_id_bounds(conn)).newest - _RECENT))
         while True:
             self._look.clear()
             if self._changed_here:

@@ -1,6 +1,6 @@
-"""The pictures in the documents, drawn from the database's catalog and from what the commands decide.
+"""Diagrams and tables for the documents, made from the database catalog and from the commands' decisions.
 
-`python -m tests.snapshots` puts each between its markers; tests compare them.
+`python -m tests.snapshots` writes each between its markers; tests compare them.
 """
 
 from __future__ import annotations
@@ -8,25 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.cancel import CancelAssignment, cancel_assignment
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.correct import CorrectTimeSpent, correct_time_spent
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.rate import RateAssignment, rate_assignment
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.reject import RejectAssignment, reject_assignment
-from app.commands.start import StartAssignment, start_assignment
 from app.commands.ticket_state import TicketState
 from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
-from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED
+from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED, Action
 from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
+from tests.commands.samples import SAMPLES
 from tests.factories import DISPATCHER
 
 if TYPE_CHECKING:
@@ -40,27 +31,17 @@ DOCS = Path(__file__).parents[1] / "docs"
 DATA = DOCS / "data.md"
 WORKFLOW = DOCS / "workflow.md"
 
-_ID, _OTHER = str(UUID(int=1)), str(UUID(int=2))
-_HOURS, _WHY = Decimal(1), "Why"
-WISHES = [
-    (AssignTicket(ticket_id="T", engineer_id=_ID), assign_ticket),
-    (AcceptAssignment(assignment_id=_ID), accept_assignment),
-    (StartAssignment(assignment_id=_ID), start_assignment),
-    (RejectAssignment(assignment_id=_ID, reason=_WHY), reject_assignment),
-    *(
-        (
-            CompleteAssignment(assignment_id=_ID, completion_status=how, time_spent_hours=_HOURS),
-            complete_assignment,
-        )
-        for how in AFTER_COMPLETE
-    ),
-    (EscalateTicket(ticket_id="T", next_engineer_id=_OTHER, reason=_WHY), escalate_ticket),
-    (ReassignTicket(ticket_id="T", engineer_id=_OTHER, reason=_WHY), reassign_ticket),
-    (CancelAssignment(assignment_id=_ID, reason=_WHY), cancel_assignment),
-    (RateAssignment(assignment_id=_ID, rating=5), rate_assignment),
-    (CorrectTimeSpent(assignment_id=_ID, time_spent_hours=_HOURS * 2, reason=_WHY), correct_time_spent),
+COMMANDS = [
+    (command, sample.decide)
+    for sample in SAMPLES
+    if sample.action is not Action.SET_HOURLY_RATE
+    for command in (
+        [replace(sample.command, completion_status=outcome) for outcome in AFTER_COMPLETE]
+        if sample.action is Action.COMPLETE
+        else [sample.command]
+    )
 ]
-"""Each action once, completing once for each outcome."""
+"""One command for each action; for COMPLETE, one for each outcome."""
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _TICKET = Ticket(
@@ -78,13 +59,16 @@ _TICKET = Ticket(
     resolved_at=None,
     closed_at=None,
 )
-_UNHELD = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
-_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=_ID), _UNHELD).result
+_UNASSIGNED = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
+_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=str(UUID(int=1))), _UNASSIGNED).result
 
 
 def decisions() -> Iterator[tuple[str, str | None, dict[AssignmentStatus | None, Change]]]:
-    """Of each wish its action, its outcome, and what is decided by the assignment's status, None for none."""
-    for command, decide in WISHES:
+    """Yield each action, its outcome, and its change for each assignment status that allows it.
+
+    The status None stands for a ticket without a current assignment.
+    """
+    for command, decide in COMMANDS:
         yield command.action, getattr(command, "completion_status", None), dict(_by_status(command, decide))
 
 
@@ -92,44 +76,44 @@ def _by_status(
     command: Command, decide: Callable[..., Change]
 ) -> Iterator[tuple[AssignmentStatus | None, Change]]:
     for status in (None, *AssignmentStatus):
-        held = None if status is None else replace(_ASSIGNED, status=status)
+        current = None if status is None else replace(_ASSIGNED, status=status)
         try:
-            yield status, decide(command, replace(_UNHELD, assignment=held, last_sequence=1))
+            yield status, decide(command, replace(_UNASSIGNED, assignment=current, last_sequence=1))
         except (NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed):
             continue
 
 
 def state_diagram() -> str:
-    """Mermaid; one arrow for all actions that lead from one status to another."""
+    """Return Mermaid text with one arrow for all actions between two statuses."""
     arrows: dict[tuple[str, str], dict[str, None]] = {}
     for action, _, by_status in decisions():
         for status, change in by_status.items():
             if status != (after := change.events[0][1].status):
                 arrows.setdefault((status or "[*]", after), {})[action] = None
-    told = [f"    {start} --> {end}: {', '.join(actions)}" for (start, end), actions in arrows.items()]
-    return "\n".join(["stateDiagram-v2", "    direction LR", *told])
+    lines = [f"    {start} --> {end}: {', '.join(actions)}" for (start, end), actions in arrows.items()]
+    return "\n".join(["stateDiagram-v2", "    direction LR", *lines])
 
 
 def action_table() -> str:
-    """Markdown: from where an action starts, and what becomes of the assignment and the ticket."""
-    rows = ["| action | from | the assignment becomes | the ticket becomes |", "|---|---|---|---|"]
+    """Return a Markdown table of the statuses before and after each action."""
+    rows = ["| action | allowed from | assignment becomes | ticket becomes |", "|---|---|---|---|"]
     for action, outcome, by_status in decisions():
-        assignment = {change.events[0][1].status for change in by_status.values()}
+        statuses = {change.events[0][1].status for change in by_status.values()}
         change = next(iter(by_status.values()))
         cells = (
             action if outcome is None else f"{action}, {outcome}",
-            _starts(by_status),
-            assignment.pop() if len(assignment) == 1 else "as it was",
-            change.ticket_status or "as it was",
+            _allowed_from(by_status),
+            statuses.pop() if len(statuses) == 1 else "unchanged",
+            change.ticket_status or "unchanged",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _starts(by_status: Iterable[AssignmentStatus | None]) -> str:
+def _allowed_from(by_status: Iterable[AssignmentStatus | None]) -> str:
     starts = frozenset(by_status)
-    for words, all_of_them in (("none", {None}), ("any active", ACTIVE), ("any that has ended", ENDED)):
-        if starts == all_of_them:
+    for words, statuses in (("no assignment", {None}), ("any active", ACTIVE), ("any final", ENDED)):
+        if starts == statuses:
             return words
     return ", ".join(status for status in AssignmentStatus if status in starts)
 
@@ -155,27 +139,27 @@ ORDER BY 2, 3
 
 
 async def entity_diagram(conn: Connection) -> str:
-    """Mermaid, of every table but the migrator's own."""
+    """Return Mermaid text of every table except the migrator's own."""
     lines = ["erDiagram"]
-    for whole, part, column, optional, once in await conn.fetch(_REFERENCES):
-        left, right = "|o" if optional else "||", "o|" if once else "o{"
-        lines.append(f"    {whole} {left}--{right} {part} : {column}")
+    for parent, child, column, is_optional, is_unique in await conn.fetch(_REFERENCES):
+        left, right = "|o" if is_optional else "||", "o|" if is_unique else "o{"
+        lines.append(f"    {parent} {left}--{right} {child} : {column}")
     table = None
     for name, column, kind, *keys in await conn.fetch(_COLUMNS):
         if name != table:
             lines += ["    }"] * (table is not None) + [f"    {name} {{"]
             table = name
-        marks = ", ".join(mark for mark, holds in zip(("PK", "FK", "UK"), keys, strict=True) if holds)
-        shown = re.sub(r"^_(.*)", r"\1[]", kind)
-        lines.append(f"        {shown} {column} {marks}".rstrip())
+        marks = ", ".join(mark for mark, is_key in zip(("PK", "FK", "UK"), keys, strict=True) if is_key)
+        type_name = re.sub(r"^_(.*)", r"\1[]", kind)
+        lines.append(f"        {type_name} {column} {marks}".rstrip())
     return "\n".join([*lines, "    }"])
 
 
 def with_part(text: str, name: str, part: str) -> str:
-    """The document's text with `part` between the markers of this name."""
+    """Return the document with `part` between the markers of this name."""
     begin, end = f"<!-- made: {name} -->", "<!-- end -->"
-    before, found, rest = text.partition(begin)
-    assert found, f"no marker {begin}"
+    before, marker, rest = text.partition(begin)
+    assert marker, f"no marker {begin}"
     return f"{before}{begin}\n{part}\n{end}{rest.partition(end)[2]}"
 
 
@@ -183,9 +167,9 @@ def fenced(diagram: str) -> str:
     return f"```mermaid\n{diagram}\n```"
 
 
-def drawn_workflow(text: str) -> str:
+def render_workflow(text: str) -> str:
     return with_part(with_part(text, "states", fenced(state_diagram())), "actions", action_table())
 
 
-async def drawn_data(text: str, conn: Connection) -> str:
+async def render_data(text: str, conn: Connection) -> str:
     return with_part(text, "tables", fenced(await entity_diagram(conn)))

@@ -1,4 +1,4 @@
-"""Factories: rows that a test needs but does not speak about."""
+"""Factories of rows that tests need, with default values."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Factories:
     db: Database
 
     async def _insert(self, table: str, **columns: Any) -> Any:
-        names, places = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
+        names, parameters = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
         async with self.db.connection() as conn:
-            # A name, and the connection is kept: app/db/session.py.
-            statement = f"/* make.{table} */ INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
+            # After a statement without a name, the pool closes the connection: app/db/session.py.
+            statement = f"/* make.{table} */ INSERT INTO {table} ({names}) VALUES ({parameters}) RETURNING id"
             row = await conn.fetchrow(statement, *columns.values())
             return row["id"]
 
@@ -42,13 +42,13 @@ class Factories:
         return await self._insert("equipment", **{"id": uuid4().hex, "name": "MRI scanner"} | columns)
 
     async def ticket(self, **columns: Any) -> TicketId:
-        given = {"id": f"TICKET-{uuid4().hex[:8]}", "ticket_number": f"SR-{uuid4().hex[:12]}"} | columns
-        return await self._insert("service_tickets", **given)
+        values = {"id": f"TICKET-{uuid4().hex[:8]}", "ticket_number": f"SR-{uuid4().hex[:12]}"} | columns
+        return await self._insert("service_tickets", **values)
 
     async def assigned(
         self, *, tier: int = 1, ticket: TicketId | None = None, engineer: EngineerId | None = None
     ) -> Assignment:
-        """A new assignment, of a new engineer and on a new ticket where none is named."""
+        """Assign a ticket to an engineer; both are new unless given."""
         command = AssignTicket(
             ticket_id=ticket or await self.ticket(), engineer_id=engineer or await self.engineer(), tier=tier
         )

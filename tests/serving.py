@@ -1,4 +1,4 @@
-"""The application on a real socket: what HTTP itself says is decided below ASGI."""
+"""The application on a real socket, for tests of what happens below ASGI."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}/graphql"
 
     async def say(self, request: bytes) -> bytes:
-        """All that comes back until the server closes the connection."""
+        """Send raw bytes. Returns everything that arrives until the server closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(request)
@@ -46,15 +46,15 @@ class Served:
 @asynccontextmanager
 async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator[Served]:
     server = uvicorn.Server(config(app, "127.0.0.1", port, log_level="critical", **protocols))
-    running = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
+    task = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
     while not server.started:
-        assert not running.done()
+        assert not task.done()
         await asyncio.sleep(0.01)
     try:
         yield Served(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True
-        await running
+        await task
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ async def served(app: Any) -> AsyncIterator[Served]:
 
 @pytest.fixture(scope="session")
 async def impatient(shared_url: str) -> AsyncIterator[Served]:
-    """As `served`, but a request must be whole in LIMIT_S."""
+    """Like `served`, but a request must be complete within LIMIT_S."""
     app = make_app(shared_url)
     async with serving(app, http=Impatient) as served:
         yield served

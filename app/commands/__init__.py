@@ -1,1 +1,4 @@
-"""What people can do: one file for each mutation."""
+"""The commands: one file for each mutation, and the runner that reads, decides and writes.
+
+The GraphQL API and jobs may import it.
+"""

@@ -1,4 +1,4 @@
-"""Accept: the engineer takes the assignment."""
+"""Accept an assignment: the engineer confirms it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class AcceptAssignment(Command):
-    """Say that the engineer takes the assignment. It must be assigned and not accepted yet."""
+    """Accept an assignment. Its status must be ASSIGNED."""
 
     action = Action.ACCEPT
-    assignment_id: AssignmentId = command_field("The assignment to accept.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("Assignment to accept.", values.assignment_id)
 
 
 def accept_assignment(command: AcceptAssignment, state: TicketState) -> Change:

@@ -1,10 +1,10 @@
-"""Cancel: take the ticket back from its engineer."""
+"""Cancel an assignment, so that the ticket needs an engineer again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
@@ -16,11 +16,11 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class CancelAssignment(Command):
-    """End an active assignment without a successor. The ticket becomes new and needs an engineer."""
+    """Cancel an active assignment. The ticket becomes NEW and needs another engineer."""
 
     action = Action.CANCEL
-    assignment_id: AssignmentId = command_field("The assignment to cancel.", values.assignment_id)
-    reason: str = command_field("Why, for the history.", values.text(values.LONG, required=True))
+    assignment_id: AssignmentId = command_field("Assignment to cancel.", values.assignment_id)
+    reason: str = text_field("Why it is cancelled.")
 
 
 def cancel_assignment(command: CancelAssignment, state: TicketState) -> Change:

@@ -1,11 +1,11 @@
-"""Complete: the engineer's work on the ticket is done, one way or the other."""
+"""Complete an assignment, with the outcome of the work."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, InvalidInput, TransitionNotAllowed
@@ -17,20 +17,20 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class CompleteAssignment(Command):
-    """End an assignment with its outcome and hours. To hand the ticket up instead, escalate."""
+    """Complete an assignment with its outcome and hours. To hand it to a higher tier, escalate."""
 
     action = Action.COMPLETE
-    assignment_id: AssignmentId = command_field("The assignment to complete.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("Assignment to complete.", values.assignment_id)
     completion_status: CompletionStatus = command_field(
-        "The outcome. ESCALATED is refused: escalate the ticket."
+        "Outcome of the work. ESCALATED is refused: use `escalateTicket`."
     )
     time_spent_hours: Decimal = command_field(
-        "Hours worked, 0 to 999.99, two decimals at most.", values.hours
+        "Hours worked, 0 to 999.99, at most two decimal places.", values.hours
     )
-    diagnosis: str | None = command_field("What was wrong.", values.text(values.LONG), default=None)
-    actions_taken: str | None = command_field("What was done.", values.text(values.LONG), default=None)
-    parts_used: tuple[PartUsed, ...] = command_field("The parts that were used.", values.parts, default=())
-    notes: str | None = command_field("Anything else worth keeping.", values.text(values.LONG), default=None)
+    diagnosis: str | None = text_field("What was wrong.", default=None)
+    actions_taken: str | None = text_field("What was done.", default=None)
+    parts_used: tuple[PartUsed, ...] = command_field("Parts used, at most 100.", values.parts, default=())
+    notes: str | None = text_field("Other notes.", default=None)
 
 
 def complete_assignment(command: CompleteAssignment, state: TicketState) -> Change:

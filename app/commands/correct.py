@@ -1,11 +1,11 @@
-"""Correct: set right the hours of work that has ended."""
+"""Correct the hours of an assignment that has ended."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, InvalidInput, TransitionNotAllowed
@@ -17,20 +17,23 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class CorrectTimeSpent(Command):
-    """Set right the hours of an assignment that has ended. The history keeps the old ones, and why."""
+    """Correct the hours of an assignment that has ended. The history keeps the old hours and the reason."""
 
     action = Action.CORRECT
-    assignment_id: AssignmentId = command_field("The assignment whose hours are wrong.", values.assignment_id)
-    time_spent_hours: Decimal = command_field(
-        "Hours that were worked, 0 to 999.99, two decimals at most.", values.hours
+    assignment_id: AssignmentId = command_field(
+        "Assignment to correct; it must have ended.", values.assignment_id
     )
-    reason: str = command_field("Why, for the history.", values.text(values.LONG, required=True))
+    time_spent_hours: Decimal = command_field(
+        "Hours worked, 0 to 999.99, at most two decimal places. They must differ from the current ones.",
+        values.hours,
+    )
+    reason: str = text_field("Why the hours are corrected.")
 
 
 def correct_time_spent(command: CorrectTimeSpent, state: TicketState) -> Change:
     ended = state.assignment_for(command.action)
     if command.time_spent_hours == ended.time_spent_hours:
-        raise InvalidInput("timeSpentHours", "must differ from the hours that are there")
+        raise InvalidInput("timeSpentHours", "must differ from the current hours")
     corrected = replace(ended, time_spent_hours=command.time_spent_hours, updated_at=state.now)
     return Change(
         ((EventType.HOURS_CORRECTED, corrected),),

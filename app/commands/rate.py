@@ -1,10 +1,10 @@
-"""Rate: keep what the customer said of an engineer's work."""
+"""Record the customer's rating of an assignment that has ended."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
@@ -16,12 +16,12 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class RateAssignment(Command):
-    """Keep the customer's rating of work that has ended. A later rating replaces an earlier one."""
+    """Record the customer's rating of an assignment that has ended. It replaces an earlier rating."""
 
     action = Action.RATE
-    assignment_id: AssignmentId = command_field("The assignment that is rated.", values.assignment_id)
-    rating: int = command_field("1, the worst, to 5, the best.", values.rating)
-    feedback: str | None = command_field("The customer's words.", values.text(values.LONG), default=None)
+    assignment_id: AssignmentId = command_field("Assignment to rate.", values.assignment_id)
+    rating: int = command_field("Rating from 1, worst, to 5, best.", values.rating)
+    feedback: str | None = text_field("The customer's comment.", default=None)
 
 
 def rate_assignment(command: RateAssignment, state: TicketState) -> Change:

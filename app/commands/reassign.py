@@ -1,10 +1,17 @@
-"""Reassign: hand a ticket to a colleague at the same tier."""
+"""Reassign a ticket to another engineer at the same tier."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import COMMON_REFUSALS, EXPECTED_SEQUENCE, Command, command_dataclass, command_field
+from app.commands.command import (
+    COMMON_REFUSALS,
+    EXPECTED_SEQUENCE,
+    Command,
+    command_dataclass,
+    command_field,
+    text_field,
+)
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import (
@@ -33,31 +40,31 @@ REFUSALS = (
 
 @command_dataclass
 class ReassignTicket(Command):
-    """Cancel the current assignment and open the next at the same tier, both or neither."""
+    """Cancel the current assignment and assign another engineer at the same tier, atomically."""
 
     action = Action.REASSIGN
-    ticket_id: TicketId = command_field("The ticket to hand over.", values.ticket_id)
-    engineer_id: EngineerId = command_field("Who is to hold it next; must be active.", values.engineer_id)
-    reason: str = command_field(
-        "Why it is handed over; both assignments keep it.", values.text(values.LONG, required=True)
-    )
+    ticket_id: TicketId = command_field("Ticket to reassign.", values.ticket_id)
+    engineer_id: EngineerId = command_field("Engineer to assign; must be active.", values.engineer_id)
+    reason: str = text_field("Why the ticket is reassigned; stored with both assignments.")
     expected_sequence: int | None = command_field(*EXPECTED_SEQUENCE, default=None)
 
 
 def reassign_ticket(command: ReassignTicket, state: TicketState) -> Change:
     current = state.assignment_for(command.action)
-    opened = state.next_assignment(
+    next_assignment = state.next_assignment(
         command.engineer_id,
         tier=current.assignment_tier,
         tier_name=current.assignment_tier_name,
         reason=command.reason,
         assignment_type=AssignmentType.REASSIGNMENT,
     )
-    ended = replace(
+    cancelled = replace(
         current,
         status=AssignmentStatus.CANCELLED,
         completed_at=state.now,
         cancellation_reason=command.reason,
         updated_at=state.now,
     )
-    return Change(((EventType.REASSIGNED, ended), (EventType.ASSIGNED, opened)), TicketStatus.ASSIGNED)
+    return Change(
+        ((EventType.REASSIGNED, cancelled), (EventType.ASSIGNED, next_assignment)), TicketStatus.ASSIGNED
+    )

@@ -1,10 +1,10 @@
-"""Reject: the engineer declines the assignment, and the ticket needs another."""
+"""Reject an assignment: the engineer declines it, so the ticket needs another engineer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
+from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
@@ -16,11 +16,11 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class RejectAssignment(Command):
-    """Decline an assignment that has not been started. The ticket becomes new and needs an engineer."""
+    """Reject an assignment before work starts. The ticket becomes NEW and needs another engineer."""
 
     action = Action.REJECT
-    assignment_id: AssignmentId = command_field("The assignment to decline.", values.assignment_id)
-    reason: str = command_field("Why, for the dispatcher.", values.text(values.LONG, required=True))
+    assignment_id: AssignmentId = command_field("Assignment to reject.", values.assignment_id)
+    reason: str = text_field("Why it is rejected.")
 
 
 def reject_assignment(command: RejectAssignment, state: TicketState) -> Change:

@@ -1,4 +1,4 @@
-"""Set an hourly rate: say what an engineer's hour costs. It is of no ticket, so it has its own runner."""
+"""Set the hourly rate of an engineer. The command targets no ticket, so it has its own runner."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ REFUSALS = (EngineerNotFound, *COMMON_REFUSALS)
 
 @command_dataclass
 class SetHourlyRate(Command):
-    """Say what an engineer's hour costs from a moment on. Said again for the same moment, it is corrected."""
+    """Set the hourly rate of an engineer from a point in time. Setting it again for that time corrects it."""
 
     action = Action.SET_HOURLY_RATE
-    engineer_id: EngineerId = command_field("Whose hour.", values.engineer_id)
+    engineer_id: EngineerId = command_field("Engineer who has this rate.", values.engineer_id)
     hourly_rate: Decimal = command_field(
-        "What it costs, 0 to 9999999.99, two decimals at most.", values.money
+        "Cost of an hour, 0 to 9999999.99, at most two decimal places.", values.money
     )
     valid_from: datetime = command_field(
-        "From when on, until the next rate: work that ended then or later. May be in the past.",
+        "Start of validity; may be in the past. The rate applies to work that ends then or later, until the"
+        " next rate.",
         values.parse_datetime,
     )
 
 
-def set_hourly_rate(command: SetHourlyRate, seen: RateSnapshot) -> HourlyRate | None:
-    """The rate that says so already; None where it is to be added."""
-    if not seen.engineer_exists:
+def set_hourly_rate(command: SetHourlyRate, snapshot: RateSnapshot) -> HourlyRate | None:
+    """Return the existing rate if it is the same; None if a rate must be added."""
+    if not snapshot.engineer_exists:
         raise EngineerNotFound(command.engineer_id)
-    if seen.rate is not None and seen.rate.hourly_rate == command.hourly_rate:
-        return seen.rate
+    if snapshot.rate is not None and snapshot.rate.hourly_rate == command.hourly_rate:
+        return snapshot.rate
     return None
 
 
@@ -58,40 +59,40 @@ async def run_on_rates(
     idempotency_key: str | None = None,
     audit_context: AuditContext = NO_AUDIT_CONTEXT,
 ) -> HourlyRate:
-    """As `run`, without a lock: rates are only added, and of two at once the later one holds.
+    """Run like `run`, without a lock: rates are only added, and the later of two concurrent ones applies.
 
     Raises the refusals of the command, and Unavailable.
     """
     require_permission(actor, command)
     request_hash = hash_command(command)
 
-    async def work(tx: Tx) -> HourlyRate:
-        seen = await rates.rate_snapshot(
+    async def execute(tx: Tx) -> HourlyRate:
+        snapshot = await rates.rate_snapshot(
             tx, command.engineer_id, command.valid_from, actor=actor.subject, idempotency_key=idempotency_key
         )
-        if idempotency_key is not None and seen.request_hash is not None:
-            if seen.request_hash != request_hash or seen.hourly_rate_id is None:
+        if idempotency_key is not None and snapshot.request_hash is not None:
+            if snapshot.request_hash != request_hash or snapshot.hourly_rate_id is None:
                 raise IdempotencyKeyReused(idempotency_key)
-            return await rates.by_id(tx, seen.hourly_rate_id)
-        rate = decide(command, seen) or await rates.add(
+            return await rates.by_id(tx, snapshot.hourly_rate_id)
+        rate = decide(command, snapshot) or await rates.add(
             tx,
             command.engineer_id,
             command.hourly_rate,
             command.valid_from,
             set_by=actor.subject,
-            set_at=seen.now,
+            set_at=snapshot.now,
             audit_context=audit_context,
         )
         if idempotency_key is not None:
-            await rates.keep_key(
+            await rates.insert_key(
                 tx,
                 rate,
                 actor=actor.subject,
                 idempotency_key=idempotency_key,
                 request_hash=request_hash,
-                now=seen.now,
+                now=snapshot.now,
             )
         return rate
 
-    # A twin of this request may take the key first; the second try finds it taken.
-    return await db.in_transaction(work, retry_on=("idempotency_keys_",))
+    # A concurrent duplicate may insert the key first; the retry finds it.
+    return await db.in_transaction(execute, retry_on=("idempotency_keys_",))

@@ -1,4 +1,4 @@
-"""Start: the engineer begins to work."""
+"""Start work on an assignment."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
 
 @command_dataclass
 class StartAssignment(Command):
-    """Say that work has begun. Starting accepts, where nobody had accepted yet."""
+    """Start work on an assignment. If it is not accepted yet, this accepts it, too."""
 
     action = Action.START
-    assignment_id: AssignmentId = command_field("The assignment to start.", values.assignment_id)
+    assignment_id: AssignmentId = command_field("Assignment to start.", values.assignment_id)
 
 
 def start_assignment(command: StartAssignment, state: TicketState) -> Change:

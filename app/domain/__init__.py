@@ -1,1 +1,4 @@
-"""What the words mean. No input, no output."""
+"""The domain: model, lifecycle, permissions, refusals and validation. No I/O.
+
+Every other package may import it; it imports none of them.
+"""

@@ -1,4 +1,4 @@
-"""What a ticket's history adds up to: who holds it, escalations, and hours by engineer."""
+"""Values derived from a ticket's assignments, which are given ordered by sequence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineerTime:
-    """The part of one engineer in a ticket's hours."""
+    """The hours of one engineer on a ticket."""
 
     engineer_id: EngineerId
     time_spent_hours: Decimal
@@ -25,18 +25,15 @@ class EngineerTime:
 
 
 def current_assignment(history: Sequence[Assignment]) -> Assignment | None:
-    for assignment in reversed(history):  # it is the last, if any
-        if assignment.status in ACTIVE:
-            return assignment
-    return None
+    return next((a for a in reversed(history) if a.status in ACTIVE), None)
 
 
 def next_tier(history: Sequence[Assignment]) -> int:
-    """Whose people are asked next: a higher tier's while somebody holds the ticket, else the last one's."""
+    """Return the tier to assign to next: above the current assignment's, else that of the last assignment."""
     if not history:
         return 1
-    held = current_assignment(history)
-    return history[-1].assignment_tier if held is None else min(held.assignment_tier + 1, TOP_TIER)
+    current = current_assignment(history)
+    return history[-1].assignment_tier if current is None else min(current.assignment_tier + 1, TOP_TIER)
 
 
 def escalation_count(history: Sequence[Assignment]) -> int:
@@ -44,13 +41,13 @@ def escalation_count(history: Sequence[Assignment]) -> int:
 
 
 def total_hours(history: Sequence[Assignment]) -> Decimal:
-    """Two places, also when nobody has worked: 0.00."""
+    """Return the sum with two decimal places; 0.00 without any hours."""
     return sum((a.time_spent_hours for a in history if a.time_spent_hours is not None), Decimal("0.00"))
 
 
 def time_by_engineer(history: Sequence[Assignment]) -> list[EngineerTime]:
-    """Each engineer once, in the order in which they first had the ticket."""
-    turns: dict[EngineerId, list[Assignment]] = {}
+    """Return each engineer once, ordered by their first assignment."""
+    by_engineer: dict[EngineerId, list[Assignment]] = {}
     for assignment in history:
-        turns.setdefault(assignment.engineer_id, []).append(assignment)
-    return [EngineerTime(engineer, total_hours(own), len(own)) for engineer, own in turns.items()]
+        by_engineer.setdefault(assignment.engineer_id, []).append(assignment)
+    return [EngineerTime(engineer_id, total_hours(own), len(own)) for engineer_id, own in by_engineer.items()]

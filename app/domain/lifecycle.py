@@ -1,4 +1,4 @@
-"""Which moves an assignment may make, and what its ticket becomes: the one table of both."""
+"""The state machine: which actions an assignment's status allows, and the statuses that follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from app.domain.model import AssignmentStatus, CompletionStatus, TicketStatus
 
 ACTIVE = frozenset({AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS})
-"""The only definition of active. SQL says the same list, always positively."""
+"""The single definition of an active assignment. SQL repeats the list in fragments `is_active`."""
 
 ENDED = frozenset(AssignmentStatus) - ACTIVE
 
@@ -16,7 +16,7 @@ TERMINAL_TICKET_STATUSES = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED
 
 
 class Action(StrEnum):
-    """What people do, to an assignment but for the last; a mutation each."""
+    """The actions on assignments, and `set_hourly_rate`. Each is one mutation."""
 
     ASSIGN = "assign"
     ACCEPT = "accept"
@@ -40,11 +40,11 @@ ALLOWED_FROM = MappingProxyType(
         Action.ESCALATE: ACTIVE,
         Action.REASSIGN: ACTIVE,
         Action.CANCEL: ACTIVE,
-        # The customer judges work that was done, and hands it in late.
+        # Customers send their rating after the work has ended.
         Action.RATE: frozenset(
             {AssignmentStatus.COMPLETED, AssignmentStatus.FAILED, AssignmentStatus.ESCALATED}
         ),
-        # Who was called off may have worked before.
+        # Work may precede a rejection, an escalation or a cancellation, too.
         Action.CORRECT: ENDED,
     }
 )
@@ -57,11 +57,11 @@ AFTER_COMPLETE = MappingProxyType(
         CompletionStatus.FAILED: (AssignmentStatus.FAILED, TicketStatus.NEW),
     }
 )
-"""How the assignment ends and what the ticket becomes. `escalated` is absent: only escalate ends so."""
+"""Statuses of the assignment and the ticket. `escalated` is absent: only escalate leads to it."""
 
 
 class EventType(StrEnum):
-    """What happened to one assignment; each is a row of assignment_events."""
+    """The types of assignment events. A CHECK of assignment_events lists the same values."""
 
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"

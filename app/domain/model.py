@@ -1,4 +1,4 @@
-"""The words of the field: tickets, assignments, engineers, tiers."""
+"""The domain model: tickets, assignments, engineers, equipment, rates and events."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from uuid import UUID
 T = TypeVar("T")
 
 TicketId = NewType("TicketId", str)
-"""A KSUID, a UUID or TICKET-2024-0001: text, never cast."""
+"""Text: a KSUID, a UUID, or a number such as TICKET-2024-0001."""
 AssignmentId = NewType("AssignmentId", UUID)
 EngineerId = NewType("EngineerId", UUID)
 EquipmentId = NewType("EquipmentId", str)
 
 TIER_NAMES = {1: "OEM", 2: "Dealer", 3: "Distributor", 4: "Service provider", 5: "Hospital"}
-"""Whose people are asked, in the order of escalation. Not the engineer's level, which is skill."""
+"""Support tiers, in the order of escalation: the responsible organisations. An engineer's level is skill."""
 TOP_TIER = max(TIER_NAMES)
 
 
 @dataclass_transform(frozen_default=True)
-def row(cls: type[T]) -> type[T]:
-    """A dataclass that is frozen for the type checker only: to make one takes a tenth of the time.
+def row_dataclass(cls: type[T]) -> type[T]:
+    """Make a dataclass for database rows, with fields in the order of the columns of the SELECT list.
 
-    An answer may be made of a thousand of them.
+    Only the type checker knows that it is frozen: creating a frozen dataclass takes ten times as long, and a
+    response may need a thousand rows.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)
 
@@ -83,7 +84,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, as the token says; never as the input says."""
+    """The authenticated user, from the access token."""
 
     subject: str
     role: Role
@@ -92,7 +93,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class AuditContext:
-    """By which request and which token a change came, for who looks into it later."""
+    """The request and the token that a change is recorded with."""
 
     request_id: str | None = None
     token_id: str | None = None
@@ -101,7 +102,7 @@ class AuditContext:
 NO_AUDIT_CONTEXT = AuditContext()
 
 
-@row
+@row_dataclass
 class Engineer:
     id: EngineerId
     name: str
@@ -112,7 +113,7 @@ class Engineer:
     is_active: bool
 
 
-@row
+@row_dataclass
 class Equipment:
     id: EquipmentId
     name: str
@@ -122,7 +123,7 @@ class Equipment:
     category: str | None
 
 
-@row
+@row_dataclass
 class Ticket:
     id: TicketId
     ticket_number: str
@@ -139,7 +140,7 @@ class Ticket:
     closed_at: datetime | None
 
 
-@row
+@row_dataclass
 class PartUsed:
     part_number: str
     part_name: str
@@ -148,7 +149,7 @@ class PartUsed:
 
     @classmethod
     def from_json(cls, part: dict[str, Any]) -> Self:
-        """Rows older than this schema may lack any of the four."""
+        """Read a part of stored JSON. Rows from the old application may lack any of the keys."""
         return cls(
             part_number=str(part.get("part_number") or ""),
             part_name=str(part.get("part_name") or ""),
@@ -157,9 +158,12 @@ class PartUsed:
         )
 
 
-@row
+@row_dataclass
 class Assignment:
-    """One engineer's turn on a ticket. `completed_at` is also when it was escalated or cancelled."""
+    """The assignment of an engineer to a ticket. `completed_at` is also set by escalation and cancellation.
+
+    The fields without a default are set when the assignment is created; commands set the others later.
+    """
 
     id: AssignmentId
     ticket_id: TicketId
@@ -173,28 +177,28 @@ class Assignment:
     status: AssignmentStatus
     assigned_by: str | None
     assigned_at: datetime
-    accepted_at: datetime | None
-    rejected_at: datetime | None
-    started_at: datetime | None
-    completed_at: datetime | None
-    rejection_reason: str | None
-    escalation_reason: str | None
-    cancellation_reason: str | None
-    completion_status: CompletionStatus | None
-    time_spent_hours: Decimal | None
-    diagnosis: str | None
-    actions_taken: str | None
-    parts_used: tuple[PartUsed, ...]
-    notes: str | None
-    customer_rating: int | None
-    customer_feedback: str | None
     created_at: datetime
     updated_at: datetime
+    accepted_at: datetime | None = None
+    rejected_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    rejection_reason: str | None = None
+    escalation_reason: str | None = None
+    cancellation_reason: str | None = None
+    completion_status: CompletionStatus | None = None
+    time_spent_hours: Decimal | None = None
+    diagnosis: str | None = None
+    actions_taken: str | None = None
+    parts_used: tuple[PartUsed, ...] = ()
+    notes: str | None = None
+    customer_rating: int | None = None
+    customer_feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyRate:
-    """What an hour of an engineer costs from `valid_from` on; of two for one moment, the later `id` holds."""
+    """The cost of an engineer's hour from `valid_from` on. For equal `valid_from`, the highest id applies."""
 
     id: int
     engineer_id: EngineerId
@@ -206,9 +210,9 @@ class HourlyRate:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentEvent:
-    """What happened to one assignment, which is as it was right after.
+    """An event, with the assignment as it was right after it.
 
-    `ticket_engineers` are all whom the ticket was given to by the time that the event was read.
+    `ticket_engineers` are the engineers of all assignments of the ticket when the event was read.
     """
 
     id: int

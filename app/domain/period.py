@@ -1,4 +1,4 @@
-"""The stretch of time that a report is about."""
+"""The period of a report."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Self
 
 from app.domain.errors import InvalidInput
 
-LONGEST = timedelta(days=366)
+MAX_PERIOD = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` on, and before `until`: periods that follow one another share no moment. Both in UTC."""
+    """From `start`, included, to `until`, excluded; both in UTC."""
 
     start: datetime
     until: datetime
 
     @classmethod
     def between(cls, start: datetime, until: datetime) -> Self:
-        """Raises InvalidInput, for the fields `from` and `to`."""
+        """Raises InvalidInput for the fields `from` and `to`."""
         period = cls(_in_utc("from", start), _in_utc("to", until))
         if not period.start < period.until:
             raise InvalidInput("to", "must be later than from")
-        if period.until - period.start > LONGEST:
-            raise InvalidInput("to", f"must be {LONGEST.days} days after from at most")
+        if period.until - period.start > MAX_PERIOD:
+            raise InvalidInput("to", f"must be at most {MAX_PERIOD.days} days after from")
         return period
 
 
 def _in_utc(field: str, at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise InvalidInput(field, "must say its time zone, as in 2026-03-01T00:00:00Z")
+        raise InvalidInput(field, "must have a time zone, as in 2026-03-01T00:00:00Z")
     try:
         return at.astimezone(UTC)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Who may do what, and who may read what: the one table."""
+"""The permissions of each role: actions, reads, and access to schema exploration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ReadPermission(StrEnum):
-    """What can be read; a root of the API's queries or subscriptions each."""
+    """The root fields of queries and subscriptions."""
 
     TICKET = "ticket"
     TICKETS = "tickets"
@@ -31,17 +31,17 @@ class ReadPermission(StrEnum):
 
 
 class ExplorePermission(StrEnum):
-    """What people need who try things out, as in GraphiQL, where other clients are held on a short leash."""
+    """What developers need, for instance in GraphiQL, and other clients do not."""
 
-    SCHEMA = "schema"  # introspection, in production
-    DOCUMENTS = "documents"  # their own, where only trusted ones are run
+    SCHEMA = "schema"  # introspection in production
+    DOCUMENTS = "documents"  # documents that are not trusted, while only trusted ones are accepted
 
 
 class Access(Enum):
-    """Whose assignments a role may do an action to, or read.
+    """How much of the data an action or a read permits.
 
-    An engineer's own tickets are those that the engineer holds or has held, with all of their history:
-    who comes next must know what was tried.
+    For an action, an engineer's own assignments are those assigned to them. For a read, an engineer's own
+    tickets are all that were ever assigned to them, with the whole history: it shows what was tried before.
     """
 
     NONE = "none"
@@ -52,11 +52,11 @@ class Access(Enum):
 _CHANGE_NOTHING = dict.fromkeys(Action, Access.NONE)
 _CHANGE_ALL = dict.fromkeys(Action, Access.ALL)
 _SET_NO_RATES = {Action.SET_HOURLY_RATE: Access.NONE}
-_OWN_WORK = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Access.OWN)
+_CHANGE_OWN = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Access.OWN)
 _READ_ALL = dict.fromkeys(ReadPermission, Access.ALL)
-# What hours cost is between the office and the customer; their hours, engineers see on their tickets.
+# Engineers see hours on their tickets, but not what they cost.
 _READ_NO_PRICES = dict.fromkeys((ReadPermission.BILLABLE_TIME, ReadPermission.HOURLY_RATES), Access.NONE)
-# Those who are given work do not choose who is.
+# Engineers do not choose who is assigned.
 _READ_OWN = dict.fromkeys(ReadPermission, Access.OWN) | {ReadPermission.SUGGEST_ENGINEERS: Access.NONE}
 _EXPLORE = dict.fromkeys(ExplorePermission, Access.ALL)
 _EXPLORE_NOTHING = dict.fromkeys(ExplorePermission, Access.NONE)
@@ -65,30 +65,30 @@ PERMISSIONS: Mapping[Role, Mapping[Action | ReadPermission | ExplorePermission, 
     {
         Role.ADMIN: _CHANGE_ALL | _READ_ALL | _EXPLORE,
         Role.DISPATCHER: _CHANGE_ALL | _SET_NO_RATES | _READ_ALL | _EXPLORE,
-        Role.ENGINEER: _CHANGE_NOTHING | _OWN_WORK | _READ_OWN | _READ_NO_PRICES | _EXPLORE_NOTHING,
+        Role.ENGINEER: _CHANGE_NOTHING | _CHANGE_OWN | _READ_OWN | _READ_NO_PRICES | _EXPLORE_NOTHING,
         Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL | _EXPLORE_NOTHING,
     }
 )
 
 
-def visible_to(actor: Actor, reading: ReadPermission) -> EngineerId | None:
-    """The engineer to whose own the actor's reading is confined; None when the actor reads all.
+def visible_to(actor: Actor, permission: ReadPermission) -> EngineerId | None:
+    """Return the engineer that reads are restricted to; None if the actor reads everything.
 
-    An engineer whose token names none reads what belongs to nobody: nothing.
+    An engineer without an engineer id in the token reads nothing: NOBODY has no tickets.
     """
-    if PERMISSIONS[actor.role][reading] is Access.ALL:
+    if PERMISSIONS[actor.role][permission] is Access.ALL:
         return None
     return actor.engineer_id or NOBODY
 
 
-def can_read(actor: Actor, reading: ReadPermission) -> bool:
-    """Whether there is anything of it for the actor."""
-    return PERMISSIONS[actor.role][reading] is not Access.NONE
+def can_read(actor: Actor, permission: ReadPermission) -> bool:
+    """Whether the actor may read at least their own part."""
+    return PERMISSIONS[actor.role][permission] is not Access.NONE
 
 
-def can_explore(actor: Actor | None, what: ExplorePermission) -> bool:
-    """None is who has not signed in."""
-    return actor is not None and PERMISSIONS[actor.role][what] is Access.ALL
+def can_explore(actor: Actor | None, permission: ExplorePermission) -> bool:
+    """Whether the actor has the permission. `actor` is None without authentication."""
+    return actor is not None and PERMISSIONS[actor.role][permission] is Access.ALL
 
 
 NOBODY = EngineerId(UUID(int=0))

@@ -1,4 +1,4 @@
-"""What a value from outside must be like before anything is done with it."""
+"""Validation of values from clients."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MAX_PARTS = 100
 MAX_RATING = 5
 MAX_INT = 2**31 - 1
 
-# The one form of RFC 9562, section 4, in either case: no braces, no urn, no missing hyphens.
+# Only the canonical form of RFC 9562, section 4, in either case: no braces, no urn, no missing hyphens.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def text(max_length: int, *, required: bool = False) -> Callable[[str, object], str | None]:
-    """Text without surrounding space; an empty one is None, or refused where it is required."""
+    """Return a validator that strips surrounding space. An empty text is None, or refused if `required`."""
 
     def check(field: str, value: object) -> str | None:
         stripped = _storable(field, str(value)).strip()
@@ -47,10 +47,10 @@ def text(max_length: int, *, required: bool = False) -> Callable[[str, object], 
 
 
 def ticket_id(field: str, value: object) -> TicketId:
-    given = _storable(field, str(value))
-    if not 1 <= len(given) <= 64:  # noqa: PLR2004 - the column's length
+    text = _storable(field, str(value))
+    if not 1 <= len(text) <= 64:  # noqa: PLR2004 - the column's length
         raise InvalidInput(field, "must have 1 to 64 characters")
-    return TicketId(given)
+    return TicketId(text)
 
 
 def engineer_id(field: str, value: object) -> EngineerId:
@@ -79,21 +79,21 @@ def money(field: str, value: object) -> Decimal:
 
 
 def parse_datetime(field: str, value: object) -> datetime:
-    """In UTC, of a datetime or of text in ISO 8601; a date alone is its midnight."""
+    """Convert a datetime, or text in ISO 8601, to UTC. A date without a time means midnight UTC."""
     try:
-        given = value if isinstance(value, datetime) else _parsed(str(value))
-        if given.tzinfo is None:
-            raise InvalidInput(field, "must say its time zone, as in 2026-03-01T00:00:00Z")
-        return given.astimezone(UTC)
+        at = value if isinstance(value, datetime) else _parse_iso(str(value))
+        if at.tzinfo is None:
+            raise InvalidInput(field, "must have a time zone, as in 2026-03-01T00:00:00Z")
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidInput(field, "must be a moment such as 2026-03-01T00:00:00Z") from None
+        raise InvalidInput(field, "must be a date and time such as 2026-03-01T00:00:00Z") from None
 
 
 def parts(field: str, value: object) -> tuple[PartUsed, ...]:
-    given: Sequence[PartUsed] = value  # type: ignore[assignment] # the API's input type says so
-    if len(given) > MAX_PARTS:
+    raw: Sequence[PartUsed] = value  # type: ignore[assignment] # the API's input type ensures it
+    if len(raw) > MAX_PARTS:
         raise InvalidInput(field, f"must have {MAX_PARTS} parts at most")
-    return tuple(_part(f"{field}.{i}", part) for i, part in enumerate(given))
+    return tuple(_part(f"{field}.{i}", part) for i, part in enumerate(raw))
 
 
 tier = int_between(1, TOP_TIER)
@@ -112,7 +112,7 @@ def _part(field: str, part: PartUsed) -> PartUsed:
     )
 
 
-def _parsed(text: str) -> datetime:
+def _parse_iso(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
 
 
@@ -130,7 +130,7 @@ def _uuid(field: str, value: object) -> UUID:
 
 
 def _storable(field: str, value: str) -> str:
-    """PostgreSQL's text holds neither NUL nor half of a surrogate pair."""
+    """Refuse what PostgreSQL cannot store as text: NUL, and half of a surrogate pair."""
     if _UNSTORABLE.search(value):
         raise InvalidInput(field, "must not contain NUL characters or lone surrogates")
     return value

@@ -88,7 +88,7 @@ class BreadthFirstExecutor(Executor[Any]):
             return super().execute_operation(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        return self._execute(root.split_fields() if serially else [root])
+        return self.execute_plans(root.split_fields() if serially else [root])
 
     def root_plan(self) -> SelectionPlan | None:
         """Return the plan of the root fields; None if graphql-core has to execute or reject the operation."""
@@ -105,7 +105,8 @@ class BreadthFirstExecutor(Executor[Any]):
         except (RecursionError, GraphQLError):
             return None
 
-    async def _execute(self, plans: list[SelectionPlan]) -> ExecutionResult:
+    async def execute_plans(self, plans: list[SelectionPlan]) -> ExecutionResult:
+        """Execute root plans one after another. An executor can do so once."""
         try:
             return await self._execute_in_order(plans)
         finally:

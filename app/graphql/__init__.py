@@ -1,1 +1,1 @@
-"""What clients see. Thin: it translates, the layers below decide."""
+"""The GraphQL API, a thin layer over commands and queries. Only asgi and cli import it."""

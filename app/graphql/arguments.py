@@ -1,54 +1,49 @@
-"""Arguments of queries and subscriptions, checked."""
+"""Validation of the arguments of queries and subscriptions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
-from app.domain import model
 from app.domain.errors import InvalidInput
-from app.domain.period import LONGEST, Period
-from app.graphql.context import Info
+from app.domain.period import MAX_PERIOD, Period
 from app.graphql.errors import BadUserInput
 
 T = TypeVar("T")
 
-From = Annotated[
-    datetime,
-    strawberry.argument(name="from", description="The first moment of the period, with its time zone."),
-]
+From = Annotated[datetime, strawberry.argument(name="from", description="Start of the period, inclusive.")]
 To = Annotated[
     datetime,
     strawberry.argument(
-        description="The first moment after the period, which is the next one's `from`;"
-        f" {LONGEST.days} days later at most."
+        description=f"End of the period, exclusive; at most {MAX_PERIOD.days} days after `from`."
     ),
 ]
 
 
-def signed_in(info: Info) -> model.Actor:
-    """Every root begins with it. Raises Unauthenticated."""
-    return info.context.actor
+def described(description: str) -> Any:  # noqa: ANN401 - goes into Annotated
+    """Describe an argument of a field."""
+    return strawberry.argument(description=description)
 
 
-def argument(check: Callable[[str, object], T], name: str, value: object) -> T:
-    """The argument's value, checked. Raises BadUserInput."""
+def argument(validator: Callable[[str, object], T], name: str, value: object) -> T:
+    """Validate the value of an argument. Raises BadUserInput."""
     try:
-        return check(name, value)
-    except InvalidInput as refused:
-        raise BadUserInput(refused) from None
+        return validator(name, value)
+    except InvalidInput as refusal:
+        raise BadUserInput(refusal) from None
 
 
-def optional(check: Callable[[str, object], T], name: str, value: object) -> T | None:
-    return None if value is None else argument(check, name, value)
+def optional(validator: Callable[[str, object], T], name: str, value: object) -> T | None:
+    """Validate the value of an argument, or return None if it is null. Raises BadUserInput."""
+    return None if value is None else argument(validator, name, value)
 
 
 def period(start: datetime, until: datetime) -> Period:
-    """Raises BadUserInput."""
+    """Validate the arguments `from` and `to`. Raises BadUserInput."""
     try:
         return Period.between(start, until)
-    except InvalidInput as refused:
-        raise BadUserInput(refused) from None
+    except InvalidInput as refusal:
+        raise BadUserInput(refusal) from None

@@ -1,4 +1,4 @@
-"""What a client sees of an error that is not a refusal: a code, and never what went wrong inside."""
+"""Errors other than refusals: each has a code for clients, and internal details are masked."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _LARGEST_INT = 2**31 - 1
 RETRY_AFTER_S = 1
 _UNAVAILABLE = {
     Unavailable: "The service cannot reach its database; try again shortly.",
-    OutcomeUnknown: "The database did not say whether the change was made; send it again shortly with the"
-    " same idempotencyKey, or look first if it had none.",
+    OutcomeUnknown: "The database did not confirm the change; retry shortly with the same"
+    " idempotencyKey. Without a key, read first whether the change was made.",
 }
 
 
 class Unauthenticated(GraphQLError):
-    """No token came with the request."""
+    """The request has no token."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -36,34 +36,34 @@ class Unauthenticated(GraphQLError):
 
 
 class BadUserInput(GraphQLError):
-    """An argument of a query is out of its bounds; a mutation answers InvalidInput instead."""
+    """An argument of a query is invalid; a mutation returns InvalidInput instead."""
 
-    def __init__(self, refused: InvalidInput) -> None:
-        super().__init__(refused.message, extensions={"code": "BAD_USER_INPUT", "field": refused.field})
+    def __init__(self, refusal: InvalidInput) -> None:
+        super().__init__(refusal.message, extensions={"code": "BAD_USER_INPUT", "field": refusal.field})
 
 
 class AmbiguousIdempotencyKey(GraphQLError):
-    """A header cannot say to which of several mutations it belongs."""
+    """The header does not say which of several mutations it applies to."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The header Idempotency-Key is for one mutation; give each of several its idempotencyKey.",
+            "The Idempotency-Key header applies to a single mutation; give each one its own idempotencyKey.",
             extensions={"code": "BAD_USER_INPUT"},
         )
 
 
 class DocumentNotTrusted(GraphQLError):
-    """Only trusted documents are run, and this is none of them."""
+    """Only trusted documents are executed, and this is not one."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The server runs only documents that it knows: send the documentId of one, or its exact text.",
+            "The server executes only trusted documents: send the documentId of one, or its exact text.",
             extensions={"code": "DOCUMENT_NOT_TRUSTED"},
         )
 
 
 class UnknownDocument(GraphQLError):
-    """No document has this id. The code is the one at which Apollo Client sends the text."""
+    """No document has this id. With this code, Apollo Client sends the text."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -72,53 +72,54 @@ class UnknownDocument(GraphQLError):
 
 
 class QueryTooLarge(GraphQLError):
-    """The operation asks for more than one of the limits allows."""
+    """The operation exceeds one of the limits."""
 
     def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
         extensions: dict[str, object] = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
-        # Spread over and over, few fragments stand for more fields than a number on the wire can tell.
+        # Nested fragments can expand to more fields than fit into a GraphQL Int.
         if counted is not None and counted <= _LARGEST_INT:
             extensions["counted"] = counted
         super().__init__(
-            f"The operation is too large: {limit} may be {maximum} at most.", extensions=extensions
+            f"The operation is too large: the limit of {limit} is {maximum}.", extensions=extensions
         )
 
 
 class RateLimited(GraphQLError):
-    """The subject has spent its points."""
+    """The subject has too few points left."""
 
     def __init__(self, wait_s: float) -> None:
         seconds = math.ceil(wait_s)
         super().__init__(
-            f"Too much in a short time; try again in {seconds} s.",
+            f"Rate limit exceeded; try again in {seconds} s.",
             extensions={"code": "RATE_LIMITED", "retryAfterSeconds": seconds},
         )
 
 
 class TimedOut(GraphQLError):
-    """A query took longer than it may."""
+    """The query timed out."""
 
-    def __init__(self, after_s: float) -> None:
+    def __init__(self, timeout_s: float) -> None:
         super().__init__(
-            f"The query was not done within {after_s:g} s; ask for less.", extensions={"code": "TIMEOUT"}
+            f"The query took longer than {timeout_s:g} s; request fewer fields or a smaller page.",
+            extensions={"code": "TIMEOUT"},
         )
 
 
-def mask_errors(errors: list[GraphQLError], *, most: int, suggest: bool) -> list[GraphQLError]:
-    """The errors as a client may see them, `most` of them; the last tells how many there were.
+def mask_errors(errors: list[GraphQLError], *, max_errors: int, has_suggestions: bool) -> list[GraphQLError]:
+    """Return the errors as a client may see them, at most `max_errors`; the last has the `errorCount`.
 
-    A fault is masked, and logged once with the id that is shown. Where it may not `suggest`, an error names
-    nothing of the schema but what the client wrote.
+    A fault is masked, and logged once with the id that the client receives. Without suggestions, an error
+    names nothing of the schema but what the client wrote.
     """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
-    told = [_mask_error(error, ids) for error in errors]
-    if not suggest:
-        for error in told:
+    masked = [_mask_error(error, ids) for error in errors]
+    if not has_suggestions:
+        for error in masked:
             error.message = error.message.partition(" Did you mean ")[0]
-    if len(told) > most:
-        told = told[:most]
-        told[-1].extensions = {**(told[-1].extensions or {}), "errorCount": len(errors)}
-    return told
+    if len(masked) > max_errors:
+        masked = masked[:max_errors]
+        masked[-1].extensions = {**(masked[-1].extensions or {}), "errorCount": len(errors)}
+    return masked
 
 
 def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
@@ -127,10 +128,10 @@ def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
         log.warning("database_unavailable", cause=repr(cause.__cause__), path=error.path)
         return _with_code(error, "UNAVAILABLE", _UNAVAILABLE[type(cause)], retryAfterSeconds=RETRY_AFTER_S)
     if isinstance(cause, GraphQLError) or (cause is None and error.path is None):
-        # One of ours, or of the GraphQL language itself: syntax, validation, variables.
+        # Raised by our code, or by graphql-core for syntax, validation or variables.
         return _with_code(error, str((error.extensions or {}).get("code", "BAD_USER_INPUT")), error.message)
     if error.path is None and error.nodes:
-        # Before anything of ours ran: graphql-core could not read a value, as an integer of 5000 digits.
+        # graphql-core failed to parse a value before execution, such as an integer of 5000 digits.
         return _with_code(error, "BAD_USER_INPUT", "A value of the request cannot be read.")
     fault = cause or error
     if id(fault) not in ids:
@@ -142,13 +143,12 @@ def _mask_error(error: GraphQLError, ids: dict[int, str]) -> GraphQLError:
     )
 
 
-def _with_code(error: GraphQLError, code: str, message: str, **more: object) -> GraphQLError:
-    extensions = {**(error.extensions or {}), "code": code, **more}
+def _with_code(error: GraphQLError, code: str, message: str, **extensions: object) -> GraphQLError:
     return GraphQLError(
         message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=extensions,
+        extensions={**(error.extensions or {}), "code": code, **extensions},
     )

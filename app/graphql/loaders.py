@@ -1,27 +1,33 @@
-"""One dataloader for each edge of the graph, made anew for every operation."""
+"""The dataloaders of one operation, one for each relation of the graph."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.domain.history import current_assignment
 from app.graphql.batching.loader import BatchKey, BatchLoader
+from app.graphql.load_functions import (
+    EngineerPage,
+    EngineerTotal,
+    TicketPage,
+    all_rows,
+    one_row,
+    rows_of_engineers,
+    ticket_pages,
+)
 from app.queries import assignments, engineers, equipment, tickets
 from app.queries.columns import omitted_columns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.db.connections import Connection
     from app.db.pool import Database
     from app.db.replicas import ReadRoute
     from app.domain.model import (
         Assignment,
         AssignmentId,
-        AssignmentStatus,
         Engineer,
         EngineerId,
         Equipment,
@@ -31,268 +37,195 @@ if TYPE_CHECKING:
     )
     from app.graphql.batching.loader import Batch, BatchLoadFn
     from app.graphql.batching.scheduler import BatchScheduler
-    from app.queries.assignments import AssignmentKey
-    from app.queries.tickets import TicketFilter, TicketKey, TicketWithAssignment
+    from app.queries.assignments import EngineerCount
+    from app.queries.tickets import TicketWithAssignment
 
-K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_HISTORIES = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
-"""The fields of a ticket that are made of its history."""
-
-
-class EngineerPage(NamedTuple):
-    """A page of one engineer's assignments."""
-
-    engineer_id: EngineerId
-    statuses: tuple[AssignmentStatus, ...] | None
-    after: AssignmentKey | None
-    first: int
-
-
-class EngineerTotal(NamedTuple):
-    """How many assignments one engineer has had."""
-
-    engineer_id: EngineerId
-    statuses: tuple[AssignmentStatus, ...] | None
-
-
-class TicketPage(NamedTuple):
-    """A page of the newest tickets; the policy confines lists for itself, and not as one ticket."""
-
-    wanted: TicketFilter
-    after: TicketKey | None
-    first: int
-    visible_to: EngineerId | None
-
+_HISTORY_FIELDS = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
+"""The fields of Ticket that are computed from its history."""
 
 _id = attrgetter("id")
-_ticket = attrgetter("ticket_id")
-_ticket_of_turn = attrgetter("ticket.id")
-_engineer = attrgetter("engineer_id")
+_ticket_id = attrgetter("ticket_id")
+_id_of_ticket = attrgetter("ticket.id")
+_engineer_id = attrgetter("engineer_id")
 
 
-def _at_most_one(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
-    """Here and below, `fetch` takes keys and returns rows in any order of keys."""
-
-    async def read(conn: Connection, keys: list[K]) -> dict[K, V]:
-        return {key(row): row for row in await fetch(conn, keys)}
-
-    return read
+def _row_or_none(_: object, row: V | None) -> V | None:
+    return row
 
 
-def _many(fetch: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
-    async def read(conn: Connection, keys: list[K]) -> dict[K, list[V]]:
-        found: dict[K, list[V]] = defaultdict(list)
-        for row in await fetch(conn, keys):
-            found[key(row)].append(row)
-        return found
-
-    return read
+def _row_list(_: object, rows: list[V] | None) -> list[V]:
+    return rows or []
 
 
-def _of_engineers(fetch: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn:
-    """Keys are tuples of an engineer and the same arguments as `fetch` takes after the engineers.
-
-    Engineers whose arguments are equal share a statement.
-    """
-
-    async def read(conn: Connection, keys: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Any]]:
-        engineers_of: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
-        for engineer_id, *arguments in keys:
-            engineers_of[tuple(arguments)].append(engineer_id)
-        found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-        for same, engineer_ids in engineers_of.items():
-            for row in await fetch(conn, engineer_ids, *same):
-                found[row.engineer_id, *same].append(row)
-        return found
-
-    return read
-
-
-def _page(newest: Callable[..., Awaitable[list[Ticket]]]) -> BatchLoadFn:
-    async def read(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
-        return {
-            page: await newest(
-                conn, page.wanted, after=page.after, first=page.first, visible_to=page.visible_to
-            )
-            for page in pages
-        }
-
-    return read
-
-
-def _as_found(_: object, found: V | None) -> V | None:
-    return found
-
-
-def _list(_: object, found: list[V] | None) -> list[V]:
-    return found or []
-
-
-def _holder(_: object, history: list[Assignment] | None) -> Assignment | None:
+def _current_of_history(_: object, history: list[Assignment] | None) -> Assignment | None:
     return current_assignment(history or [])
 
 
 class Loaders:
-    """`asked` are the names of all fields of the operation, as the domain spells them.
+    """The dataloaders of one operation, or of several that share them.
 
-    Columns that none of them needs are left out. `only_of` is the engineer to whose own the reader is
-    confined.
+    `requested_fields` are the fields of the operation, in snake case: columns that none of them needs are not
+    read. `visible_to` restricts reads to the tickets of one engineer; None allows all.
     """
 
     def __init__(
         self,
         db: Database | ReadRoute,
         batch_scheduler: BatchScheduler[Batch],
-        asked: frozenset[str],
+        requested_fields: frozenset[str],
         visible_to: EngineerId | None,
     ) -> None:
         self._db = db
         self._batch_scheduler = batch_scheduler
-        self._asked = asked
+        self._requested_fields = requested_fields
         self._visible_to = visible_to
-        self._omit = omitted_columns(asked)
-        self._made: list[BatchLoader[Any, Any]] = []
-        self._ended = False
+        self._omit = omitted_columns(requested_fields)
+        self._loaders: list[BatchLoader[Any, Any]] = []
+        self._is_closed = False
         self._users = 1
 
-    def shared(self) -> Loaders:
-        """For one more operation; it lasts until the last of them ends it."""
+    def share(self) -> Loaders:
+        """Add one more operation that uses and closes these loaders."""
         self._users += 1
         return self
 
     def close(self) -> None:
-        """Wait for nothing any longer, and read no more.
-
-        Else what was read would outlive its operation: loaders and this refer to each other.
-        """
+        """Stop reading when the last operation closes. Breaks the reference cycle with the loaders."""
         self._users -= 1
         if self._users:
             return
-        self._ended = True
-        for loader in self._made:
+        self._is_closed = True
+        for loader in self._loaders:
             loader.close()
-        self._made.clear()
+        self._loaders.clear()
         for name in [name for name, value in vars(self).items() if isinstance(value, BatchLoader)]:
             delattr(self, name)
 
     @property
-    def _reads_histories(self) -> bool:
-        return not self._asked.isdisjoint(_OF_HISTORIES)
+    def _needs_history(self) -> bool:
+        return not self._requested_fields.isdisjoint(_HISTORY_FIELDS)
 
     @cached_property
     def ticket(self) -> BatchLoader[TicketId, Ticket | None]:
-        """With what is asked about who has it, in the same statement."""
-        if self._reads_histories:
+        """Reads the requested assignments and their engineers in the same statement."""
+        if self._needs_history:
             return self._loader(
                 "ticket_with_history",
-                lambda: _many(self._visible(tickets.with_history), key=_ticket_of_turn),
-                self._with_history,
+                lambda: all_rows(self._visible(tickets.with_history), _id_of_ticket),
+                self._prime_with_history,
             )
-        if "current_assignment" in self._asked:
+        if "current_assignment" in self._requested_fields:
             return self._loader(
                 "ticket_with_current",
-                lambda: _at_most_one(self._visible(tickets.with_current), key=_ticket_of_turn),
-                self._with_current,
+                lambda: one_row(self._visible(tickets.with_current), _id_of_ticket),
+                self._prime_with_current,
             )
-        return self._loader("ticket", lambda: _at_most_one(self._visible(tickets.by_ids), key=_id))
+        return self._loader("ticket", lambda: one_row(self._visible(tickets.by_ids), _id))
 
-    def _with_history(self, ticket_id: TicketId, turns: list[TicketWithAssignment] | None) -> Ticket | None:
-        if not turns:
+    def _prime_with_history(
+        self, ticket_id: TicketId, rows: list[TicketWithAssignment] | None
+    ) -> Ticket | None:
+        if not rows:
             return None
-        history = [turn.assignment for turn in turns if turn.assignment is not None]
+        history = [row.assignment for row in rows if row.assignment is not None]
         self.assignment_history.prime(ticket_id, history)
-        if "current_assignment" in self._asked:
+        if "current_assignment" in self._requested_fields:
             self.current_assignment.prime(ticket_id, current_assignment(history))
-        for turn in turns:
-            self._know(turn.engineer)
-        return turns[0].ticket
+        for row in rows:
+            self._prime_engineer(row.engineer)
+        return rows[0].ticket
 
-    def _with_current(self, ticket_id: TicketId, turn: TicketWithAssignment | None) -> Ticket | None:
-        if turn is None:
+    def _prime_with_current(self, ticket_id: TicketId, row: TicketWithAssignment | None) -> Ticket | None:
+        if row is None:
             return None
-        self.current_assignment.prime(ticket_id, turn.assignment)
-        self._know(turn.engineer)
-        return turn.ticket
+        self.current_assignment.prime(ticket_id, row.assignment)
+        self._prime_engineer(row.engineer)
+        return row.ticket
 
-    def _know(self, engineer: Engineer | None) -> None:
+    def _prime_engineer(self, engineer: Engineer | None) -> None:
         if engineer is not None:
             self.engineer.prime(engineer.id, engineer)
 
     @cached_property
     def ticket_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
-        """A statement for each page: how long one takes depends on what is searched for."""
-        return self._loader("ticket_page", lambda: _page(self._narrowed(tickets.newest)), isolated=True)
+        """Reads each page in its own statement, because their durations differ with the filter."""
+        return self._loader(
+            "ticket_page", lambda: ticket_pages(self._omitting(tickets.newest)), isolated=True
+        )
 
     @cached_property
     def assignment(self) -> BatchLoader[AssignmentId, Assignment | None]:
-        return self._loader("assignment", lambda: _at_most_one(self._visible(assignments.by_ids), key=_id))
+        return self._loader("assignment", lambda: one_row(self._visible(assignments.by_ids), _id))
 
     @cached_property
     def engineer(self) -> BatchLoader[EngineerId, Engineer | None]:
-        return self._loader("engineer", lambda: _at_most_one(self._narrowed(engineers.by_ids), key=_id))
+        return self._loader("engineer", lambda: one_row(self._omitting(engineers.by_ids), _id))
 
     @cached_property
     def equipment(self) -> BatchLoader[EquipmentId, Equipment | None]:
-        return self._loader("equipment", lambda: _at_most_one(equipment.by_ids, key=_id))
+        return self._loader("equipment", lambda: one_row(equipment.by_ids, _id))
 
     @cached_property
     def current_assignment(self) -> BatchLoader[TicketId, Assignment | None]:
-        """Told by the history where that is read anyway."""
-        if self._reads_histories:
-            return self._loader("assignment_history", self._histories, _holder)
+        """Reads the histories if the operation needs them anyway."""
+        if self._needs_history:
+            return self._loader("assignment_history", self._histories, _current_of_history)
         return self._loader(
-            "current_assignment",
-            lambda: _at_most_one(self._narrowed(assignments.current_of_tickets), key=_ticket),
+            "current_assignment", lambda: one_row(self._omitting(assignments.current_of_tickets), _ticket_id)
         )
 
     @cached_property
     def assignment_history(self) -> BatchLoader[TicketId, list[Assignment]]:
-        return self._loader("assignment_history", self._histories, _list)
+        return self._loader("assignment_history", self._histories, _row_list)
 
     def _histories(self) -> BatchLoadFn:
-        return _many(self._narrowed(assignments.history_of_tickets), key=_ticket)
+        return all_rows(self._omitting(assignments.history_of_tickets), _ticket_id)
 
     @cached_property
-    def active_assignments(self) -> BatchLoader[EngineerId, assignments.EngineerCount | None]:
-        return self._loader(
-            "active_assignments",
-            lambda: _at_most_one(assignments.count_active_of_engineers, key=_engineer),
-        )
+    def active_assignments(self) -> BatchLoader[EngineerId, EngineerCount | None]:
+        query = assignments.count_active_of_engineers
+        return self._loader("active_assignments", lambda: one_row(query, _engineer_id))
 
     @cached_property
     def engineer_page(self) -> BatchLoader[EngineerPage, list[Assignment]]:
-        return self._loader(
-            "engineer_page", lambda: _of_engineers(self._visible(assignments.newest_of_engineers)), _list
-        )
+        query = self._visible(assignments.newest_of_engineers)
+        return self._loader("engineer_page", lambda: rows_of_engineers(query), _row_list)
 
     @cached_property
-    def engineer_total(self) -> BatchLoader[EngineerTotal, list[assignments.EngineerCount]]:
-        fetch = partial(assignments.count_of_engineers, visible_to=self._visible_to)
-        return self._loader("engineer_total", lambda: _of_engineers(fetch), _list)
+    def engineer_total(self) -> BatchLoader[EngineerTotal, list[EngineerCount]]:
+        query = partial(assignments.count_of_engineers, visible_to=self._visible_to)
+        return self._loader("engineer_total", lambda: rows_of_engineers(query), _row_list)
 
-    def _visible(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
-        return partial(fetch, visible_to=self._visible_to, omit=self._omit)
+    def _visible(self, query: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
+        """Restrict a query to the visible tickets and the requested columns."""
+        return partial(query, visible_to=self._visible_to, omit=self._omit)
 
-    def _narrowed(self, fetch: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
-        return partial(fetch, omit=self._omit)
+    def _omitting(self, query: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
+        """Restrict a query to the requested columns."""
+        return partial(query, omit=self._omit)
 
     def _loader(
         self,
         name: str,
-        read: Callable[[], BatchLoadFn],
-        told: Callable[[Any, Any], Any] = _as_found,
+        load_fn: Callable[[], BatchLoadFn],
+        to_value: Callable[[Any, Any], Any] = _row_or_none,
         *,
         isolated: bool = False,
     ) -> BatchLoader[Any, Any]:
-        """Loaders of one `name` must `read` the same."""
+        """Make a loader. `load_fn` is called only if a key is not cached.
 
-        def asks() -> tuple[BatchKey, BatchLoadFn]:
-            return BatchKey(name, self._db, self._visible_to, self._omit), read()
+        Loaders with the same name share batches, so their `load_fn` must read the same.
+        """
 
-        loader: BatchLoader[Any, Any] = BatchLoader(self._batch_scheduler, asks, told, isolated=isolated)
-        self._made.append(loader)
-        if self._ended:
+        def source() -> tuple[BatchKey, BatchLoadFn]:
+            return BatchKey(name, self._db, self._visible_to, self._omit), load_fn()
+
+        loader: BatchLoader[Any, Any] = BatchLoader(
+            self._batch_scheduler, source, to_value, isolated=isolated
+        )
+        self._loaders.append(loader)
+        if self._is_closed:
             loader.close()
         return loader

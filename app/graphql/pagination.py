@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import orjson
 import strawberry
 
 from app.domain import values
 from app.domain.errors import InvalidInput
+from app.graphql.arguments import argument, described
 from app.graphql.errors import BadUserInput
 
 T = TypeVar("T")
@@ -22,58 +23,77 @@ T = TypeVar("T")
 MAX_PAGE = 100
 DEFAULT_PAGE = 25
 
-First = Annotated[
-    int | None,
-    strawberry.argument(description=f"1 to {MAX_PAGE}; {DEFAULT_PAGE} when left out."),
-]
-After = Annotated[
-    str | None,
-    strawberry.argument(description="The cursor after which the page begins; from the start when left out."),
-]
+First = Annotated[int | None, described(f"Page size, 1 to {MAX_PAGE}.")]
+After = Annotated[str | None, described("Start after this cursor; at the beginning by default.")]
 
-_first = values.int_between(1, MAX_PAGE)
+_validate_first = values.int_between(1, MAX_PAGE)
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="More follow after endCursor.")
-    has_previous_page: bool = strawberry.field(description="The page began after a cursor.")
-    start_cursor: str | None = strawberry.field(description="The first node's cursor; null on an empty page.")
+    has_next_page: bool = strawberry.field(description="Whether more items follow the page.")
+    has_previous_page: bool = strawberry.field(description="Whether the page starts after a cursor.")
+    start_cursor: str | None = strawberry.field(
+        description="Cursor of the first item; null on an empty page."
+    )
     end_cursor: str | None = strawberry.field(
-        description="The last node's cursor: the next page's `after`; null on an empty page."
+        description="Cursor of the last item, which the next page takes as `after`; null on an empty page."
     )
 
 
-@strawberry.type(description="A node and its place in the list.")
+@strawberry.type(description="An item of a list with its cursor.")
 class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="The place, opaque; `after` takes it.")
-    node: T = strawberry.field(description="What stands there.")
+    cursor: str = strawberry.field(description="Opaque position of the item in the list, for `after`.")
+    node: T = strawberry.field(description="The item.")
 
 
 @strawberry.type(description="One page of a list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="The page's nodes, each with its cursor.")
-    nodes: list[T] = strawberry.field(description="The page's nodes alone.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands in the list.")
+    edges: list[Edge[T]] = strawberry.field(description="Items of the page, each with its cursor.")
+    nodes: list[T] = strawberry.field(description="Items of the page.")
+    page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
 
-    @strawberry.field(description="How many the whole list has. Counted only when asked for: it costs.")
+    @strawberry.field(
+        description="Number of matching items across all pages. Expensive: select it once, not on every page."
+    )
     async def total_count(root: strawberry.Parent[Page[Any]]) -> int:
         return await root.count()
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """What a Connection is made from: `first` + 1 nodes at most; the one over says that more follow."""
+class PageRequest:
+    """The validated arguments of a connection."""
 
-    found: Sequence[T]
     first: int
     after: str | None
+    key: Any
+    """The parts of the cursor, which are the key of the row before the page; None without a cursor."""
+
+    @classmethod
+    def parse(cls, first: int | None, after: str | None, *key_parsers: Callable[[str], Any]) -> Self:
+        """Validate the arguments. Each of `key_parsers` parses one part of a cursor. Raises BadUserInput."""
+        key = None if after is None else _parse_cursor(after, key_parsers)
+        size = argument(_validate_first, "first", DEFAULT_PAGE if first is None else first)
+        return cls(size, after, key)
+
+    @property
+    def limit(self) -> int:
+        """Rows to read: one more than the page shows, to learn whether another page follows."""
+        return self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """The object behind a Connection. `rows` has at most `request.limit` rows; `key` makes their cursors."""
+
+    request: PageRequest
+    rows: Sequence[T]
     key: Callable[[T], tuple[object, ...]]
     count: Callable[[], Awaitable[int]]
 
     @property
     def nodes(self) -> Sequence[T]:
-        return self.found[: self.first]
+        return self.rows[: self.request.first]
 
     @property
     def edges(self) -> list[Edge[T]]:
@@ -83,72 +103,53 @@ class Page(Generic[T]):
     def page_info(self) -> PageInfo:
         nodes = self.nodes
         return PageInfo(
-            has_next_page=len(self.found) > self.first,
-            has_previous_page=self.after is not None,
+            has_next_page=len(self.rows) > self.request.first,
+            has_previous_page=self.request.after is not None,
             start_cursor=_cursor(self.key(nodes[0])) if nodes else None,
             end_cursor=_cursor(self.key(nodes[-1])) if nodes else None,
         )
 
 
-def checked_first(first: int | None) -> int:
-    try:
-        return _first("first", DEFAULT_PAGE if first is None else first)
-    except InvalidInput as refused:
-        raise BadUserInput(refused) from None
-
-
-def key_after(after: str | None, *parts: Callable[[str], Any]) -> Any:  # noqa: ANN401 - a key of the list
-    """The key that a cursor stands for, each part made by its own function; None without a cursor."""
-    if after is None:
-        return None
-    try:
-        texts = orjson.loads(urlsafe_b64decode(after.encode()))
-        return tuple(make(_storable(text)) for make, text in zip(parts, texts, strict=True))
-    except (ValueError, TypeError, OverflowError):
-        raise BadUserInput(InvalidInput("after", "must be a cursor of this list")) from None
-
-
-def page_of(
-    rows: Iterable[T],
-    first: int | None,
-    after: str | None,
-    *,
-    order: Callable[[T], tuple[Any, ...]],
-    parts: tuple[Callable[[str], Any], ...],
-) -> Page[T]:
-    """A page of rows that are all here. `order` gives what they stand by, `parts` read that from a cursor."""
-    key = key_after(after, *parts)
-    size = checked_first(first)
-    all_rows = sorted(rows, key=order)
+def page_of_all(request: PageRequest, rows: Iterable[T], key: Callable[[T], tuple[Any, ...]]) -> Page[T]:
+    """Make a page of a list that was read as a whole, in any order. It is sorted by `key`."""
+    all_rows = sorted(rows, key=key)
 
     async def count() -> int:
         return len(all_rows)
 
-    follow = [row for row in all_rows if key is None or order(row) > key]
-    return Page(follow[: size + 1], size, after, key=order, count=count)
+    following = [row for row in all_rows if request.key is None or key(row) > request.key]
+    return Page(request, following[: request.limit], key, count)
 
 
-def number(text: str) -> Decimal:
-    """Raises ValueError for what has no place among numbers."""
+def parse_decimal(text: str) -> Decimal:
+    """Raises ValueError for text that is not a finite number."""
     try:
-        found = Decimal(text)
+        number = Decimal(text)
     except ArithmeticError:
         raise ValueError(text) from None
-    if not found.is_finite():
+    if not number.is_finite():
         raise ValueError(text)
-    return found
+    return number
 
 
-def moment(text: str) -> datetime:
-    """In UTC, as PostgreSQL is sent it. Raises OverflowError for one beyond what a datetime holds."""
+def parse_datetime(text: str) -> datetime:
+    """Returns UTC, as PostgreSQL expects it. Raises OverflowError outside the years 1 to 9999."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def row_id(text: str) -> int:
-    """A bigint. Raises ValueError."""
+def parse_row_id(text: str) -> int:
+    """Parse a bigint. Raises ValueError."""
     if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
         raise ValueError(text)
     return int(text)
+
+
+def _parse_cursor(cursor: str, parsers: Sequence[Callable[[str], Any]]) -> tuple[Any, ...]:
+    try:
+        texts = orjson.loads(urlsafe_b64decode(cursor.encode()))
+        return tuple(parse(_storable(text)) for parse, text in zip(parsers, texts, strict=True))
+    except (ValueError, TypeError, OverflowError):
+        raise BadUserInput(InvalidInput("after", "must be a cursor of this list")) from None
 
 
 def _storable(text: object) -> str:

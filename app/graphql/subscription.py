@@ -1,4 +1,4 @@
-"""The subscription root."""
+"""The root type Subscription."""
 
 from __future__ import annotations
 
@@ -14,61 +14,55 @@ from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
 from app.domain.policy import ReadPermission, visible_to
 from app.events import CursorTooOld, EventFilter, FeedItem, UnknownCursor
-from app.graphql.arguments import argument, optional, signed_in
+from app.graphql.arguments import argument, described, optional
 from app.graphql.context import Info
 from app.graphql.errors import BadUserInput
-from app.graphql.types.ticket import AssignmentEvent
+from app.graphql.types.assignment_event import AssignmentEvent
 
 
-@strawberry.type(description="What can be followed.")
+@strawberry.type(description="Real-time updates.")
 class Subscription:
     @strawberry.subscription(
-        description="Committed changes of assignments, each once, those of one ticket in their order. An"
-        " engineer is told of one's own tickets. After a dropped connection, ask again with the last cursor:"
-        " what was missed comes first.",
+        description="Committed changes of assignments, each exactly once. The changes of one ticket arrive in"
+        " the order in which they were made. An engineer gets only tickets that are or were assigned to them."
+        " After a lost connection, subscribe again with the last cursor: missed events are sent first.",
         graphql_type=AssignmentEvent,
     )
     async def assignment_events(
         self,
         info: Info,
-        ticket_id: Annotated[ID | None, strawberry.argument(description="Only of this ticket.")] = None,
-        engineer_id: Annotated[
-            ID | None, strawberry.argument(description="Only of this engineer's assignments.")
-        ] = None,
+        ticket_id: Annotated[ID | None, described("Only events of this ticket.")] = None,
+        engineer_id: Annotated[ID | None, described("Only events of this engineer's assignments.")] = None,
         after_cursor: Annotated[
-            str | None,
-            strawberry.argument(description="All that came after this cursor; only what is new without it."),
+            str | None, described("Start after this cursor; with new events only by default.")
         ] = None,
     ) -> AsyncGenerator[FeedItem, None]:
-        wanted = EventFilter(
+        filter = EventFilter(
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
             engineer_id=optional(values.engineer_id, "engineerId", engineer_id),
-            visible_to=visible_to(signed_in(info), ReadPermission.ASSIGNMENT_EVENTS),
+            visible_to=visible_to(info.context.actor, ReadPermission.ASSIGNMENT_EVENTS),
         )
-        since = None if after_cursor is None else argument(_cursor, "afterCursor", after_cursor)
+        cursor = None if after_cursor is None else argument(_parse_cursor, "afterCursor", after_cursor)
         try:
             with info.context.db.metrics.followers.track_inprogress():
-                async with aclosing(info.context.feed.follow(info.context.db, wanted, since)) as told:
-                    async for each in told:
-                        yield each
+                async with aclosing(info.context.feed.follow(info.context.db, filter, cursor)) as items:
+                    async for item in items:
+                        yield item
         except UnknownCursor:
-            raise BadUserInput(_not_a_cursor("afterCursor")) from None
+            raise BadUserInput(_unknown_cursor("afterCursor")) from None
         except CursorTooOld:
-            raise BadUserInput(_too_old("afterCursor")) from None
+            problem = (
+                "is older than the events that are kept; omit it for new events only, and reload the tickets"
+            )
+            raise BadUserInput(InvalidInput("afterCursor", problem)) from None
 
 
-def _cursor(name: str, text: object) -> Cursor:
+def _parse_cursor(name: str, text: object) -> Cursor:
     try:
         return Cursor.parse(str(text))
     except ValueError:
-        raise _not_a_cursor(name) from None
+        raise _unknown_cursor(name) from None
 
 
-def _too_old(name: str) -> InvalidInput:
-    return InvalidInput(
-        name, "is older than the events that are kept; leave it out to begin anew, and read the tickets again"
-    )
-
-
-def _not_a_cursor(name: str) -> InvalidInput:
-    return InvalidInput(name, "must be the cursor of an event of this database; leave it out to begin anew")
+def _unknown_cursor(name: str) -> InvalidInput:
+    return InvalidInput(name, "must be the cursor of an event of this database; omit it for new events only")

@@ -1,4 +1,4 @@
-"""Escalates by itself what nobody accepts within the limit of its tier (table assignment_tiers)."""
+"""Automatic escalation of assignments not accepted within the limit of their tier (assignment_tiers)."""
 
 from __future__ import annotations
 
@@ -25,59 +25,59 @@ _escalate_by_rule = partial(escalate_ticket, assignment_type=AssignmentType.AUTO
 
 
 async def escalate_overdue(db: Database) -> int:
-    """Deal with every ticket that is overdue and free, each in a transaction of its own; says how many.
+    """Escalate every overdue ticket that is not locked, each in its own transaction.
 
-    A ticket that cannot be dealt with stands in no other's way.
+    If one ticket fails, the error is logged and the others follow. Returns the number of tickets tried.
     """
-    seen: list[TicketId] = []
-    found = -1
-    while found < len(seen):
-        found = len(seen)
+    tried: list[TicketId] = []
+    count = -1
+    while count < len(tried):
+        count = len(tried)
         try:
-            outcome = await db.in_transaction(partial(_escalate_next, seen=seen))
+            outcome = await db.in_transaction(partial(_escalate_next, tried=tried))
             if outcome is not None:
                 db.metrics.escalations(outcome).inc()
         except Unavailable:
             raise
         except Exception:
-            if found == len(seen):
+            if count == len(tried):
                 raise
-            log.exception("not_escalated", ticket_id=seen[-1])
-    return len(seen)
+            log.exception("not_escalated", ticket_id=tried[-1])
+    return len(tried)
 
 
-async def _escalate_next(tx: Tx, seen: list[TicketId]) -> str | None:
-    """Add the ticket to `seen`, or nothing when none is left; says what became of it."""
-    ticket_id = await overdue.lock_ticket(tx, seen)
+async def _escalate_next(tx: Tx, tried: list[TicketId]) -> str | None:
+    """Add a ticket to `tried`, if any is left, and escalate it. Returns the outcome, None for no change."""
+    ticket_id = await overdue.lock_ticket(tx, tried)
     if ticket_id is None:
         return None
-    seen.append(ticket_id)
-    late = await overdue.assignment(tx, ticket_id)
-    if late is None:
+    tried.append(ticket_id)
+    assignment = await overdue.assignment(tx, ticket_id)
+    if assignment is None:
         return None
-    reason = f"Not accepted within {late.accept_within}"
-    if late.next_engineer_id is None:
-        await _say_overdue(tx, ticket_id, reason)
+    reason = f"Not accepted within {assignment.accept_within}"
+    if assignment.next_engineer_id is None:
+        await _record_overdue(tx, ticket_id, reason)
         return "overdue"
-    wish = EscalateTicket(
+    command = EscalateTicket(
         ticket_id=ticket_id,
         reason=reason,
-        next_engineer_id=late.next_engineer_id,
-        expected_sequence=late.assignment_sequence,
+        next_engineer_id=assignment.next_engineer_id,
+        expected_sequence=assignment.assignment_sequence,
     )
-    opened = await run_in_transaction(tx, RULE, _escalate_by_rule, wish)
-    log.info("escalated_by_rule", ticket_id=ticket_id, sequence=opened.assignment_sequence)
+    next_assignment = await run_in_transaction(tx, RULE, _escalate_by_rule, command)
+    log.info("escalated_by_rule", ticket_id=ticket_id, sequence=next_assignment.assignment_sequence)
     return "escalated"
 
 
-async def _say_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
-    """There is nobody at a higher tier, so the assignment stays, and its history says that it is late."""
-    seen = await assignments.ticket_snapshot(tx, ticket_id, actor=RULE.subject)
-    current = seen.assignment
-    assert current is not None  # noqa: S101 - the ticket's lock is held
+async def _record_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
+    """Record the event `overdue`. The assignment stays active: no engineer is available at the next tier."""
+    snapshot = await assignments.ticket_snapshot(tx, ticket_id, actor=RULE.subject)
+    current = snapshot.assignment
+    assert current is not None  # noqa: S101 - the ticket is locked
     await assignments.save_change(
         tx,
-        seen,
+        snapshot,
         [(EventType.OVERDUE, current)],
         actor=RULE.subject,
         audit_context=NO_AUDIT_CONTEXT,

@@ -1,4 +1,4 @@
-"""Bills as CSV (RFC 4180), for spreadsheets and for other programs."""
+"""The billing export as CSV (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ COLUMNS = (
     "parts_without_price", "cost", "currency",
 )  # fmt: skip
 _CHUNK = 64 * 1024
-# What makes a spreadsheet compute a cell, at the wish of whoever typed a customer's name; in full width, too.
+# Text with these first characters, full-width forms included, would run as a formula in a spreadsheet.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _name = values.text(values.SHORT)
 
 
-def wanted(start: str, until: str, customer: str | None, ticket_id: str | None) -> BillingFilter:
-    """What is to be billed, of text from outside. Raises InvalidInput."""
+def parse_filter(start: str, until: str, customer: str | None, ticket_id: str | None) -> BillingFilter:
+    """Validate text from the command line or a URL. Raises InvalidInput."""
     return BillingFilter(
         Period.between(values.parse_datetime("from", start), values.parse_datetime("to", until)),
         customer=None if customer is None else _name("customer", customer),
@@ -35,8 +35,8 @@ def wanted(start: str, until: str, customer: str | None, ticket_id: str | None) 
     )
 
 
-async def written(lines: AsyncIterator[BillableLine], currency: str) -> AsyncGenerator[str, None]:
-    """The whole file in pieces of some kilobytes: the names of the columns, then a row for each line."""
+async def csv_chunks(lines: AsyncIterator[BillableLine], currency: str) -> AsyncGenerator[str, None]:
+    """Yield the file in chunks of about 64 KiB: a header row, then a row for each line."""
     buffer = StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
@@ -50,7 +50,7 @@ async def written(lines: AsyncIterator[BillableLine], currency: str) -> AsyncGen
 
 
 def _row(line: BillableLine, currency: str) -> tuple[object, ...]:
-    """None becomes an empty cell, and numbers stay numbers."""
+    """None becomes an empty cell; numbers stay numbers."""
     return (
         _text(line.ticket_number),
         _text(line.ticket_id),
@@ -72,10 +72,10 @@ def _row(line: BillableLine, currency: str) -> tuple[object, ...]:
 
 
 def _part(part: BillablePart) -> str:
-    how_many = "?" if part.quantity is None else part.quantity
-    return f"{how_many} x {part.part_name or '?'} ({part.part_number or '?'})"
+    quantity = "?" if part.quantity is None else part.quantity
+    return f"{quantity} x {part.part_name or '?'} ({part.part_number or '?'})"
 
 
 def _text(value: str | None) -> str | None:
-    """With an apostrophe before what would be a formula, which spreadsheets then show as it is."""
+    """Put an apostrophe before a formula, so that spreadsheets show it as text."""
     return f"'{value}" if value is not None and value.startswith(_FORMULA) else value

@@ -1,4 +1,4 @@
-"""Drops the months of events that are older than they are kept: the owner of the tables, never a server."""
+"""Drops event partitions older than the retention. Runs as the owner of the tables, not in a server."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 10
 _PAUSE_S = 1.0
-"""Long enough for the changes that waited behind the last attempt to get through."""
+"""Long enough for changes that waited behind the previous attempt."""
 
 
-async def outdated(conn: Connection, kept_months: int) -> list[str]:
-    """The partitions of events that are older, whole; none when 0 months say that all are kept."""
+async def expired_partitions(conn: Connection, kept_months: int) -> list[str]:
+    """Return the event partitions that are entirely older; none if `kept_months` is 0, which keeps all."""
     return await partitions.old_events(conn, kept_months) if kept_months else []
 
 
 async def retain(
-    db: Database, kept_months: int, *, dry_run: bool = False, say: Callable[[str], object] = lambda _: None
+    db: Database, kept_months: int, *, dry_run: bool = False, emit: Callable[[str], object] = lambda _: None
 ) -> None:
-    """Drop what is outdated, each month in a transaction of its own. Raises Unavailable."""
+    """Drop expired partitions, each in its own transaction. Raises Unavailable."""
     async with db.connection() as conn:
-        names = await outdated(conn, kept_months)
+        names = await expired_partitions(conn, kept_months)
     for name in names:
         if dry_run:
-            say(f"{name} would be dropped")
+            emit(f"{name} would be dropped")
         else:
             last_id = await _drop(db, name)
-            say(f"{name} is dropped, with all events up to {last_id}")
+            emit(f"{name} is dropped, with all events up to {last_id}")
     if not names:
-        say("No month of events is older than it is kept.")
+        emit("No event partition is older than the retention.")
 
 
 async def _drop(db: Database, name: str) -> int:
-    """Nobody is kept waiting for long: it gives up after an instant and tries again."""
+    """Retry with short lock timeouts, so that no command waits long behind the lock."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return await db.in_transaction(partial(partitions.drop_events, partition=name))

@@ -1,4 +1,4 @@
-"""What the server does by itself while it serves. Every server does all of it; none is in another's way."""
+"""Periodic jobs in every server. They tolerate that other servers run the same jobs at the same time."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Job:
     name: str
-    every_s: float
-    do: Callable[[Database], Awaitable[object]]
+    interval_s: float
+    run: Callable[[Database], Awaitable[object]]
 
 
 async def tend_partitions(db: Database) -> list[str]:
-    """Make what will be needed and drop the days of keys that are over, each in a transaction of its own.
+    """Create partitions ahead of time and drop expired ones of keys, each in its own transaction.
 
-    Each waits for others for an instant only and is put off else: there is time, as partitions are made
-    ahead, and what fits into none is stored all the same.
+    Lock timeouts are short, so a partition may have to wait for the next run. Until then, the default
+    partition stores its rows.
     """
-    done: list[str] = []
+    steps: list[str] = []
     while (step := await db.in_transaction(partitions.tend)) is not None:
         log.info("partition_tended", step=step)
-        done.append(step)
-    return done
+        steps.append(step)
+    return steps
 
 
 JOBS = (Job("tend_partitions", 600, tend_partitions), Job("escalate_overdue", 10, escalate_overdue))
@@ -47,7 +47,7 @@ JOBS = (Job("tend_partitions", 600, tend_partitions), Job("escalate_overdue", 10
 
 @asynccontextmanager
 async def running_jobs(db: Database, jobs: Sequence[Job] = JOBS) -> AsyncIterator[None]:
-    """Do the jobs again and again until the block ends."""
+    """Run the jobs periodically until the block ends."""
     tasks = [asyncio.create_task(_repeat(db, job)) for job in jobs]
     try:
         yield
@@ -59,10 +59,10 @@ async def running_jobs(db: Database, jobs: Sequence[Job] = JOBS) -> AsyncIterato
 
 async def _repeat(db: Database, job: Job) -> None:
     while True:
-        # Servers that were started together should not all ask together.
-        await asyncio.sleep(job.every_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
+        # Random, so that servers started together do not all run the job together.
+        await asyncio.sleep(job.interval_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
         try:
-            await job.do(db)
+            await job.run(db)
             outcome = "done"
         except Unavailable as error:
             outcome = "put_off"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from app.domain.lifecycle import EventType
     from app.domain.model import AssignmentId, AssignmentStatus, AuditContext, TicketId, TicketStatus
 
-from datetime import datetime
-
 AssignmentKey: TypeAlias = "tuple[datetime, AssignmentId]"
-"""Where an assignment stands among an engineer's, newest first."""
+"""Sort key of an engineer's assignments: `assigned_at` and id."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketSnapshot:
-    """What a command decides on. `assignment` is the one that was named, else the current one.
+    """What a command decides on. `assignment` is the command's target, or the ticket's current assignment.
 
-    The versions change whenever somebody changes the row.
+    The versions are the row versions (xmin): every update changes them.
     """
 
     now: datetime
@@ -53,9 +52,9 @@ _HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
 _NEWEST_OF_ENGINEERS = sql.load("assignments", "newest_of_engineers", row=Assignment)
 _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=EngineerCount)
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
-_SITUATION = sql.load("assignments", "ticket_snapshot", row=TicketSnapshot)
+_SNAPSHOT = sql.load("assignments", "ticket_snapshot", row=TicketSnapshot)
 _SAVE = sql.load("assignments", "save_change", row=bool)
-_AS_ANSWERED = sql.load("assignments", "assignment_as_of_event", row=Assignment)
+_AS_OF_EVENT = sql.load("assignments", "assignment_as_of_event", row=Assignment)
 
 
 async def by_ids(
@@ -65,9 +64,9 @@ async def by_ids(
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
-    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
+    """Here and below, `visible_to` limits rows to the tickets ever assigned to that engineer; None means all.
 
-    None stands in the fields of columns to `leave_out`.
+    Columns in `omit` are not read: their fields are None.
     """
     return await _BY_IDS.all(conn, assignment_ids, visible_to, omit=omit)
 
@@ -81,7 +80,7 @@ async def current_of_tickets(
 async def history_of_tickets(
     conn: Connection, ticket_ids: Sequence[TicketId], *, omit: frozenset[str] = frozenset()
 ) -> list[Assignment]:
-    """By ticket, then by sequence."""
+    """Ordered by ticket, then by sequence."""
     return await _HISTORY.all(conn, ticket_ids, omit=omit)
 
 
@@ -95,7 +94,7 @@ async def newest_of_engineers(
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[Assignment]:
-    """The page of `first` assignments that follows `after`, of each engineer, newest first."""
+    """For each engineer, the first `first` assignments after the key `after`, newest first."""
     at, assignment_id = after or (None, None)
     return await _NEWEST_OF_ENGINEERS.all(
         conn, engineer_ids, visible_to, statuses, at, assignment_id, first, omit=omit
@@ -127,13 +126,13 @@ async def ticket_snapshot(
     engineer_id: EngineerId | None = None,
     idempotency_key: str | None = None,
 ) -> TicketSnapshot:
-    """True until somebody changes the ticket: for as long as the caller holds its lock, where it does."""
-    return await _SITUATION.one(conn, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
+    """Read the ticket. Unless the caller holds its lock, it may change at any time."""
+    return await _SNAPSHOT.one(conn, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
 
 
 async def save_change(
-    tx: Tx | Autocommit,
-    seen: TicketSnapshot,
+    conn: Tx | Autocommit,
+    snapshot: TicketSnapshot,
     events: Sequence[tuple[EventType, Assignment]],
     *,
     actor: str,
@@ -143,28 +142,27 @@ async def save_change(
     idempotency_key: str | None,
     request_hash: bytes,
 ) -> bool:
-    """Write assignments as they are after `events`, in the order of their sequence.
+    """Write the assignments of `events`, ordered by sequence. None keeps the ticket's status.
 
-    False, and nothing is written, when the ticket is not as it was `seen`; what was seen has a ticket. None
-    as `ticket_status` leaves the ticket as it is.
+    Returns False, with nothing written, if the ticket has changed since `snapshot`, which must have one.
     """
-    assert seen.ticket is not None  # noqa: S101 - see above
+    assert snapshot.ticket is not None  # noqa: S101 - see above
     return await _SAVE.one(
-        tx,
+        conn,
         _json([assignment for _, assignment in events]),
         [event for event, _ in events],
         actor,
-        seen.ticket.id,
+        snapshot.ticket.id,
         ticket_status,
-        seen.now,
+        snapshot.now,
         idempotency_key,
         request_hash,
         audit_context.request_id,
         audit_context.token_id,
         None if details is None else _json(details),
-        seen.ticket_version,
-        None if seen.assignment is None else seen.assignment.id,
-        seen.assignment_version,
+        snapshot.ticket_version,
+        None if snapshot.assignment is None else snapshot.assignment.id,
+        snapshot.assignment_version,
     )
 
 
@@ -173,5 +171,5 @@ def _json(value: object) -> str:
 
 
 async def as_of_event(conn: Connection, event_id: int) -> Assignment:
-    """The assignment as it was right after the event."""
-    return await _AS_ANSWERED.one(conn, event_id)
+    """Return the assignment as it was right after the event."""
+    return await _AS_OF_EVENT.one(conn, event_id)

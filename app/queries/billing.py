@@ -1,6 +1,6 @@
-"""What hours and parts cost; the statements are in sql/queries/billing.sql.
+"""The cost of hours and parts; the statements are in sql/queries/billing.sql.
 
-docs/billing.md says what each figure means.
+docs/billing.md defines the figures.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from app.db.connections import Connection, Tx
 
 LineKey: TypeAlias = "tuple[TicketId, EngineerId, int]"
-"""Where a line stands: ticket, engineer, rate."""
+"""Sort key of a line: ticket, engineer and rate."""
 
-_AT_A_TIME = 500
-"""Lines that are fetched at once: some 100 kB."""
+_FETCH_SIZE = 500
+"""Lines fetched at once: about 100 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class BillingFilter:
-    """Whose work is wanted; every part that is not None narrows."""
+    """All conditions that are not None must match."""
 
     period: Period
     customer: str | None = None
@@ -36,13 +36,13 @@ class BillingFilter:
 
     @property
     def as_parameters(self) -> tuple[object, ...]:
-        """What each statement begins with."""
+        """The first parameters of every statement."""
         return self.period.start, self.period.until, self.customer, self.ticket_id
 
 
 @dataclass(frozen=True, slots=True)
 class BillablePart:
-    """`price` is of one, `cost` of all. None where an old row does not say it."""
+    """`price` is that of one piece, `cost` that of all. None if an old row lacks the value."""
 
     part_number: str | None
     part_name: str | None
@@ -64,9 +64,9 @@ class BillablePart:
 
 @dataclass(frozen=True, slots=True)
 class BillableLine:
-    """What one engineer did on one ticket at one rate; `rate_id` is 0 where there was none.
+    """The work of one engineer on one ticket at one rate; `rate_id` is 0 if no rate applies.
 
-    None is what is not known: hours that nobody told, what has no rate or no price. `cost` is whole or None.
+    Unknown values are None: hours not entered, costs without a rate or a price. `cost` is never partial.
     """
 
     ticket_id: TicketId
@@ -89,7 +89,7 @@ class BillableLine:
 
 @dataclass(frozen=True, slots=True)
 class BillableTotals:
-    """Each the sum of a column of all lines, without what is None there."""
+    """The sums of all lines; None counts as 0."""
 
     lines: int
     lines_without_cost: int
@@ -109,16 +109,16 @@ _TOTALS = sql.load("billing", "billable_totals", row=BillableTotals)
 
 
 async def lines(
-    conn: Connection, wanted: BillingFilter, *, after: LineKey | None, first: int
+    conn: Connection, filter: BillingFilter, *, after: LineKey | None, first: int
 ) -> list[BillableLine]:
-    """The page of `first` lines that follows `after`."""
-    return await _LINES.all(conn, *wanted.as_parameters, *(after or (None, None, None)), first)
+    """The first `first` lines after the key `after`."""
+    return await _LINES.all(conn, *filter.as_parameters, *(after or (None, None, None)), first)
 
 
-def every_line(tx: Tx, wanted: BillingFilter) -> AsyncGenerator[BillableLine, None]:
-    """All lines, as fast as they are taken, in little memory. The transaction must outlast them."""
-    return _EVERY_LINE.stream(tx, *wanted.as_parameters, at_a_time=_AT_A_TIME)
+def every_line(tx: Tx, filter: BillingFilter) -> AsyncGenerator[BillableLine, None]:
+    """Stream all lines through a cursor, which the transaction must outlast."""
+    return _EVERY_LINE.stream(tx, *filter.as_parameters, at_a_time=_FETCH_SIZE)
 
 
-async def totals(conn: Connection, wanted: BillingFilter) -> BillableTotals:
-    return await _TOTALS.one(conn, *wanted.as_parameters)
+async def totals(conn: Connection, filter: BillingFilter) -> BillableTotals:
+    return await _TOTALS.one(conn, *filter.as_parameters)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from app.domain.model import EngineerId, EquipmentId
 
 EngineerKey: TypeAlias = "tuple[str, EngineerId]"
-"""Where an engineer stands by name."""
+"""Sort key of engineers: name and id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """An engineer who may be given a ticket, and what speaks for them."""
+    """A candidate engineer for a ticket, and the criteria that match."""
 
     matching_skills: tuple[str, ...]
     same_region: bool
@@ -42,13 +42,9 @@ async def by_ids(
 
 
 async def by_name(
-    conn: Connection,
-    search: str | None,
-    *,
-    after: EngineerKey | None,
-    first: int,
+    conn: Connection, search: str | None, *, after: EngineerKey | None, first: int
 ) -> list[Engineer]:
-    """The page of `first` engineers that follows `after`, whose name or region contains `search`."""
+    """The first `first` engineers after the key `after` with `search` in their name or region."""
     name, engineer_id = after or (None, None)
     return await _BY_NAME.all(conn, like(search), name, engineer_id, first)
 
@@ -63,8 +59,8 @@ async def suggested(
     equipment_id: EquipmentId | None,
     customer: str | None,
     *,
-    passed_over: EngineerId | None,
+    excluded: EngineerId | None,
     first: int,
 ) -> list[Suggestion]:
-    """The best come first: most skills that match, the customer's region, least to do."""
-    return await _SUGGESTED.all(conn, tier, equipment_id, customer, passed_over, first)
+    """Ordered by matching skills, the customer's region, and fewest active assignments."""
+    return await _SUGGESTED.all(conn, tier, equipment_id, customer, excluded, first)

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownIds:
-    """0 stands for none. `newest` may not be visible yet, or never; up to `dropped`, events are gone."""
+class EventIdBounds:
+    """0 means none. Event `newest` may not be visible yet, or never; events up to `dropped` are deleted."""
 
     newest: int
     dropped: int
 
 
 _WITHIN = sql.load("assignments", "events_in_ranges", row=AssignmentEvent)
-_KNOWN_IDS = sql.load("assignments", "event_id_bounds", row=KnownIds)
+_ID_BOUNDS = sql.load("assignments", "event_id_bounds", row=EventIdBounds)
 _NEXT_TRANSACTION = sql.load("assignments", "next_transaction_id", row=int)
 _OLDEST_TRANSACTION = sql.load("assignments", "oldest_running_transaction_id", row=int)
 
@@ -37,13 +37,13 @@ async def within(
     engineer_id: EngineerId | None = None,
     visible_to: EngineerId | None = None,
 ) -> list[AssignmentEvent]:
-    """The first `most` by id; `engineer_id` names whose assignments, `only_of` whose tickets."""
+    """The first `limit` events in `ranges` by id, of one ticket, of one engineer's assignments, or of all."""
     firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
     return await _WITHIN.all(conn, firsts, lasts, ticket_id, engineer_id, visible_to, limit)
 
 
-async def event_id_bounds(conn: Connection) -> KnownIds:
-    return await _KNOWN_IDS.one(conn)
+async def event_id_bounds(conn: Connection) -> EventIdBounds:
+    return await _ID_BOUNDS.one(conn)
 
 
 async def next_transaction_id(conn: Connection) -> int:

@@ -1,4 +1,4 @@
-"""What became of the old rows; the statement is in sql/queries/migration.sql."""
+"""The migration report; the statements are in sql/queries/migration.sql."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One count; where `expected` is not None, it must be that."""
+    """A count, which must equal `expected` unless that is None."""
 
     item: str
     counted: int
@@ -30,7 +30,7 @@ _REPORT = sql.load("migration", "migration_report", row=ReportLine)
 
 
 async def report(conn: Connection) -> list[ReportLine]:
-    """Raises MigrationError before there is anything to count."""
+    """Raises MigrationError before the migration."""
     if not await _HAS_REPORT.one(conn):
-        raise MigrationError("Nothing has been taken over yet; run: python -m app migrate up")
+        raise MigrationError("The old rows are not migrated yet; run: python -m app migrate up")
     return await _REPORT.all(conn)

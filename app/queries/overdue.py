@@ -1,4 +1,4 @@
-"""Assignments that nobody accepts in time; the statements are in sql/queries/overdue.sql."""
+"""Assignments not accepted in time; the statements are in sql/queries/overdue.sql."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """`next_engineer_id` is None where there is nobody to escalate to."""
+    """`next_engineer_id` is None if no engineer is available at the next tier."""
 
     assignment_sequence: int
     accept_within: timedelta
@@ -28,12 +28,12 @@ _LOCK_TICKET = sql.load("overdue", "lock_overdue_ticket", row=str)
 _ASSIGNMENT = sql.load("overdue", "overdue_assignment", row=Overdue)
 
 
-async def lock_ticket(tx: Tx, passed_over: Sequence[TicketId]) -> TicketId | None:
-    """Hold a ticket with an overdue assignment until `tx` ends; None when none is left that is free."""
-    found = await _LOCK_TICKET.first(tx, passed_over)
-    return None if found is None else TicketId(found)
+async def lock_ticket(tx: Tx, excluded: Sequence[TicketId]) -> TicketId | None:
+    """Lock a ticket with an overdue assignment until `tx` ends. None if no other is unlocked."""
+    ticket_id = await _LOCK_TICKET.first(tx, excluded)
+    return None if ticket_id is None else TicketId(ticket_id)
 
 
 async def assignment(tx: Tx, ticket_id: TicketId) -> Overdue | None:
-    """The ticket's overdue assignment, if it still is. Call it only while holding the ticket's lock."""
+    """The overdue assignment of a locked ticket; None if it is no longer overdue."""
     return await _ASSIGNMENT.first(tx, ticket_id)

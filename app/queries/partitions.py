@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """Until when a table has partitions. What comes later is stored all the same, beside them."""
+class PartitionsReady:
+    """Until when a table has partitions. Later rows are stored in its default partition."""
 
     table: str
     until: datetime
@@ -22,25 +22,25 @@ class Ready:
 
 
 _TEND = sql.load("partitions", "tend_partitions", row=str)
-_READY = sql.load("partitions", "ready_until", row=Ready)
+_READY = sql.load("partitions", "ready_until", row=PartitionsReady)
 _OLD_EVENTS = sql.load("partitions", "old_events", row=str)
 _DROP_EVENTS = sql.load("partitions", "drop_events", row=int)
 
 
 async def tend(tx: Tx) -> str | None:
-    """Make or drop the one partition that is due, and say what was done; None when nothing is left to do."""
+    """Create or drop one partition that is due. Returns a description; None if none is due."""
     return await _TEND.first(tx)
 
 
-async def ready_until(conn: Connection) -> list[Ready]:
+async def ready_until(conn: Connection) -> list[PartitionsReady]:
     return await _READY.all(conn)
 
 
 async def old_events(conn: Connection, kept_months: int) -> list[str]:
-    """The months of events that ended so long ago, the oldest first."""
+    """The monthly event partitions that ended that long ago, oldest first."""
     return await _OLD_EVENTS.all(conn, kept_months)
 
 
 async def drop_events(tx: Tx, partition: str) -> int:
-    """Drop a month that is over; the highest id in it. Only the owner of the tables may."""
+    """Drop a past monthly partition and return its highest event id. Requires the owner of the tables."""
     return await _DROP_EVENTS.one(tx, partition)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from app.domain.model import AuditContext, EngineerId
 
 RateKey: TypeAlias = "tuple[datetime, int]"
-"""Where a rate stands among an engineer's, newest first."""
+"""Sort key of an engineer's rates: `valid_from` and id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateSnapshot:
-    """What is decided on when a rate is set. `rate` is what holds from that very moment on already."""
+    """What SetHourlyRate decides on. `rate` is the rate that already applies from exactly that moment."""
 
     now: datetime
     engineer_exists: bool
@@ -30,9 +30,9 @@ class RateSnapshot:
     rate: HourlyRate | None
 
 
-_SITUATION = sql.load("rates", "rate_situation", row=RateSnapshot)
+_SNAPSHOT = sql.load("rates", "rate_snapshot", row=RateSnapshot)
 _ADD = sql.load("rates", "add_rate", row=HourlyRate)
-_KEEP_KEY = sql.load("rates", "keep_rate_key", row=type(None))
+_INSERT_KEY = sql.load("rates", "insert_rate_key", row=type(None))
 _BY_ID = sql.load("rates", "rate_by_id", row=HourlyRate)
 _OF_ENGINEER = sql.load("rates", "rates_of_engineer", row=HourlyRate)
 _COUNT = sql.load("rates", "count_rates_of_engineer", row=int)
@@ -41,7 +41,7 @@ _COUNT = sql.load("rates", "count_rates_of_engineer", row=int)
 async def rate_snapshot(
     tx: Tx, engineer_id: EngineerId, valid_from: datetime, *, actor: str, idempotency_key: str | None
 ) -> RateSnapshot:
-    return await _SITUATION.one(tx, engineer_id, valid_from, actor, idempotency_key)
+    return await _SNAPSHOT.one(tx, engineer_id, valid_from, actor, idempotency_key)
 
 
 async def add(
@@ -66,10 +66,10 @@ async def add(
     )
 
 
-async def keep_key(
+async def insert_key(
     tx: Tx, rate: HourlyRate, *, actor: str, idempotency_key: str, request_hash: bytes, now: datetime
 ) -> None:
-    await _KEEP_KEY.run(tx, actor, idempotency_key, request_hash, rate.id, now)
+    await _INSERT_KEY.run(tx, actor, idempotency_key, request_hash, rate.id, now)
 
 
 async def by_id(conn: Connection, hourly_rate_id: int) -> HourlyRate:
@@ -79,7 +79,7 @@ async def by_id(conn: Connection, hourly_rate_id: int) -> HourlyRate:
 async def of_engineer(
     conn: Connection, engineer_id: EngineerId, *, after: RateKey | None, first: int
 ) -> list[HourlyRate]:
-    """The page of `first` that follows `after`, newest first; those that were corrected are among them."""
+    """The first `first` rates after the key `after`, newest first, corrected ones included."""
     valid_from, rate_id = after or (None, None)
     return await _OF_ENGINEER.all(conn, engineer_id, valid_from, rate_id, first)
 

@@ -1,4 +1,4 @@
-"""What loading demo data asks of the database; the statements are in sql/queries/seed.sql."""
+"""Statements for loading demo data; they are in sql/queries/seed.sql."""
 
 from __future__ import annotations
 

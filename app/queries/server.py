@@ -1,4 +1,4 @@
-"""What the database server says of itself; its statements are in sql/queries/server.sql."""
+"""Properties of the database server; the statements are in sql/queries/server.sql."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Server:
 
 
 _ABOUT = sql.load("server", "about_server", row=Server)
-_DIFFER = sql.load("server", "settings_that_differ", row=str)
+_DIFFERING_SETTINGS = sql.load("server", "settings_that_differ", row=str)
 _WRITTEN = sql.load("server", "written_position", row=int)
 _REPLAYED = sql.load("server", "replayed_position", row=int)
 _PLAN_FOR_VALUES = sql.load("server", "plan_for_values", row=str)
@@ -36,24 +36,24 @@ async def about(conn: Connection) -> Server:
     return await _ABOUT.one(conn)
 
 
-async def settings_that_differ(conn: Connection, wanted: Mapping[str, str]) -> list[str]:
-    """The names of those that the session has otherwise."""
-    return await _DIFFER.all(conn, list(wanted), list(wanted.values()))
+async def settings_that_differ(conn: Connection, expected: Mapping[str, str]) -> list[str]:
+    """The names of the settings with another value in this session."""
+    return await _DIFFERING_SETTINGS.all(conn, list(expected), list(expected.values()))
 
 
 async def written_position(conn: Connection) -> int:
-    """In bytes of the log since ever; raises on a standby."""
+    """The WAL position (LSN), in bytes. Raises on a replica."""
     return await _WRITTEN.one(conn)
 
 
 async def replayed_position(conn: Connection) -> int | None:
-    """None of a server that is no standby."""
+    """The WAL position (LSN) replayed, in bytes; None on a primary."""
     return await _REPLAYED.first(conn)
 
 
 @asynccontextmanager
 async def planned_for_values(conn: Connection) -> AsyncIterator[None]:
-    """In here, statements that read are planned for their values, which is better where those decide."""
+    """Within the block, reads are planned for their parameter values instead of with a generic plan."""
     async with conn.transaction():
         await _PLAN_FOR_VALUES.first(conn)
         yield

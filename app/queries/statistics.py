@@ -1,6 +1,6 @@
-"""Figures over a period; the statements are in sql/queries/statistics.sql.
+"""Statistics of a period; the statements are in sql/queries/statistics.sql.
 
-docs/statistics.md says what each means.
+docs/statistics.md defines the figures.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from app.domain.period import Period
 if TYPE_CHECKING:
     from app.db.connections import Connection
 
-MOST_REASONS = 100
+MAX_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")
 
 
 class Unit(StrEnum):
-    """The parts of a series."""
+    """The unit of a time series."""
 
     DAY = "day"
     WEEK = "week"
@@ -33,7 +33,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """Which assignments count; every part that is not None narrows."""
+    """All conditions that are not None must match."""
 
     period: Period
     tier: int | None = None
@@ -43,14 +43,14 @@ class ReportFilter:
 
     @property
     def as_parameters(self) -> tuple[object, ...]:
-        """What each statement begins with."""
-        of = self.period
-        return of.start, of.until, self.tier, self.engineer_id, self.customer, self.equipment_model
+        """The first parameters of every statement."""
+        start, until = self.period.start, self.period.until
+        return start, until, self.tier, self.engineer_id, self.customer, self.equipment_model
 
 
 @dataclass(frozen=True, slots=True)
 class EscalationCount:
-    """So many tickets went up so often."""
+    """The number of tickets with this number of escalations."""
 
     escalations: int
     tickets: int
@@ -105,7 +105,7 @@ class EngineerWork:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """None where nothing was counted."""
+    """Times are None if nothing was counted. `left_out` counts old rows without reliable times."""
 
     counted: int
     left_out: int
@@ -136,7 +136,7 @@ class TierTime:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
-    """By a name, which is None where it is not known."""
+    """Time by name of a customer or equipment model; None if unknown."""
 
     name: str | None
     assignments: int
@@ -145,7 +145,7 @@ class TimeSpent:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPart:
-    """`start` is the first day of the part, in the time zone that was asked for."""
+    """`start` is the first day of the interval in the requested time zone."""
 
     start: date
     tickets: int
@@ -168,53 +168,53 @@ _BY_CUSTOMER = sql.load("statistics", "time_by_customer", row=TimeSpent)
 _SERIES = sql.load("statistics", "series", row=SeriesPart)
 
 
-async def ticket_figures(conn: Connection, wanted: ReportFilter) -> TicketFigures:
-    return TicketFigures(await _TICKETS.all(conn, *wanted.as_parameters))
+async def ticket_figures(conn: Connection, filter: ReportFilter) -> TicketFigures:
+    return TicketFigures(await _TICKETS.all(conn, *filter.as_parameters))
 
 
-async def escalations_by_tier(conn: Connection, wanted: ReportFilter) -> list[EscalationPath]:
-    return await _ESCALATIONS.all(conn, *wanted.as_parameters)
+async def escalations_by_tier(conn: Connection, filter: ReportFilter) -> list[EscalationPath]:
+    return await _ESCALATIONS.all(conn, *filter.as_parameters)
 
 
-async def work_of_engineers(conn: Connection, wanted: ReportFilter) -> list[EngineerWork]:
-    """In any order."""
-    return await _ENGINEERS.all(conn, *wanted.as_parameters)
+async def work_of_engineers(conn: Connection, filter: ReportFilter) -> list[EngineerWork]:
+    """In no particular order."""
+    return await _ENGINEERS.all(conn, *filter.as_parameters)
 
 
-async def time_to_accept(conn: Connection, wanted: ReportFilter) -> Durations:
-    return await _TO_ACCEPT.one(conn, *wanted.as_parameters)
+async def time_to_accept(conn: Connection, filter: ReportFilter) -> Durations:
+    return await _TO_ACCEPT.one(conn, *filter.as_parameters)
 
 
-async def time_to_resolve(conn: Connection, wanted: ReportFilter) -> Durations:
-    return await _TO_RESOLVE.one(conn, *wanted.as_parameters)
+async def time_to_resolve(conn: Connection, filter: ReportFilter) -> Durations:
+    return await _TO_RESOLVE.one(conn, *filter.as_parameters)
 
 
-async def outcomes(conn: Connection, wanted: ReportFilter) -> list[OutcomeCount]:
-    return await _OUTCOMES.all(conn, *wanted.as_parameters)
+async def outcomes(conn: Connection, filter: ReportFilter) -> list[OutcomeCount]:
+    return await _OUTCOMES.all(conn, *filter.as_parameters)
 
 
-async def rejections_by_reason(conn: Connection, wanted: ReportFilter) -> list[ReasonCount]:
-    """The most frequent first, MOST_REASONS of them."""
-    return await _REJECTIONS.all(conn, *wanted.as_parameters, MOST_REASONS)
+async def rejections_by_reason(conn: Connection, filter: ReportFilter) -> list[ReasonCount]:
+    """The MAX_REASONS most frequent reasons, most frequent first."""
+    return await _REJECTIONS.all(conn, *filter.as_parameters, MAX_REASONS)
 
 
-async def time_by_tier(conn: Connection, wanted: ReportFilter) -> list[TierTime]:
-    return await _BY_TIER.all(conn, *wanted.as_parameters)
+async def time_by_tier(conn: Connection, filter: ReportFilter) -> list[TierTime]:
+    return await _BY_TIER.all(conn, *filter.as_parameters)
 
 
-async def time_by_equipment_model(conn: Connection, wanted: ReportFilter) -> list[TimeSpent]:
-    """In any order."""
-    return await _BY_MODEL.all(conn, *wanted.as_parameters)
+async def time_by_equipment_model(conn: Connection, filter: ReportFilter) -> list[TimeSpent]:
+    """In no particular order."""
+    return await _BY_MODEL.all(conn, *filter.as_parameters)
 
 
-async def time_by_customer(conn: Connection, wanted: ReportFilter) -> list[TimeSpent]:
-    """In any order."""
-    return await _BY_CUSTOMER.all(conn, *wanted.as_parameters)
+async def time_by_customer(conn: Connection, filter: ReportFilter) -> list[TimeSpent]:
+    """In no particular order."""
+    return await _BY_CUSTOMER.all(conn, *filter.as_parameters)
 
 
-async def series(conn: Connection, wanted: ReportFilter, unit: Unit, time_zone: str) -> list[SeriesPart]:
-    """Every part that the period touches. The database must know the time zone."""
-    return await _SERIES.all(conn, *wanted.as_parameters, unit, time_zone)
+async def series(conn: Connection, filter: ReportFilter, unit: Unit, time_zone: str) -> list[SeriesPart]:
+    """All intervals that overlap the period. The database must know the time zone."""
+    return await _SERIES.all(conn, *filter.as_parameters, unit, time_zone)
 
 
 def _ratio(part: int, whole: int) -> Decimal | None:

@@ -16,7 +16,7 @@ from app.domain.model import (
     Ticket,
     TicketPriority,
     TicketStatus,
-    row,
+    row_dataclass,
 )
 from app.queries import server
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from app.domain.model import AssignmentId, TicketId
 
 TicketKey: TypeAlias = "tuple[datetime, TicketId]"
-"""Where a ticket stands among the newest first: when it was created, and its id."""
+"""Sort key of tickets: `created_at` and id."""
 
 
-@row
+@row_dataclass
 class TicketWithAssignment:
-    """An assignment with its ticket and its engineer; a ticket that was given to nobody stands alone."""
+    """An assignment with its ticket and engineer. Both are None for a ticket without assignments."""
 
     ticket: Ticket
     assignment: Assignment | None
@@ -46,9 +46,9 @@ _WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=TicketWithAssign
 _WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=TicketWithAssignment)
 _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
-_NEWEST_HELD = sql.load("tickets", "newest_tickets_held", row=Ticket)
+_NEWEST_ASSIGNED = sql.load("tickets", "newest_assigned_tickets", row=Ticket)
 _NEWEST_MATCHING = sql.load("tickets", "newest_tickets_matching", row=Ticket)
-_COUNT_HELD = sql.load("tickets", "count_tickets_held", row=int)
+_COUNT_ASSIGNED = sql.load("tickets", "count_assigned_tickets", row=int)
 _NEWEST_OF_ENGINEER = sql.load("tickets", "newest_tickets_of_engineer", row=Ticket)
 _COUNT_OF_ENGINEER = sql.load("tickets", "count_tickets_of_engineer", row=int)
 _COUNT = sql.load("tickets", "count_tickets", row=int)
@@ -58,7 +58,7 @@ _OPEN = tuple(status for status in TicketStatus if status not in TERMINAL_TICKET
 
 @dataclass(frozen=True, slots=True)
 class TicketFilter:
-    """Every part that is not None narrows the list."""
+    """All conditions that are not None must match."""
 
     statuses: Sequence[TicketStatus] | None = None
     priorities: Sequence[TicketPriority] | None = None
@@ -68,22 +68,29 @@ class TicketFilter:
     search: str | None = None
 
     @property
-    def held(self) -> bool:
-        """Somebody must hold the ticket."""
+    def requires_assignment(self) -> bool:
+        """Whether only tickets with a current assignment match."""
         return self.engineer_id is not None or self.tier is not None or self.unassigned is False
 
     @property
-    def shown_statuses(self) -> Sequence[TicketStatus] | None:
-        """An ended ticket needs no engineer, so unassigned means open ones unless statuses are named."""
+    def effective_statuses(self) -> Sequence[TicketStatus] | None:
+        """`unassigned` means open tickets by default: the others need no engineer."""
         if self.statuses is None:
             return _OPEN if self.unassigned else None
-        return tuple(dict.fromkeys(self.statuses))  # each is walked once, also where it is named twice
+        return tuple(dict.fromkeys(self.statuses))  # a duplicate would return its tickets twice
 
     @property
-    def as_columns(self) -> tuple[object, ...]:
-        """Engineer, tier, held, statuses, priorities, search: what a statement of all parts takes."""
-        held = None if self.unassigned is None else not self.unassigned
-        return self.engineer_id, self.tier, held, self.shown_statuses, self.priorities, self.pattern
+    def as_parameters(self) -> tuple[object, ...]:
+        """Engineer, tier, whether assigned, statuses, priorities, search pattern."""
+        is_assigned = None if self.unassigned is None else not self.unassigned
+        return (
+            self.engineer_id,
+            self.tier,
+            is_assigned,
+            self.effective_statuses,
+            self.priorities,
+            self.pattern,
+        )
 
     @property
     def pattern(self) -> str | None:
@@ -91,7 +98,7 @@ class TicketFilter:
 
 
 def like(search: str | None) -> str | None:
-    """The ILIKE pattern that finds `search` anywhere, with nothing in it special."""
+    """Return an ILIKE pattern for texts that contain `search` literally."""
     if search is None:
         return None
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -99,7 +106,7 @@ def like(search: str | None) -> str | None:
 
 
 async def lock(tx: Tx, ticket_id: TicketId | None, assignment_id: AssignmentId | None = None) -> None:
-    """Hold the row of the ticket, else that of the assignment's ticket, until `tx` ends."""
+    """Lock the ticket, or else the ticket of the assignment, until `tx` ends."""
     await _LOCK.run(tx, ticket_id, assignment_id)
 
 
@@ -110,9 +117,9 @@ async def by_ids(
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
-    """`only_of`, here and below, leaves tickets that the engineer never had out; None leaves none out.
+    """Here and below, `visible_to` limits rows to the tickets ever assigned to that engineer; None means all.
 
-    None stands in the fields of columns to `leave_out`.
+    Columns in `omit` are not read: their fields are None.
     """
     return await _BY_IDS.all(conn, ticket_ids, visible_to, omit=omit)
 
@@ -124,7 +131,7 @@ async def with_current(
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[TicketWithAssignment]:
-    """Each ticket once, with the assignment that is current."""
+    """Each ticket once, with its current assignment."""
     return await _WITH_CURRENT.all(conn, ticket_ids, visible_to, omit=omit)
 
 
@@ -135,64 +142,64 @@ async def with_history(
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[TicketWithAssignment]:
-    """By ticket, then by sequence."""
+    """Ordered by ticket, then by sequence."""
     return await _WITH_HISTORY.all(conn, ticket_ids, visible_to, omit=omit)
 
 
 async def newest(
     conn: Connection,
-    wanted: TicketFilter,
+    filter: TicketFilter,
     *,
     after: TicketKey | None,
     first: int,
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
 ) -> list[Ticket]:
-    """The page of `first` tickets that follows `after`, newest first.
+    """The first `first` tickets after the key `after`, newest first.
 
-    Which statement answers depends on what narrows most, so that each has its index.
+    The most selective condition chooses the statement, so that each uses its own index.
     """
-    if wanted.held and wanted.unassigned:
+    if filter.requires_assignment and filter.unassigned:
         return []
     at, ticket_id = after or (None, None)
-    statuses = wanted.shown_statuses
-    unassigned = bool(wanted.unassigned)
-    narrowing: tuple[object, ...]
+    statuses = filter.effective_statuses
+    unassigned = bool(filter.unassigned)
+    conditions: tuple[object, ...]
     if visible_to is not None:
         query = _NEWEST_OF_ENGINEER
-        narrowing = (visible_to, *wanted.as_columns)
-    elif wanted.held:
-        query = _NEWEST_HELD
-        narrowing = (wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern)
-    elif wanted.search is not None:
+        conditions = (visible_to, *filter.as_parameters)
+    elif filter.requires_assignment:
+        query = _NEWEST_ASSIGNED
+        conditions = (filter.engineer_id, filter.tier, statuses, filter.priorities, filter.pattern)
+    elif filter.search is not None:
         query = _NEWEST_MATCHING
-        narrowing = (wanted.pattern, statuses, wanted.priorities, unassigned)
+        conditions = (filter.pattern, statuses, filter.priorities, unassigned)
     elif statuses is not None:
         query = _NEWEST_OF_STATUSES
-        narrowing = (statuses, wanted.priorities, unassigned)
+        conditions = (statuses, filter.priorities, unassigned)
     else:
         query = _NEWEST
-        narrowing = (wanted.priorities,)
+        conditions = (filter.priorities,)
     async with _planned(conn, query):
-        return await query.all(conn, *narrowing, at, ticket_id, first, omit=omit)
+        return await query.all(conn, *conditions, at, ticket_id, first, omit=omit)
 
 
-async def count(conn: Connection, wanted: TicketFilter, *, visible_to: EngineerId | None = None) -> int:
-    if wanted.held and wanted.unassigned:
+async def count(conn: Connection, filter: TicketFilter, *, visible_to: EngineerId | None = None) -> int:
+    if filter.requires_assignment and filter.unassigned:
         return 0
     if visible_to is not None:
-        return await _COUNT_OF_ENGINEER.one(conn, visible_to, *wanted.as_columns)
-    statuses = wanted.shown_statuses
-    if wanted.held:
-        return await _COUNT_HELD.one(
-            conn, wanted.engineer_id, wanted.tier, statuses, wanted.priorities, wanted.pattern
+        return await _COUNT_OF_ENGINEER.one(conn, visible_to, *filter.as_parameters)
+    statuses = filter.effective_statuses
+    if filter.requires_assignment:
+        return await _COUNT_ASSIGNED.one(
+            conn, filter.engineer_id, filter.tier, statuses, filter.priorities, filter.pattern
         )
     async with _planned(conn, _COUNT):
-        return await _COUNT.one(conn, statuses, wanted.priorities, wanted.pattern, bool(wanted.unassigned))
+        return await _COUNT.one(conn, statuses, filter.priorities, filter.pattern, bool(filter.unassigned))
 
 
 def _planned(conn: Connection, query: Query[Any]) -> AbstractAsyncContextManager[None]:
-    """What narrows most differs from call to call where a search or nothing but statuses may do."""
+    """Plan for the parameter values where it depends on them which condition is most selective."""
     if query in (_NEWEST_MATCHING, _COUNT):
         return server.planned_for_values(conn)
     return nullcontext()

@@ -1,19 +1,16 @@
--- What was worked and used up in assignments that ended from $1 on and before $2, and what that costs. The end decides
--- both the period and the rate: an assignment tells its hours in one number, which a correction changes in its row.
+-- Hours and parts of assignments that ended from $1 (included) to $2 (excluded), and their cost. The end of an assignment
+-- decides both its period and its rate: its hours are a single number, which a correction changes in place.
 
--- fragment: ended_at
-coalesce(a.completed_at, a.rejected_at)
-
--- fragment: billable
--- Who did not even begin has nothing to bill. Who began and told no hours is not passed over.
-{ended_at} >= $1 AND {ended_at} < $2
-  AND a.status IN ('completed', 'failed', 'rejected', 'escalated', 'cancelled')
+-- fragment: is_billable
+-- An assignment that was never started has nothing to bill. A started one counts even if its hours are missing.
+{assignments.ended_at} >= $1 AND {assignments.ended_at} < $2
+  AND {assignments.has_ended}
   AND (a.status IN ('completed', 'failed') OR a.started_at IS NOT NULL OR a.time_spent_hours IS NOT NULL
       OR a.parts_used <> '[]')
   AND ($3::text IS NULL OR a.ticket_id IN (SELECT t.id FROM service_tickets t WHERE t.customer_name = $3))
   AND ($4::text IS NULL OR a.ticket_id = $4)
 
--- fragment: line
+-- fragment: line_columns
 a.ticket_id, a.engineer_id, coalesce(r.id, 0) AS rate_id, r.hourly_rate, r.valid_from AS rate_valid_from,
     count(*) AS assignments,
     sum(a.time_spent_hours) AS hours,
@@ -25,12 +22,12 @@ a.ticket_id, a.engineer_id, coalesce(r.id, 0) AS rate_id, r.hourly_rate, r.valid
         THEN round(sum(a.time_spent_hours) * r.hourly_rate, 2) + coalesce(sum(u.cost), 0) END AS cost,
     jsonb_path_query_array(jsonb_agg(u.parts ORDER BY a.assignment_sequence), '$[*][*]') AS parts
 
--- fragment: priced
+-- fragment: from_assignments_with_cost
 FROM engineer_assignments a
 LEFT JOIN LATERAL (
     SELECT r.id, r.hourly_rate, r.valid_from
     FROM hourly_rates r
-    WHERE r.engineer_id = a.engineer_id AND r.valid_from <= {ended_at}
+    WHERE r.engineer_id = a.engineer_id AND r.valid_from <= {assignments.ended_at}
     ORDER BY r.valid_from DESC, r.id DESC
     LIMIT 1
 ) AS r ON true
@@ -41,7 +38,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT p.part_number, p.part_name, p.quantity, p.price, round(p.quantity * p.price, 2) AS cost
         FROM (
-            -- Old rows may say anything in place of a number, or nothing.
+            -- Rows from the old application may lack numbers or contain other text.
             SELECT j.part->>'part_number' AS part_number, j.part->>'part_name' AS part_name,
                 CASE WHEN j.part->>'quantity' ~ '^\d{1,5}$' THEN (j.part->>'quantity')::int END AS quantity,
                 CASE WHEN j.part->>'cost' ~ '^\d{1,7}(\.\d{1,4})?$' THEN (j.part->>'cost')::numeric END AS price
@@ -50,67 +47,67 @@ CROSS JOIN LATERAL (
     ) AS p
 ) AS u
 
--- fragment: by_line
+-- fragment: group_by_line
 GROUP BY a.ticket_id, a.engineer_id, r.id, r.hourly_rate, r.valid_from
 
 -- fragment: lines
 (
-    SELECT {line}
-    {priced}
-    WHERE {billable}
-    {by_line}
+    SELECT {line_columns}
+    {from_assignments_with_cost}
+    WHERE {is_billable}
+    {group_by_line}
 ) AS l
 
--- fragment: shown
+-- fragment: columns
 l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,
     l.assignments_without_hours, l.labour_cost, l.parts_cost, l.parts_without_price, l.cost, l.parts,
     t.ticket_number, t.customer_name, e.name AS engineer_name
 
--- fragment: named
+-- fragment: join_names
 JOIN service_tickets t ON t.id = l.ticket_id
 JOIN engineers e ON e.id = l.engineer_id
 
--- fragment: in_order
+-- fragment: order_by
 ORDER BY l.ticket_id, l.engineer_id, l.rate_id
 
 -- name: billable_lines(start, until, customer, ticket_id, after_ticket, after_engineer, after_rate, first)
--- By ticket, engineer and rate. So many tickets have as many lines at least, so no others need to be priced.
+-- Ordered by ticket, engineer and rate. A page of $8 lines needs at most $8 + 1 tickets, so only those are priced.
 WITH page AS (
     SELECT DISTINCT ended.ticket_id
     FROM (
         SELECT a.ticket_id
         FROM engineer_assignments a
-        WHERE {billable}
+        WHERE {is_billable}
           AND ($5::text IS NULL OR a.ticket_id >= $5)
-        -- Or all tickets would be walked by id: up to the period, where ids grow with time, those are years.
+        -- OFFSET keeps the planner from scanning all tickets by id: before the period, that may be years of them.
         OFFSET 0
     ) AS ended
     ORDER BY ended.ticket_id
     LIMIT $8::bigint + 1
 )
-SELECT {shown}
+SELECT {columns}
 FROM (
-    SELECT {line}
-    {priced}
-    WHERE {billable}
-      -- Not IN: where few were expected, each ticket would be priced before it is looked for in the page.
+    SELECT {line_columns}
+    {from_assignments_with_cost}
+    WHERE {is_billable}
+      -- Not IN: if the planner expects few rows, it would price each ticket before it checks the page.
       AND a.ticket_id = ANY (ARRAY(SELECT page.ticket_id FROM page))
-    {by_line}
+    {group_by_line}
 ) AS l
-{named}
+{join_names}
 WHERE $5::text IS NULL OR (l.ticket_id, l.engineer_id, l.rate_id) > ($5, $6::uuid, $7::bigint)
-{in_order}
+{order_by}
 LIMIT $8;
 
 -- name: every_billable_line(start, until, customer, ticket_id)
--- Without a page, in which each of many tickets would have to be looked for.
-SELECT {shown}
+-- All lines in one statement: checking a page would cost time for each of many tickets.
+SELECT {columns}
 FROM {lines}
-{named}
-{in_order};
+{join_names}
+{order_by};
 
 -- name: billable_totals(start, until, customer, ticket_id)
--- Each is the sum of a column of the lines: what is rounded in a line is not rounded again.
+-- Sums the rounded values of the lines, so the totals equal the sums of what the lines show.
 SELECT count(*) AS lines,
     count(*) - count(l.cost) AS lines_without_cost,
     coalesce(sum(l.assignments), 0)::bigint AS assignments,

@@ -1,6 +1,14 @@
 -- fragment: columns
 e.id, e.name, e.email, e.engineer_level AS level, e.home_region AS region, e.skills, e.is_active
 
+-- fragment: active_assignments
+(SELECT count(*)
+    FROM engineer_assignments active
+    WHERE active.engineer_id = e.id AND active.status IN ('assigned', 'accepted', 'in_progress'))
+
+-- fragment: matches_search_1
+$1::text IS NULL OR e.name ILIKE $1 OR e.home_region ILIKE $1
+
 -- name: engineers_by_ids(engineer_ids)
 SELECT {columns}
 FROM engineers e
@@ -9,7 +17,7 @@ WHERE e.id = ANY ($1::uuid[]);
 -- name: engineers_by_name(search, after_name, after_id, first)
 SELECT {columns}
 FROM engineers e
-WHERE ($1::text IS NULL OR e.name ILIKE $1 OR e.home_region ILIKE $1)
+WHERE ({matches_search_1})
   AND (e.name, e.id) > (coalesce($2::text, ''), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
 ORDER BY e.name, e.id
 LIMIT $4;
@@ -17,24 +25,22 @@ LIMIT $4;
 -- name: count_engineers(search)
 SELECT count(*)
 FROM engineers e
-WHERE $1::text IS NULL OR e.name ILIKE $1 OR e.home_region ILIKE $1;
+WHERE {matches_search_1};
 
--- name: suggested_engineers(tier, equipment_id, customer, passed_over, first)
--- Those of the tier who take work, or everybody who does where nobody is named for the tier. Nobody has written down
--- where a customer is, so it is where who was sent first about their newest ticket works. Of equals, the one who has
--- least to do, as when a ticket is escalated by itself.
+-- name: suggested_engineers(tier, equipment_id, customer, excluded, first)
+-- The active engineers of the tier, or all active engineers if the tier has none. The customer's region is not stored, so
+-- the region of the engineer first assigned to the customer's newest ticket is used. Ties go to the engineer with the
+-- fewest active assignments, as in automatic escalation.
 SELECT matching.skills AS matching_skills,
     coalesce(e.home_region = (
-        SELECT sent.home_region
+        SELECT first_engineer.home_region
         FROM service_tickets t
         JOIN engineer_assignments a ON a.ticket_id = t.id AND a.assignment_sequence = 1
-        JOIN engineers sent ON sent.id = a.engineer_id AND sent.home_region <> ''
+        JOIN engineers first_engineer ON first_engineer.id = a.engineer_id AND first_engineer.home_region <> ''
         WHERE t.customer_name = $3
         ORDER BY t.created_at DESC
         LIMIT 1), false) AS same_region,
-    (SELECT count(*)
-    FROM engineer_assignments held
-    WHERE held.engineer_id = e.id AND held.status IN ('assigned', 'accepted', 'in_progress')) AS active_assignments,
+    {active_assignments} AS active_assignments,
     {columns}
 FROM engineers e
 LEFT JOIN equipment q ON q.id = $2

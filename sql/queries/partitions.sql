@@ -1,5 +1,5 @@
 -- name: tend_partitions()
--- As the owner of the tables, who has written it: the server's role makes and drops none by itself.
+-- The function runs as the owner of the tables (SECURITY DEFINER): the server's role cannot create or drop partitions.
 SELECT tend_partitions() AS done;
 
 -- name: ready_until()

@@ -1,15 +1,15 @@
 -- fragment: columns
 r.id, r.engineer_id, r.hourly_rate, r.valid_from, r.set_by, r.set_at
 
--- name: rate_situation(engineer_id, valid_from, actor, idempotency_key)
--- All that is decided on when a rate is set: whether there is such an engineer, what the key has done, and what
--- holds from that moment on already.
+-- name: rate_snapshot(engineer_id, valid_from, actor, idempotency_key)
+-- Everything SetHourlyRate decides on: whether the engineer exists, the stored idempotency key, and the rate that
+-- already applies from exactly that moment.
 SELECT app_now() AS now,
     EXISTS (SELECT FROM engineers e WHERE e.id = $1) AS engineer_exists,
     k.request_hash,
     k.hourly_rate_id,
     {columns}
-FROM (SELECT) AS always
+FROM (SELECT) AS one_row
 LEFT JOIN idempotency_keys k ON k.actor = $3 AND k.key = $4
 LEFT JOIN hourly_rates r ON r.engineer_id = $1 AND r.valid_from = $2
 ORDER BY r.id DESC
@@ -20,7 +20,7 @@ INSERT INTO hourly_rates AS r (engineer_id, hourly_rate, valid_from, set_by, set
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING {columns};
 
--- name: keep_rate_key(actor, idempotency_key, request_hash, hourly_rate_id, now)
+-- name: insert_rate_key(actor, idempotency_key, request_hash, hourly_rate_id, now)
 INSERT INTO idempotency_keys (actor, key, request_hash, hourly_rate_id, created_at)
 VALUES ($1, $2, $3, $4, $5);
 
@@ -30,7 +30,7 @@ FROM hourly_rates r
 WHERE r.id = $1;
 
 -- name: rates_of_engineer(engineer_id, after_valid_from, after_id, first)
--- The newest first; of several for one moment, the one that holds comes first.
+-- Newest first. Of rates with the same valid_from, the one that applies comes first.
 SELECT {columns}
 FROM hourly_rates r
 WHERE r.engineer_id = $1

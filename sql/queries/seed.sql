@@ -1,11 +1,11 @@
 -- name: is_empty()
--- Demo data must never mix with real work.
+-- Demo data must never mix with real data.
 SELECT NOT EXISTS (SELECT FROM engineers) AND NOT EXISTS (SELECT FROM service_tickets) AS is_empty;
 
 -- name: current_time()
--- Time is the database's, as everywhere: demo data ends at this moment.
+-- Demo data ends at this time, which is the database's as everywhere.
 SELECT app_now() AS now;
 
 -- name: analyze_tables()
--- Without it the first plans after a bulk load assume empty tables, until autovacuum comes around.
+-- Until autovacuum runs, plans after a bulk load would assume empty tables.
 ANALYZE engineers, equipment, service_tickets, engineer_assignments, assignment_events;

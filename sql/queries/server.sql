@@ -6,23 +6,23 @@ SELECT current_setting('server_version') AS version,
     clock_timestamp() AS now,
     ARRAY(SELECT e.extname::text FROM pg_extension e ORDER BY 1) AS extensions;
 
--- name: settings_that_differ(names, wanted_values)
--- Set for the moment of the statement, so that 5000ms is compared as 5s.
+-- name: settings_that_differ(names, expected_values)
+-- Setting the expected value, for this transaction only, normalizes it: 5000ms becomes 5s.
 SELECT s.name
 FROM (
-    SELECT w.name, current_setting(w.name) AS found, set_config(w.name, w.value, true) AS wanted
+    SELECT w.name, current_setting(w.name) AS actual, set_config(w.name, w.value, true) AS expected
     FROM unnest($1::text[], $2::text[]) AS w (name, value)
 ) s
-WHERE s.found <> s.wanted
+WHERE s.actual <> s.expected
 ORDER BY s.name;
 
 -- name: written_position()
--- Where the next record of the log begins: all that is committed is before it. A standby has none.
+-- The LSN of the next WAL record: every commit is before it. Fails on a replica.
 SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS position;
 
 -- name: replayed_position()
 SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END AS position;
 
 -- name: plan_for_values()
--- Until the transaction ends: what is wanted decides how a statement is best run, and planning is the least of it.
+-- Until the transaction ends. For these reads the best plan depends on the values, and planning is cheap.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true);

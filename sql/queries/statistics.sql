@@ -1,26 +1,26 @@
--- What happened in a period: from $1, before $2. An assignment is given at one moment and ends at another, and each
--- figure says which of the two it goes by. Customer and model are looked up only where they are asked for.
+-- Statistics of a period from $1 (included) to $2 (excluded). An assignment belongs to a period either by the time it was
+-- assigned or by the time it ended; each figure says which. Customer and model are joined only if they are filtered by.
 
--- fragment: wanted
+-- fragment: matches_filter
 ($3::int IS NULL OR a.assignment_tier = $3)
   AND ($4::uuid IS NULL OR a.engineer_id = $4)
   AND ($5::text IS NULL OR a.ticket_id IN (SELECT t.id FROM service_tickets t WHERE t.customer_name = $5))
   AND ($6::text IS NULL OR a.equipment_id IN (SELECT e.id FROM equipment e WHERE e.model = $6))
 
--- fragment: given
+-- fragment: is_assigned_in_period
 a.assigned_at >= $1 AND a.assigned_at < $2
-  AND {wanted}
+  AND {matches_filter}
 
--- fragment: ended
-coalesce(a.completed_at, a.rejected_at) >= $1 AND coalesce(a.completed_at, a.rejected_at) < $2
-  AND a.status IN ('completed', 'failed', 'rejected', 'escalated', 'cancelled')
-  AND {wanted}
+-- fragment: has_ended_in_period
+{assignments.ended_at} >= $1 AND {assignments.ended_at} < $2
+  AND {assignments.has_ended}
+  AND {matches_filter}
 
--- fragment: reported
+-- fragment: ticket_is_created_in_period
 t.created_at >= $1 AND t.created_at < $2
   AND ($5::text IS NULL OR t.customer_name = $5)
   AND ($6::text IS NULL OR t.equipment_id IN (SELECT e.id FROM equipment e WHERE e.model = $6))
-  -- Not EXISTS, for which the planner may read all assignments.
+  -- Not EXISTS: for that the planner may read all assignments.
   AND (($3::int IS NULL AND $4::uuid IS NULL) OR (
       SELECT true FROM engineer_assignments a
       WHERE a.ticket_id = t.id
@@ -29,26 +29,26 @@ t.created_at >= $1 AND t.created_at < $2
 
 -- fragment: durations
 count(w.seconds) AS counted,
-    count(*) FILTER (WHERE w.old) AS left_out,
+    count(*) FILTER (WHERE w.is_old) AS left_out,
     round(avg(w.seconds), 3) AS mean_seconds,
     round(percentile_disc(0.5) WITHIN GROUP (ORDER BY w.seconds), 3) AS p50_seconds,
     round(percentile_disc(0.95) WITHIN GROUP (ORDER BY w.seconds), 3) AS p95_seconds
 
 -- name: tickets_by_escalations(start, until, tier, engineer_id, customer, equipment_model)
--- Of the tickets that were reported in the period, how many went up how often, until now. Of a tier or an
--- engineer are the tickets that they ever had.
+-- For tickets created in the period: how many have how many escalations until now. A tier or an engineer matches the
+-- tickets ever assigned to them.
 SELECT counted.escalations, count(*) AS tickets
 FROM (
     SELECT (SELECT count(*) FROM engineer_assignments a WHERE a.ticket_id = t.id AND a.status = 'escalated')
         AS escalations
     FROM service_tickets t
-    WHERE {reported}
+    WHERE {ticket_is_created_in_period}
 ) AS counted
 GROUP BY counted.escalations
 ORDER BY counted.escalations;
 
 -- name: escalations_by_tier(start, until, tier, engineer_id, customer, equipment_model)
--- By the moment of the escalation. Where the old application ended a row as escalated, nobody may have come next.
+-- By the time of the escalation. In rows from the old application the next assignment may be missing.
 SELECT a.assignment_tier AS from_tier,
     next.assignment_tier AS to_tier,
     count(*) FILTER (WHERE next.assignment_type IS DISTINCT FROM 'auto') AS manual,
@@ -60,34 +60,34 @@ LEFT JOIN LATERAL (
     WHERE next.ticket_id = a.ticket_id AND next.assignment_sequence = a.assignment_sequence + 1
     LIMIT 1
 ) AS next ON true
-WHERE {ended}
+WHERE {has_ended_in_period}
   AND a.status = 'escalated'
 GROUP BY a.assignment_tier, next.assignment_tier
 ORDER BY a.assignment_tier, next.assignment_tier;
 
 -- name: work_of_engineers(start, until, tier, engineer_id, customer, equipment_model)
--- What was given to each goes by when it was given, the rest by when it ended.
-WITH given AS (
+-- New assignments count by the time they were assigned, the other figures by the time they ended.
+WITH assigned AS (
     SELECT a.engineer_id,
         count(*) AS assignments,
         count(a.accepted_at) AS accepted,
         round(avg(extract(epoch FROM a.accepted_at - a.assigned_at)) FILTER (WHERE a.origin = 'live'), 3)
             AS mean_seconds_to_accept,
-        count(*) FILTER (WHERE a.came_up AND a.assignment_type <> 'auto') AS escalated_to_manually,
-        count(*) FILTER (WHERE a.came_up AND a.assignment_type = 'auto') AS escalated_to_automatically
+        count(*) FILTER (WHERE a.is_escalation AND a.assignment_type <> 'auto') AS escalated_to_manually,
+        count(*) FILTER (WHERE a.is_escalation AND a.assignment_type = 'auto') AS escalated_to_automatically
     FROM (
         SELECT a.engineer_id, a.assignment_type, a.origin, a.assigned_at, a.accepted_at,
             CASE WHEN a.origin = 'live' AND a.assignment_type <> 'auto' THEN a.assignment_type = 'escalation'
-                -- Of few, the row itself does not say it.
+                -- Old and automatic assignments do not store whether they follow an escalation.
                 WHEN a.assignment_sequence > 1 THEN (
                     SELECT before.status = 'escalated'
                     FROM engineer_assignments before
                     WHERE before.ticket_id = a.ticket_id
                       AND before.assignment_sequence = a.assignment_sequence - 1)
-            END AS came_up
+            END AS is_escalation
         FROM engineer_assignments a
-        WHERE {given}
-        OFFSET 0 -- Without it, the lookup would be copied to each of its uses.
+        WHERE {is_assigned_in_period}
+        OFFSET 0 -- Keeps the planner from repeating the subquery for each use of its value.
     ) AS a
     GROUP BY a.engineer_id
 ), ended AS (
@@ -110,7 +110,7 @@ WITH given AS (
                 WHERE next.ticket_id = a.ticket_id AND next.assignment_sequence = a.assignment_sequence + 1)
             END AS next_type
         FROM engineer_assignments a
-        WHERE {ended}
+        WHERE {has_ended_in_period}
         OFFSET 0
     ) AS a
     GROUP BY a.engineer_id
@@ -129,32 +129,32 @@ SELECT engineer_id,
     coalesce(d.reassigned, 0) AS reassigned,
     coalesce(d.cancelled, 0) AS cancelled,
     coalesce(d.time_spent_hours, 0.00) AS time_spent_hours
-FROM given g
+FROM assigned g
 FULL JOIN ended d USING (engineer_id);
 
 -- name: time_to_accept(start, until, tier, engineer_id, customer, equipment_model)
--- Of what was given in the period. Rows from before the new application know no time that can be trusted.
+-- Assignments assigned in the period. Rows from the old application have no reliable times.
 SELECT {durations}
 FROM (
-    SELECT a.origin <> 'live' AS old,
+    SELECT a.origin <> 'live' AS is_old,
         CASE WHEN a.origin = 'live' THEN extract(epoch FROM a.accepted_at - a.assigned_at) END AS seconds
     FROM engineer_assignments a
-    WHERE {given}
+    WHERE {is_assigned_in_period}
 ) AS w;
 
 -- name: time_to_resolve(start, until, tier, engineer_id, customer, equipment_model)
--- From the report of the ticket to the assignment that ended with success, by when that was. Rows from before the
--- new application do not say whether they did.
+-- From the creation of the ticket to the successful end of an assignment, by the time of that end. Rows from the old
+-- application do not store whether they were successful.
 SELECT {durations}
 FROM (
-    SELECT a.origin <> 'live' AS old,
+    SELECT a.origin <> 'live' AS is_old,
         CASE WHEN a.origin = 'live' THEN extract(epoch FROM a.completed_at - t.created_at) END AS seconds
     FROM engineer_assignments a
-    -- One by one, which LIMIT sees to: for a plain join the planner reads all tickets.
+    -- LIMIT forces one index lookup per row: for a plain join the planner reads all tickets.
     LEFT JOIN LATERAL (
         SELECT t.created_at FROM service_tickets t WHERE t.id = a.ticket_id LIMIT 1
     ) AS t ON true
-    WHERE {ended}
+    WHERE {has_ended_in_period}
       AND a.status = 'completed'
       AND (a.completion_status = 'success' OR a.origin <> 'live')
 ) AS w;
@@ -162,15 +162,15 @@ FROM (
 -- name: outcomes(start, until, tier, engineer_id, customer, equipment_model)
 SELECT a.status, a.completion_status, count(*) AS assignments
 FROM engineer_assignments a
-WHERE {ended}
+WHERE {has_ended_in_period}
 GROUP BY a.status, a.completion_status
 ORDER BY a.status, a.completion_status;
 
 -- name: rejections_by_reason(start, until, tier, engineer_id, customer, equipment_model, first)
--- Reasons are typed by people, so there may be very many.
+-- Reasons are free text, so there may be very many.
 SELECT a.rejection_reason AS reason, count(*) AS assignments
 FROM engineer_assignments a
-WHERE {ended}
+WHERE {has_ended_in_period}
   AND a.status = 'rejected'
 GROUP BY a.rejection_reason
 ORDER BY assignments DESC, a.rejection_reason
@@ -179,29 +179,29 @@ LIMIT $7;
 -- name: time_by_tier(start, until, tier, engineer_id, customer, equipment_model)
 SELECT a.assignment_tier AS tier, count(*) AS assignments, coalesce(sum(a.time_spent_hours), 0.00) AS time_spent_hours
 FROM engineer_assignments a
-WHERE {ended}
+WHERE {has_ended_in_period}
 GROUP BY a.assignment_tier
 ORDER BY a.assignment_tier;
 
 -- name: time_by_equipment_model(start, until, tier, engineer_id, customer, equipment_model)
--- Added up by device first: there are fewer of those than assignments.
+-- Sums by device first: there are fewer devices than assignments.
 SELECT e.model AS name, sum(d.assignments)::bigint AS assignments, sum(d.hours) AS time_spent_hours
 FROM (
     SELECT a.equipment_id, count(*) AS assignments, coalesce(sum(a.time_spent_hours), 0.00) AS hours
     FROM engineer_assignments a
-    WHERE {ended}
+    WHERE {has_ended_in_period}
     GROUP BY a.equipment_id
 ) AS d
 LEFT JOIN equipment e ON e.id = d.equipment_id
 GROUP BY e.model;
 
 -- name: time_by_customer(start, until, tier, engineer_id, customer, equipment_model)
--- Added up by ticket first.
+-- Sums by ticket first.
 SELECT t.customer_name AS name, sum(d.assignments)::bigint AS assignments, sum(d.hours) AS time_spent_hours
 FROM (
     SELECT a.ticket_id, count(*) AS assignments, coalesce(sum(a.time_spent_hours), 0.00) AS hours
     FROM engineer_assignments a
-    WHERE {ended}
+    WHERE {has_ended_in_period}
     GROUP BY a.ticket_id
 ) AS d
 LEFT JOIN LATERAL (
@@ -210,24 +210,24 @@ LEFT JOIN LATERAL (
 GROUP BY t.customer_name;
 
 -- name: series(start, until, tier, engineer_id, customer, equipment_model, unit, time_zone)
--- Days, weeks and months as a calendar of the time zone has them, those in which nothing happened too.
-WITH reported AS (
+-- Calendar days, weeks or months of the time zone, including those without events.
+WITH created AS (
     SELECT date_trunc($7, t.created_at AT TIME ZONE $8) AS part, count(*) AS tickets
     FROM service_tickets t
-    WHERE {reported}
+    WHERE {ticket_is_created_in_period}
     GROUP BY part
-), given AS (
+), assigned AS (
     SELECT date_trunc($7, a.assigned_at AT TIME ZONE $8) AS part, count(*) AS assignments
     FROM engineer_assignments a
-    WHERE {given}
+    WHERE {is_assigned_in_period}
     GROUP BY part
 ), ended AS (
-    SELECT date_trunc($7, coalesce(a.completed_at, a.rejected_at) AT TIME ZONE $8) AS part,
+    SELECT date_trunc($7, {assignments.ended_at} AT TIME ZONE $8) AS part,
         count(*) FILTER (WHERE a.status = 'escalated') AS escalations,
         count(*) FILTER (WHERE a.status = 'completed') AS completed,
         sum(a.time_spent_hours) AS time_spent_hours
     FROM engineer_assignments a
-    WHERE {ended}
+    WHERE {has_ended_in_period}
     GROUP BY part
 )
 SELECT part::date AS start,
@@ -238,7 +238,7 @@ SELECT part::date AS start,
     coalesce(d.time_spent_hours, 0.00) AS time_spent_hours
 FROM generate_series(date_trunc($7, $1 AT TIME ZONE $8), ($2 - interval '1 microsecond') AT TIME ZONE $8,
     ('1 ' || $7)::interval) AS part
-LEFT JOIN reported r USING (part)
-LEFT JOIN given g USING (part)
+LEFT JOIN created r USING (part)
+LEFT JOIN assigned g USING (part)
 LEFT JOIN ended d USING (part)
 ORDER BY part;

@@ -21,14 +21,13 @@ from graphql import specified_rules, validate
 from app.db.pool import open_database
 from app.demo import load
 from app.events import Feed
-from app.graphql.admission.document_cache import CachedDocument, Cost
+from app.graphql.admission.document_cache import CachedDocument, OperationCost
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.event_cache import EventResultCache
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
-from app.graphql.schema import build_schema
+from app.graphql.pipeline import OperationPipeline
 from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
 from tests.benchmarks.shared import table
@@ -39,10 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-    from strawberry.types import ExecutionContext
 
     from app.db.pool import Database
-    from app.graphql.schema import Schema
+    from app.graphql.admission.operation import Operation
 
     Ask = Callable[[], Awaitable[None]]
 
@@ -63,45 +61,45 @@ UNBOUNDED = Limits(
 )  # nobody waits: a wait would be no cost of the counting
 
 
-class NoGuard(OperationPolicy):
-    """Parses and validates as GraphQL itself does, and counts nothing."""
+class UnlimitedPolicy(OperationPolicy):
+    """Parses and validates like graphql-core, and measures and charges nothing."""
 
-    asked: dict[str, frozenset[str]]
-    """By operation: known from the second time on, so that it takes no time."""
+    requested_fields: dict[str, frozenset[str]]
+    """By document without its comment: computed once, so that they cost nothing."""
 
     def _measure(
-        self, known: CachedDocument, runs: OperationDefinitionNode | None, pages: dict[str, int]
-    ) -> Cost:
-        assert known.document.loc
-        text = known.document.loc.source.body.partition("#")[0]
-        if text not in self.asked:
-            super()._measure(known, runs, pages)
-            self.asked[text] = known.asked
-        known.asked = self.asked[text]
-        return Cost(0, 1)
+        self, document: CachedDocument, definition: OperationDefinitionNode, pages: dict[str, int]
+    ) -> OperationCost:
+        text = document.text.partition("#")[0]
+        if text not in self.requested_fields:
+            super()._measure(document, definition, pages)
+            self.requested_fields[text] = document.requested_fields
+        document.requested_fields = self.requested_fields[text]
+        return OperationCost(0, 1)
 
-    def _charge(self, operation: ExecutionContext, cost: int) -> None:
+    def _charge(self, operation: Operation) -> None:
         pass
 
-    def _mistakes(self, document: DocumentNode, *, closed: bool) -> list[GraphQLError]:  # noqa: ARG002 - the guard's
+    def _validation_errors(self, document: DocumentNode, *, hides_schema: bool) -> list[GraphQLError]:  # noqa: ARG002 - as in the base
         return validate(self._schema, document, specified_rules)
 
 
-def without_limits() -> Schema:
-    schema = build_schema(UNBOUNDED, production=False)
-    schema.policy = NoGuard(schema._schema, UNBOUNDED, production=False, documents=TrustedDocuments())
-    schema.policy.asked = {}
-    return schema
+def without_limits() -> OperationPipeline:
+    pipeline = OperationPipeline(UNBOUNDED, production=False)
+    policy = UnlimitedPolicy(pipeline._schema, UNBOUNDED, production=False, documents=TrustedDocuments())
+    policy.requested_fields = {}
+    pipeline._policy = policy
+    return pipeline
 
 
-def asking(schema: Schema, db: Database, query: str, *, new: bool) -> Ask:
-    """Straight into the view: what a client, a socket or a token takes would only hide the difference."""
-    feed, shared, gathering = Feed(""), EventResultCache(), BatchScheduler()  # nothing is followed
+def asking(pipeline: OperationPipeline, db: Database, query: str, *, new: bool) -> Ask:
+    """Call the endpoint directly: the time of sockets and tokens would only hide the difference."""
+    feed, batch_scheduler = Feed(""), BatchScheduler()  # the feed does not run
 
     def new_context(*_: object) -> Context:
-        return Context(db, feed, shared, gathering, DISPATCHER, "127.0.0.1")
+        return Context(db, feed, batch_scheduler, DISPATCHER, "127.0.0.1")
 
-    view = GraphQLHttpEndpoint(schema, new_context, StreamLimit(UNBOUNDED.streams, db.metrics))
+    view = GraphQLHttpEndpoint(pipeline, new_context, StreamLimit(UNBOUNDED.streams, db.metrics))
     number = count()
     scope = {
         "type": "http",
@@ -147,18 +145,18 @@ async def medians(asks: Sequence[Ask], times: int) -> list[float]:
 
 async def compare(url: str, rounds: int, requests: int) -> None:
     await migrate_whole(url)
-    schemas = (build_schema(UNBOUNDED, production=False), without_limits())
+    pipelines = (OperationPipeline(UNBOUNDED, production=False), without_limits())
     async with open_database(url, pool_size=4) as db:
         await load.seed(db, tickets=TICKETS, progress=lambda _: None)
         rows = []
         for name, query in OPERATIONS.items():
             for new in (False, True):
-                asks = [asking(schema, db, query, new=new) for schema in schemas]
+                asks = [asking(pipeline, db, query, new=new) for pipeline in pipelines]
                 await medians(asks, requests)  # warm
                 times = [await medians(asks, requests) for _ in range(rounds)]
                 limited, free = (statistics.median(column) * 1e3 for column in zip(*times, strict=True))
-                low, median_and_range, high = statistics.quantiles([a / b for a, b in times], n=4)
-                ratio = f"{median_and_range:.3f} ({low:.3f} to {high:.3f})"
+                low, median, high = statistics.quantiles([a / b for a, b in times], n=4)
+                ratio = f"{median:.3f} ({low:.3f} to {high:.3f})"
                 rows.append((f"{name}, {'new' if new else 'known'}", f"{limited:.2f}", f"{free:.2f}", ratio))
         head = ("", "CPU ms with", "without", f"ratio, middle half of {rounds} rounds")
         table("What the limits cost", head, rows)

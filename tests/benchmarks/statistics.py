@@ -22,7 +22,7 @@ from app.db.connections import connect
 from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
-from app.queries.statistics import MOST_REASONS, ReportFilter
+from app.queries.statistics import MAX_REASONS, ReportFilter
 from tests.benchmarks.migration import SERVER, log
 from tests.databases import migrate_whole
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = 5
-EXTRA_ARGUMENTS = {"rejections_by_reason": (MOST_REASONS,), "series": ("day", "Europe/Berlin")}
+EXTRA_ARGUMENTS = {"rejections_by_reason": (MAX_REASONS,), "series": ("day", "Europe/Berlin")}
 """Arguments of a statement besides the filter."""
 
 LOAD = """

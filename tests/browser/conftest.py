@@ -1,4 +1,4 @@
-"""The whole product in a real browser. No page may log an error, break its own policy or ask another host."""
+"""Runs the product in a browser. Pages must not log errors, violate their policy or contact other hosts."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from playwright.async_api import (
 
 from app.db.pool import open_database
 from app.demo import load
-from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import make_app
+from tests.apps import TOKENS, make_app
+from tests.browser.scene import Scene, new_scene
 from tests.databases import new_database
 from tests.factories import Factories
 from tests.serving import serving
@@ -36,11 +36,10 @@ if TYPE_CHECKING:
 
     from app.domain.model import EngineerId, Role
 
-TOKENS = DevelopmentTokens("a secret of thirty-two characters")
 TICKETS = 60
-PATIENCE_MS = 20_000
+TIMEOUT_MS = 20_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_QUIET = (
+_OPTIONS = (
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -52,26 +51,28 @@ _QUIET = (
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The machine's own, else the one that `playwright install chromium` fetched."""
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    # Chromium's sandbox refuses to be root's; a container often has nobody else.
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    expect.set_options(timeout=PATIENCE_MS)
+    """The installed browser, or the one from `playwright install chromium`."""
+    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    # Chromium's sandbox does not run as root, the only user of many containers.
+    root_options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         try:
-            browser = await playwright.chromium.launch(executable_path=found, args=[*_QUIET, *as_root])
+            browser = await playwright.chromium.launch(
+                executable_path=executable, args=[*_OPTIONS, *root_options]
+            )
         except Error as error:
-            said = "There is no browser: install your system's chromium, or: playwright install chromium"
+            message = "No browser found. Install chromium, or run: playwright install chromium"
             if os.environ.get("CI"):
-                pytest.fail(f"{said}\n{error}")
-            pytest.skip(said)
+                pytest.fail(f"{message}\n{error}")
+            pytest.skip(message)
         yield browser
         await browser.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """As development runs it, with demo data in a database of its own."""
+    """A served application and the factories of its database."""
 
     url: str
     make: Factories
@@ -79,16 +80,19 @@ class Product:
     async def sign_in(
         self, page: Page, role: Role, engineer_id: EngineerId | None = None, *, at: str = "/"
     ) -> None:
-        """Open the page at `at` as somebody, without the sign-in page."""
+        """Open the page `at` with a session, without the sign-in page."""
         token = TOKENS.sign(role, engineer_id, ttl_s=600)
         session = {"accessToken": token, "expiresAt": None, "refreshToken": None, "idToken": None}
         await page.goto(f"{self.url}/ui-config.json")
-        await page.evaluate("kept => sessionStorage.setItem('baton.session', kept)", json.dumps(session))
+        await page.evaluate(
+            "session => sessionStorage.setItem('baton.session', session)", json.dumps(session)
+        )
         await page.goto(self.url + at)
 
 
 @pytest.fixture(scope="session")
 async def product(server: str, template: str) -> AsyncIterator[Product]:
+    """The application in development mode, with demo data in its own database."""
     async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
         await load.seed(db, tickets=TICKETS)
         async with serving(make_app(url, database_pool_size=5)) as served:
@@ -96,54 +100,62 @@ async def product(server: str, template: str) -> AsyncIterator[Product]:
 
 
 @pytest.fixture
-def hosts(product: Product) -> set[str]:
-    """Whom the pages may speak to."""
+async def scene(product: Product) -> Scene:
+    return await new_scene(product.make)
+
+
+@pytest.fixture
+def allowed_hosts(product: Product) -> set[str]:
+    """The hosts that the pages may contact."""
     return {urlsplit(product.url).netloc}
 
 
 @dataclass(slots=True)
-class Problems:
-    """What went wrong in the browser. A test that makes it go wrong says beforehand how.
+class BrowserErrors:
+    """The errors of all pages of a test.
 
-    Beforehand, since the browser tells of it later than the page shows it.
+    A test calls `allow` before it causes an error: the browser may report it later than the page shows it.
     """
 
-    heard: list[str] = field(default_factory=list, init=False)
-    _expected: tuple[str, ...] = field(default=(), init=False)
+    messages: list[str] = field(default_factory=list, init=False)
+    _allowed: tuple[str, ...] = field(default=(), init=False)
 
-    def expect(self, *words: str) -> None:
-        self._expected = words
+    def allow(self, *parts: str) -> None:
+        """Accept messages that contain one of these parts."""
+        self._allowed = parts
 
     def unexpected(self) -> list[str]:
-        return [problem for problem in self.heard if not any(word in problem for word in self._expected)]
+        return [message for message in self.messages if not any(part in message for part in self._allowed)]
 
 
 @pytest.fixture
-def problems() -> Problems:
-    return Problems()
+def browser_errors() -> BrowserErrors:
+    return BrowserErrors()
 
 
 @pytest.fixture
-async def context(browser: Browser, hosts: set[str], problems: Problems) -> AsyncIterator[BrowserContext]:
-    """A browser of the test's own. Every page of it is watched."""
+async def context(
+    browser: Browser, allowed_hosts: set[str], browser_errors: BrowserErrors
+) -> AsyncIterator[BrowserContext]:
+    """A browser context for one test, which fails if a page of it has an unexpected error."""
 
-    def hear(message: ConsoleMessage) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
-            problems.heard.append(message.text)
+            browser_errors.messages.append(message.text)
 
-    def see(request: Request) -> None:
+    def on_request(request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in ("http", "https", "ws", "wss") and address.netloc not in hosts:
-            problems.heard.append(f"asked {request.url}")
+        if address.scheme in ("http", "https", "ws", "wss") and address.netloc not in allowed_hosts:
+            browser_errors.messages.append(f"Request to another host: {request.url}")
 
     context = await browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    context.on("console", hear)
-    context.on("weberror", lambda error: problems.heard.append(str(error.error)))
-    context.on("request", see)
+    context.set_default_timeout(TIMEOUT_MS)
+    context.on("console", on_console)
+    context.on("weberror", lambda error: browser_errors.messages.append(str(error.error)))
+    context.on("request", on_request)
     yield context
     await context.close()
-    assert problems.unexpected() == []
+    assert browser_errors.unexpected() == []
 
 
 @pytest.fixture
@@ -151,9 +163,33 @@ async def page(context: BrowserContext) -> Page:
     return await context.new_page()
 
 
-async def assert_accessible(page: Page, *, but: Sequence[str] = ()) -> None:
-    """In both colour schemes; `but` names the rules of axe that are not asked."""
-    rules = {"rules": {rule: {"enabled": False} for rule in but}}
+async def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        await page.keyboard.press(key)
+
+
+async def expect_live(page: Page) -> None:
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+async def assign_next(page: Page, key: str, reason: str, *, engineer: str | None = None) -> None:
+    """Submit the form of the key's action, by default with the suggested engineer."""
+    await page.keyboard.press(key)
+    if engineer:
+        await page.get_by_role("radio", name=engineer).check()
+    await expect(page.get_by_role("radio", checked=True)).to_have_count(1)
+    await page.get_by_role("dialog").get_by_label("Reason").fill(reason)
+    await page.keyboard.press("Control+Enter")
+
+
+async def assert_fits(page: Page, width: int) -> None:
+    """Assert that the page does not scroll horizontally."""
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+
+
+async def assert_accessible(page: Page, *, disabled_rules: Sequence[str] = ()) -> None:
+    """Run axe in both colour schemes."""
+    rules = {"rules": {rule: {"enabled": False} for rule in disabled_rules}}
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         result = await Axe().run(page, options=rules)

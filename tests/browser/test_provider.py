@@ -1,4 +1,4 @@
-"""Signing in on the pages at an identity provider: authorization code flow with PKCE."""
+"""Sign-in at an identity provider: authorization code flow with PKCE."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
 from tests.apps import make_app
-from tests.browser.provider import CLIENT_ID, StandIn
+from tests.browser.conftest import expect_live
+from tests.browser.fake_provider import CLIENT_ID, FakeProvider
 from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-READING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
+CLAIM_MAPPING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 
 
 @pytest.fixture
-async def stand_in(monkeypatch) -> AsyncIterator[StandIn]:
+async def idp(monkeypatch) -> AsyncIterator[FakeProvider]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    stand_in = StandIn()
-    async with serving(stand_in.app()) as served:
-        stand_in.url = f"http://127.0.0.1:{served.port}"
-        yield stand_in
+    idp = FakeProvider()
+    async with serving(idp.app()) as served:
+        idp.url = f"http://127.0.0.1:{served.port}"
+        yield idp
 
 
 @pytest.fixture
-async def url(shared_url, stand_in) -> AsyncIterator[str]:
-    """The product, with this provider."""
-    tokens = ProviderTokens(SigningKeys(f"{stand_in.url}/keys"), stand_in.url, stand_in.audience, READING)
+async def url(shared_url, idp) -> AsyncIterator[str]:
+    """The address of an application that uses the fake provider."""
     app = make_app(
         shared_url,
-        authenticator=tokens,
+        authenticator=ProviderTokens(SigningKeys(f"{idp.url}/keys"), idp.url, idp.audience, CLAIM_MAPPING),
         app_env="production",
-        auth_issuer=stand_in.url,
+        auth_issuer=idp.url,
         auth_client_id=CLIENT_ID,
         auth_scopes="openid offline_access",
-        auth_audience=stand_in.audience,
+        auth_audience=idp.audience,
     )
     async with serving(app) as served:
         yield f"http://127.0.0.1:{served.port}"
 
 
 @pytest.fixture
-def hosts(url, stand_in) -> set[str]:
-    return {urlsplit(url).netloc, urlsplit(stand_in.url).netloc}
+def allowed_hosts(url, idp) -> set[str]:
+    return {urlsplit(url).netloc, urlsplit(idp.url).netloc}
 
 
 async def session_of(page) -> dict[str, str] | None:
@@ -64,61 +64,61 @@ async def sign_in(page, url, at="/statistics?days=7"):
     await page.get_by_role("button", name="Sign in at 127.0.0.1").click()
 
 
-async def test_who_signs_in_there_comes_back_to_the_page_that_was_asked_for(page, url, stand_in):
+async def test_sign_in_returns_to_the_requested_page(page, url, idp):
     await sign_in(page, url)
     await page.wait_for_url(f"{url}/statistics?days=7")
     await expect(page.get_by_text("maria")).to_be_visible()
-    [asked] = stand_in.authorized
-    assert asked["scope"] == "openid offline_access"
-    assert asked["audience"] == stand_in.audience
-    assert asked["redirect_uri"] == f"{url}/sign-in/callback"
+    [request] = idp.authorization_requests
+    assert request["scope"] == "openid offline_access"
+    assert request["audience"] == idp.audience
+    assert request["redirect_uri"] == f"{url}/sign-in/callback"
 
 
-async def test_an_answer_to_another_question_is_refused(page, url, stand_in):
-    stand_in.forges_state = True
+async def test_a_callback_with_a_wrong_state_is_rejected(page, url, idp):
+    idp.forges_state = True
     await sign_in(page, url)
-    await expect(page.get_by_role("alert")).to_contain_text("That did not work")
-    assert stand_in.exchanged == []
+    await expect(page.get_by_role("alert")).to_contain_text("Sign-in failed")
+    assert idp.token_requests == []
     assert await session_of(page) is None
-    stand_in.forges_state = False
+    idp.forges_state = False
     await page.get_by_role("button", name="Sign in at").click()
     await page.wait_for_url(f"{url}/")
 
 
-async def test_an_answer_that_nobody_waits_for_is_refused(page, url, stand_in):
+async def test_a_callback_without_a_started_sign_in_is_rejected(page, url, idp):
     await page.goto(f"{url}/sign-in/callback?code=stolen&state=known")
-    await expect(page.get_by_role("alert")).to_contain_text("No sign-in was begun in this tab")
-    assert stand_in.exchanged == []
+    await expect(page.get_by_role("alert")).to_contain_text("No sign-in was started in this tab")
+    assert idp.token_requests == []
 
 
-async def test_a_token_is_renewed_before_it_expires_and_once_for_all_who_ask(page, url, stand_in):
-    stand_in.expires_in = 30
+async def test_an_expiring_token_is_refreshed_once_for_concurrent_requests(page, url, idp):
+    idp.expires_in = 30
     await sign_in(page, url, at="/")
     await expect(page.get_by_text("maria")).to_be_visible()
-    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    # A renewal that is under way has used its token, and the page has not kept the answer yet.
+    await expect_live(page)
+    # Otherwise a refresh may be in progress, and the session still has its used refresh token.
     await page.wait_for_load_state("networkidle")
-    first, *renewals = [asked["grant_type"] for asked in stand_in.exchanged]
+    first, *refreshes = [request["grant_type"] for request in idp.token_requests]
     assert first == "authorization_code"
-    assert len(renewals) >= 2
-    # The stand-in takes each refresh token once; the list and the socket asked in the same moment.
-    used = [asked["refresh_token"] for asked in stand_in.exchanged[1:]]
+    assert len(refreshes) >= 2
+    # The provider accepts each refresh token once; the list and the WebSocket connect at the same time.
+    used = [request["refresh_token"] for request in idp.token_requests[1:]]
     assert len(used) == len(set(used))
     session = await session_of(page)
     assert session["refreshToken"] not in used
     assert session["idToken"]
 
 
-async def test_who_is_not_renewed_any_more_signs_in_again(page, url, stand_in, problems):
-    problems.expect("400")
-    stand_in.expires_in = 30
-    stand_in.renews = False
+async def test_a_rejected_refresh_ends_the_session(page, url, idp, browser_errors):
+    browser_errors.allow("400")
+    idp.expires_in = 30
+    idp.accepts_refresh = False
     await sign_in(page, url)
     await expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
     assert await session_of(page) is None
 
 
-async def test_signing_out_ends_it_there_too(page, url, stand_in):
+async def test_sign_out_ends_the_session_at_the_provider(page, url, idp):
     await sign_in(page, url, at="/")
     await expect(page.get_by_text("maria")).to_be_visible()
     id_token = (await session_of(page))["idToken"]
@@ -126,7 +126,7 @@ async def test_signing_out_ends_it_there_too(page, url, stand_in):
     await page.wait_for_url(f"{url}/sign-in")
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert await session_of(page) is None
-    assert stand_in.left == [
+    assert idp.logout_requests == [
         {
             "client_id": CLIENT_ID,
             "id_token_hint": id_token,
@@ -135,6 +135,6 @@ async def test_signing_out_ends_it_there_too(page, url, stand_in):
     ]
 
 
-async def test_nobody_gets_in_without_a_password(url):
+async def test_development_tokens_are_not_issued_in_production(url):
     async with httpx.AsyncClient(base_url=url) as client:
         assert (await client.post("/dev/token", json={"role": "admin"})).status_code == 404

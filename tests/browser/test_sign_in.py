@@ -1,4 +1,4 @@
-"""Signing in on the pages, without a password in development and at an identity provider."""
+"""Sign-in without a password in development, and the session."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tests.browser.conftest import assert_accessible
 
 VIEWER = """async () => {
   const { accessToken } = JSON.parse(sessionStorage.getItem('baton.session'))
-  const answer = await fetch('/graphql', {
+  const response = await fetch('/graphql', {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` },
     body: JSON.stringify({ query: '{ viewer { subject role engineer { name } } }' }),
   })
-  return (await answer.json()).data.viewer
+  return (await response.json()).data.viewer
 }"""
 
 
 @pytest.mark.parametrize("role", [Role.DISPATCHER, Role.AUDITOR, Role.ADMIN])
-async def test_in_development_a_role_is_chosen(product, page, role):
+async def test_a_development_role_is_chosen(product, page, role):
     await page.goto(f"{product.url}/statistics")
     await page.get_by_role("radio", name=role).check()
     await page.get_by_role("button", name="Sign in").click()
@@ -29,7 +29,7 @@ async def test_in_development_a_role_is_chosen(product, page, role):
     assert page.url == f"{product.url}/statistics"
 
 
-async def test_in_development_an_engineer_is_chosen_by_name(product, page):
+async def test_a_development_engineer_is_chosen_by_name(product, page):
     await page.goto(f"{product.url}/sign-in?to=/my-work")
     await page.get_by_role("radio", name="engineer").check()
     choice = page.get_by_role("combobox", name="Engineer")
@@ -44,9 +44,9 @@ async def test_in_development_an_engineer_is_chosen_by_name(product, page):
 
 
 @pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/.//evil.example"])
-async def test_the_way_back_never_leads_to_another_site(product, page, problems, to):
-    # Here there may be no such page; that it was asked for here is what matters.
-    problems.expect("404")
+async def test_sign_in_never_redirects_to_another_site(product, page, browser_errors, to):
+    # The page may not exist here; it must not be requested from another host.
+    browser_errors.allow("404")
     await page.goto(f"{product.url}/sign-in?to={to}")
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(lambda url: "/sign-in" not in url)
@@ -54,9 +54,9 @@ async def test_the_way_back_never_leads_to_another_site(product, page, problems,
     assert await page.evaluate("sessionStorage.getItem('baton.session')")
 
 
-async def test_a_token_that_the_server_does_not_take_leads_to_the_sign_in_page(product, page, problems):
-    problems.expect("401", "WebSocket")
+async def test_an_invalid_token_leads_to_the_sign_in_page(product, page, browser_errors):
+    browser_errors.allow("401", "WebSocket")
     await product.sign_in(page, Role.DISPATCHER)
     await page.evaluate("sessionStorage.setItem('baton.session', JSON.stringify({ accessToken: 'wrong' }))")
     await page.reload()
-    await expect(page.get_by_role("alert")).to_have_text("Your session has ended. Sign in again to go on.")
+    await expect(page.get_by_role("alert")).to_have_text("Your session has ended. Sign in again.")

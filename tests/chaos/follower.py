@@ -24,7 +24,7 @@ LONGEST_STAY_S = 5
 class Follower:
     servers: list[Server]
     rng: random.Random
-    cursor: str = str(Cursor.after_all_to(0))
+    cursor: str = str(Cursor.after(0))
     received: list[EventKey] = field(default_factory=list)
     connections: int = 0
 

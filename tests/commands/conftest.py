@@ -4,12 +4,81 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands.world import World
+from app.commands.command import Command
+from app.domain.errors import (
+    AssignmentNotFound,
+    EngineerInactive,
+    EngineerNotFound,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NoCurrentAssignment,
+    SameEngineer,
+    StaleSequence,
+    TicketNotFound,
+    TicketNotOpen,
+)
+from tests.commands.samples import SAMPLES
+from tests.commands.world import RAISED, World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.db.pool import Database
+
+SHARED = {
+    AssignmentNotFound,
+    EngineerInactive,
+    EngineerNotFound,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NoCurrentAssignment,
+    SameEngineer,
+    StaleSequence,
+    TicketNotFound,
+    TicketNotOpen,
+}
+"""test_shared_refusals.py makes every command raise these. Each command's own file covers its others."""
 
 
 @pytest.fixture
 def world(db: Database) -> World:
     return World(db)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_refusal_is_raised(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail unless the tests of a file make its commands raise all refusals that the file covers."""
+    RAISED.clear()
+    validate = Command.__post_init__
+
+    def recording(command: Command) -> None:
+        try:
+            validate(command)
+        except InvalidInput:
+            RAISED.add((type(command), InvalidInput))
+            raise
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Command, "__post_init__", recording)
+        yield
+    if _is_selected_whole(request):
+        missing = _covered_by(request.module.__name__.rpartition(".test_")[2]) - RAISED
+        assert not missing, "not raised by any test of this file: " + ", ".join(
+            f"{refusal.__name__} by {command.__name__}" for command, refusal in missing
+        )
+
+
+def _covered_by(file: str) -> set[tuple[type, type]]:
+    return {
+        (type(sample.command), refusal)
+        for sample in SAMPLES
+        for refusal in sample.refusals
+        if file == ("shared_refusals" if refusal in SHARED else sample.action)
+    }
+
+
+def _is_selected_whole(request: pytest.FixtureRequest) -> bool:
+    selected = {item.originalname for item in request.session.items if item.module is request.module}
+    return selected >= {name for name in vars(request.module) if name.startswith("test_")}

@@ -1,4 +1,4 @@
-"""A change that is overtaken between its reading and its writing is as if it had come after its rival."""
+"""A concurrent change between the read and the write of a command: the command decides again after it."""
 
 from __future__ import annotations
 
@@ -22,164 +22,166 @@ from tests.commands.world import outcome
 from tests.factories import DISPATCHER
 
 
-class Overtaken(asyncpg.Connection):
-    """Lets a rival be faster: it acts after a change was decided, and before it is written."""
+class ConflictingConnection(asyncpg.Connection):
+    """Runs `concurrent_change` after a command has decided, and before it writes."""
 
-    rival: ClassVar[Any]
+    concurrent_change: ClassVar[Any]
 
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
         if name_of(query) == "assignments.save_change" and not self.is_in_transaction():
-            await type(self).rival()
+            await type(self).concurrent_change()
         return await super().fetchrow(query, *args, **options)
 
 
 @pytest.fixture
-def overtaken(shared_url, world):
-    """A server that the given statements, or the given coroutine, always overtake."""
+def conflict_with(shared_url, world):
+    """A server on which every command conflicts with SQL statements, or with a coroutine function."""
 
     @asynccontextmanager
-    async def by(rival: Any, *arguments: Any) -> Any:
-        async def sql() -> None:
+    async def conflicting_db(change: Any, *arguments: Any) -> Any:
+        async def execute() -> None:
             async with world.db.connection() as conn:
-                await conn.execute(rival, *arguments)
+                await conn.execute(change, *arguments)
 
-        Overtaken.rival = staticmethod(sql if isinstance(rival, str) else rival)
+        ConflictingConnection.concurrent_change = staticmethod(execute if isinstance(change, str) else change)
         async with asyncpg.create_pool(
             shared_url,
             min_size=1,
             max_size=1,
-            connection_class=Overtaken,
+            connection_class=ConflictingConnection,
             server_settings=TimeLimits().session,
         ) as pool:
             yield Database(pool)
 
-    return by
+    return conflicting_db
 
 
 @pytest.fixture
-async def held(make):
+async def assigned(make):
     return await make.assigned()
 
 
 @pytest.fixture
-async def escalation(make, held):
-    return EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+async def escalation(make, assigned):
+    return EscalateTicket(ticket_id=assigned.ticket_id, next_engineer_id=await make.engineer(), reason="x")
 
 
-async def test_by_a_command_of_another_server(make, world, overtaken, held, escalation):
-    command = ReassignTicket(ticket_id=held.ticket_id, engineer_id=await make.engineer(), reason="x")
-    async with overtaken(lambda: world.run(reassign_ticket, command)) as db:
-        opened = await run(db, DISPATCHER, escalate_ticket, escalation)
-    assert [a.status for a in await world.history(held.ticket_id)] == ["cancelled", "escalated", "assigned"]
-    assert opened.assignment_sequence == 3
-    times = [a.assigned_at for a in await world.history(held.ticket_id)]
+async def test_command_of_another_server(make, world, conflict_with, assigned, escalation):
+    command = ReassignTicket(ticket_id=assigned.ticket_id, engineer_id=await make.engineer(), reason="x")
+    async with conflict_with(lambda: world.run(reassign_ticket, command)) as db:
+        result = await run(db, DISPATCHER, escalate_ticket, escalation)
+    assert [a.status for a in await world.history(assigned.ticket_id)] == [
+        "cancelled",
+        "escalated",
+        "assigned",
+    ]
+    assert result.assignment_sequence == 3
+    times = [a.assigned_at for a in await world.history(assigned.ticket_id)]
     assert times == sorted(times)
 
 
-async def test_by_a_command_that_leaves_the_ticket_as_it_is(world, overtaken, held, escalation):
+async def test_command_that_keeps_the_ticket_status(world, conflict_with, assigned, escalation):
     async def accept():
-        await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
+        await world.accept(assigned)
 
-    before = await world.ticket(held.ticket_id)
-    async with overtaken(accept) as db:
+    before = await world.ticket(assigned.ticket_id)
+    async with conflict_with(accept) as db:
         await run(db, DISPATCHER, escalate_ticket, escalation)
-    first, _ = await world.history(held.ticket_id)
+    first, _ = await world.history(assigned.ticket_id)
     assert (first.status, first.accepted_at is None) == ("escalated", False)
-    assert (await world.ticket(held.ticket_id)).updated_at > before.updated_at
+    assert (await world.ticket(assigned.ticket_id)).updated_at > before.updated_at
 
 
-async def test_a_command_that_leaves_the_ticket_as_it_is_leaves_its_time_too(world, held):
-    before = await world.ticket(held.ticket_id)
-    await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
-    assert await world.ticket(held.ticket_id) == before
+async def test_command_that_keeps_the_ticket_status_keeps_updated_at(world, assigned):
+    before = await world.ticket(assigned.ticket_id)
+    await world.accept(assigned)
+    assert await world.ticket(assigned.ticket_id) == before
 
 
-async def test_by_its_twin(world, overtaken, held, escalation):
-    async def twin():
+async def test_duplicate_with_the_same_key(world, conflict_with, assigned, escalation):
+    async def duplicate():
         await world.run(escalate_ticket, escalation, key="k")
 
-    async with overtaken(twin) as db:
-        answer = await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
-    assert [a.id for a in await world.history(held.ticket_id)] == [held.id, answer.id]
+    async with conflict_with(duplicate) as db:
+        result = await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
+    assert [a.id for a in await world.history(assigned.ticket_id)] == [assigned.id, result.id]
 
 
-async def test_by_its_twin_on_another_ticket(make, world, overtaken, escalation):
-    """Which is another wish, and has taken the key."""
+async def test_other_command_with_the_same_key(make, world, conflict_with, escalation):
     other = await make.assigned()
 
-    async def twin():
+    async def duplicate():
         command = AcceptAssignment(assignment_id=other.id)
         await outcome(world.run(accept_assignment, command, key="k"))
 
-    async with overtaken(twin) as db:
+    async with conflict_with(duplicate) as db:
         refused = await outcome(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
     assert type(refused).__name__ == "IdempotencyKeyReused"
     assert len(await world.history(escalation.ticket_id)) == 1
 
 
-async def test_by_who_closes_the_ticket(world, overtaken, held, escalation):
-    async with overtaken("UPDATE service_tickets SET status = 'closed' WHERE id = $1", held.ticket_id) as db:
+async def test_closed_ticket(world, conflict_with, assigned, escalation):
+    async with conflict_with(
+        "UPDATE service_tickets SET status = 'closed' WHERE id = $1", assigned.ticket_id
+    ) as db:
         with pytest.raises(TicketNotOpen):
             await run(db, DISPATCHER, escalate_ticket, escalation)
-    assert await world.history(held.ticket_id) == [held]
+    assert await world.history(assigned.ticket_id) == [assigned]
 
 
-async def test_by_an_application_that_changes_the_assignment_without_the_ticket(world, overtaken, held):
-    """As the old one does, and a server of the release before this one."""
+async def test_old_application_ends_the_assignment(world, conflict_with, assigned):
+    """It updates the assignment but not the ticket."""
     ending = """UPDATE engineer_assignments SET status = 'cancelled', completed_at = now(),
         cancellation_reason = 'x' WHERE id = $1"""
-    async with overtaken(ending, held.id) as db:
-        with pytest.raises(TransitionNotAllowed) as told:
-            await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
-    assert told.value.current_assignment is None
-    [left] = await world.history(held.ticket_id)
-    assert (left.status, left.accepted_at) == ("cancelled", None)
-    assert [event[0] for event in await world.events(held.ticket_id)] == ["assigned"]
+    async with conflict_with(ending, assigned.id) as db:
+        with pytest.raises(TransitionNotAllowed) as refused:
+            await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assigned.id))
+    assert refused.value.current_assignment is None
+    [stored] = await world.history(assigned.ticket_id)
+    assert (stored.status, stored.accepted_at) == ("cancelled", None)
+    assert [event[0] for event in await world.events(assigned.ticket_id)] == ["assigned"]
 
 
-async def test_by_an_application_that_opens_an_assignment_without_the_ticket(
-    make, world, overtaken, held, escalation
-):
-    handing_over = f"""
+async def test_old_application_reassigns_the_ticket(make, world, conflict_with, assigned, escalation):
+    reassigning = f"""
     UPDATE engineer_assignments SET status = 'cancelled', completed_at = now(), cancellation_reason = 'x'
-    WHERE id = '{held.id}';
+    WHERE id = '{assigned.id}';
     INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence, assignment_tier,
-        assignment_tier_name) VALUES ('{held.ticket_id}', '{await make.engineer()}', 2, 1, 'OEM')"""
-    seen = EscalateTicket(
-        ticket_id=held.ticket_id,
+        assignment_tier_name) VALUES ('{assigned.ticket_id}', '{await make.engineer()}', 2, 1, 'OEM')"""
+    command = EscalateTicket(
+        ticket_id=assigned.ticket_id,
         next_engineer_id=escalation.next_engineer_id,
         reason="x",
         expected_sequence=1,
     )
-    async with overtaken(handing_over) as db:
-        with pytest.raises(StaleSequence) as told:
-            await run(db, DISPATCHER, escalate_ticket, seen)
-    assert (told.value.current_sequence, told.value.current_assignment.assignment_sequence) == (2, 2)
-    assert [a.status for a in await world.history(held.ticket_id)] == ["cancelled", "assigned"]
+    async with conflict_with(reassigning) as db:
+        with pytest.raises(StaleSequence) as refused:
+            await run(db, DISPATCHER, escalate_ticket, command)
+    assert (refused.value.current_sequence, refused.value.current_assignment.assignment_sequence) == (2, 2)
+    assert [a.status for a in await world.history(assigned.ticket_id)] == ["cancelled", "assigned"]
 
 
-async def test_by_an_application_that_takes_the_ticket_without_changing_it(make, world, overtaken):
+async def test_old_application_assigns_the_ticket(make, world, conflict_with):
     ticket, engineer = await make.ticket(), await make.engineer()
-    taking = f"""INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence,
+    assigning = f"""INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence,
         assignment_tier, assignment_tier_name) VALUES ('{ticket}', '{engineer}', 1, 1, 'OEM')"""
-    async with overtaken(taking) as db:
+    async with conflict_with(assigning) as db:
         with pytest.raises(TicketAlreadyAssigned):
             await run(db, DISPATCHER, assign_ticket, AssignTicket(ticket_id=ticket, engineer_id=engineer))
     assert len(await world.history(ticket)) == 1
     assert (await world.ticket(ticket)).status == "new"
 
 
-async def test_a_rival_that_gives_up_has_not_overtaken_anybody(world, shared_url, held, escalation):
+async def test_rolled_back_change_is_no_conflict(world, shared_url, assigned, escalation):
     async with open_database(shared_url, pool_size=1) as db:
-        rival = asyncpg.connect(shared_url)
-        conn = await rival
-        giving_up = conn.transaction()
-        await giving_up.start()
-        await conn.execute("UPDATE service_tickets SET status = 'closed' WHERE id = $1", held.ticket_id)
+        conn = await asyncpg.connect(shared_url)
+        transaction = conn.transaction()
+        await transaction.start()
+        await conn.execute("UPDATE service_tickets SET status = 'closed' WHERE id = $1", assigned.ticket_id)
         escalating = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation))
         while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             pass
-        await giving_up.rollback()
+        await transaction.rollback()
         assert (await escalating).assignment_sequence == 2
         await conn.close()
         assert (
@@ -188,16 +190,16 @@ async def test_a_rival_that_gives_up_has_not_overtaken_anybody(world, shared_url
         )
 
 
-async def test_servers_that_all_want_one_ticket_each_get_their_turn(make, world, shared_url, held):
+async def test_concurrent_commands_of_many_servers_all_succeed(make, world, shared_url, assigned):
     engineers = [await make.engineer() for _ in range(40)]
-    wishes = [ReassignTicket(ticket_id=held.ticket_id, engineer_id=e, reason="x") for e in engineers]
+    commands = [ReassignTicket(ticket_id=assigned.ticket_id, engineer_id=e, reason="x") for e in engineers]
     async with AsyncExitStack() as servers:
         dbs = [await servers.enter_async_context(open_database(shared_url, pool_size=1)) for _ in range(8)]
-        opened = await asyncio.gather(
-            *(run(dbs[n % 8], DISPATCHER, reassign_ticket, command) for n, command in enumerate(wishes))
+        results = await asyncio.gather(
+            *(run(dbs[n % 8], DISPATCHER, reassign_ticket, command) for n, command in enumerate(commands))
         )
-    assert sorted(a.assignment_sequence for a in opened) == list(range(2, 42))
-    history = await world.history(held.ticket_id)
+    assert sorted(a.assignment_sequence for a in results) == list(range(2, 42))
+    history = await world.history(assigned.ticket_id)
     assert [a.assignment_sequence for a in history] == list(range(1, 42))
     assert [a.assigned_at for a in history] == sorted(a.assigned_at for a in history)
-    assert {a.id: a.engineer_id for a in opened}.items() <= {a.id: a.engineer_id for a in history}.items()
+    assert {a.id: a.engineer_id for a in results}.items() <= {a.id: a.engineer_id for a in history}.items()

@@ -1,4 +1,4 @@
-"""A repeat under the same key changes nothing and answers the same."""
+"""A repeat with the same idempotency key and input changes nothing and returns the first result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.commands.world import NOTHING, outcome
 from tests.factories import ADMIN
 
 
-async def test_a_repeat_answers_as_the_first_time_though_the_world_has_moved_on(make, world):
+async def test_repeat_returns_the_first_result_after_later_changes(make, world):
     ticket = await make.ticket()
     command = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
     first = await world.run(assign_ticket, command, key="k")
@@ -30,50 +30,54 @@ async def test_a_repeat_answers_as_the_first_time_though_the_world_has_moved_on(
     assert await world.events(ticket) == events
 
 
-async def test_the_same_key_with_another_wish_is_refused_on_any_ticket(make, world):
-    held = await make.assigned()
-    await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id), key="k")
-    command = EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    elsewhere = AssignTicket(ticket_id=await make.ticket(), engineer_id=held.engineer_id)
+async def test_key_with_other_input_is_refused_on_any_ticket(make, world):
+    assigned = await make.assigned()
+    await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id), key="k")
+    command = EscalateTicket(ticket_id=assigned.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    elsewhere = AssignTicket(ticket_id=await make.ticket(), engineer_id=assigned.engineer_id)
     for decide, other in ((escalate_ticket, command), (assign_ticket, elsewhere)):
         with pytest.raises(IdempotencyKeyReused):
             await world.run(decide, other, key="k")
     assert await world.history(elsewhere.ticket_id) == []
 
 
-async def test_keys_belong_to_their_actor(make, world):
-    held = await make.assigned()
-    command = AcceptAssignment(assignment_id=held.id)
+async def test_key_belongs_to_its_actor(make, world):
+    assigned = await make.assigned()
+    command = AcceptAssignment(assignment_id=assigned.id)
     await world.run(accept_assignment, command, key="k")
     with pytest.raises(TransitionNotAllowed):
         await world.run(accept_assignment, command, ADMIN, key="k")
 
 
-async def test_a_refusal_leaves_the_key_free(make, world):
-    held = await make.assigned()
-    command = RateAssignment(assignment_id=held.id, rating=5)
+async def test_refusal_leaves_the_key_free(make, world):
+    assigned = await make.assigned()
+    command = RateAssignment(assignment_id=assigned.id, rating=5)
     with pytest.raises(TransitionNotAllowed):
         await world.run(rate_assignment, command, key="k")
-    accepted = await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id), key="k")
-    assert accepted.id == held.id
+    accepted = await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id), key="k")
+    assert accepted.id == assigned.id
 
 
-async def test_twins_at_once_make_one_change_and_get_one_answer(make, world):
+async def test_concurrent_duplicates_make_one_change_and_return_one_result(make, world):
     command = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer())
-    got = await asyncio.gather(*(world.run(assign_ticket, command, key="k") for _ in range(10)))
-    assert await world.history(command.ticket_id) == [got[0]]
-    assert all(g == got[0] for g in got)
+    results = await asyncio.gather(*(world.run(assign_ticket, command, key="k") for _ in range(10)))
+    assert await world.history(command.ticket_id) == [results[0]]
+    assert all(result == results[0] for result in results)
 
 
-async def test_twins_on_two_tickets_make_one_change(make, world):
+async def test_concurrent_commands_with_one_key_make_one_change(make, world):
     engineer = await make.engineer()
-    wishes = [AssignTicket(ticket_id=await make.ticket(), engineer_id=engineer) for _ in range(8)]
-    got = await asyncio.gather(*(outcome(world.run(assign_ticket, command, key="k")) for command in wishes))
-    assert sorted(type(g).__name__ for g in got) == ["Assignment"] + ["IdempotencyKeyReused"] * 7
-    assert sum([len(await world.history(command.ticket_id)) for command in wishes]) == 1
+    commands = [AssignTicket(ticket_id=await make.ticket(), engineer_id=engineer) for _ in range(8)]
+    results = await asyncio.gather(
+        *(outcome(world.run(assign_ticket, command, key="k")) for command in commands)
+    )
+    assert (
+        sorted(type(result).__name__ for result in results) == ["Assignment"] + ["IdempotencyKeyReused"] * 7
+    )
+    assert sum([len(await world.history(command.ticket_id)) for command in commands]) == 1
 
 
-DONE = CompleteAssignment(
+COMPLETION = CompleteAssignment(
     assignment_id=NOTHING,
     completion_status=CompletionStatus.SUCCESS,
     time_spent_hours=Decimal("1.5"),
@@ -82,13 +86,13 @@ DONE = CompleteAssignment(
 )
 
 
-def test_a_wish_is_known_again_by_every_process_and_release():
+def test_hash_is_the_same_in_every_process_and_release():
     digest = "b579677266f75f54a67584671bef157adfb2c510186abe6454018b47dc118794"
-    assert hash_command(DONE).hex() == digest
+    assert hash_command(COMPLETION).hex() == digest
 
 
 @pytest.mark.parametrize(
-    "same",
+    "values",
     [
         {"time_spent_hours": Decimal("1.50")},
         {"time_spent_hours": Decimal("1.500")},
@@ -98,12 +102,12 @@ def test_a_wish_is_known_again_by_every_process_and_release():
     ],
     ids=str,
 )
-def test_what_means_the_same_is_the_same_wish(same):
-    assert hash_command(replace(DONE, **same)) == hash_command(DONE)
+def test_equal_input_has_an_equal_hash(values):
+    assert hash_command(replace(COMPLETION, **values)) == hash_command(COMPLETION)
 
 
 @pytest.mark.parametrize(
-    "other",
+    "values",
     [
         {"time_spent_hours": Decimal("1.51")},
         {"completion_status": CompletionStatus.FAILED},
@@ -114,14 +118,14 @@ def test_what_means_the_same_is_the_same_wish(same):
     ],
     ids=str,
 )
-def test_what_means_another_is_another_wish(other):
-    assert hash_command(replace(DONE, **other)) != hash_command(DONE)
+def test_other_input_has_another_hash(values):
+    assert hash_command(replace(COMPLETION, **values)) != hash_command(COMPLETION)
 
 
-async def test_a_repeat_may_write_its_hours_otherwise(make, world):
-    held = await make.assigned()
-    await world.run(accept_assignment, AcceptAssignment(assignment_id=held.id))
-    first = await world.run(complete_assignment, replace(DONE, assignment_id=held.id), key="k")
-    again = replace(DONE, assignment_id=held.id, time_spent_hours=Decimal("1.500"))
+async def test_repeat_may_spell_its_hours_differently(make, world):
+    assigned = await make.assigned()
+    await world.accept(assigned)
+    first = await world.run(complete_assignment, replace(COMPLETION, assignment_id=assigned.id), key="k")
+    again = replace(COMPLETION, assignment_id=assigned.id, time_spent_hours=Decimal("1.500"))
     assert await world.run(complete_assignment, again, key="k") == first
     assert first.time_spent_hours == Decimal("1.50")

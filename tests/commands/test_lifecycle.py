@@ -1,4 +1,4 @@
-"""Whatever people do in whatever order, a ticket's history stays whole."""
+"""Commands in any order keep the history of a ticket consistent (a Hypothesis state machine)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.commands import accept, assign, cancel, complete, correct, escalate, rate, reassign, reject, start
-from app.commands.accept import AcceptAssignment
-from app.commands.assign import AssignTicket
-from app.commands.cancel import CancelAssignment
-from app.commands.complete import CompleteAssignment
-from app.commands.correct import CorrectTimeSpent
-from app.commands.escalate import EscalateTicket
-from app.commands.rate import RateAssignment
-from app.commands.reassign import ReassignTicket
-from app.commands.reject import RejectAssignment
-from app.commands.start import StartAssignment
+from app.commands.accept import AcceptAssignment, accept_assignment
+from app.commands.assign import AssignTicket, assign_ticket
+from app.commands.cancel import CancelAssignment, cancel_assignment
+from app.commands.complete import CompleteAssignment, complete_assignment
+from app.commands.correct import CorrectTimeSpent, correct_time_spent
+from app.commands.escalate import EscalateTicket, escalate_ticket
+from app.commands.rate import RateAssignment, rate_assignment
+from app.commands.reassign import ReassignTicket, reassign_ticket
+from app.commands.reject import RejectAssignment, reject_assignment
+from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import open_database
 from app.domain.errors import DomainError, InvalidInput
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES, Action
 from app.domain.model import TOP_TIER, AssignmentStatus, CompletionStatus, TicketStatus
+from tests.commands.samples import SAMPLES
 from tests.commands.world import NOTHING, World, outcome
-from tests.factories import Factories, as_engineer
+from tests.factories import DISPATCHER, Factories, as_engineer
 
 S = AssignmentStatus
 ALLOWED_FROM = {
@@ -44,49 +44,47 @@ AFTER_COMPLETE = {
     CompletionStatus.CUSTOMER_UNAVAILABLE: (S.COMPLETED, TicketStatus.ON_HOLD),
     CompletionStatus.FAILED: (S.FAILED, TicketStatus.NEW),
 }
+REFUSALS = {type(sample.command): sample.refusals for sample in SAMPLES}
 ENGINEERS = 4
 engineers = st.integers(0, ENGINEERS - 1)
 chances = st.floats(0, 1, exclude_max=True)
-"""Which assignment of the history, as a share of its length: most often one that is there."""
+"""Chooses an assignment, as a fraction of the length of the history."""
 sequences = st.none() | st.integers(0, 5)
 outcomes = st.sampled_from(CompletionStatus)
 
 
 class TicketLife(RuleBasedStateMachine):
-    """Compares the product with the state table, told once more and differently: as a list of statuses."""
+    """Compares the commands with a second model of the state machine: a list of statuses."""
 
     db = None
     loop = None
 
     @initialize()
-    def begin(self):
+    def create_rows(self):
         make, self.world = Factories(self.db), World(self.db)
 
         async def rows():
             return await make.ticket(), [await make.engineer(f"E{n}") for n in range(ENGINEERS)]
 
         self.ticket, self.engineers = self.loop.run_until_complete(rows())
-        self.statuses = []  # what the history should say
+        self.statuses = []
         self.tiers = []
-        self.holders = []
+        self.assigned_to = []
         self.hours = []
-        self.became = TicketStatus.NEW
+        self.ticket_status = TicketStatus.NEW
         self.events = 0
-        self.before = []
+        self.previous = []
 
-    def do(self, module, name, command, actor=None):
-        decide = getattr(module, name)
-        more = {} if actor is None else {"actor": actor}
-        got = self.loop.run_until_complete(outcome(self.world.run(decide, command, **more)))
-        if isinstance(got, DomainError):
-            assert type(got) in module.REFUSALS
+    def run(self, decide, command, actor=DISPATCHER):
+        result = self.loop.run_until_complete(outcome(self.world.run(decide, command, actor)))
+        if isinstance(result, DomainError):
+            assert type(result) in REFUSALS[type(command)]
             return False
         return True
 
     @property
     def current(self):
-        found = [i for i, status in enumerate(self.statuses) if status in ACTIVE]
-        return found[0] if found else None
+        return next((i for i, status in enumerate(self.statuses) if status in ACTIVE), None)
 
     def end(self, index, status):
         self.statuses[index] = status
@@ -95,154 +93,159 @@ class TicketLife(RuleBasedStateMachine):
     def open(self, engineer, tier):
         self.statuses.append(AssignmentStatus.ASSIGNED)
         self.tiers.append(tier)
-        self.holders.append(engineer)
+        self.assigned_to.append(engineer)
         self.hours.append(None)
-        self.became = TicketStatus.ASSIGNED
+        self.ticket_status = TicketStatus.ASSIGNED
         self.events += 1
 
-    def stale(self, seen):
-        return seen is not None and seen != len(self.statuses)
+    def is_stale(self, sequence):
+        return sequence is not None and sequence != len(self.statuses)
 
-    @rule(engineer=engineers, tier=st.integers(1, TOP_TIER), seen=sequences)
-    def assign(self, engineer, tier, seen):
+    @rule(engineer=engineers, tier=st.integers(1, TOP_TIER), sequence=sequences)
+    def assign(self, engineer, tier, sequence):
         command = AssignTicket(
-            ticket_id=self.ticket, engineer_id=self.engineers[engineer], tier=tier, expected_sequence=seen
+            ticket_id=self.ticket, engineer_id=self.engineers[engineer], tier=tier, expected_sequence=sequence
         )
         allowed = (
-            not self.stale(seen) and self.current is None and self.became not in TERMINAL_TICKET_STATUSES
+            not self.is_stale(sequence)
+            and self.current is None
+            and self.ticket_status not in TERMINAL_TICKET_STATUSES
         )
-        assert self.do(assign, "assign_ticket", command) is allowed
+        assert self.run(assign_ticket, command) is allowed
         if allowed:
             self.open(engineer, tier)
 
-    @rule(engineer=engineers, tier=st.none() | st.integers(1, TOP_TIER), seen=sequences)
-    def escalate(self, engineer, tier, seen):
+    @rule(engineer=engineers, tier=st.none() | st.integers(1, TOP_TIER), sequence=sequences)
+    def escalate(self, engineer, tier, sequence):
         command = EscalateTicket(
             ticket_id=self.ticket,
             next_engineer_id=self.engineers[engineer],
             reason="r",
             next_tier=tier,
-            expected_sequence=seen,
+            expected_sequence=sequence,
         )
-        held = self.current
+        current = self.current
         allowed = (
-            not self.stale(seen)
-            and held is not None
-            and self.holders[held] != engineer
-            and self.tiers[held] < (tier or self.tiers[held] + 1) <= TOP_TIER
+            not self.is_stale(sequence)
+            and current is not None
+            and self.assigned_to[current] != engineer
+            and self.tiers[current] < (tier or self.tiers[current] + 1) <= TOP_TIER
         )
-        assert self.do(escalate, "escalate_ticket", command) is allowed
+        assert self.run(escalate_ticket, command) is allowed
         if allowed:
-            self.end(held, AssignmentStatus.ESCALATED)
-            self.open(engineer, tier or self.tiers[held] + 1)
+            self.end(current, AssignmentStatus.ESCALATED)
+            self.open(engineer, tier or self.tiers[current] + 1)
 
-    @rule(engineer=engineers, seen=sequences)
-    def reassign(self, engineer, seen):
+    @rule(engineer=engineers, sequence=sequences)
+    def reassign(self, engineer, sequence):
         command = ReassignTicket(
-            ticket_id=self.ticket, engineer_id=self.engineers[engineer], reason="r", expected_sequence=seen
+            ticket_id=self.ticket,
+            engineer_id=self.engineers[engineer],
+            reason="r",
+            expected_sequence=sequence,
         )
-        held = self.current
-        allowed = not self.stale(seen) and held is not None and self.holders[held] != engineer
-        assert self.do(reassign, "reassign_ticket", command) is allowed
+        current = self.current
+        allowed = (
+            not self.is_stale(sequence) and current is not None and self.assigned_to[current] != engineer
+        )
+        assert self.run(reassign_ticket, command) is allowed
         if allowed:
-            self.end(held, AssignmentStatus.CANCELLED)
-            self.open(engineer, self.tiers[held])
+            self.end(current, AssignmentStatus.CANCELLED)
+            self.open(engineer, self.tiers[current])
 
-    def one(self, chance):
-        """An assignment of the history, and its place in it; one that is not there in an empty history."""
-        if not self.before:
+    def choose(self, chance):
+        """An assignment and its index; an unknown id without an index if the history is empty."""
+        if not self.previous:
             return NOTHING, None
-        index = int(chance * len(self.before))
-        return self.before[index].id, index
+        index = int(chance * len(self.previous))
+        return self.previous[index].id, index
 
-    def move(self, module, name, command, index, action, becomes, ticket_becomes, *, actor=None, mine=True):
-        allowed = index is not None and mine and self.statuses[index] in ALLOWED_FROM[action]
-        assert self.do(module, name, command, actor) is allowed
+    def change(self, decide, command, index, status, ticket_status, *, actor=DISPATCHER, is_own=True):
+        allowed = index is not None and is_own and self.statuses[index] in ALLOWED_FROM[command.action]
+        assert self.run(decide, command, actor) is allowed
         if allowed:
-            self.end(index, becomes or self.statuses[index])
-            self.became = ticket_becomes or self.became
+            self.end(index, status or self.statuses[index])
+            self.ticket_status = ticket_status or self.ticket_status
         return allowed
 
     @rule(chance=chances, engineer=engineers)
     def accept(self, chance, engineer):
-        assignment, index = self.one(chance)
-        mine = index is not None and self.holders[index] == engineer
-        self.move(
-            accept,
-            "accept_assignment",
+        assignment, index = self.choose(chance)
+        is_own = index is not None and self.assigned_to[index] == engineer
+        self.change(
+            accept_assignment,
             AcceptAssignment(assignment_id=assignment),
             index,
-            Action.ACCEPT,
             AssignmentStatus.ACCEPTED,
             None,
             actor=as_engineer(self.engineers[engineer]),
-            mine=mine,
+            is_own=is_own,
         )
 
     @rule(chance=chances)
     def reject(self, chance):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         command = RejectAssignment(assignment_id=assignment, reason="r")
-        becomes = AssignmentStatus.REJECTED, TicketStatus.NEW
-        self.move(reject, "reject_assignment", command, index, Action.REJECT, *becomes)
+        statuses = AssignmentStatus.REJECTED, TicketStatus.NEW
+        self.change(reject_assignment, command, index, *statuses)
 
     @rule(chance=chances)
     def start(self, chance):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         command = StartAssignment(assignment_id=assignment)
-        becomes = AssignmentStatus.IN_PROGRESS, TicketStatus.IN_PROGRESS
-        self.move(start, "start_assignment", command, index, Action.START, *becomes)
+        statuses = AssignmentStatus.IN_PROGRESS, TicketStatus.IN_PROGRESS
+        self.change(start_assignment, command, index, *statuses)
 
     @rule(chance=chances, outcome=outcomes)
     def complete(self, chance, outcome):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         command = CompleteAssignment(
             assignment_id=assignment, completion_status=outcome, time_spent_hours=Decimal("0.25")
         )
         if outcome is CompletionStatus.ESCALATED:
-            assert not self.do(complete, "complete_assignment", command)
+            assert not self.run(complete_assignment, command)
             return
-        becomes = AFTER_COMPLETE[outcome]
-        if self.move(complete, "complete_assignment", command, index, Action.COMPLETE, *becomes):
+        statuses = AFTER_COMPLETE[outcome]
+        if self.change(complete_assignment, command, index, *statuses):
             self.hours[index] = command.time_spent_hours
 
     @rule(chance=chances)
     def cancel(self, chance):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         command = CancelAssignment(assignment_id=assignment, reason="r")
-        becomes = AssignmentStatus.CANCELLED, TicketStatus.NEW
-        self.move(cancel, "cancel_assignment", command, index, Action.CANCEL, *becomes)
+        statuses = AssignmentStatus.CANCELLED, TicketStatus.NEW
+        self.change(cancel_assignment, command, index, *statuses)
 
     @rule(chance=chances, rating=st.integers(-1, 7))
     def rate(self, chance, rating):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         try:
             command = RateAssignment(assignment_id=assignment, rating=rating)
         except InvalidInput:
             assert not 1 <= rating <= 5
             return
-        self.move(rate, "rate_assignment", command, index, Action.RATE, None, None)
+        self.change(rate_assignment, command, index, None, None)
 
     @rule(chance=chances, hours=st.decimals(0, 2, places=2))
     def correct(self, chance, hours):
-        assignment, index = self.one(chance)
+        assignment, index = self.choose(chance)
         command = CorrectTimeSpent(assignment_id=assignment, time_spent_hours=hours, reason="r")
         if index is not None and self.hours[index] == hours:
-            assert not self.do(correct, "correct_time_spent", command)
+            assert not self.run(correct_time_spent, command)
             return
-        if self.move(correct, "correct_time_spent", command, index, Action.CORRECT, None, None):
+        if self.change(correct_time_spent, command, index, None, None):
             self.hours[index] = hours
 
     @invariant()
-    def history_is_whole(self):
-        async def look():
+    def history_is_consistent(self):
+        async def read():
             return (
                 await self.world.history(self.ticket),
                 await self.world.ticket(self.ticket),
                 await self.world.events(self.ticket),
             )
 
-        history, ticket, events = self.loop.run_until_complete(look())
+        history, ticket, events = self.loop.run_until_complete(read())
         assert [a.assignment_sequence for a in history] == list(range(1, len(history) + 1))
         assert sum(a.status in ACTIVE for a in history) <= 1
         assert all(a.status not in ACTIVE for a in history[:-1])
@@ -250,22 +253,22 @@ class TicketLife(RuleBasedStateMachine):
             zip(self.statuses, self.tiers, strict=True)
         )
         assert [a.time_spent_hours for a in history] == self.hours
-        assert ticket.status is self.became
+        assert ticket.status is self.ticket_status
         assert len(events) == self.events
-        for old, new in zip(self.before, history, strict=False):
+        for old, new in zip(self.previous, history, strict=False):
             if old.status not in ACTIVE:
                 assert (new.status, new.completed_at) == (old.status, old.completed_at)
-        self.before = history
+        self.previous = history
 
 
-def test_history_stays_whole_in_any_order(fresh_url):
+def test_history_is_consistent_after_any_commands(fresh_url):
     loop = asyncio.new_event_loop()
 
-    async def play():
+    async def opened_database():
         async with open_database(fresh_url, pool_size=2) as db:
             yield db
 
-    opened = play()
+    opened = opened_database()
     TicketLife.loop, TicketLife.db = loop, loop.run_until_complete(anext(opened))
     try:
         run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""At whatever step a command loses its database or its client: the change is whole or absent, never twice."""
+"""A command that loses its connection or its client at any step: the change is made once, or not at all."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from app.db.pool import ATTEMPTS, Database
 from app.db.sql import name_of
 from tests.factories import DISPATCHER
 
-READING, CHANGE = "reading", "the change with its COMMIT"
-AT_ONCE = (READING, CHANGE)
+SNAPSHOT, SAVE = "snapshot", "save and commit"
 COMMIT = "COMMIT"
-UNDER_LOCK = ("BEGIN", "the lock", "reading under it", "the change", COMMIT)
-STEPS = (*AT_ONCE, *UNDER_LOCK)
-COMMITS = (CHANGE, COMMIT)
+LOCKED_STEPS = ("BEGIN", "lock", "snapshot after lock", "save", COMMIT)
+STEPS = (SNAPSHOT, SAVE, *LOCKED_STEPS)
+COMMITS = (SAVE, COMMIT)
 
 
 def step_of(text: str, *, in_transaction: bool) -> str:
@@ -34,28 +33,28 @@ def step_of(text: str, *, in_transaction: bool) -> str:
         case "commit":
             return COMMIT
         case "tickets.lock_ticket":
-            return "the lock"
+            return "lock"
         case "assignments.ticket_snapshot":
-            return "reading under it" if in_transaction else READING
+            return "snapshot after lock" if in_transaction else SNAPSHOT
         case "assignments.save_change":
-            return "the change" if in_transaction else CHANGE
+            return "save" if in_transaction else SAVE
         case other:
             return other
 
 
 @dataclass
 class Fault:
-    """What happens at one step of a change, so many times. Its ticket is overtaken if that takes it there."""
+    """A fault at one step of a command. Before steps after the lock, a conflict ends the fast path."""
 
     step: str
-    when: str
+    kind: str
     times: int = 1
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Faulty(asyncpg.Connection):
-    """Knows the steps of a change, and lets one go wrong."""
+class FaultyConnection(asyncpg.Connection):
+    """Makes one step of a command fail."""
 
     fault: ClassVar[Fault]
 
@@ -65,29 +64,29 @@ class Faulty(asyncpg.Connection):
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
         return await self._step(query, super().fetchrow(query, *args, **options))
 
-    async def _step(self, query: str, doing: Any) -> Any:
+    async def _step(self, query: str, running: Any) -> Any:
         fault = self.fault
         step = step_of(query, in_transaction=self.is_in_transaction())
-        if step == CHANGE and fault.step in UNDER_LOCK:
-            await self._as_somebody_else("UPDATE service_tickets SET updated_at = updated_at")
+        if step == SAVE and fault.step in LOCKED_STEPS:
+            await self._on_other_connection("UPDATE service_tickets SET updated_at = updated_at")
         if step != fault.step or not fault.times:
-            return await doing
+            return await running
         fault.times -= 1
-        if fault.when == "its client leaves":
+        if fault.kind == "client disconnects":
             fault.reached.set()
             await fault.go_on.wait()
-        elif fault.when == "the server goes before":
-            await self._as_somebody_else("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
-        elif fault.when == "it is cancelled":
-            # The step has been sent when this is noticed, and its answer has not come.
+        elif fault.kind == "lost before":
+            await self._on_other_connection("SELECT pg_terminate_backend($1, 5000)", self.get_server_pid())
+        elif fault.kind == "cancelled":
+            # Takes effect after the statement is sent and before its result arrives.
             asyncio.current_task().cancel()
-        answer = await doing
-        if fault.when == "the answer is lost":
+        result = await running
+        if fault.kind == "result lost":
             self.terminate()
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
-        return answer
+        return result
 
-    async def _as_somebody_else(self, statement: str, *args: object) -> None:
+    async def _on_other_connection(self, statement: str, *args: object) -> None:
         admin = await asyncpg.connect(**self.target)
         await admin.execute(statement, *args)
         await admin.close()
@@ -97,16 +96,16 @@ class Faulty(asyncpg.Connection):
 
 @asynccontextmanager
 async def faulty(url: str, fault: Fault):
-    Faulty.fault, Faulty.target = fault, {"dsn": url}
+    FaultyConnection.fault, FaultyConnection.target = fault, {"dsn": url}
     settings = TimeLimits().session
     async with asyncpg.create_pool(
-        url, min_size=1, max_size=2, connection_class=Faulty, server_settings=settings
+        url, min_size=1, max_size=2, connection_class=FaultyConnection, server_settings=settings
     ) as pool:
         db = Database(pool)
         yield db
         await db.finish()
         fault.times = 0
-        # The pool is whole: it lends as many as it may, and gets them back.
+        # The pool still has all its connections.
         async with db.connection() as one, db.connection() as other:
             assert [await one.fetchval("SELECT 1"), await other.fetchval("SELECT 2")] == [1, 2]
         assert pool.get_idle_size() == pool.get_size()
@@ -114,15 +113,15 @@ async def faulty(url: str, fault: Fault):
 
 @pytest.fixture
 async def escalation(make):
-    held = await make.assigned()
-    return EscalateTicket(ticket_id=held.ticket_id, next_engineer_id=await make.engineer(), reason="x")
+    assigned = await make.assigned()
+    return EscalateTicket(ticket_id=assigned.ticket_id, next_engineer_id=await make.engineer(), reason="x")
 
 
-async def is_made_once(world, command):
-    """Sent again under the same key, it is answered; and it was made once and whole."""
-    answer = await world.run(escalate_ticket, command, key="k")
+async def assert_saved_once(world, command):
+    """Repeat the command with the same key: the change was saved once and whole."""
+    result = await world.run(escalate_ticket, command, key="k")
     first, second = await world.history(command.ticket_id)
-    assert (first.status, second) == ("escalated", answer)
+    assert (first.status, second) == ("escalated", result)
     assert [event[:2] for event in await world.events(command.ticket_id)] == [
         ("assigned", 1),
         ("escalated", 1),
@@ -130,37 +129,37 @@ async def is_made_once(world, command):
     ]
 
 
-@pytest.mark.parametrize("when", ["the server goes before", "the answer is lost"])
+@pytest.mark.parametrize("kind", ["lost before", "result lost"])
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_connection_lost_at_any_step(world, shared_url, escalation, step, when):
-    async with faulty(shared_url, Fault(step, when)) as db:
+async def test_connection_lost_at_any_step(world, shared_url, escalation, step, kind):
+    async with faulty(shared_url, Fault(step, kind)) as db:
         escalating = run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
         if step in COMMITS:
             with pytest.raises(OutcomeUnknown):
                 await escalating
-            made = len(await world.history(escalation.ticket_id)) == 2
-            assert made == (when == "the answer is lost")
+            is_saved = len(await world.history(escalation.ticket_id)) == 2
+            assert is_saved == (kind == "result lost")
         else:
             assert (await escalating).assignment_sequence == 2
-    await is_made_once(world, escalation)
+    await assert_saved_once(world, escalation)
 
 
-@pytest.mark.parametrize("step", [step for step in UNDER_LOCK if step != COMMIT])
-async def test_a_connection_that_is_lost_again_and_again(world, shared_url, escalation, step):
-    fault = Fault(step, "the answer is lost", times=1000)
+@pytest.mark.parametrize("step", [step for step in LOCKED_STEPS if step != COMMIT])
+async def test_connection_lost_at_every_attempt(world, shared_url, escalation, step):
+    fault = Fault(step, "result lost", times=1000)
     async with faulty(shared_url, fault) as db:
-        with pytest.raises(Unavailable) as told:
+        with pytest.raises(Unavailable) as error:
             await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
-        assert (type(told.value), fault.times) == (Unavailable, 1000 - ATTEMPTS)
+        assert (type(error.value), fault.times) == (Unavailable, 1000 - ATTEMPTS)
     assert len(await world.history(escalation.ticket_id)) == 1
-    await is_made_once(world, escalation)
+    await assert_saved_once(world, escalation)
 
 
 @pytest.mark.parametrize("commit", COMMITS)
-async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, world, shared_url, commit):
+async def test_unknown_outcome_is_not_retried(make, world, shared_url, commit):
     ticket = await make.ticket()
     command = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer())
-    fault = Fault(commit, "the answer is lost", times=1000)
+    fault = Fault(commit, "result lost", times=1000)
     async with faulty(shared_url, fault) as db:
         with pytest.raises(OutcomeUnknown):
             await run(db, DISPATCHER, assign_ticket, command)
@@ -170,8 +169,8 @@ async def test_without_a_key_what_is_unknown_is_still_not_tried_again(make, worl
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, shared_url, escalation, step):
-    fault = Fault(step, "its client leaves")
+async def test_client_disconnect_does_not_stop_the_command(world, shared_url, escalation, step):
+    fault = Fault(step, "client disconnects")
     async with faulty(shared_url, fault) as db:
         client = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
         await fault.reached.wait()
@@ -181,28 +180,28 @@ async def test_a_client_that_leaves_at_any_step_changes_nothing_about_it(world, 
         fault.go_on.set()
         await db.finish()
         assert len(await world.history(escalation.ticket_id)) == 2
-    await is_made_once(world, escalation)
+    await assert_saved_once(world, escalation)
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_change_that_is_cancelled_itself_at_any_step(world, shared_url, escalation, step):
-    """As it is when the process ends: nobody shields it any more."""
-    async with faulty(shared_url, Fault(step, "it is cancelled")) as db:
+async def test_cancelled_command_is_saved_whole_or_not_at_all(world, shared_url, escalation, step):
+    """As at shutdown, when commands are no longer shielded."""
+    async with faulty(shared_url, Fault(step, "cancelled")) as db:
         with pytest.raises(asyncio.CancelledError):
             await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
     assert step in COMMITS or len(await world.history(escalation.ticket_id)) == 1
-    await is_made_once(world, escalation)
+    await assert_saved_once(world, escalation)
 
 
 @pytest.mark.parametrize("commit", COMMITS)
-async def test_a_twin_waits_for_the_one_whose_client_left(world, shared_url, escalation, commit):
-    fault = Fault(commit, "its client leaves")
+async def test_duplicate_waits_for_the_first_command(world, shared_url, escalation, commit):
+    fault = Fault(commit, "client disconnects")
     async with faulty(shared_url, fault) as db:
         first = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
         await fault.reached.wait()
         first.cancel()
-        twin = asyncio.create_task(world.run(escalate_ticket, escalation, key="k"))
+        duplicate = asyncio.create_task(world.run(escalate_ticket, escalation, key="k"))
         await asyncio.sleep(0)
         fault.go_on.set()
-        assert (await twin).assignment_sequence == 2
-    await is_made_once(world, escalation)
+        assert (await duplicate).assignment_sequence == 2
+    await assert_saved_once(world, escalation)

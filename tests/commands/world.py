@@ -1,4 +1,4 @@
-"""What tests of commands look at: the history, the ticket and the events after a command."""
+"""Runs commands and reads the history, the ticket and the events after them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from app.commands.accept import AcceptAssignment, accept_assignment
+from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
+from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates
+from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import Database
 from app.domain.errors import DomainError
 from app.domain.model import AssignmentId, EngineerId
@@ -21,15 +25,33 @@ if TYPE_CHECKING:
 NOBODY = EngineerId(UUID(int=0))
 NOTHING = AssignmentId(UUID(int=0))
 
+RAISED: set[tuple[type, type]] = set()
+"""The commands run by a World and the refusals that they raised; conftest.py compares them with REFUSALS."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
     db: Database
 
     async def run(
-        self, decide: Any, command: Any, actor: Actor = DISPATCHER, key: str | None = None
-    ) -> Assignment:
-        return await run(self.db, actor, decide, command, idempotency_key=key)
+        self, decide: Any, command: Any, actor: Actor = DISPATCHER, key: str | None = None, **options: Any
+    ) -> Any:
+        runner: Any = run_on_rates if isinstance(command, SetHourlyRate) else run
+        try:
+            return await runner(self.db, actor, decide, command, idempotency_key=key, **options)
+        except DomainError as refusal:
+            RAISED.add((type(command), type(refusal)))
+            raise
+
+    async def accept(self, assignment: Assignment) -> Assignment:
+        return await self.run(accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+
+    async def start(self, assignment: Assignment) -> Assignment:
+        return await self.run(start_assignment, StartAssignment(assignment_id=assignment.id))
+
+    async def escalate(self, assignment: Assignment, engineer_id: EngineerId) -> Assignment:
+        command = EscalateTicket(ticket_id=assignment.ticket_id, next_engineer_id=engineer_id, reason="x")
+        return await self.run(escalate_ticket, command)
 
     async def history(self, ticket_id: TicketId) -> list[Assignment]:
         async with self.db.connection() as conn:
@@ -37,11 +59,11 @@ class World:
 
     async def ticket(self, ticket_id: TicketId) -> Ticket:
         async with self.db.connection() as conn:
-            [found] = await tickets.by_ids(conn, [ticket_id])
-        return found
+            [ticket] = await tickets.by_ids(conn, [ticket_id])
+        return ticket
 
     async def events(self, ticket_id: TicketId) -> list[tuple[str, int, str]]:
-        """Type, sequence of the assignment, and actor, in the order written."""
+        """Type, sequence of the assignment, and actor of each event, in the order written."""
         async with self.db.connection() as conn:
             rows = await conn.fetch(
                 "/* world.events */ SELECT type, (assignment->>'assignment_sequence')::int, actor"
@@ -50,10 +72,17 @@ class World:
             )
         return [tuple(row) for row in rows]
 
+    async def count_changes(self) -> int:
+        """Count what commands write, whichever they are: an event or a rate."""
+        async with self.db.connection() as conn:
+            return await conn.fetchval(
+                "SELECT (SELECT count(*) FROM assignment_events) + (SELECT count(*) FROM hourly_rates)"
+            )
 
-async def outcome(running: Awaitable[Assignment]) -> Assignment | DomainError:
-    """What came back, or the refusal."""
+
+async def outcome(running: Awaitable[Any]) -> Any:
+    """Return the result, or the refusal."""
     try:
         return await running
-    except DomainError as refused:
-        return refused
+    except DomainError as refusal:
+        return refusal

@@ -1,4 +1,4 @@
-"""Rules that no linter knows."""
+"""Rules for the code that no linter checks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ APP = Path(__file__).parents[2] / "app"
 SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+TABLE)\b")
 
 
-def test_sql_stands_in_sql_files_and_in_db_only():
-    found = [
+def test_sql_is_only_in_sql_files_and_db():
+    lines = [
         f"{path.relative_to(APP)}:{number}"
         for path in APP.rglob("*.py")
         if "db" not in path.relative_to(APP).parts
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if SQL.search(line)
     ]
-    assert found == []
+    assert lines == []
 
 
-def test_every_module_opens_with_a_sentence():
+def test_every_module_has_a_docstring():
     assert [str(path) for path in APP.rglob("*.py") if not path.read_text().startswith(('"""', "#!"))] == []

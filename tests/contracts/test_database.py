@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever the code does; and that code and database use the same words."""
+"""The constraints of the database; it and the code use the same values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_schema_sql_is_current(fresh_url):
 
 
 @pytest.mark.parametrize(
-    ("constraint", "words"),
+    ("constraint", "values"),
     [
         ("chk_status", AssignmentStatus),
         ("chk_assignment_type", AssignmentType),
@@ -35,23 +35,23 @@ def test_schema_sql_is_current(fresh_url):
         ("assignment_events_type_check", EventType),
     ],
 )
-async def test_a_check_allows_the_words_of_the_domain(tx, constraint, words):
+async def test_check_allows_the_values_of_the_enum(tx, constraint, values):
     definition = await tx.fetchval(
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", constraint
     )
-    assert set(re.findall(r"'(\w+)'::", definition)) == set(words)
+    assert set(re.findall(r"'(\w+)'::", definition)) == set(values)
 
 
-async def test_each_status_has_its_facts_and_what_has_ended_is_kept(tx):
-    facts, kept = await tx.fetchrow(
+async def test_constraints_name_every_status(tx):
+    check, trigger = await tx.fetchrow(
         "SELECT pg_get_constraintdef(c.oid), pg_get_triggerdef(t.oid) FROM pg_constraint c, pg_trigger t"
         " WHERE c.conname = 'chk_status_has_its_facts' AND t.tgname = 'ended_assignment_is_kept'"
     )
-    assert set(re.findall(r"WHEN '(\w+)'", facts)) == set(AssignmentStatus)
-    assert set(re.findall(r"'(\w+)'::", kept)) == ENDED
+    assert set(re.findall(r"WHEN '(\w+)'", check)) == set(AssignmentStatus)
+    assert set(re.findall(r"'(\w+)'::", trigger)) == ENDED
 
 
-async def test_active_means_the_same_in_every_index_and_view(tx):
+async def test_indexes_and_view_list_the_active_statuses(tx):
     texts = await tx.fetch(
         "SELECT pg_get_expr(indpred, indrelid) FROM pg_index"
         " WHERE indpred IS NOT NULL AND indexrelid <> 'engineer_assignments_unaccepted'::regclass"
@@ -62,7 +62,7 @@ async def test_active_means_the_same_in_every_index_and_view(tx):
         assert set(re.findall(r"'(\w+)'::text", text)) == ACTIVE
 
 
-async def test_every_tier_can_have_a_limit(tx):
+async def test_every_tier_has_a_row_for_its_limit(tx):
     assert dict(await tx.fetch("SELECT tier, accept_within FROM assignment_tiers")) == dict.fromkeys(
         TIER_NAMES
     )
@@ -70,14 +70,14 @@ async def test_every_tier_can_have_a_limit(tx):
 
 @pytest.fixture
 async def row(tx):
-    """Inserts an assignment of one ticket straight into the table; what is not given is as in a good row."""
+    """Insert an assignment of one ticket into the table. Columns that are not given have valid values."""
     ticket = await tx.fetchval(
         "INSERT INTO service_tickets (id, ticket_number) VALUES ('T', 'T') RETURNING id"
     )
     engineer = await tx.fetchval("INSERT INTO engineers (name) VALUES ('Ana') RETURNING id")
 
     async def insert(**columns):
-        given = {
+        values = {
             "ticket_id": ticket,
             "engineer_id": engineer,
             "assignment_sequence": 1,
@@ -85,23 +85,23 @@ async def row(tx):
             "assignment_tier_name": "OEM",
             "parts_used": "[]",
         } | columns
-        names, places = ", ".join(given), ", ".join(f"${i}" for i in range(1, len(given) + 1))
+        names, parameters = ", ".join(values), ", ".join(f"${i}" for i in range(1, len(values) + 1))
         async with tx.transaction():
             return await tx.fetchval(
-                f"INSERT INTO engineer_assignments ({names}) VALUES ({places}) RETURNING id",
-                *given.values(),
+                f"INSERT INTO engineer_assignments ({names}) VALUES ({parameters}) RETURNING id",
+                *values.values(),
             )
 
     return insert
 
 
-async def test_a_ticket_has_one_active_assignment_at_most(row):
+async def test_ticket_has_at_most_one_active_assignment(row):
     await row()
     with pytest.raises(asyncpg.UniqueViolationError, match="engineer_assignments_one_active"):
         await row(assignment_sequence=2)
 
 
-async def test_a_sequence_is_given_once(row, tx):
+async def test_sequence_is_unique_in_a_ticket(row, tx):
     now = await tx.fetchval("SELECT now()")
     await row(status="cancelled", completed_at=now, cancellation_reason="x")
     with pytest.raises(asyncpg.UniqueViolationError, match="engineer_assignments_sequence_once"):
@@ -127,12 +127,12 @@ async def test_a_sequence_is_given_once(row, tx):
     ],
     ids=str,
 )
-async def test_a_row_has_the_facts_of_its_status(row, columns):
+async def test_status_requires_its_columns(row, columns):
     with pytest.raises(asyncpg.CheckViolationError):
         await row(**columns)
 
 
-async def test_what_has_ended_does_not_change_but_for_the_customers_word(row, tx):
+async def test_ended_assignment_changes_only_its_rating(row, tx):
     now = await tx.fetchval("SELECT now()")
     ended = await row(status="rejected", rejected_at=now, rejection_reason="too far")
     await tx.execute(
@@ -144,19 +144,19 @@ async def test_what_has_ended_does_not_change_but_for_the_customers_word(row, tx
                 await tx.execute(f"UPDATE engineer_assignments SET {change} WHERE id = $1", ended)
 
 
-async def test_time_can_be_moved_by_a_test_only_within_its_transaction(tx):
+async def test_app_now_can_be_set_in_a_transaction(tx):
     await tx.execute("SET LOCAL app.now = '2030-01-01Z'")
     assert (await tx.fetchval("SELECT app_now()")).year == 2030
 
 
-async def test_a_table_that_is_named_as_a_type_is_locked_too(tx):
-    """Else its columns may change after the statement was planned, and before it is executed."""
+async def test_table_used_as_a_type_is_locked(tx):
+    """Without the lock, its columns may change between planning and execution."""
     tables = {name for (name,) in await tx.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}
-    named = [
+    uses = [
         (query, table)
         for query in LOADED
         for table in tables & set(re.findall(r"::(?:baton\.)?(\w+)\b", query.text))
     ]
-    assert len(named) == 3
-    for query, table in named:
+    assert len(uses) == 3
+    for query, table in uses:
         assert re.search(rf"\b(FROM|JOIN|INTO|UPDATE) {table}\b", query.text), query.name

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.config import Settings
 from app.db import sql
-from app.graphql.transport.websocket import LAST_OPERATIONS_S
+from app.graphql.transport.websocket import DRAIN_TIMEOUT_S
 from app.observability.metrics import Metrics
 from app.server.server import MAX_RESPONSE_S
 from tests.apps import make_app
@@ -139,7 +139,7 @@ def client_paths(shared_url) -> set[str]:
 
 def test_a_server_has_the_time_to_end():
     [grace_s] = re.findall(r"terminationGracePeriodSeconds: (\d+)", KUBERNETES)
-    longest_s = SETTINGS["SHUTDOWN_DRAIN_S"].default + LAST_OPERATIONS_S + MAX_RESPONSE_S
+    longest_s = SETTINGS["SHUTDOWN_DRAIN_S"].default + DRAIN_TIMEOUT_S + MAX_RESPONSE_S
     assert int(grace_s) > longest_s
     assert int(re.findall(r"stop_grace_period: (\d+)s", COMPOSE)[0]) > longest_s
 

@@ -270,14 +270,14 @@ async def test_old_months_of_events_are_dropped_and_nothing_else(fresh_db, old_e
     async with fresh_db.connection() as conn:
         assert await outdated(conn, 0) == await outdated(conn, 4) == []
         assert await outdated(conn, 1) == ["assignment_events_before"]
-    await retain(fresh_db, 1, dry_run=True, say=said.append)
+    await retain(fresh_db, 1, dry_run=True, emit=said.append)
     assert "assignment_events_before" in await names_of(fresh_db, "assignment_events")
-    await retain(fresh_db, 1, say=said.append)
-    await retain(fresh_db, 1, say=said.append)
+    await retain(fresh_db, 1, emit=said.append)
+    await retain(fresh_db, 1, emit=said.append)
     assert said == [
         "assignment_events_before would be dropped",
         f"assignment_events_before is dropped, with all events up to {old_events[1]}",
-        "No month of events is older than it is kept.",
+        "No event partition is older than the retention.",
     ]
     async with fresh_db.connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM assignment_events") == 1
@@ -298,10 +298,10 @@ async def test_a_cursor_from_before_what_was_dropped_is_refused_and_a_later_one_
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:
-        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[0]))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(old_events[0]))) as told:
             with pytest.raises(CursorTooOld):
                 await anext(told)
-        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(old_events[1]))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(old_events[1]))) as told:
             assert (await anext(told)).event.id == old_events[1] + 1
     finally:
         reading.cancel()
@@ -313,11 +313,11 @@ async def test_a_cursor_is_known_though_all_events_up_to_it_are_gone(fresh_db, f
         held = await run(then, DISPATCHER, assign_ticket, await wish_for(make))
     await end_first_partition(fresh_url, "assignment_events", month(-2))
     await retain(fresh_db, 1)
-    await _refuse_unknown(fresh_db, Cursor.after_all_to(1))
+    await _refuse_unknown(fresh_db, Cursor.after(1))
     feed = Feed(fresh_url)
     reading = asyncio.create_task(feed.run())
     try:
-        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after_all_to(1))) as told:
+        async with aclosing(feed.follow(fresh_db, EventFilter(), Cursor.after(1))) as told:
             await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
             assert (await anext(told)).event.type == "accepted"
     finally:

@@ -156,7 +156,7 @@ async def test_what_a_follower_is_told_of_is_seen(cluster, tokens):
     async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
         await client.is_served_by_standbys()
         held = await make.assigned()
-        await talk.say(subscribe("f", FOLLOW, ticket=held.ticket_id, after=str(Cursor.after_all_to(0))))
+        await talk.say(subscribe("f", FOLLOW, ticket=held.ticket_id, after=str(Cursor.after(0))))
         await talk.hear()
         async with cluster.replay_paused():
             await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))

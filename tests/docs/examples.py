@@ -40,7 +40,7 @@ INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, iss
 SELECT $1, $1, equipment_id, customer_name, issue_description, 'critical' FROM service_tickets LIMIT 1
 RETURNING id
 """
-_CURSOR = str(Cursor.after_all_to(0))
+_CURSOR = str(Cursor.after(0))
 _ROLE = re.compile(r"\A# As (?:an?|the) (admin|dispatcher|engineer|auditor)\.")
 
 

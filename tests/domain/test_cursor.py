@@ -1,4 +1,4 @@
-"""A cursor says exactly what was seen, in whatever order it came."""
+"""Cursors record exactly the event ids seen, in any order."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from hypothesis import strategies as st
 from app.domain.cursor import Cursor, beyond, up_to
 
 IDS = st.sets(st.integers(1, 40))
-UNIVERSE = range(1, 60)
+ALL_IDS = range(1, 60)
 
 
-def having_seen(ids: set[int]) -> Cursor:
-    cursor = Cursor.after_all_to(0)
+def cursor_of(ids: set[int]) -> Cursor:
+    cursor = Cursor.after(0)
     for event_id in ids:
         cursor = cursor.advance(((event_id, event_id),))
     return cursor
 
 
-def seen(cursor: Cursor) -> set[int]:
-    return {event_id for event_id in UNIVERSE if cursor.contains(event_id)}
+def ids_of(cursor: Cursor) -> set[int]:
+    return {event_id for event_id in ALL_IDS if cursor.contains(event_id)}
 
 
 def within(ranges) -> set[int]:
-    return {event_id for event_id in UNIVERSE if any(first <= event_id <= last for first, last in ranges)}
+    return {event_id for event_id in ALL_IDS if any(first <= event_id <= last for first, last in ranges)}
 
 
 @given(IDS)
-def test_it_has_seen_what_it_was_shown_and_nothing_else(ids):
-    assert seen(having_seen(ids)) == ids
+def test_cursor_contains_exactly_the_ids_seen(ids):
+    assert ids_of(cursor_of(ids)) == ids
 
 
 @given(IDS)
-def test_its_text_is_itself(ids):
-    cursor = having_seen(ids)
+def test_text_round_trip(ids):
+    cursor = cursor_of(ids)
     assert Cursor.parse(str(cursor)) == cursor
 
 
 @given(IDS, IDS)
-def test_of_two_the_union_has_seen_what_either_has(one, other):
-    assert seen(having_seen(one) | having_seen(other)) == one | other
+def test_union_contains_the_ids_of_both(one, other):
+    assert ids_of(cursor_of(one) | cursor_of(other)) == one | other
 
 
 @given(IDS, IDS)
-def test_it_lacks_what_the_other_has_seen_and_it_has_not(one, other):
-    assert within(having_seen(one).difference(having_seen(other))) == other - one
+def test_difference_is_what_only_the_other_has_seen(one, other):
+    assert within(cursor_of(one).difference(cursor_of(other))) == other - one
 
 
 @given(IDS, st.integers(0, 50))
-def test_ranges_are_cut_at_an_id(ids, cut):
-    ranges = having_seen(ids).unseen
+def test_ranges_are_split_at_an_id(ids, cut):
+    ranges = cursor_of(ids).unseen
     assert within(up_to(ranges, cut)) == {i for i in within(ranges) if i <= cut}
     assert within(beyond(ranges, cut)) == {i for i in within(ranges) if i > cut}
 
 
 @given(IDS)
-def test_the_upcoming_id_is_above_all_that_were_seen(ids):
-    assert having_seen(ids).upcoming == max(ids, default=0) + 1
+def test_upcoming_is_above_all_ids_seen(ids):
+    assert cursor_of(ids).upcoming == max(ids, default=0) + 1
 
 
-def test_a_gap_is_written_as_people_would():
-    cursor = Cursor.after_all_to(997).advance(((1000, 1000), (1002, 1002)))
+def test_text_lists_the_gaps():
+    cursor = Cursor.after(997).advance(((1000, 1000), (1002, 1002)))
     assert str(cursor) == "998-999.1001.1003"
 
 
@@ -69,6 +69,6 @@ def test_a_gap_is_written_as_people_would():
     "text",
     ["", "x", "1-", "-1", "5-3.9", "9.3", "1-2", "3-4.4", "1.1.1", "1 ", "٣", "9" * 19, ".".join("1" * 2000)],
 )
-def test_what_is_no_cursor_is_refused(text):
-    with pytest.raises(ValueError, match="not a cursor"):
+def test_malformed_cursor_is_refused(text):
+    with pytest.raises(ValueError, match="not an event cursor"):
         Cursor.parse(text)

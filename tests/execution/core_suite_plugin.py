@@ -97,7 +97,7 @@ class SyncWhenPossible(BreadthFirstExecutor, IncrementalExecutor):
         global _planned  # noqa: PLW0603 - reported at the end of the session
         SyncWhenPossible.has_awaited = False
         result = super().execute_operation(serially)
-        if not iscoroutine(result) or result.cr_code is not BreadthFirstExecutor._execute.__code__:
+        if not iscoroutine(result) or result.cr_code is not BreadthFirstExecutor.execute_plans.__code__:
             return result
         _planned += 1
         try:

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from graphql import build_schema, execute, parse
 
-from app.execution.cache import TextCache
 from app.execution.executor import BreadthFirstExecutor
 from app.execution.planner import PlanCache
 from app.execution.waiting import await_all
@@ -90,16 +89,3 @@ async def test_cancellation_cancels_everything_awaited():
         await waiting
     await asyncio.sleep(0)
     assert sorted(ended) == ["a", "b"]
-
-
-def test_texts_are_forgotten_by_number_and_by_length_the_longest_unused_first():
-    cache: TextCache[int] = TextCache(texts=3, characters=10)
-    for text in ("aa", "bb", "cc"):
-        cache.put(text, len(text))
-    assert cache.get("aa") == 2
-    cache.put("dd", 2)
-    assert [cache.get(text) for text in ("aa", "bb", "cc", "dd")] == [2, None, 2, 2]
-    cache.put("eeeeee", 6)
-    assert [cache.get(text) for text in ("aa", "cc", "dd", "eeeeee")] == [None, 2, 2, 6]
-    cache.put("f" * 11, 11)
-    assert cache.get("f" * 11) is None

@@ -1,4 +1,4 @@
-"""How tests speak to the API: over HTTP, as clients do."""
+"""Fixtures that call the API over HTTP, as clients do."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 PATIENCE_S = 10
-"""Less than after which the driver gives up on a statement by itself."""
+"""Less than the timeout after which the driver gives up on a statement."""
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 when_compiled = pytest.mark.skipif(
     os.environ.get("COMPILED_EXECUTION") == "0",
-    reason="graphql-core executes each alone, and leaves its executors to the collector",
+    reason="graphql-core coalesces no queries, and its executors need the garbage collector",
 )
 
 
@@ -42,21 +42,21 @@ class Api:
     client: httpx.AsyncClient
 
     async def __call__(self, query: str, /, **variables: Any) -> Any:
-        """The data of an answer without errors."""
+        """Return the data of a response without errors."""
         answer = await self.answer(query, **variables)
         assert "errors" not in answer, answer
         return answer["data"]
 
     async def answer(self, query: str, /, **variables: Any) -> Any:
-        """The whole answer, errors and all."""
+        """Return the whole response."""
         response = await self.client.post("/graphql", json={"query": query, "variables": variables})
         assert response.status_code == 200, response.text
-        await asyncio.sleep(0)  # the driver tells its loggers of a statement a moment after it
+        await asyncio.sleep(0)  # the driver calls its loggers a moment after a statement
         return response.json()
 
 
 def act_as(api: Api, tokens: DevelopmentTokens, role: Role | None, engineer_id: Any = None) -> None:
-    """From here on; None has not signed in."""
+    """Set the caller of later requests; nobody is signed in if the role is None."""
     if role is None:
         api.client.headers.pop("Authorization", None)
     else:
@@ -70,7 +70,7 @@ def ask(client: httpx.AsyncClient) -> Api:
 
 @pytest.fixture
 async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
-    """Starts an application with limits of its own, spoken to as a dispatcher."""
+    """Starts applications with their own limits. The caller is a dispatcher."""
     async with AsyncExitStack() as until_done:
 
         async def start(
@@ -91,7 +91,7 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
 
 @pytest.fixture
 def statements(monkeypatch) -> list[str]:
-    """The names of the statements that the application has sent; ask for it before the client."""
+    """The names of the statements that the application sends; request it before the client."""
     sent: list[str] = []
     capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
     return sent
@@ -104,7 +104,7 @@ def the_server_ends_no_statement_by_itself(monkeypatch) -> None:
 
 
 async def until_waiting(conn: Connection, count: int) -> None:
-    """Until so many statements wait for a lock."""
+    """Wait until `count` statements wait for a lock."""
     async with asyncio.timeout(PATIENCE_S):
         while await conn.fetchval(_WAITING) != count:
             pass

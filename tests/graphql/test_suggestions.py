@@ -1,4 +1,4 @@
-"""Who is suggested for a ticket, in which order, and why."""
+"""suggestEngineers: the candidates, their order and their criteria."""
 
 from __future__ import annotations
 
@@ -11,99 +11,104 @@ from app.commands.reject import RejectAssignment, reject_assignment
 from app.commands.run import run
 from tests.factories import DISPATCHER
 
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-SUGGEST = """query($t: ID!, $tier: Int) { suggestEngineers(ticketId: $t, tier: $tier) {
+SUGGEST = """query($ticket: ID!, $tier: Int) { suggestEngineers(ticketId: $ticket, tier: $tier) {
     engineer { id name } matchingSkills sameRegion activeAssignments } }"""
 
 
 @pytest.fixture
-def names(ask):
+def suggest(ask):
+    async def suggest(ticket, tier=None):
+        return (await ask(SUGGEST, ticket=ticket, tier=tier))["suggestEngineers"]
+
+    return suggest
+
+
+@pytest.fixture
+def names(suggest):
     async def names(ticket, tier=None):
-        found = (await ask(SUGGEST, t=ticket, tier=tier))["suggestEngineers"]
-        return [one["engineer"]["name"] for one in found]
+        return [suggestion["engineer"]["name"] for suggestion in await suggest(ticket, tier)]
 
     return names
 
 
 @pytest.fixture
-def at_tier(db, make):
-    """Makes an engineer who is asked at the tier."""
+def make_at_tier(db, make):
+    """Make an engineer of a tier."""
 
-    async def at_tier(tier, name, **columns):
+    async def make_at_tier(tier, name, **columns):
         engineer = await make.engineer(name, **columns)
         async with db.connection() as conn:
             await conn.execute("INSERT INTO engineer_tiers VALUES ($1, $2)", tier, engineer)
         return engineer
 
-    return at_tier
+    return make_at_tier
 
 
-async def test_skill_goes_before_region_and_region_before_leisure(ask, db, make, at_tier):
+async def test_order_is_skills_then_region_then_load(make, make_at_tier, suggest):
     scanner = await make.equipment(category="MRI", model="Auriga 1.5T", manufacturer="Halvorn")
-    earlier = await make.ticket(customer_name="St. Mary", created_at=LONG_AGO)
-    await make.assigned(ticket=earlier, engineer=await make.engineer("Sent before", home_region="North"))
-    busy = [
-        await at_tier(1, "Knows both, busy", skills=["mri", "auriga 1.5t"], home_region="South"),
-        await at_tier(1, "Knows it, near, busy", skills=["MRI", "CT"], home_region="North"),
-        await at_tier(1, "Near, busy", home_region="North"),
-    ]
-    for engineer in busy:
-        await make.assigned(engineer=engineer)
-    await at_tier(1, "Knows it", skills=["MRI"])
-    await at_tier(1, "Near", home_region="North")
-    await at_tier(1, "Idle")
-    await at_tier(1, "Away", skills=["MRI"], is_active=False)
-    await at_tier(2, "Of another tier", skills=["MRI"])
+    earlier = await make.ticket(customer_name="St. Mary", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    await make.assigned(ticket=earlier, engineer=await make.engineer("Earlier", home_region="North"))
+    for name, columns in (
+        ("Two skills, busy", {"skills": ["mri", "auriga 1.5t"], "home_region": "South"}),
+        ("Skill, region, busy", {"skills": ["MRI", "CT"], "home_region": "North"}),
+        ("Region, busy", {"home_region": "North"}),
+    ):
+        await make.assigned(engineer=await make_at_tier(1, name, **columns))
+    await make_at_tier(1, "Skill", skills=["MRI"])
+    await make_at_tier(1, "Region", home_region="North")
+    await make_at_tier(1, "Idle")
+    await make_at_tier(1, "Inactive", skills=["MRI"], is_active=False)
+    await make_at_tier(2, "Other tier", skills=["MRI"])
 
-    ticket = await make.ticket(equipment_id=scanner, customer_name="St. Mary")
-    found = (await ask(SUGGEST, t=ticket))["suggestEngineers"]
-    assert [(*tuple(one.values())[1:], one["engineer"]["name"]) for one in found] == [
-        (["mri", "auriga 1.5t"], False, 1, "Knows both, busy"),
-        (["MRI"], True, 1, "Knows it, near, busy"),
-        (["MRI"], False, 0, "Knows it"),
-        ([], True, 0, "Near"),
-        ([], True, 1, "Near, busy"),
+    suggestions = await suggest(await make.ticket(equipment_id=scanner, customer_name="St. Mary"))
+    assert [(*tuple(s.values())[1:], s["engineer"]["name"]) for s in suggestions] == [
+        (["mri", "auriga 1.5t"], False, 1, "Two skills, busy"),
+        (["MRI"], True, 1, "Skill, region, busy"),
+        (["MRI"], False, 0, "Skill"),
+        ([], True, 0, "Region"),
+        ([], True, 1, "Region, busy"),
         ([], False, 0, "Idle"),
     ]
 
 
-async def test_the_tier_is_the_next_one_of_who_holds_the_ticket_else_the_last(db, make, at_tier, names):
-    people = {tier: await at_tier(tier, f"Of tier {tier}") for tier in range(1, 6)}
+async def test_default_tier_follows_the_assignments(db, make, make_at_tier, names):
+    """The tier above the current assignment, or else the tier of the last one, or 1."""
+    engineers = {tier: await make_at_tier(tier, f"Tier {tier}") for tier in range(1, 6)}
     ticket = await make.ticket()
-    assert await names(ticket) == ["Of tier 1"]
-    assert await names(ticket, tier=4) == ["Of tier 4"]
-    held = await make.assigned(ticket=ticket)
+    assert await names(ticket) == ["Tier 1"]
+    assert await names(ticket, tier=4) == ["Tier 4"]
+    current = await make.assigned(ticket=ticket)
     for tier in range(2, 6):
-        assert await names(ticket) == [f"Of tier {tier}"]
-        command = EscalateTicket(ticket_id=ticket, reason="x", next_engineer_id=people[tier])
-        held = await run(db, DISPATCHER, escalate_ticket, command)
-    assert await names(ticket) == []  # there is only who holds it
-    await run(db, DISPATCHER, reject_assignment, RejectAssignment(assignment_id=held.id, reason="x"))
-    assert await names(ticket) == ["Of tier 5"]
+        assert await names(ticket) == [f"Tier {tier}"]
+        command = EscalateTicket(ticket_id=ticket, reason="x", next_engineer_id=engineers[tier])
+        current = await run(db, DISPATCHER, escalate_ticket, command)
+    assert await names(ticket) == []  # the only candidate is currently assigned
+    await run(db, DISPATCHER, reject_assignment, RejectAssignment(assignment_id=current.id, reason="x"))
+    assert await names(ticket) == ["Tier 5"]
 
 
-async def test_where_nobody_is_named_for_a_tier_everybody_may_be_asked(make, at_tier, names):
-    await at_tier(1, "Of tier 1")
-    await make.engineer("Of no tier")
-    await make.engineer("Away", is_active=False)
-    assert set(await names(await make.ticket(), tier=2)) == {"Of tier 1", "Of no tier"}
+async def test_a_tier_without_engineers_suggests_all(make, make_at_tier, names):
+    await make_at_tier(1, "Tier 1")
+    await make.engineer("No tier")
+    await make.engineer("Inactive", is_active=False)
+    assert set(await names(await make.ticket(), tier=2)) == {"Tier 1", "No tier"}
 
 
-async def test_nobody_is_near_where_nothing_says_where_the_customer_is(ask, make):
+async def test_same_region_is_false_if_the_region_is_unknown(make, suggest):
     for region in (None, "", "North"):
         await make.engineer(home_region=region)
     for customer in (None, "", "St. Mary"):
-        found = await ask(SUGGEST, t=await make.ticket(customer_name=customer))
-        assert [one["sameRegion"] for one in found["suggestEngineers"]] == [False] * 3
+        suggestions = await suggest(await make.ticket(customer_name=customer))
+        assert [suggestion["sameRegion"] for suggestion in suggestions] == [False] * 3
 
 
-async def test_there_are_ten_suggestions_at_most_and_none_for_no_ticket(ask, make, names):
+async def test_at_most_ten_suggestions_and_null_without_a_ticket(make, suggest):
     for number in range(11):
         await make.engineer(f"Engineer {number}")
-    assert len(await names(await make.ticket())) == 10
-    assert await ask(SUGGEST, t="T-0") == {"suggestEngineers": None}
+    assert len(await suggest(await make.ticket())) == 10
+    assert await suggest("T-0") is None
 
 
-async def test_a_tier_that_there_is_not_is_refused(ask, make):
-    [error] = (await ask.answer(SUGGEST, t=await make.ticket(), tier=0))["errors"]
+async def test_an_invalid_tier_is_an_error(ask, make):
+    [error] = (await ask.answer(SUGGEST, ticket=await make.ticket(), tier=0))["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "tier"}

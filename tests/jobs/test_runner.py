@@ -1,4 +1,4 @@
-"""What the server does by itself: done once, however many servers do it, and gone on with after a fault."""
+"""Periodic jobs continue after an error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from app.db.errors import Unavailable
 from app.jobs.runner import Job, running_jobs
 
 
-async def test_a_job_that_fails_is_said_and_tried_again(db):
-    tries = []
+async def test_failed_job_is_logged_and_runs_again(db):
+    attempts = []
     done = asyncio.Event()
 
     async def fails_twice(_):
-        tries.append(None)
-        if len(tries) == 1:
+        attempts.append(None)
+        if len(attempts) == 1:
             raise Unavailable from ConnectionRefusedError()
-        if len(tries) == 2:
+        if len(attempts) == 2:
             raise asyncpg.DataError("wrong")
         done.set()
 

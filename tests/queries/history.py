@@ -1,4 +1,4 @@
-"""A made-up history: rows for the database, and the same rows for a model in Python."""
+"""Random assignment histories: rows for the database, and the same rows for a model in Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARTS: list[list[dict[str, Any]]] = [
     [],
     [],
     [{"part_number": "7", "part_name": "Coil", "quantity": 2, "cost": "10.55"}],
-    [{"quantity": "3", "cost": 1.5}, {"part_name": "of unknown cost"}, {"quantity": 1, "cost": "n/a"}],
+    [{"quantity": "3", "cost": 1.5}, {"part_name": "without a cost"}, {"quantity": 1, "cost": "n/a"}],
 ]
 
 
@@ -42,7 +42,7 @@ class Ticket:
 
 @dataclass
 class Row:
-    """An assignment, by its columns."""
+    """A row of engineer_assignments."""
 
     ticket_id: str
     equipment_id: str | None
@@ -70,18 +70,18 @@ class Row:
 
 
 class History:
-    """Always the same for a seed. Some of it is as the old application left it."""
+    """The same for the same seed. Some rows are like those of the old application."""
 
     def __init__(self, seed: int, tickets: int) -> None:
-        self.dice = random.Random(seed)  # noqa: S311 - a test's choices
+        self.rng = random.Random(seed)  # noqa: S311 - not for security
         self.tickets = {ticket.id: ticket for ticket in map(self._ticket, range(tickets))}
-        self.rows = [row for ticket in self.tickets.values() for row in self._turns(ticket)]
-        self.at_place = {(row.ticket_id, row.assignment_sequence): row for row in self.rows}
+        self.rows = [row for ticket in self.tickets.values() for row in self._assignments(ticket)]
+        self.by_sequence = {(row.ticket_id, row.assignment_sequence): row for row in self.rows}
 
     async def load(self, conn: Connection) -> None:
         await copy_rows(conn, "engineers", ["id", "name"], [(e, f"Engineer {e.int}") for e in ENGINEERS])
-        devices = [(device, "Scanner", model) for device, model in MODELS.items()]
-        await copy_rows(conn, "equipment", ["id", "name", "model"], devices)
+        equipment = [(equipment_id, "Scanner", model) for equipment_id, model in MODELS.items()]
+        await copy_rows(conn, "equipment", ["id", "name", "model"], equipment)
         for table, kind, rows in (
             ("service_tickets", Ticket, self.tickets.values()),
             ("engineer_assignments", Row, self.rows),
@@ -89,52 +89,50 @@ class History:
             await copy_rows(conn, table, [f.name for f in fields(kind)], map(astuple, rows))
 
     def next_of(self, row: Row) -> Row | None:
-        return self.at_place.get((row.ticket_id, row.assignment_sequence + 1))
+        return self.by_sequence.get((row.ticket_id, row.assignment_sequence + 1))
 
-    def before(self, row: Row) -> Row | None:
-        return self.at_place.get((row.ticket_id, row.assignment_sequence - 1))
+    def previous_of(self, row: Row) -> Row | None:
+        return self.by_sequence.get((row.ticket_id, row.assignment_sequence - 1))
 
     def _ticket(self, number: int) -> Ticket:
-        at = BEGIN + timedelta(seconds=self.dice.randrange(DAYS * 86_400))
-        device = self.dice.choice([*MODELS, None])
-        return Ticket(f"T-{number}", f"SR-{number}", at, self.dice.choice(CUSTOMERS), device)
+        at = BEGIN + timedelta(seconds=self.rng.randrange(DAYS * 86_400))
+        equipment_id = self.rng.choice([*MODELS, None])
+        return Ticket(f"T-{number}", f"SR-{number}", at, self.rng.choice(CUSTOMERS), equipment_id)
 
-    def _turns(self, ticket: Ticket) -> Iterator[Row]:
-        dice, at, tier, kind = self.dice, ticket.created_at, 1, self.dice.choice(["manual", "auto"])
-        old = dice.random() < 0.3
-        turns = dice.choice([0, 1, 1, 2, 3, 4, 6])
-        for sequence in range(1, turns + 1):
-            at += timedelta(milliseconds=dice.randrange(50_000_000))
-            origin = dice.choice(["legacy", "backfill"]) if old else "live"
-            row = Row(
-                ticket.id, ticket.equipment_id, sequence, dice.choice(ENGINEERS), tier, kind, origin, at
-            )
-            if sequence < turns or dice.random() < 0.7:
-                at += timedelta(milliseconds=dice.randrange(500_000_000))
+    def _assignments(self, ticket: Ticket) -> Iterator[Row]:
+        rng, at, tier, kind = self.rng, ticket.created_at, 1, self.rng.choice(["manual", "auto"])
+        old = rng.random() < 0.3
+        count = rng.choice([0, 1, 1, 2, 3, 4, 6])
+        for sequence in range(1, count + 1):
+            at += timedelta(milliseconds=rng.randrange(50_000_000))
+            origin = rng.choice(["legacy", "backfill"]) if old else "live"
+            row = Row(ticket.id, ticket.equipment_id, sequence, rng.choice(ENGINEERS), tier, kind, origin, at)
+            if sequence < count or rng.random() < 0.7:
+                at += timedelta(milliseconds=rng.randrange(500_000_000))
                 self._end(row, at)
             yield row
-            tier += row.status == "escalated" and dice.choice([1, 1, 2])
-            by_person = {"escalated": "escalation", "cancelled": "reassignment"}.get(row.status, "manual")
-            kind = dice.choice(["auto", "manual"] if old else ["auto", "manual", by_person])
+            tier += row.status == "escalated" and rng.choice([1, 1, 2])
+            manual_type = {"escalated": "escalation", "cancelled": "reassignment"}.get(row.status, "manual")
+            kind = rng.choice(["auto", "manual"] if old else ["auto", "manual", manual_type])
             if not old and row.status == "escalated" and kind == "manual":
-                kind = by_person
+                kind = manual_type
 
     def _end(self, row: Row, at: datetime) -> None:
-        dice = self.dice
-        row.status = dice.choice(
+        rng = self.rng
+        row.status = rng.choice(
             ["escalated", "escalated", "rejected", "cancelled", "failed", "completed", "completed"]
         )
-        if row.status in ("completed", "failed") or dice.random() < 0.5:
-            row.accepted_at = row.assigned_at + (at - row.assigned_at) * dice.random()
+        if row.status in ("completed", "failed") or rng.random() < 0.5:
+            row.accepted_at = row.assigned_at + (at - row.assigned_at) * rng.random()
         if row.status == "rejected":
-            row.rejected_at, row.rejection_reason = at, dice.choice(["too far", "Too far", "no parts"])
+            row.rejected_at, row.rejection_reason = at, rng.choice(["too far", "Too far", "no parts"])
         else:
             row.completed_at = at
-        if row.status in ("completed", "failed") or dice.random() < 0.3:
-            row.time_spent_hours = Decimal(dice.randrange(2000)) / 100
-            row.parts_used = orjson.dumps(dice.choice(PARTS)).decode()
+        if row.status in ("completed", "failed") or rng.random() < 0.3:
+            row.time_spent_hours = Decimal(rng.randrange(2000)) / 100
+            row.parts_used = orjson.dumps(rng.choice(PARTS)).decode()
         if row.status == "completed":
-            row.completion_status = dice.choice(
+            row.completion_status = rng.choice(
                 ["success", "success", "parts_required", "customer_unavailable"]
             )
         elif row.status in ("failed", "escalated"):
@@ -143,9 +141,9 @@ class History:
             row.escalation_reason = "why"
         elif row.status == "cancelled":
             row.cancellation_reason = "why"
-        if row.origin != "live" and dice.random() < 0.5:
-            # What old rows often do not know.
+        if row.origin != "live" and rng.random() < 0.5:
+            # Rows from the old application often lack these values.
             row.completion_status = row.rejection_reason = row.time_spent_hours = None
             row.accepted_at = None
-            if dice.random() < 0.4:
+            if rng.random() < 0.4:
                 row.completed_at = row.rejected_at = None

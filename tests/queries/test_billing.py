@@ -1,4 +1,4 @@
-"""Every line and total, beside what plain Python makes of the same rows."""
+"""Billing lines and totals equal those of a model in Python."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from tests.queries.history import Row
 
 CENT = Decimal("0.01")
-moments = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
-periods = st.tuples(moments, moments).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
-wishes = st.builds(
+datetimes = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
+periods = (
+    st.tuples(datetimes, datetimes).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
+)
+filters = st.builds(
     BillingFilter,
     periods,
     customer=st.none() | st.sampled_from([c for c in CUSTOMERS if c is not None]),
@@ -44,7 +46,7 @@ wishes = st.builds(
 
 @dataclass(frozen=True)
 class Rate:
-    """`valid_from` is often the same as another's, which it then corrects."""
+    """Often has the same `valid_from` as another rate, which it corrects."""
 
     engineer_id: Any
     valid_from: datetime
@@ -82,10 +84,10 @@ def total(values: list[Decimal | None]) -> Decimal | None:
 class Model:
     history: History
     rates: list[Rate]
-    wanted: BillingFilter
+    filter: BillingFilter
 
     def rate_of(self, row: Row) -> int | None:
-        """Its number, from 0. Later ones for the same moment hold."""
+        """The index of the rate that applies. Of equal `valid_from`, the last applies."""
         valid = [
             (rate.valid_from, n)
             for n, rate in enumerate(self.rates)
@@ -94,12 +96,12 @@ class Model:
         return max(valid)[1] if valid else None
 
     def is_billable(self, row: Row) -> bool:
-        ticket, wanted = self.history.tickets[row.ticket_id], self.wanted
+        ticket, filter = self.history.tickets[row.ticket_id], self.filter
         return (
             row.ended_at is not None
-            and wanted.period.start <= row.ended_at < wanted.period.until
-            and wanted.customer in (None, ticket.customer_name)
-            and wanted.ticket_id in (None, row.ticket_id)
+            and filter.period.start <= row.ended_at < filter.period.until
+            and filter.customer in (None, ticket.customer_name)
+            and filter.ticket_id in (None, row.ticket_id)
             and (
                 row.status in ("completed", "failed")
                 or row.time_spent_hours is not None
@@ -108,20 +110,22 @@ class Model:
         )
 
     def lines(self) -> list[tuple[Any, ...]]:
-        of_line = defaultdict(list)
-        for row in filter(self.is_billable, self.history.rows):
-            of_line[row.ticket_id, row.engineer_id, self.rate_of(row)].append(row)
-        in_order = sorted(of_line, key=lambda key: (*key[:2], -1 if key[2] is None else key[2]))
-        return [self.line(*key, of_line[key]) for key in in_order]
+        rows_of_line = defaultdict(list)
+        for row in self.history.rows:
+            if not self.is_billable(row):
+                continue
+            rows_of_line[row.ticket_id, row.engineer_id, self.rate_of(row)].append(row)
+        keys = sorted(rows_of_line, key=lambda key: (*key[:2], -1 if key[2] is None else key[2]))
+        return [self.line(*key, rows_of_line[key]) for key in keys]
 
     def line(self, ticket: str, engineer: Any, number: int | None, rows: list[Row]) -> tuple[Any, ...]:
         rate = None if number is None else self.rates[number]
         hours = total([row.time_spent_hours for row in rows])
         parts = [part_cost(part) for row in rows for part in orjson.loads(row.parts_used)]
         labour = None if rate is None or hours is None else cents(hours * rate.hourly_rate)
-        used = total(parts) if parts else Decimal(0)
-        untold = sum(row.time_spent_hours is None for row in rows)
-        whole = labour is not None and not untold and None not in parts
+        parts_cost = total(parts) if parts else Decimal(0)
+        without_hours = sum(row.time_spent_hours is None for row in rows)
+        is_complete = labour is not None and not without_hours and None not in parts
         return (
             ticket,
             engineer,
@@ -129,15 +133,15 @@ class Model:
             None if rate is None else rate.valid_from,
             len(rows),
             hours,
-            untold,
+            without_hours,
             labour,
-            used if not parts or used is not None else None,
+            parts_cost if not parts or parts_cost is not None else None,
             parts.count(None),
-            labour + used if whole else None,
+            labour + parts_cost if is_complete else None,
         )
 
 
-def shown(line: BillableLine) -> tuple[Any, ...]:
+def values_of(line: BillableLine) -> tuple[Any, ...]:
     return (
         line.ticket_id,
         line.engineer_id,
@@ -166,34 +170,34 @@ async def conn(server: str, template: str, history: History) -> AsyncIterator[Co
 
 
 @settings(max_examples=60)
-@given(wanted=wishes, rates=RATES, page=st.integers(1, 40))
-async def test_lines_are_what_their_rows_say_and_totals_are_their_sums(history, conn, wanted, rates, page):
+@given(filter=filters, rates=RATES, page=st.integers(1, 40))
+async def test_lines_and_totals_equal_the_model(history, conn, filter, rates, page):
     transaction = conn.transaction()
     await transaction.start()
     try:
         rows = [(*astuple(rate), "admin", BEGIN) for rate in rates]
         columns = [*(f.name for f in fields(Rate)), "set_by", "set_at"]
         await copy_rows(conn, "hourly_rates", columns, rows)
-        lines = [line async for line in billing.every_line(conn, wanted)]
-        model = Model(history, rates, wanted).lines()
-        assert sorted(map(shown, lines), key=str) == sorted(model, key=str)
-        assert await in_pages(conn, wanted, page) == lines
-        assert await billing.totals(conn, wanted) == sums(lines)
+        lines = [line async for line in billing.every_line(conn, filter)]
+        model = Model(history, rates, filter).lines()
+        assert sorted(map(values_of, lines), key=str) == sorted(model, key=str)
+        assert await read_pages(conn, filter, page) == lines
+        assert await billing.totals(conn, filter) == sums(lines)
     finally:
         await transaction.rollback()
 
 
-async def in_pages(conn: Connection, wanted: BillingFilter, size: int) -> list[BillableLine]:
-    found, after = [], None
-    while page := await billing.lines(conn, wanted, after=after, first=size):
+async def read_pages(conn: Connection, filter: BillingFilter, size: int) -> list[BillableLine]:
+    lines, after = [], None
+    while page := await billing.lines(conn, filter, after=after, first=size):
         assert len(page) <= size
-        found += page
+        lines += page
         after = page[-1].ticket_id, page[-1].engineer_id, page[-1].rate_id
-    return found
+    return lines
 
 
 def sums(lines: list[BillableLine]) -> BillableTotals:
-    """As a spreadsheet adds up the columns."""
+    """The sums of the columns, as in a spreadsheet."""
 
     def of(values) -> Decimal:
         return total(list(values)) or Decimal(0)
@@ -212,20 +216,20 @@ def sums(lines: list[BillableLine]) -> BillableTotals:
     )
 
 
-async def test_periods_that_follow_one_another_bill_everything_once(history, conn):
+async def test_adjacent_periods_bill_each_assignment_once(history, conn):
     days = [BEGIN + timedelta(days=n) for n in range(0, 181, 20)]
     parts = [BillingFilter(Period.between(a, b)) for a, b in pairwise(days)]
-    whole = await billing.totals(conn, BillingFilter(Period.between(days[0], days[-1])))
-    found = [await billing.totals(conn, part) for part in parts]
-    assert sum(part.hours for part in found) == whole.hours > 0
-    assert sum(part.assignments for part in found) == whole.assignments
+    total_of_all = await billing.totals(conn, BillingFilter(Period.between(days[0], days[-1])))
+    totals = [await billing.totals(conn, part) for part in parts]
+    assert sum(part.hours for part in totals) == total_of_all.hours > 0
+    assert sum(part.assignments for part in totals) == total_of_all.assignments
 
 
 @pytest.mark.parametrize(
     ("statement", "page"), [("billable_lines", (None, None, None, 100)), ("every_billable_line", ())]
 )
-async def test_no_more_is_compared_than_there_is_where_few_were_expected(tx, statement, page):
-    """PostgreSQL last looked at the table before the month that is billed, as where it grows slowly."""
+async def test_outdated_table_statistics_do_not_slow_the_plan(tx, statement, page):
+    """The last ANALYZE was before the month that is billed, as in a table that grows slowly."""
     month = BEGIN + timedelta(days=30), BEGIN + timedelta(days=60)
     await tx.execute("INSERT INTO engineers (id, name) VALUES (gen_random_uuid(), 'Ana')")
     tickets = "INSERT INTO service_tickets (id, ticket_number) SELECT n, n FROM generate_series(1, 900) n"
@@ -238,6 +242,6 @@ async def test_no_more_is_compared_than_there_is_where_few_were_expected(tx, sta
     await tx.execute("ANALYZE engineer_assignments")
     await tx.execute(ended, 4, 900, month[0])
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {TEXT[f'billing.{statement}']}"
-    [told] = orjson.loads(await tx.fetchval(explain, *month, None, None, *page))
-    removed = [part.get("Rows Removed by Join Filter", 0) for part in parts(told["Plan"])]
+    [explained] = orjson.loads(await tx.fetchval(explain, *month, None, None, *page))
+    removed = [part.get("Rows Removed by Join Filter", 0) for part in parts(explained["Plan"])]
     assert sum(removed) < 900

@@ -1,4 +1,4 @@
-"""Every named statement is used, prepares against the migrated schema, and yields what its row type says."""
+"""Every named statement is used, can be prepared, and returns the columns of its row type."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ PYTHON_OF = {
 
 
 def plain(hint: Any) -> Any:
-    """The type that a column must have: no None, no NewType, an enum as its text, a tuple as a tuple."""
-    if get_origin(hint) in (Union, UnionType):  # a NewType or None is a Union
+    """The Python type of a column, without None and NewType; an enum is its text."""
+    if get_origin(hint) in (Union, UnionType):  # Python 3.11 makes `NewType | None` a Union
         (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
     hint = get_origin(hint) or getattr(hint, "__supertype__", hint)
     return str if issubclass(hint, StrEnum) else hint
 
 
 def declared(row: type) -> Iterator[tuple[str, Any]]:
-    """The columns that `row` is read from, by position; last fields that are rows bring their own."""
+    """Yield the columns of `row` in order. Its last fields may be rows with columns of their own."""
     hints = get_type_hints(row)
-    parts_begun = False
+    nested = False
     for f in fields(row):
         hint = plain(hints[f.name])
         if is_dataclass(hint):
-            parts_begun = True
+            nested = True
             yield from declared(hint)
         else:
-            assert not parts_begun, f"{row.__name__}.{f.name} must stand before the rows in it"
+            assert not nested, f"{row.__name__}.{f.name} must come before nested rows"
             yield f.name, hint
 
 
@@ -71,7 +71,7 @@ def test_every_statement_is_used_once():
 
 
 @pytest.mark.parametrize("query", sql.LOADED, ids=lambda query: query.name)
-async def test_a_statement_prepares_and_its_columns_are_its_row(tx, query):
+async def test_statement_returns_the_columns_of_its_row_type(tx, query):
     statement = await tx.prepare(query.text)
     assert len(statement.get_parameters()) == len(query.params)
     columns = [(column.name, PYTHON_OF[column.type.name]) for column in statement.get_attributes()]

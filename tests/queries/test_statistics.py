@@ -1,4 +1,4 @@
-"""Every figure, beside what plain Python makes of the same rows."""
+"""Statistics equal those of a model in Python."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 MICROSECOND = timedelta(microseconds=1)
 CENT = Decimal("0.01")
-moments = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
-periods = st.tuples(moments, moments).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
+datetimes = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
+periods = (
+    st.tuples(datetimes, datetimes).filter(lambda p: p[0] != p[1]).map(lambda p: Period.between(*sorted(p)))
+)
 seeds = st.integers(0, 2**32)
-wishes = st.builds(
+filters = st.builds(
     ReportFilter,
     periods,
     tier=st.none() | st.integers(1, 4),
@@ -48,21 +50,21 @@ wishes = st.builds(
 
 @dataclass(frozen=True)
 class Model:
-    """The rows that are wanted, found one by one."""
+    """Finds the matching rows one by one."""
 
     history: History
-    wanted: ReportFilter
+    filter: ReportFilter
 
     def _within(self, at: datetime | None) -> bool:
-        return at is not None and self.wanted.period.start <= at < self.wanted.period.until
+        return at is not None and self.filter.period.start <= at < self.filter.period.until
 
-    def _of_turn(self, row: Row) -> bool:
-        wanted = self.wanted
-        return wanted.tier in (None, row.assignment_tier) and wanted.engineer_id in (None, row.engineer_id)
+    def _matches_assignment(self, row: Row) -> bool:
+        filter = self.filter
+        return filter.tier in (None, row.assignment_tier) and filter.engineer_id in (None, row.engineer_id)
 
-    def _of_ticket(self, ticket: Ticket) -> bool:
-        wanted = self.wanted
-        return wanted.customer in (None, ticket.customer_name) and wanted.equipment_model in (
+    def _matches_ticket(self, ticket: Ticket) -> bool:
+        filter = self.filter
+        return filter.customer in (None, ticket.customer_name) and filter.equipment_model in (
             None,
             MODELS.get(ticket.equipment_id),
         )
@@ -72,12 +74,12 @@ class Model:
             row
             for row in self.history.rows
             if self._within(at(row))
-            and self._of_turn(row)
-            and self._of_ticket(self.history.tickets[row.ticket_id])
+            and self._matches_assignment(row)
+            and self._matches_ticket(self.history.tickets[row.ticket_id])
         ]
 
     @property
-    def given(self) -> list[Row]:
+    def assigned(self) -> list[Row]:
         return self._matching(lambda row: row.assigned_at)
 
     @property
@@ -85,22 +87,22 @@ class Model:
         return self._matching(lambda row: row.ended_at)
 
     @property
-    def reported(self) -> list[Ticket]:
-        turns = defaultdict(list)
+    def created(self) -> list[Ticket]:
+        rows_of_ticket = defaultdict(list)
         for row in self.history.rows:
-            turns[row.ticket_id].append(row)
-        everybody = self.wanted.tier is None and self.wanted.engineer_id is None
+            rows_of_ticket[row.ticket_id].append(row)
+        is_unfiltered = self.filter.tier is None and self.filter.engineer_id is None
         return [
             ticket
             for ticket in self.history.tickets.values()
             if self._within(ticket.created_at)
-            and self._of_ticket(ticket)
-            and (everybody or any(map(self._of_turn, turns[ticket.id])))
+            and self._matches_ticket(ticket)
+            and (is_unfiltered or any(map(self._matches_assignment, rows_of_ticket[ticket.id])))
         ]
 
-    def automatic(self, row: Row) -> bool:
-        following = self.history.next_of(row)
-        return following is not None and following.assignment_type == "auto"
+    def is_automatic(self, row: Row) -> bool:
+        next_row = self.history.next_of(row)
+        return next_row is not None and next_row.assignment_type == "auto"
 
 
 def hours(rows: Iterable[Row]) -> Decimal:
@@ -132,7 +134,7 @@ async def conn(server: str, template: str) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def there_is(conn: Connection, seed: int, tickets: int = 50) -> AsyncIterator[History]:
+async def loaded_history(conn: Connection, seed: int, tickets: int = 50) -> AsyncIterator[History]:
     transaction = conn.transaction()
     await transaction.start()
     history = History(seed, tickets)
@@ -142,10 +144,10 @@ async def there_is(conn: Connection, seed: int, tickets: int = 50) -> AsyncItera
 
 
 @settings(max_examples=60)
-@given(seed=seeds, wanted=wishes)
-async def test_every_figure_is_what_its_rows_say(conn, seed, wanted):
-    async with there_is(conn, seed) as history:
-        model = Model(history, wanted)
+@given(seed=seeds, filter=filters)
+async def test_figures_equal_the_model(conn, seed, filter):
+    async with loaded_history(conn, seed) as history:
+        model = Model(history, filter)
         await tickets_agree(conn, model)
         await escalations_agree(conn, model)
         await engineers_agree(conn, model)
@@ -156,83 +158,83 @@ async def test_every_figure_is_what_its_rows_say(conn, seed, wanted):
 
 async def tickets_agree(conn, model):
     escalations = Counter(row.ticket_id for row in model.history.rows if row.status == "escalated")
-    counts = [escalations[ticket.id] for ticket in model.reported]
-    found = await statistics.ticket_figures(conn, model.wanted)
-    assert [(c.escalations, c.tickets) for c in found.by_escalations] == sorted(Counter(counts).items())
-    assert (found.tickets, found.escalated) == (len(counts), sum(count > 0 for count in counts))
+    counts = [escalations[ticket.id] for ticket in model.created]
+    result = await statistics.ticket_figures(conn, model.filter)
+    assert [(c.escalations, c.tickets) for c in result.by_escalations] == sorted(Counter(counts).items())
+    assert (result.tickets, result.escalated) == (len(counts), sum(count > 0 for count in counts))
     if counts:
         expected = Decimal(sum(counts)) / len(counts)
-        assert abs(found.average_escalations - expected) <= Decimal("0.00005")
-        assert abs(found.escalated_share - Decimal(found.escalated) / len(counts)) <= Decimal("0.00005")
+        assert abs(result.average_escalations - expected) <= Decimal("0.00005")
+        assert abs(result.escalated_share - Decimal(result.escalated) / len(counts)) <= Decimal("0.00005")
 
 
 async def escalations_agree(conn, model):
     paths = Counter()
     for row in model.ended:
         if row.status == "escalated":
-            following = model.history.next_of(row)
-            to_tier = None if following is None else following.assignment_tier
-            paths[row.assignment_tier, to_tier, model.automatic(row)] += 1
-    found = Counter()
-    for path in await statistics.escalations_by_tier(conn, model.wanted):
-        found[path.from_tier, path.to_tier, False] += path.manual
-        found[path.from_tier, path.to_tier, True] += path.automatic
-    assert +found == paths
+            next_row = model.history.next_of(row)
+            to_tier = None if next_row is None else next_row.assignment_tier
+            paths[row.assignment_tier, to_tier, model.is_automatic(row)] += 1
+    result = Counter()
+    for path in await statistics.escalations_by_tier(conn, model.filter):
+        result[path.from_tier, path.to_tier, False] += path.manual
+        result[path.from_tier, path.to_tier, True] += path.automatic
+    assert +result == paths
 
 
 async def engineers_agree(conn, model):
     expected = defaultdict(Counter)
     waits = defaultdict(list)
-    for row in model.given:
-        of = expected[row.engineer_id]
-        of["assignments"] += 1
-        of["accepted"] += row.accepted_at is not None
-        before = model.history.before(row)
-        if before is not None and before.status == "escalated":
-            of["to by rule" if row.assignment_type == "auto" else "to by person"] += 1
+    for row in model.assigned:
+        counts = expected[row.engineer_id]
+        counts["assignments"] += 1
+        counts["accepted"] += row.accepted_at is not None
+        previous = model.history.previous_of(row)
+        if previous is not None and previous.status == "escalated":
+            counts["to automatically" if row.assignment_type == "auto" else "to manually"] += 1
         if row.origin == "live" and row.accepted_at is not None:
             waits[row.engineer_id].append(seconds(row.accepted_at - row.assigned_at))
     for row in model.ended:
-        of = expected[row.engineer_id]
+        counts = expected[row.engineer_id]
         kind = row.status
-        following = model.history.next_of(row)
+        next_row = model.history.next_of(row)
         if kind == "escalated":
-            kind = "from by rule" if model.automatic(row) else "from by person"
-        elif kind == "cancelled" and following is not None and following.assignment_type == "reassignment":
+            kind = "from automatically" if model.is_automatic(row) else "from manually"
+        elif kind == "cancelled" and next_row is not None and next_row.assignment_type == "reassignment":
             kind = "reassigned"
-        of[kind] += 1
-        of["cents"] += int((row.time_spent_hours or 0) * 100)
-    found = await statistics.work_of_engineers(conn, model.wanted)
+        counts[kind] += 1
+        counts["cents"] += int((row.time_spent_hours or 0) * 100)
+    result = await statistics.work_of_engineers(conn, model.filter)
     assert {
         work.engineer_id: Counter(
             {
                 "assignments": work.assignments,
                 "accepted": work.accepted,
-                "to by person": work.escalated_to_manually,
-                "to by rule": work.escalated_to_automatically,
+                "to manually": work.escalated_to_manually,
+                "to automatically": work.escalated_to_automatically,
                 "completed": work.completed,
                 "failed": work.failed,
                 "rejected": work.rejected,
-                "from by person": work.escalated_from_manually,
-                "from by rule": work.escalated_from_automatically,
+                "from manually": work.escalated_from_manually,
+                "from automatically": work.escalated_from_automatically,
                 "reassigned": work.reassigned,
                 "cancelled": work.cancelled,
                 "cents": int(work.time_spent_hours * 100),
             }
         )
-        for work in found
+        for work in result
     } == expected
-    assert {work.engineer_id: work.mean_seconds_to_accept for work in found} == {
+    assert {work.engineer_id: work.mean_seconds_to_accept for work in result} == {
         engineer: three_places(sum(waits[engineer]) / len(waits[engineer])) if waits[engineer] else None
         for engineer in expected
     }
 
 
 async def durations_agree(conn, model):
-    live = [row for row in model.given if row.origin == "live"]
+    live = [row for row in model.assigned if row.origin == "live"]
     waited = [row.accepted_at - row.assigned_at for row in live if row.accepted_at is not None]
-    assert durations(waited, len(model.given) - len(live)) == values_of(
-        await statistics.time_to_accept(conn, model.wanted)
+    assert durations(waited, len(model.assigned) - len(live)) == values_of(
+        await statistics.time_to_accept(conn, model.filter)
     )
     done = [row for row in model.ended if row.status == "completed"]
     took = [
@@ -241,20 +243,20 @@ async def durations_agree(conn, model):
         if row.origin == "live" and row.completion_status == "success"
     ]
     assert durations(took, sum(row.origin != "live" for row in done)) == values_of(
-        await statistics.time_to_resolve(conn, model.wanted)
+        await statistics.time_to_resolve(conn, model.filter)
     )
 
 
-def values_of(found):
-    return found.counted, found.left_out, found.mean_seconds, found.p50_seconds, found.p95_seconds
+def values_of(result):
+    return result.counted, result.left_out, result.mean_seconds, result.p50_seconds, result.p95_seconds
 
 
 async def endings_agree(conn, model):
-    found = await statistics.outcomes(conn, model.wanted)
-    assert {(o.status, o.completion_status): o.assignments for o in found} == Counter(
+    result = await statistics.outcomes(conn, model.filter)
+    assert {(o.status, o.completion_status): o.assignments for o in result} == Counter(
         (row.status, row.completion_status) for row in model.ended
     )
-    reasons = await statistics.rejections_by_reason(conn, model.wanted)
+    reasons = await statistics.rejections_by_reason(conn, model.filter)
     assert {r.reason: r.assignments for r in reasons} == Counter(
         row.rejection_reason for row in model.ended if row.status == "rejected"
     )
@@ -269,28 +271,28 @@ async def hours_agree(conn, model):
             rows[key(row)].append(row)
         return {k: (len(of), hours(of)) for k, of in rows.items()}
 
-    tiers = await statistics.time_by_tier(conn, model.wanted)
+    tiers = await statistics.time_by_tier(conn, model.filter)
     assert {t.tier: (t.assignments, t.time_spent_hours) for t in tiers} == by(lambda row: row.assignment_tier)
     for read, key in (
         (statistics.time_by_equipment_model, lambda row: MODELS.get(row.equipment_id)),
         (statistics.time_by_customer, lambda row: model.history.tickets[row.ticket_id].customer_name),
     ):
-        found = await read(conn, model.wanted)
-        assert {t.name: (t.assignments, t.time_spent_hours) for t in found} == by(key)
-        assert len(found) == len({t.name for t in found})
+        result = await read(conn, model.filter)
+        assert {t.name: (t.assignments, t.time_spent_hours) for t in result} == by(key)
+        assert len(result) == len({t.name for t in result})
 
 
 @settings(max_examples=60)
 @given(
     seed=seeds,
-    wanted=st.builds(ReportFilter, periods),
+    filter=st.builds(ReportFilter, periods),
     unit=st.sampled_from(Unit),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
 )
-async def test_a_series_is_a_calendar_of_its_time_zone(conn, seed, wanted, unit, zone):
-    async with there_is(conn, seed) as history:
-        found = await statistics.series(conn, wanted, unit, zone)
-    model = Model(history, wanted)
+async def test_series_follows_the_calendar_of_the_time_zone(conn, seed, filter, unit, zone):
+    async with loaded_history(conn, seed) as history:
+        result = await statistics.series(conn, filter, unit, zone)
+    model = Model(history, filter)
 
     def part(at):
         day = at.astimezone(ZoneInfo(zone)).date()
@@ -301,62 +303,62 @@ async def test_a_series_is_a_calendar_of_its_time_zone(conn, seed, wanted, unit,
         }[unit]
 
     expected = defaultdict(lambda: [0, 0, 0, 0, Decimal(0)])
-    at, last = wanted.period.start, part(wanted.period.until - MICROSECOND)
+    at, last = filter.period.start, part(filter.period.until - MICROSECOND)
     while part(at) <= last:
         expected[part(at)]
         at += timedelta(days=1)
     expected[last]
-    for ticket in model.reported:
+    for ticket in model.created:
         expected[part(ticket.created_at)][0] += 1
-    for row in model.given:
+    for row in model.assigned:
         expected[part(row.assigned_at)][1] += 1
     for row in model.ended:
         counts = expected[part(row.ended_at)]
         counts[2] += row.status == "escalated"
         counts[3] += row.status == "completed"
         counts[4] += row.time_spent_hours or 0
-    assert [p.start for p in found] == sorted(expected)
+    assert [p.start for p in result] == sorted(expected)
     assert {
-        p.start: [p.tickets, p.assignments, p.escalations, p.completed, p.time_spent_hours] for p in found
+        p.start: [p.tickets, p.assignments, p.escalations, p.completed, p.time_spent_hours] for p in result
     } == expected
 
 
-async def test_periods_that_follow_one_another_count_everything_once(conn):
-    async with there_is(conn, seed=7) as history:
-        # Where one ends and the next begins, something happens.
+async def test_adjacent_periods_count_everything_once(conn):
+    async with loaded_history(conn, seed=7) as history:
+        # The periods are cut at times of events.
         happened = {row.assigned_at for row in history.rows} | {row.ended_at for row in history.rows}
         cuts = sorted(happened - {None} | {ticket.created_at for ticket in history.tickets.values()})[::10]
         whole, *parts = (ReportFilter(Period.between(*of)) for of in [(cuts[0], cuts[-1]), *pairwise(cuts)])
-        for count in (reported, given_out, ended):
-            at_once, *pieces = [await count(conn, of) for of in (whole, *parts)]
-            assert at_once == sum(pieces) > 0
+        for count in (created, assigned, ended):
+            total, *subtotals = [await count(conn, filter) for filter in (whole, *parts)]
+            assert total == sum(subtotals) > 0
 
 
-async def reported(conn, wanted):
-    return (await statistics.ticket_figures(conn, wanted)).tickets
+async def created(conn, filter):
+    return (await statistics.ticket_figures(conn, filter)).tickets
 
 
-async def given_out(conn, wanted):
-    return sum(work.assignments for work in await statistics.work_of_engineers(conn, wanted))
+async def assigned(conn, filter):
+    return sum(work.assignments for work in await statistics.work_of_engineers(conn, filter))
 
 
-async def ended(conn, wanted):
-    return sum(outcome.assignments for outcome in await statistics.outcomes(conn, wanted))
+async def ended(conn, filter):
+    return sum(outcome.assignments for outcome in await statistics.outcomes(conn, filter))
 
 
-async def test_the_database_knows_every_time_zone_that_is_let_through(conn):
+async def test_database_knows_every_accepted_time_zone(conn):
     known = {name for (name,) in await conn.fetch("SELECT name FROM pg_timezone_names")}
     assert time_zones() - known == set()
 
 
-def test_without_tickets_nothing_is_divided():
+def test_ratios_without_tickets_are_none():
     assert (TicketFigures([]).escalated_share, TicketFigures([]).average_escalations) == (None, None)
 
 
 @pytest.mark.parametrize(
     ("start", "until", "field"),
     [
-        (datetime(2026, 1, 1), datetime(2026, 2, 1, tzinfo=UTC), "from"),  # noqa: DTZ001 - that is the point
+        (datetime(2026, 1, 1), datetime(2026, 2, 1, tzinfo=UTC), "from"),  # noqa: DTZ001 - a time without a zone is the point
         (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1), "to"),  # noqa: DTZ001
         (BEGIN, BEGIN, "to"),
         (BEGIN, BEGIN - MICROSECOND, "to"),
@@ -364,7 +366,7 @@ def test_without_tickets_nothing_is_divided():
         (datetime.min.replace(tzinfo=ZoneInfo("Asia/Tokyo")), BEGIN, "from"),
     ],
 )
-def test_a_period_has_a_beginning_and_an_end(start, until, field):
+def test_invalid_period_is_refused(start, until, field):
     with pytest.raises(InvalidInput) as refused:
         Period.between(start, until)
     assert refused.value.field == field

@@ -1,4 +1,4 @@
-"""A report reads what happened in its period, through the indexes that were made for it."""
+"""Statistics read only their period, through the indexes intended for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.db.connections import connect
 from app.db.pool import open_database
 from app.queries import statistics
 from app.queries.server import planned_for_values
-from tests.benchmarks.statistics import LOAD, MORE, narrowings
+from tests.benchmarks.statistics import EXTRA_ARGUMENTS, LOAD, filters_by_name
 from tests.databases import new_database
 from tests.pgbouncer import IN_BETWEEN
 from tests.queries.test_plans import indexes
@@ -22,19 +22,23 @@ if TYPE_CHECKING:
     from app.db.connections import Connection
 
 TICKETS = 20_000
-GIVEN, ENDED, REPORTED = "engineer_assignments_given", "engineer_assignments_ended", "service_tickets_newest"
-WALKS = {
-    "tickets_by_escalations": {REPORTED, "engineer_assignments_sequence_once"},
+ASSIGNED, ENDED, CREATED = (
+    "engineer_assignments_given",
+    "engineer_assignments_ended",
+    "service_tickets_newest",
+)
+INDEXES = {
+    "tickets_by_escalations": {CREATED, "engineer_assignments_sequence_once"},
     "escalations_by_tier": {ENDED, "engineer_assignments_sequence_once"},
-    "work_of_engineers": {GIVEN, ENDED, "engineer_assignments_sequence_once"},
-    "time_to_accept": {GIVEN},
+    "work_of_engineers": {ASSIGNED, ENDED, "engineer_assignments_sequence_once"},
+    "time_to_accept": {ASSIGNED},
     "time_to_resolve": {ENDED, "service_tickets_pkey"},
     "outcomes": {ENDED},
     "rejections_by_reason": {ENDED},
     "time_by_tier": {ENDED},
     "time_by_equipment_model": {ENDED},
     "time_by_customer": {ENDED, "service_tickets_pkey"},
-    "series": {REPORTED, GIVEN, ENDED},
+    "series": {CREATED, ASSIGNED, ENDED},
 }
 TEXT = {
     query.name.partition(".")[2]: query.text for query in sql.LOADED if query.name.startswith("statistics.")
@@ -51,24 +55,24 @@ async def full(server: str, template: str) -> AsyncIterator[Connection]:
             yield conn
 
 
-def test_every_report_is_here():
-    assert set(WALKS) == set(TEXT)
+def test_every_statement_has_its_indexes():
+    assert set(INDEXES) == set(TEXT)
 
 
-@pytest.mark.parametrize("statement", WALKS)
-@pytest.mark.parametrize("narrowing", narrowings(TICKETS, days=1))
-async def test_a_report_walks_the_index_of_its_period(full, statement, narrowing):
-    wanted = narrowings(TICKETS, days=1)[narrowing]
-    arguments = *wanted.as_parameters, *MORE.get(statement, ())
-    found = indexes(await full.fetchval(f"EXPLAIN (FORMAT JSON) {TEXT[statement]}", *arguments))
-    if narrowing == "all":
-        assert found >= WALKS[statement]
+@pytest.mark.parametrize("statement", INDEXES)
+@pytest.mark.parametrize("filter_name", filters_by_name(TICKETS, days=1))
+async def test_statement_uses_the_index_of_its_period(full, statement, filter_name):
+    filter = filters_by_name(TICKETS, days=1)[filter_name]
+    arguments = *filter.as_parameters, *EXTRA_ARGUMENTS.get(statement, ())
+    used = indexes(await full.fetchval(f"EXPLAIN (FORMAT JSON) {TEXT[statement]}", *arguments))
+    if filter_name == "all":
+        assert used >= INDEXES[statement]
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="through the pooler no statement is kept, and each is planned anew")
-async def test_a_report_is_planned_for_its_values_however_often_it_is_asked_for(full):
-    wanted = narrowings(TICKETS, days=1)["engineer"]
+@pytest.mark.skipif(IN_BETWEEN, reason="the pooler keeps no prepared statements")
+async def test_repeated_statement_keeps_custom_plans(full):
+    filter = filters_by_name(TICKETS, days=1)["engineer"]
     for _ in range(10):
-        await statistics.outcomes(full, wanted)
-    kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
-    assert await full.fetchval(kept, TEXT["outcomes"]) == 0
+        await statistics.outcomes(full, filter)
+    plans = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1"
+    assert await full.fetchval(plans, TEXT["outcomes"]) == 0

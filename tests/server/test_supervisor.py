@@ -78,7 +78,7 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(fresh_url):
 
 async def test_a_change_by_another_process_is_told_by_each(fresh_url, fresh_db):
     held = await Factories(fresh_db).assigned()
-    start = str(Cursor.after_all_to(0))
+    start = str(Cursor.after(0))
     async with workers(fresh_url) as (_, _, own), talking(own) as one, talking(own + 1) as other:
         for talk in (one, other):
             await talk.say(subscribe("events", FOLLOW, after=start))

@@ -4,325 +4,345 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** What acceptAssignment needs. */
+/** Input for `acceptAssignment`. */
 export type AcceptAssignmentInput = {
-  /** The assignment to accept. */
+  /** Assignment to accept. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** What assignTicket needs. */
+/** Input for `assignTicket`. */
 export type AssignTicketInput = {
-  /** Who is to hold it; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why this engineer, for the history. */
+  /** Why this engineer was chosen. At most 4000 characters. */
   reason?: string | null | undefined;
-  /** The ticket to assign. */
+  /** Ticket to assign. */
   ticketId: string;
-  /** Whose people are asked: 1 OEM to 5 Hospital. */
+  /** Support tier, 1 OEM to 5 Hospital. */
   tier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   tierName?: string | null | undefined;
-  /** AUTO when a rule chose, MANUAL when a person did. */
+  /** AUTO if a rule chose the engineer, MANUAL if a person did. */
   type?: AssignmentType | null | undefined;
 };
 
-/** Where an assignment stands. The first three are active; the others have ended and stay as they are. */
+/** Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final. */
 export type AssignmentStatus =
-  /** The engineer has taken it. */
+  /** The engineer accepted and has not started work. */
   | 'ACCEPTED'
-  /** Given to the engineer, who has not answered yet. */
+  /** The engineer has not responded yet. */
   | 'ASSIGNED'
-  /** Taken back, or handed to a colleague. */
+  /** The assignment was cancelled, or the ticket reassigned. */
   | 'CANCELLED'
-  /** Ended with success, or with another visit to come. */
+  /** The work ended with success, or another visit is necessary. */
   | 'COMPLETED'
-  /** Handed to a higher tier. */
+  /** The ticket was escalated to a higher tier. */
   | 'ESCALATED'
-  /** Ended without success. */
+  /** The work ended without success. */
   | 'FAILED'
   /** The engineer is working. */
   | 'IN_PROGRESS'
-  /** The engineer declined. */
+  /** The engineer rejected the assignment. */
   | 'REJECTED';
 
-/** How an assignment came about. */
+/** How an assignment was created. */
 export type AssignmentType =
   /** A rule chose the engineer. */
   | 'AUTO'
-  /** It came from a lower tier. */
+  /** The ticket was escalated from a lower tier. */
   | 'ESCALATION'
   /** A person chose the engineer. */
   | 'MANUAL'
-  /** It came from a colleague at the same tier. */
+  /** The ticket was reassigned within the tier. */
   | 'REASSIGNMENT';
 
-/** What cancelAssignment needs. */
+/** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
-  /** The assignment to cancel. */
+  /** Assignment to cancel. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why it is cancelled. At most 4000 characters. */
   reason: string;
 };
 
-/** What completeAssignment needs. */
+/** Input for `completeAssignment`. */
 export type CompleteAssignmentInput = {
-  /** What was done. */
+  /** What was done. At most 4000 characters. */
   actionsTaken?: string | null | undefined;
-  /** The assignment to complete. */
+  /** Assignment to complete. */
   assignmentId: string;
-  /** The outcome. ESCALATED is refused: escalate the ticket. */
+  /** Outcome of the work. ESCALATED is refused: use `escalateTicket`. */
   completionStatus: CompletionStatus;
-  /** What was wrong. */
+  /** What was wrong. At most 4000 characters. */
   diagnosis?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Anything else worth keeping. */
+  /** Other notes. At most 4000 characters. */
   notes?: string | null | undefined;
-  /** The parts that were used. */
+  /** Parts used, at most 100. */
   partsUsed?: Array<PartUsedInput> | null | undefined;
-  /** Hours worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. */
   timeSpentHours: string;
 };
 
-/** How an assignment's work came out. */
+/** Outcome of an assignment. */
 export type CompletionStatus =
-  /** Nobody was there; the ticket is on hold. */
+  /** The customer was unavailable; the ticket is on hold. */
   | 'CUSTOMER_UNAVAILABLE'
-  /** Handed to a higher tier; only escalateTicket ends so. */
+  /** Escalated to a higher tier; set only by `escalateTicket`. */
   | 'ESCALATED'
-  /** It could not be fixed; the ticket needs another engineer. */
+  /** The repair failed; the ticket needs another engineer. */
   | 'FAILED'
-  /** Parts are missing; the ticket is on hold. */
+  /** Parts were missing; the ticket is on hold. */
   | 'PARTS_REQUIRED'
-  /** The fault is gone; the ticket is resolved. */
+  /** The fault was repaired; the ticket is resolved. */
   | 'SUCCESS';
 
-/** What correctTimeSpent needs. */
+/** Input for `correctTimeSpent`. */
 export type CorrectTimeSpentInput = {
-  /** The assignment whose hours are wrong. */
+  /** Assignment to correct; it must have ended. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the history. */
+  /** Why the hours are corrected. At most 4000 characters. */
   reason: string;
-  /** Hours that were worked, 0 to 999.99, two decimals at most. */
+  /** Hours worked, 0 to 999.99, at most two decimal places. They must differ from the current ones. */
   timeSpentHours: string;
 };
 
-/** What escalateTicket needs. */
+/** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   nextEngineerId: string;
-  /** The tier it moves to; the next one when left out. */
+  /** Tier to escalate to, higher than the current one; the next tier by default. */
   nextTier?: number | null | undefined;
-  /** Another name for the tier, where yours differs. */
+  /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   nextTierName?: string | null | undefined;
-  /** Why it moves up; both assignments keep it. */
+  /** Why the ticket is escalated; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to escalate. */
+  /** Ticket to escalate. */
   ticketId: string;
 };
 
-/** A spare part that went into the equipment. */
+/** A spare part that was installed. */
 export type PartUsedInput = {
-  /** What one costs, two decimals at most. */
+  /** Price of one piece, 0 to 9999999.99 with at most two decimals. */
   cost: string;
-  /** What it is. */
+  /** Name of the part, 1 to 200 characters. */
   partName: string;
-  /** The maker's number. */
+  /** The manufacturer's part number, 1 to 200 characters. */
   partNumber: string;
-  /** How many, 1 or more. */
+  /** Number of pieces, 1 to 10000. */
   quantity: number;
 };
 
-/** What rateAssignment needs. */
+/** Input for `rateAssignment`. */
 export type RateAssignmentInput = {
-  /** The assignment that is rated. */
+  /** Assignment to rate. */
   assignmentId: string;
-  /** The customer's words. */
+  /** The customer's comment. At most 4000 characters. */
   feedback?: string | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** 1, the worst, to 5, the best. */
+  /** Rating from 1, worst, to 5, best. */
   rating: number;
 };
 
-/** What reassignTicket needs. */
+/** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
-  /** Who is to hold it next; must be active. */
+  /** Engineer to assign; must be active. */
   engineerId: string;
-  /** The highest sequence of the ticket that you have seen, 0 for none. Refused when it has moved on. */
+  /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why it is handed over; both assignments keep it. */
+  /** Why the ticket is reassigned; stored with both assignments. At most 4000 characters. */
   reason: string;
-  /** The ticket to hand over. */
+  /** Ticket to reassign. */
   ticketId: string;
 };
 
-/** What rejectAssignment needs. */
+/** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
-  /** The assignment to decline. */
+  /** Assignment to reject. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Why, for the dispatcher. */
+  /** Why it is rejected. At most 4000 characters. */
   reason: string;
 };
 
-/** What somebody who is signed in may do. */
+/** Role of a user. */
 export type Role =
-  /** Everything. */
+  /** May read and change everything. */
   | 'ADMIN'
-  /** Read everything, change nothing. */
+  /** May read everything and change nothing. */
   | 'AUDITOR'
-  /** Assign, escalate, and act on every assignment. */
+  /** May read everything, and change everything except hourly rates. */
   | 'DISPATCHER'
-  /** Accept, reject, start and complete assignments of one's own. */
+  /** May read, accept, reject, start and complete their own assignments. */
   | 'ENGINEER';
 
-/** What startAssignment needs. */
+/** Input for `startAssignment`. */
 export type StartAssignmentInput = {
-  /** The assignment to start. */
+  /** Assignment to start. */
   assignmentId: string;
-  /** Your own name for this wish, up to 200 characters; the header Idempotency-Key says the same. Sent again with the same input within 24 hours, it changes nothing and answers the same; with another input it is refused. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
-/** Every part that is given narrows the figures. */
+/** Conditions on assignments and tickets. All given conditions must match. */
 export type StatisticsFilter = {
   /** Only tickets of the customer with exactly this name. */
   customer?: string | null | undefined;
   /** Only assignments of this engineer. */
   engineerId?: string | null | undefined;
-  /** Only devices of exactly this model. */
+  /** Only equipment with exactly this model name. */
   equipmentModel?: string | null | undefined;
-  /** Only assignments at this tier. */
+  /** Only assignments at this support tier, 1 to 5. */
   tier?: number | null | undefined;
 };
 
-/** Every part that is given narrows the list. */
+/** Conditions on tickets. All given conditions must match. */
 export type TicketFilter = {
-  /** Only tickets that this engineer holds now. */
+  /** Only tickets that are currently assigned to this engineer. */
   engineerId?: string | null | undefined;
-  /** Only these priorities. */
+  /** Only tickets with one of these priorities. */
   priority?: Array<TicketPriority> | null | undefined;
-  /** Part of the ticket number, the customer's name or the issue category. */
+  /** Text contained in the ticket number, the customer's name or the issue category, ignoring case. At most 200 characters. */
   search?: string | null | undefined;
-  /** Only these statuses. */
+  /** Only tickets with one of these statuses. */
   status?: Array<TicketStatus> | null | undefined;
-  /** Only tickets that somebody at this tier holds now. */
+  /** Only tickets with a current assignment at this support tier, 1 to 5. */
   tier?: number | null | undefined;
-  /** True: only open tickets that nobody holds. False: only tickets that somebody holds. */
+  /** True: only tickets without a current assignment; without `status`, only open ones. False: only tickets with a current assignment. */
   unassigned?: boolean | null | undefined;
 };
 
-/** How urgent a ticket is. */
+/** Urgency of a ticket. */
 export type TicketPriority =
   /** Patients are at risk. */
   | 'CRITICAL'
-  /** Equipment is down. */
+  /** The equipment is out of service. */
   | 'HIGH'
-  /** Can wait. */
+  /** The repair can wait. */
   | 'LOW'
-  /** Equipment works in part. */
+  /** The equipment works with restrictions. */
   | 'MEDIUM';
 
-/** Where a ticket stands. */
+/** Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned. */
 export type TicketStatus =
-  /** An engineer holds it. */
+  /** Assigned to an engineer who has not started work. */
   | 'ASSIGNED'
-  /** Withdrawn. */
+  /** The ticket was withdrawn. */
   | 'CANCELLED'
-  /** Done and filed. */
+  /** The ticket was closed after its work was done. */
   | 'CLOSED'
-  /** An engineer is working on it. */
+  /** An engineer is working on the ticket. */
   | 'IN_PROGRESS'
-  /** Nobody holds it; it needs an engineer. */
+  /** Not assigned; the ticket needs an engineer. */
   | 'NEW'
-  /** It needs another visit: parts are missing, or the customer was not there. */
+  /** Another visit is necessary; parts or the customer were unavailable. */
   | 'ON_HOLD'
-  /** The fault is gone. */
+  /** The fault was repaired. */
   | 'RESOLVED';
 
-/** The parts of a series. */
+/** Length of the intervals of a series. */
 export type Unit =
-  /** From midnight to midnight. */
+  /** Days, from midnight to midnight. */
   | 'DAY'
-  /** From the first of a month to its last. */
+  /** Calendar months. */
   | 'MONTH'
-  /** From Monday to Sunday. */
+  /** Weeks, from Monday to Sunday. */
   | 'WEEK';
 
-export type TurnFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
+export type SignInEngineersQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SignInEngineersQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
+
+export type StatisticsQueryVariables = Exact<{
+  from: string;
+  to: string;
+  filter: StatisticsFilter;
+  unit: Unit;
+  timeZone: string;
+}>;
+
+
+export type StatisticsQuery = { statistics: { tickets: { tickets: number, escalated: number, escalatedShare: string | null, averageEscalations: string | null, byEscalations: Array<{ escalations: number, tickets: number }> }, escalations: Array<{ fromTier: number, toTier: number | null, manual: number, automatic: number }>, engineers: { totalCount: number, nodes: Array<{ assignments: number, accepted: number, meanSecondsToAccept: string | null, completed: number, failed: number, rejected: number, reassigned: number, cancelled: number, escalatedFromManually: number, escalatedFromAutomatically: number, escalatedToManually: number, escalatedToAutomatically: number, timeSpentHours: string, engineer: { id: string, name: string } }> }, timeToAccept: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, timeToResolve: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, outcomes: Array<{ status: AssignmentStatus, completionStatus: CompletionStatus | null, assignments: number }>, rejections: Array<{ reason: string | null, assignments: number }>, timeByTier: Array<{ tier: number, assignments: number, timeSpentHours: string }>, timeByEquipmentModel: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, timeByCustomer: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, series: Array<{ start: string, tickets: number, assignments: number, escalations: number, completed: number, timeSpentHours: string }> } };
+
+export type DurationSummaryFragment = { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null };
+
+export type TimeSpentFragment = { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> };
+
+export type AssignmentDetailFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
 
 export type TicketRowFragment = { id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { id: string, name: string } | null, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null };
 
-export type TicketWholeFragment = { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null };
+export type TicketDetailFragment = { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null };
 
 export type JobFragment = { id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, ticket: { id: string, ticketNumber: string, priority: TicketPriority, customerName: string | null, issueCategory: string | null, issueDescription: string | null, equipment: { id: string, name: string, serialNumber: string | null, manufacturer: string | null, model: string | null } | null }, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } };
 
-export type ChangedFragment = { id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } };
+export type AssignmentResultFragment = { id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } };
 
-type Refused_AssignmentNotFound_Fragment = { message: string };
+type RefusalResult_AssignmentNotFound_Fragment = { message: string };
 
-type Refused_EngineerInactive_Fragment = { message: string };
+type RefusalResult_EngineerInactive_Fragment = { message: string };
 
-type Refused_EngineerNotFound_Fragment = { message: string };
+type RefusalResult_EngineerNotFound_Fragment = { message: string };
 
-type Refused_Forbidden_Fragment = { message: string };
+type RefusalResult_Forbidden_Fragment = { message: string };
 
-type Refused_IdempotencyKeyReused_Fragment = { message: string };
+type RefusalResult_IdempotencyKeyReused_Fragment = { message: string };
 
-type Refused_InvalidInput_Fragment = { field: string, problem: string, message: string };
+type RefusalResult_InvalidInput_Fragment = { field: string, problem: string, message: string };
 
-type Refused_NoCurrentAssignment_Fragment = { message: string };
+type RefusalResult_NoCurrentAssignment_Fragment = { message: string };
 
-type Refused_NoHigherTier_Fragment = { message: string };
+type RefusalResult_NoHigherTier_Fragment = { message: string };
 
-type Refused_SameEngineer_Fragment = { message: string };
+type RefusalResult_SameEngineer_Fragment = { message: string };
 
-type Refused_StaleSequence_Fragment = { message: string };
+type RefusalResult_StaleSequence_Fragment = { message: string };
 
-type Refused_TicketAlreadyAssigned_Fragment = { message: string };
+type RefusalResult_TicketAlreadyAssigned_Fragment = { message: string };
 
-type Refused_TicketNotFound_Fragment = { message: string };
+type RefusalResult_TicketNotFound_Fragment = { message: string };
 
-type Refused_TicketNotOpen_Fragment = { message: string };
+type RefusalResult_TicketNotOpen_Fragment = { message: string };
 
-type Refused_TierNotHigher_Fragment = { message: string };
+type RefusalResult_TierNotHigher_Fragment = { message: string };
 
-type Refused_TransitionNotAllowed_Fragment = { message: string };
+type RefusalResult_TransitionNotAllowed_Fragment = { message: string };
 
-export type RefusedFragment =
-  | Refused_AssignmentNotFound_Fragment
-  | Refused_EngineerInactive_Fragment
-  | Refused_EngineerNotFound_Fragment
-  | Refused_Forbidden_Fragment
-  | Refused_IdempotencyKeyReused_Fragment
-  | Refused_InvalidInput_Fragment
-  | Refused_NoCurrentAssignment_Fragment
-  | Refused_NoHigherTier_Fragment
-  | Refused_SameEngineer_Fragment
-  | Refused_StaleSequence_Fragment
-  | Refused_TicketAlreadyAssigned_Fragment
-  | Refused_TicketNotFound_Fragment
-  | Refused_TicketNotOpen_Fragment
-  | Refused_TierNotHigher_Fragment
-  | Refused_TransitionNotAllowed_Fragment
+export type RefusalResultFragment =
+  | RefusalResult_AssignmentNotFound_Fragment
+  | RefusalResult_EngineerInactive_Fragment
+  | RefusalResult_EngineerNotFound_Fragment
+  | RefusalResult_Forbidden_Fragment
+  | RefusalResult_IdempotencyKeyReused_Fragment
+  | RefusalResult_InvalidInput_Fragment
+  | RefusalResult_NoCurrentAssignment_Fragment
+  | RefusalResult_NoHigherTier_Fragment
+  | RefusalResult_SameEngineer_Fragment
+  | RefusalResult_StaleSequence_Fragment
+  | RefusalResult_TicketAlreadyAssigned_Fragment
+  | RefusalResult_TicketNotFound_Fragment
+  | RefusalResult_TicketNotOpen_Fragment
+  | RefusalResult_TierNotHigher_Fragment
+  | RefusalResult_TransitionNotAllowed_Fragment
 ;
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
@@ -360,7 +380,7 @@ export type SuggestEngineersQueryVariables = Exact<{
 
 export type SuggestEngineersQuery = { suggestEngineers: Array<{ matchingSkills: Array<string>, sameRegion: boolean, engineer: { id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number } }> | null };
 
-export type PersonFragment = { id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number };
+export type EngineerDetailFragment = { id: string, name: string, level: number, region: string | null, skills: Array<string>, isActive: boolean, activeAssignments: number };
 
 export type MyWorkQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -530,26 +550,6 @@ export type AssignmentEventsSubscriptionVariables = Exact<{
 
 export type AssignmentEventsSubscription = { assignmentEvents: { cursor: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } } };
 
-export type EngineersToBeQueryVariables = Exact<{ [key: string]: never; }>;
-
-
-export type EngineersToBeQuery = { engineers: { nodes: Array<{ id: string, name: string, isActive: boolean, activeAssignments: number }> } };
-
-export type StatisticsQueryVariables = Exact<{
-  from: string;
-  to: string;
-  filter: StatisticsFilter;
-  unit: Unit;
-  timeZone: string;
-}>;
-
-
-export type StatisticsQuery = { statistics: { tickets: { tickets: number, escalated: number, escalatedShare: string | null, averageEscalations: string | null, byEscalations: Array<{ escalations: number, tickets: number }> }, escalations: Array<{ fromTier: number, toTier: number | null, manual: number, automatic: number }>, engineers: { totalCount: number, nodes: Array<{ assignments: number, accepted: number, meanSecondsToAccept: string | null, completed: number, failed: number, rejected: number, reassigned: number, cancelled: number, escalatedFromManually: number, escalatedFromAutomatically: number, escalatedToManually: number, escalatedToAutomatically: number, timeSpentHours: string, engineer: { id: string, name: string } }> }, timeToAccept: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, timeToResolve: { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null }, outcomes: Array<{ status: AssignmentStatus, completionStatus: CompletionStatus | null, assignments: number }>, rejections: Array<{ reason: string | null, assignments: number }>, timeByTier: Array<{ tier: number, assignments: number, timeSpentHours: string }>, timeByEquipmentModel: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, timeByCustomer: { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> }, series: Array<{ start: string, tickets: number, assignments: number, escalations: number, completed: number, timeSpentHours: string }> } };
-
-export type TookFragment = { counted: number, leftOut: number, meanSeconds: string | null, p50Seconds: string | null, p95Seconds: string | null };
-
-export type SpentFragment = { totalCount: number, nodes: Array<{ name: string | null, assignments: number, timeSpentHours: string }> };
-
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -568,8 +568,27 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const TurnFragmentDoc = new TypedDocumentString(`
-    fragment Turn on Assignment {
+export const DurationSummaryFragmentDoc = new TypedDocumentString(`
+    fragment DurationSummary on Durations {
+  counted
+  leftOut
+  meanSeconds
+  p50Seconds
+  p95Seconds
+}
+    `, {"fragmentName":"DurationSummary"}) as unknown as TypedDocumentString<DurationSummaryFragment, unknown>;
+export const TimeSpentFragmentDoc = new TypedDocumentString(`
+    fragment TimeSpent on TimeSpentConnection {
+  totalCount
+  nodes {
+    name
+    assignments
+    timeSpentHours
+  }
+}
+    `, {"fragmentName":"TimeSpent"}) as unknown as TypedDocumentString<TimeSpentFragment, unknown>;
+export const AssignmentDetailFragmentDoc = new TypedDocumentString(`
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -605,10 +624,10 @@ export const TurnFragmentDoc = new TypedDocumentString(`
     name
   }
 }
-    `, {"fragmentName":"Turn"}) as unknown as TypedDocumentString<TurnFragment, unknown>;
+    `, {"fragmentName":"AssignmentDetail"}) as unknown as TypedDocumentString<AssignmentDetailFragment, unknown>;
 export const JobFragmentDoc = new TypedDocumentString(`
     fragment Job on Assignment {
-  ...Turn
+  ...AssignmentDetail
   ticket {
     id
     ticketNumber
@@ -625,7 +644,7 @@ export const JobFragmentDoc = new TypedDocumentString(`
     }
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -687,8 +706,8 @@ export const TicketRowFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"TicketRow"}) as unknown as TypedDocumentString<TicketRowFragment, unknown>;
-export const TicketWholeFragmentDoc = new TypedDocumentString(`
-    fragment TicketWhole on Ticket {
+export const TicketDetailFragmentDoc = new TypedDocumentString(`
+    fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -708,10 +727,10 @@ export const TicketWholeFragmentDoc = new TypedDocumentString(`
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -770,15 +789,15 @@ fragment TicketRow on Ticket {
       name
     }
   }
-}`, {"fragmentName":"TicketWhole"}) as unknown as TypedDocumentString<TicketWholeFragment, unknown>;
-export const ChangedFragmentDoc = new TypedDocumentString(`
-    fragment Changed on Assignment {
+}`, {"fragmentName":"TicketDetail"}) as unknown as TypedDocumentString<TicketDetailFragment, unknown>;
+export const AssignmentResultFragmentDoc = new TypedDocumentString(`
+    fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -838,7 +857,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -858,20 +877,20 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
-}`, {"fragmentName":"Changed"}) as unknown as TypedDocumentString<ChangedFragment, unknown>;
-export const RefusedFragmentDoc = new TypedDocumentString(`
-    fragment Refused on Refusal {
+}`, {"fragmentName":"AssignmentResult"}) as unknown as TypedDocumentString<AssignmentResultFragment, unknown>;
+export const RefusalResultFragmentDoc = new TypedDocumentString(`
+    fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
 }
-    `, {"fragmentName":"Refused"}) as unknown as TypedDocumentString<RefusedFragment, unknown>;
-export const PersonFragmentDoc = new TypedDocumentString(`
-    fragment Person on Engineer {
+    `, {"fragmentName":"RefusalResult"}) as unknown as TypedDocumentString<RefusalResultFragment, unknown>;
+export const EngineerDetailFragmentDoc = new TypedDocumentString(`
+    fragment EngineerDetail on Engineer {
   id
   name
   level
@@ -880,26 +899,111 @@ export const PersonFragmentDoc = new TypedDocumentString(`
   isActive
   activeAssignments
 }
-    `, {"fragmentName":"Person"}) as unknown as TypedDocumentString<PersonFragment, unknown>;
-export const TookFragmentDoc = new TypedDocumentString(`
-    fragment Took on Durations {
+    `, {"fragmentName":"EngineerDetail"}) as unknown as TypedDocumentString<EngineerDetailFragment, unknown>;
+export const SignInEngineersDocument = new TypedDocumentString(`
+    query SignInEngineers {
+  engineers(first: 100) {
+    nodes {
+      id
+      name
+      isActive
+      activeAssignments
+    }
+  }
+}
+    `, {"hash":"sha256:4efb85c7e794a1b9312fae27eedcc1554d2f7d963ff9010c4d4bdba1e6225a3f"}) as unknown as TypedDocumentString<SignInEngineersQuery, SignInEngineersQueryVariables>;
+export const StatisticsDocument = new TypedDocumentString(`
+    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
+  statistics(from: $from, to: $to, filter: $filter) {
+    tickets {
+      tickets
+      escalated
+      escalatedShare
+      averageEscalations
+      byEscalations {
+        escalations
+        tickets
+      }
+    }
+    escalations {
+      fromTier
+      toTier
+      manual
+      automatic
+    }
+    engineers(first: 100) {
+      totalCount
+      nodes {
+        engineer {
+          id
+          name
+        }
+        assignments
+        accepted
+        meanSecondsToAccept
+        completed
+        failed
+        rejected
+        reassigned
+        cancelled
+        escalatedFromManually
+        escalatedFromAutomatically
+        escalatedToManually
+        escalatedToAutomatically
+        timeSpentHours
+      }
+    }
+    timeToAccept {
+      ...DurationSummary
+    }
+    timeToResolve {
+      ...DurationSummary
+    }
+    outcomes {
+      status
+      completionStatus
+      assignments
+    }
+    rejections {
+      reason
+      assignments
+    }
+    timeByTier {
+      tier
+      assignments
+      timeSpentHours
+    }
+    timeByEquipmentModel(first: 100) {
+      ...TimeSpent
+    }
+    timeByCustomer(first: 100) {
+      ...TimeSpent
+    }
+    series(unit: $unit, timeZone: $timeZone) {
+      start
+      tickets
+      assignments
+      escalations
+      completed
+      timeSpentHours
+    }
+  }
+}
+    fragment DurationSummary on Durations {
   counted
   leftOut
   meanSeconds
   p50Seconds
   p95Seconds
 }
-    `, {"fragmentName":"Took"}) as unknown as TypedDocumentString<TookFragment, unknown>;
-export const SpentFragmentDoc = new TypedDocumentString(`
-    fragment Spent on TimeSpentConnection {
+fragment TimeSpent on TimeSpentConnection {
   totalCount
   nodes {
     name
     assignments
     timeSpentHours
   }
-}
-    `, {"fragmentName":"Spent"}) as unknown as TypedDocumentString<SpentFragment, unknown>;
+}`, {"hash":"sha256:f6b504472ba4353d397b50542f15c137fd294431a6a128ba4606a55c6c43b3cc"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
@@ -952,10 +1056,10 @@ export const TicketsDocument = new TypedDocumentString(`
 export const TicketDocument = new TypedDocumentString(`
     query Ticket($id: ID!) {
   ticket(id: $id) {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1015,7 +1119,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1035,9 +1139,9 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
-}`, {"hash":"sha256:e3a2799e694ab9dc98fd57a16a9b1b5f097e9cd811a2d92cca1bb4244632e086"}) as unknown as TypedDocumentString<TicketQuery, TicketQueryVariables>;
+}`, {"hash":"sha256:ee2c2c264853f9395f4019ba6482ef390ea0acaa96918de0869edfdf54126107"}) as unknown as TypedDocumentString<TicketQuery, TicketQueryVariables>;
 export const EngineersDocument = new TypedDocumentString(`
     query Engineers($after: String) {
   engineers(first: 100, after: $after) {
@@ -1046,11 +1150,11 @@ export const EngineersDocument = new TypedDocumentString(`
       hasNextPage
     }
     nodes {
-      ...Person
+      ...EngineerDetail
     }
   }
 }
-    fragment Person on Engineer {
+    fragment EngineerDetail on Engineer {
   id
   name
   level
@@ -1058,18 +1162,18 @@ export const EngineersDocument = new TypedDocumentString(`
   skills
   isActive
   activeAssignments
-}`, {"hash":"sha256:7ece3a54aa9f14647ecb549c6276e56354da0290512d75f1e2a8b8a454e566c3"}) as unknown as TypedDocumentString<EngineersQuery, EngineersQueryVariables>;
+}`, {"hash":"sha256:1ae337f9e6887857e659357477ee209b91914c3153aa6dec907060dda7a37d04"}) as unknown as TypedDocumentString<EngineersQuery, EngineersQueryVariables>;
 export const SuggestEngineersDocument = new TypedDocumentString(`
     query SuggestEngineers($ticketId: ID!, $tier: Int) {
   suggestEngineers(ticketId: $ticketId, tier: $tier) {
     matchingSkills
     sameRegion
     engineer {
-      ...Person
+      ...EngineerDetail
     }
   }
 }
-    fragment Person on Engineer {
+    fragment EngineerDetail on Engineer {
   id
   name
   level
@@ -1077,7 +1181,7 @@ export const SuggestEngineersDocument = new TypedDocumentString(`
   skills
   isActive
   activeAssignments
-}`, {"hash":"sha256:06aa29799ed5a39f8159546190a8b034bdfef15f1981547d7bd550a05a88c231"}) as unknown as TypedDocumentString<SuggestEngineersQuery, SuggestEngineersQueryVariables>;
+}`, {"hash":"sha256:711bf131646f86c60f1a48bcf1af86992fda3d4d39238723da73143f5c1a5901"}) as unknown as TypedDocumentString<SuggestEngineersQuery, SuggestEngineersQueryVariables>;
 export const MyWorkDocument = new TypedDocumentString(`
     query MyWork {
   viewer {
@@ -1093,7 +1197,7 @@ export const MyWorkDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1130,7 +1234,7 @@ export const MyWorkDocument = new TypedDocumentString(`
   }
 }
 fragment Job on Assignment {
-  ...Turn
+  ...AssignmentDetail
   ticket {
     id
     ticketNumber
@@ -1146,16 +1250,16 @@ fragment Job on Assignment {
       model
     }
   }
-}`, {"hash":"sha256:acf20314297ff77e0c70f71569fbfc818ca5b1a632bf3f20f4811279986f2a6a"}) as unknown as TypedDocumentString<MyWorkQuery, MyWorkQueryVariables>;
+}`, {"hash":"sha256:e412778d2f2d879edc7173ce28a76e0a7256aa3cdfc83a017c856b588af46758"}) as unknown as TypedDocumentString<MyWorkQuery, MyWorkQueryVariables>;
 export const AssignTicketDocument = new TypedDocumentString(`
     mutation AssignTicket($input: AssignTicketInput!) {
   result: assignTicket(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1215,7 +1319,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1235,31 +1339,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:f88d60b4f07a3c233d25bdb111b604c3a2d9a2c3757fb90414b760c096a05bb4"}) as unknown as TypedDocumentString<AssignTicketMutation, AssignTicketMutationVariables>;
+}`, {"hash":"sha256:e7a4ea891dcf36319e7cfa9d6cb79cc399d04a5c0264907f9a34a2952e32bd21"}) as unknown as TypedDocumentString<AssignTicketMutation, AssignTicketMutationVariables>;
 export const EscalateTicketDocument = new TypedDocumentString(`
     mutation EscalateTicket($input: EscalateTicketInput!) {
   result: escalateTicket(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1319,7 +1423,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1339,31 +1443,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:2df0d268670208458223fb87f3936d404970a0d97fbb13b6b2ea3b8daa921a83"}) as unknown as TypedDocumentString<EscalateTicketMutation, EscalateTicketMutationVariables>;
+}`, {"hash":"sha256:9091066045b21c6a071a5e5f7366aaaa5bc273a222734dea326caa7afee83b8a"}) as unknown as TypedDocumentString<EscalateTicketMutation, EscalateTicketMutationVariables>;
 export const ReassignTicketDocument = new TypedDocumentString(`
     mutation ReassignTicket($input: ReassignTicketInput!) {
   result: reassignTicket(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1423,7 +1527,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1443,31 +1547,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:d5b9f2f52419dc81c9a7ee7d81ac3d77bb32a98f9e3150552ff21592362ceecf"}) as unknown as TypedDocumentString<ReassignTicketMutation, ReassignTicketMutationVariables>;
+}`, {"hash":"sha256:81495b915439a4d1036f63f93a3275a740ff407042cfb9f8b5da27624d985ca6"}) as unknown as TypedDocumentString<ReassignTicketMutation, ReassignTicketMutationVariables>;
 export const AcceptAssignmentDocument = new TypedDocumentString(`
     mutation AcceptAssignment($input: AcceptAssignmentInput!) {
   result: acceptAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1527,7 +1631,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1547,31 +1651,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:f94aaa95e740a685b67588c133768015ecb6582c7ab587ab758886978fd1e655"}) as unknown as TypedDocumentString<AcceptAssignmentMutation, AcceptAssignmentMutationVariables>;
+}`, {"hash":"sha256:49b208661d87b60fabaa8d999cc5d0a3c2f9bcf82c5be3e305a3fd52d2364556"}) as unknown as TypedDocumentString<AcceptAssignmentMutation, AcceptAssignmentMutationVariables>;
 export const RejectAssignmentDocument = new TypedDocumentString(`
     mutation RejectAssignment($input: RejectAssignmentInput!) {
   result: rejectAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1631,7 +1735,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1651,31 +1755,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:69008266ddd03af8e6025df766274f753a38e5fe5dfc099f9fc99ecaba5846d6"}) as unknown as TypedDocumentString<RejectAssignmentMutation, RejectAssignmentMutationVariables>;
+}`, {"hash":"sha256:6442ecbdbe263f95012aeedb1ad92cf0d6f4b336a2693bec2bbcf8bcd80619f8"}) as unknown as TypedDocumentString<RejectAssignmentMutation, RejectAssignmentMutationVariables>;
 export const StartAssignmentDocument = new TypedDocumentString(`
     mutation StartAssignment($input: StartAssignmentInput!) {
   result: startAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1735,7 +1839,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1755,31 +1859,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:6f4aa771418b0806f96bb2bdab07fd36ea3aa4133417cc294059f45278642da9"}) as unknown as TypedDocumentString<StartAssignmentMutation, StartAssignmentMutationVariables>;
+}`, {"hash":"sha256:1800a559a4462ac96e539a595f0d2b797fb2334f8968a3a8a7014f725ac9b82e"}) as unknown as TypedDocumentString<StartAssignmentMutation, StartAssignmentMutationVariables>;
 export const CompleteAssignmentDocument = new TypedDocumentString(`
     mutation CompleteAssignment($input: CompleteAssignmentInput!) {
   result: completeAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1839,7 +1943,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1859,31 +1963,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:fec8d2a762815b21a37603e3905bbb8262c2abba6c24eac9a46bf8ac7207c5d4"}) as unknown as TypedDocumentString<CompleteAssignmentMutation, CompleteAssignmentMutationVariables>;
+}`, {"hash":"sha256:d63d96d017f95befaa3df21963647a8bf548ad7948984fe0b62b23d9ebd701e2"}) as unknown as TypedDocumentString<CompleteAssignmentMutation, CompleteAssignmentMutationVariables>;
 export const CancelAssignmentDocument = new TypedDocumentString(`
     mutation CancelAssignment($input: CancelAssignmentInput!) {
   result: cancelAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -1943,7 +2047,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -1963,31 +2067,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:707f44e251f04165681cba1e8cbe521b12f84ca3becfd44013edf42b6bb3c54f"}) as unknown as TypedDocumentString<CancelAssignmentMutation, CancelAssignmentMutationVariables>;
+}`, {"hash":"sha256:ae2610584a184aaf3b06e3c1c15914eb52bbfa3343d31d61ab93283e3ddd2579"}) as unknown as TypedDocumentString<CancelAssignmentMutation, CancelAssignmentMutationVariables>;
 export const CorrectTimeSpentDocument = new TypedDocumentString(`
     mutation CorrectTimeSpent($input: CorrectTimeSpentInput!) {
   result: correctTimeSpent(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -2047,7 +2151,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -2067,31 +2171,31 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:6eaf0041b0d7ddeb336735752543304a7fd352e8993225a82aca522a93ea4ad5"}) as unknown as TypedDocumentString<CorrectTimeSpentMutation, CorrectTimeSpentMutationVariables>;
+}`, {"hash":"sha256:b94682df4b869e2ed55dffb71c36cde5989ce194bc5ee73ef4ba17a5308ec476"}) as unknown as TypedDocumentString<CorrectTimeSpentMutation, CorrectTimeSpentMutationVariables>;
 export const RateAssignmentDocument = new TypedDocumentString(`
     mutation RateAssignment($input: RateAssignmentInput!) {
   result: rateAssignment(input: $input) {
     __typename
-    ...Changed
-    ...Refused
+    ...AssignmentResult
+    ...RefusalResult
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -2151,7 +2255,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -2171,32 +2275,32 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
 }
-fragment Changed on Assignment {
+fragment AssignmentResult on Assignment {
   id
   ticket {
-    ...TicketWhole
+    ...TicketDetail
   }
 }
-fragment Refused on Refusal {
+fragment RefusalResult on Refusal {
   message
   ... on InvalidInput {
     field
     problem
   }
-}`, {"hash":"sha256:2e1f6180b892d0f7353ede2714425de86927660072b73ee7b8e19f1d945b0e3b"}) as unknown as TypedDocumentString<RateAssignmentMutation, RateAssignmentMutationVariables>;
+}`, {"hash":"sha256:b02212444de8f50ef9e39c264f43420a4f262ae004aac6081241bdd406731a71"}) as unknown as TypedDocumentString<RateAssignmentMutation, RateAssignmentMutationVariables>;
 export const AssignmentEventsDocument = new TypedDocumentString(`
     subscription AssignmentEvents($afterCursor: String) {
   assignmentEvents(afterCursor: $afterCursor) {
     cursor
     ticket {
-      ...TicketWhole
+      ...TicketDetail
     }
   }
 }
-    fragment Turn on Assignment {
+    fragment AssignmentDetail on Assignment {
   id
   assignmentSequence
   assignmentTier
@@ -2256,7 +2360,7 @@ fragment TicketRow on Ticket {
     }
   }
 }
-fragment TicketWhole on Ticket {
+fragment TicketDetail on Ticket {
   ...TicketRow
   issueDescription
   resolvedAt
@@ -2276,110 +2380,6 @@ fragment TicketWhole on Ticket {
     }
   }
   assignmentHistory {
-    ...Turn
+    ...AssignmentDetail
   }
-}`, {"hash":"sha256:96750ac6163116ba9b9e2043f68b7f27a3bd261ba5d7c9945de5b0b992c8a298"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;
-export const EngineersToBeDocument = new TypedDocumentString(`
-    query EngineersToBe {
-  engineers(first: 100) {
-    nodes {
-      id
-      name
-      isActive
-      activeAssignments
-    }
-  }
-}
-    `, {"hash":"sha256:adb6b006089103bd7c8f572836fd7af27c8272361915dbdd8bab09560a6da452"}) as unknown as TypedDocumentString<EngineersToBeQuery, EngineersToBeQueryVariables>;
-export const StatisticsDocument = new TypedDocumentString(`
-    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
-  statistics(from: $from, to: $to, filter: $filter) {
-    tickets {
-      tickets
-      escalated
-      escalatedShare
-      averageEscalations
-      byEscalations {
-        escalations
-        tickets
-      }
-    }
-    escalations {
-      fromTier
-      toTier
-      manual
-      automatic
-    }
-    engineers(first: 100) {
-      totalCount
-      nodes {
-        engineer {
-          id
-          name
-        }
-        assignments
-        accepted
-        meanSecondsToAccept
-        completed
-        failed
-        rejected
-        reassigned
-        cancelled
-        escalatedFromManually
-        escalatedFromAutomatically
-        escalatedToManually
-        escalatedToAutomatically
-        timeSpentHours
-      }
-    }
-    timeToAccept {
-      ...Took
-    }
-    timeToResolve {
-      ...Took
-    }
-    outcomes {
-      status
-      completionStatus
-      assignments
-    }
-    rejections {
-      reason
-      assignments
-    }
-    timeByTier {
-      tier
-      assignments
-      timeSpentHours
-    }
-    timeByEquipmentModel(first: 100) {
-      ...Spent
-    }
-    timeByCustomer(first: 100) {
-      ...Spent
-    }
-    series(unit: $unit, timeZone: $timeZone) {
-      start
-      tickets
-      assignments
-      escalations
-      completed
-      timeSpentHours
-    }
-  }
-}
-    fragment Took on Durations {
-  counted
-  leftOut
-  meanSeconds
-  p50Seconds
-  p95Seconds
-}
-fragment Spent on TimeSpentConnection {
-  totalCount
-  nodes {
-    name
-    assignments
-    timeSpentHours
-  }
-}`, {"hash":"sha256:81b8424c38f3688d3c9495cead5e06e78e21850d88cf3718a74173027ed0dc84"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
+}`, {"hash":"sha256:8872362336381ada50168f96281809f78271b7ded9f750f6c7bc5b7838a962c2"}) as unknown as TypedDocumentString<AssignmentEventsSubscription, AssignmentEventsSubscriptionVariables>;

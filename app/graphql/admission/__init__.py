@@ -1,1 +1,1 @@
-"""Which operations run: trusted documents, limits, complexity, rate limits. Runs before execution."""
+"""Trusted documents, limits and rate limits of operations. Only the pipeline and the transports import it."""

@@ -1,7 +1,7 @@
-"""How large an operation is, told from its text alone.
+"""Measures how large an operation is, from its text alone.
 
-Each fragment is measured once, however often it is spread, so the time grows with the text and not with what
-the text stands for.
+Each fragment is measured once, however often it is spread, so the time grows with the length of the text and
+not with the number of fields that it expands to.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, SelectionNode, SelectionSetNode, ValueNode
 
-_OBJECT = 2
-_SCALAR = 1
-_FIGURE = 500
-_OF_FIGURES = ("Statistics",)
-"""Types whose every field reads all that happened in a period, however short its answer is."""
+_OBJECT_COST = 2
+_SCALAR_COST = 1
+_AGGREGATE_COST = 500
+_AGGREGATE_TYPES = ("Statistics",)
+"""Each of their fields reads every row of a period, however short its result is."""
 _INTROSPECTION = ("__schema", "__type")
-_DIGITS = len(str(MAX_PAGE))
+_MAX_DIGITS = len(str(MAX_PAGE))
 
 
 @dataclass(slots=True)
 class Complexity:
-    """What a selection asks for, its fragments written out."""
+    """The size of a selection set with its fragments expanded."""
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
     directives: int = 0
-    width: int = 0  # fields of the selection itself, not of those inside
+    width: int = 0  # fields of the selection set itself, without nested ones
     cost: int = 0
-    row_cost: int = 0  # of a connection: what `nodes` and `edges` cost for each row
+    row_cost: int = 0  # of a connection: the cost of `nodes` and `edges` per row
 
     def add(self, other: Complexity) -> None:
-        """Both side by side, as if written in one selection."""
+        """Add a selection that is in the same selection set."""
         self.depth = max(self.depth, other.depth)
         self.fields += other.fields
         self.aliases += other.aliases
@@ -67,48 +67,45 @@ class Complexity:
 class FieldShape(NamedTuple):
     """What the cost of a field depends on."""
 
-    of: str | None
-    many: bool = False
+    type_name: str | None
+    is_list: bool = False
 
 
-_UNKNOWN = FieldShape(None)  # validation refuses the field
+_UNKNOWN = FieldShape(None)  # validation rejects the field
 
 
 class FieldIndex:
-    """Every field of a schema, by the names of its type and itself."""
+    """The shape of every field of a schema."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
-        self.roots = {operation: root.name for operation, root in _roots(schema).items() if root is not None}
-        self._of = {
-            (kind.name, name): FieldShape(
+        roots = {
+            "query": schema.query_type,
+            "mutation": schema.mutation_type,
+            "subscription": schema.subscription_type,
+        }
+        self.roots = {operation: root.name for operation, root in roots.items() if root is not None}
+        self._shapes = {
+            (type_.name, name): FieldShape(
                 get_named_type(field.type).name, is_list_type(get_nullable_type(field.type))
             )
-            for kind in schema.type_map.values()
-            # The lists of introspection are free: the whole schema is one answer, always the same.
-            if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and not kind.name.startswith("__")
-            for name, field in kind.fields.items()
+            for type_ in schema.type_map.values()
+            # The lists of introspection are free: the whole schema is a single, constant response.
+            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and not type_.name.startswith("__")
+            for name, field in type_.fields.items()
         }
 
-    def of(self, kind: str | None, field: str) -> FieldShape:
-        return _UNKNOWN if kind is None else self._of.get((kind, field), _UNKNOWN)
-
-
-def _roots(schema: GraphQLSchema) -> dict[str, GraphQLObjectType | None]:
-    return {
-        "query": schema.query_type,
-        "mutation": schema.mutation_type,
-        "subscription": schema.subscription_type,
-    }
+    def shape(self, type_name: str | None, field_name: str) -> FieldShape:
+        return _UNKNOWN if type_name is None else self._shapes.get((type_name, field_name), _UNKNOWN)
 
 
 class ComplexityVisitor:
     """Measures the operations of one document."""
 
     def __init__(
-        self, document: DocumentNode, shapes: FieldIndex, pages: Mapping[str, int], *, assumed_list: int
+        self, document: DocumentNode, index: FieldIndex, pages: Mapping[str, int], *, assumed_list: int
     ) -> None:
-        """`pages` are the values of the variables that may be given to `first`."""
-        self._shapes = shapes
+        """`pages` are the page sizes that the variables request, by variable name."""
+        self._index = index
         self._pages = pages
         self._assumed_list = assumed_list
         self._fragments = {
@@ -118,29 +115,28 @@ class ComplexityVisitor:
         }
         self._measured: dict[str, Complexity] = {}
         self.names: set[str] = set()
-        """Of all fields measured so far."""
+        """The names of all fields measured so far."""
 
     def operation(self, node: OperationDefinitionNode) -> Complexity:
-        size = self._selection(node.selection_set, self._shapes.roots.get(node.operation.value))
+        size = self._selection_set(node.selection_set, self._index.roots.get(node.operation.value))
         size.directives += len(node.directives or ())
         size.directives += sum(len(v.directives or ()) for v in node.variable_definitions or ())
         return size
 
-    def _selection(self, selected: SelectionSetNode, kind: str | None) -> Complexity:
+    def _selection_set(self, selection_set: SelectionSetNode, type_name: str | None) -> Complexity:
         size = Complexity()
-        for node in selected.selections:
+        for node in selection_set.selections:
             size.directives += len(node.directives or ())
-            size.add(self._part(node, kind))
+            size.add(self._selection(node, type_name))
         return size
 
-    def _part(self, node: SelectionNode, kind: str | None) -> Complexity:
+    def _selection(self, node: SelectionNode, type_name: str | None) -> Complexity:
         if isinstance(node, FieldNode):
-            return self._field(node, kind)
+            return self._field(node, type_name)
         if isinstance(node, InlineFragmentNode):
-            return self._selection(
-                node.selection_set, node.type_condition.name.value if node.type_condition else kind
-            )
-        assert isinstance(node, FragmentSpreadNode)  # noqa: S101 - GraphQL has no fourth
+            condition = node.type_condition
+            return self._selection_set(node.selection_set, condition.name.value if condition else type_name)
+        assert isinstance(node, FragmentSpreadNode)  # noqa: S101 - GraphQL has no other selection
         return self._fragment(node.name.value)
 
     def _fragment(self, name: str) -> Complexity:
@@ -148,36 +144,37 @@ class ComplexityVisitor:
         if definition is None:
             return Complexity()
         if name not in self._measured:
-            # Within itself a fragment counts nothing: validation refuses a circle.
+            # A fragment counts as empty within itself: validation rejects cycles.
             self._measured[name] = Complexity()
-            size = self._selection(definition.selection_set, definition.type_condition.name.value)
+            size = self._selection_set(definition.selection_set, definition.type_condition.name.value)
             size.directives += len(definition.directives or ())
             self._measured[name] = size
         return self._measured[name]
 
-    def _field(self, node: FieldNode, kind: str | None) -> Complexity:
-        self.names.add(node.name.value)
-        shape = self._shapes.of(kind, node.name.value)
+    def _field(self, node: FieldNode, type_name: str | None) -> Complexity:
+        name = node.name.value
+        self.names.add(name)
+        shape = self._index.shape(type_name, name)
         if node.selection_set is None:
-            inside, each = Complexity(), _SCALAR
+            nested, value_cost = Complexity(), _SCALAR_COST
         else:
-            inside = self._selection(node.selection_set, shape.of)
-            each = _OBJECT + inside.cost
-            if inside.row_cost:
-                each += self._page(node) * inside.row_cost
-        figure = _FIGURE if kind in _OF_FIGURES and node.name.value != "__typename" else 0
-        of_connection = shape.many and kind is not None and kind.endswith("Connection")
+            nested = self._selection_set(node.selection_set, shape.type_name)
+            value_cost = _OBJECT_COST + nested.cost
+            if nested.row_cost:
+                value_cost += self._page_size(node) * nested.row_cost
+        base_cost = _AGGREGATE_COST if type_name in _AGGREGATE_TYPES and name != "__typename" else 0
+        is_row_list = shape.is_list and type_name is not None and type_name.endswith("Connection")
         return Complexity(
-            depth=1 if node.name.value in _INTROSPECTION else inside.depth + 1,
-            fields=inside.fields + 1,
-            aliases=inside.aliases + (node.alias is not None),
-            directives=inside.directives,
+            depth=1 if name in _INTROSPECTION else nested.depth + 1,
+            fields=nested.fields + 1,
+            aliases=nested.aliases + (node.alias is not None),
+            directives=nested.directives,
             width=1,
-            cost=0 if of_connection else figure + each * (self._assumed_list if shape.many else 1),
-            row_cost=each if of_connection else 0,
+            cost=0 if is_row_list else base_cost + value_cost * (self._assumed_list if shape.is_list else 1),
+            row_cost=value_cost if is_row_list else 0,
         )
 
-    def _page(self, node: FieldNode) -> int:
+    def _page_size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():
             if argument.name.value == "first":
                 if isinstance(argument.value, VariableNode):
@@ -187,7 +184,7 @@ class ComplexityVisitor:
 
 
 def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:
-    """The page that each variable would ask for, whatever it is meant for: not all of them are numbers."""
+    """Return the page size that each variable would request, whether or not it is used for one."""
     pages = {}
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value
@@ -196,10 +193,10 @@ def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, objec
 
 
 def page_size(value: ValueNode | object) -> int:
-    """As the list will read it. What it will refuse counts as the most or as nothing."""
+    """Return the page size that a value of `first` requests: MAX_PAGE or 0 if the field will reject it."""
     if isinstance(value, IntValueNode):
-        # Python refuses to read a number of thousands of digits.
-        value = int(value.value) if len(value.value) <= _DIGITS else MAX_PAGE
+        # Python refuses to parse an integer of thousands of digits.
+        value = int(value.value) if len(value.value) <= _MAX_DIGITS else MAX_PAGE
     if not isinstance(value, int | float) or isinstance(value, bool):
         return DEFAULT_PAGE
     return int(min(value, MAX_PAGE)) if value > 0 else 0

@@ -1,4 +1,4 @@
-"""How much one operation may ask for, and one client in a while."""
+"""The limits of one operation, of one subject and of one connection."""
 
 from __future__ import annotations
 
@@ -8,37 +8,41 @@ from typing import Any
 from app.graphql.pagination import MAX_PAGE
 
 
-def _limit(default: float, description: str, *, settable: bool = True) -> Any:  # noqa: ANN401 - takes the type of its annotation
+def _limit(default: float, description: str, *, settable: bool = True) -> Any:  # noqa: ANN401 - has the type of its annotation
     return field(default=default, init=settable, metadata={"description": description})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Up to `page` they are the names that a QUERY_TOO_LARGE error gives as its `limit`."""
+    """The names up to `cost` are values of `limit` in QUERY_TOO_LARGE errors."""
 
     characters: int = _limit(16 * 1024, "Characters of the document.")
-    tokens: int = _limit(2000, "Words, signs and comments of the document.")
-    depth: int = _limit(10, "Fields inside one another; what is under `__schema` and `__type` is free.")
-    aliases: int = _limit(30, "Fields under another name, fragments written out.")
-    fields: int = _limit(500, "Fields, fragments written out.")
-    directives: int = _limit(20, "Directives, fragments written out.")
-    comparisons: int = _limit(20_000, "Comparisons of fields with the same name, to see that they agree.")
-    roots: int = _limit(20, "Fields of a query at its root.")
-    mutations: int = _limit(10, "Fields of a mutation at its root.")
+    tokens: int = _limit(2000, "Tokens of the document, comments included.")
+    depth: int = _limit(10, "Nested fields; `__schema` and `__type` count as one level.")
+    aliases: int = _limit(30, "Aliased fields, with fragments expanded.")
+    fields: int = _limit(500, "Fields, with fragments expanded.")
+    directives: int = _limit(20, "Directives, with fragments expanded.")
+    comparisons: int = _limit(20_000, "Comparisons of two fields with the same name during validation.")
+    roots: int = _limit(20, "Root fields of a query.")
+    mutations: int = _limit(10, "Root fields of a mutation.")
     cost: int = _limit(20_000, "Points that one operation may cost.")
-    page: int = _limit(MAX_PAGE, "The largest `first`; more is BAD_USER_INPUT.", settable=False)
-    assumed_list: int = _limit(10, "Rows that a list without `first` is taken to have, when cost is counted.")
+    page: int = _limit(MAX_PAGE, "The largest `first`; a larger one is BAD_USER_INPUT.", settable=False)
+    assumed_list: int = _limit(
+        10, "Rows that a list without `first` is assumed to have when the cost is computed."
+    )
     bucket: int = _limit(100_000, "Points that one subject may spend at once.")
-    refill_per_s: int = _limit(10_000, "Points that come back to a subject in a second.")
-    subjects: int = _limit(10_000, "Subjects remembered; the one who came least recently starts full again.")
-    errors: int = _limit(5, "Errors shown in one answer.")
-    read_timeout_s: float = _limit(10.0, "Seconds that a query may run; mutations are never cut short.")
+    refill_per_s: int = _limit(10_000, "Points that a subject gets back per second.")
+    subjects: int = _limit(
+        10_000, "Subjects in memory; the least recently active one is dropped and starts full again."
+    )
+    errors: int = _limit(5, "Errors in one response.")
+    read_timeout_s: float = _limit(10.0, "Seconds that a query may take; mutations have no timeout.")
 
     streams: int = _limit(50, "WebSockets and event streams that one subject may have open.")
     operations: int = _limit(50, "Operations that one WebSocket may have open.")
-    messages_per_s: int = _limit(50, "Messages of one WebSocket that are read in a second, after a burst.")
-    message_burst: int = _limit(200, "Messages of one WebSocket that are read at once.")
+    messages_per_s: int = _limit(50, "Messages per second that are read from one WebSocket, after a burst.")
+    message_burst: int = _limit(200, "Messages that are read from one WebSocket at once.")
 
     def __post_init__(self) -> None:
         if self.bucket < self.cost:
-            raise ValueError("bucket must hold what one operation may cost")
+            raise ValueError("bucket must be at least cost")

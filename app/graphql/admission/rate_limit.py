@@ -1,9 +1,11 @@
-"""What each subject may still spend: a bucket of points that fills up as time goes by."""
+"""Token buckets: what a subject may spend, and how many messages a WebSocket may send."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, NamedTuple
+
+from cachetools import LRUCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,30 +14,49 @@ if TYPE_CHECKING:
 
 
 class RateLimitState(NamedTuple):
-    """How a subject stands after an operation."""
-
     remaining: float
+    """Points left in the bucket."""
     wait_s: float
-    """Until there is enough for the operation; 0 where it has been paid."""
+    """Seconds until the operation can be paid for; 0 if it has been paid for."""
+
+
+class TokenBucket:
+    """Full at first; refilled at a constant rate up to its capacity."""
+
+    def __init__(
+        self, capacity: float, refill_per_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.tokens = capacity
+        self._capacity = capacity
+        self._refill_per_s = refill_per_s
+        self._clock = clock
+        self._refilled_at = clock()
+
+    def consume(self, tokens: float) -> float:
+        """Take the tokens, or none if there are too few. Returns the seconds until there are enough, or 0."""
+        now = self._clock()
+        refill = (now - self._refilled_at) * self._refill_per_s
+        self.tokens = min(self._capacity, self.tokens + refill)
+        self._refilled_at = now
+        missing = tokens - self.tokens
+        if missing > 0:
+            return missing / self._refill_per_s
+        self.tokens -= tokens
+        return 0.0
 
 
 class RateLimiter:
-    """In the memory of one process: each server process has its own."""
+    """A bucket per subject, in the memory of one process: each server process has its own."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}  # points, and when; least recently used first
+        self._buckets: LRUCache[str, TokenBucket] = LRUCache(limits.subjects)
 
     def consume(self, subject: str, points: int) -> RateLimitState:
-        """Take the points, or nothing where there are not enough."""
-        now = self._clock()
-        level, since = self._levels.pop(subject, (self._limits.bucket, now))
-        level = min(self._limits.bucket, level + (now - since) * self._limits.refill_per_s)
-        missing = points - level
-        if missing <= 0:
-            level -= points
-        self._levels[subject] = (level, now)
-        if len(self._levels) > self._limits.subjects:
-            del self._levels[next(iter(self._levels))]
-        return RateLimitState(level, max(0.0, missing / self._limits.refill_per_s))
+        bucket = self._buckets.get(subject)
+        if bucket is None:
+            bucket = TokenBucket(self._limits.bucket, self._limits.refill_per_s, self._clock)
+            self._buckets[subject] = bucket
+        wait_s = bucket.consume(points)
+        return RateLimitState(bucket.tokens, wait_s)

@@ -1,4 +1,4 @@
-"""Trusted documents: the operations of our own clients, named by the SHA-256 of their text."""
+"""Trusted documents: the operations of our own clients, identified by the SHA-256 of their text."""
 
 from __future__ import annotations
 
@@ -15,80 +15,72 @@ from app.graphql.errors import DocumentNotTrusted, UnknownDocument
 from app.http.routes import pages
 
 MANIFESTS = Path(__file__).with_name("trusted")
-"""Of our own clients: a JSON file each, as graphql-codegen writes it."""
+"""Manifests of our own clients: JSON files as graphql-codegen writes them."""
 
 _PREFIX = "sha256:"
 
 
 class ManifestError(Exception):
-    """The file is no manifest, or names a document by something other than the SHA-256 of its text."""
+    """The file is not a manifest, or an id in it is not the SHA-256 of its document."""
 
 
 def read_manifest(path: Path) -> dict[str, str]:
-    """Documents by name, `sha256:` left out. Raises ManifestError."""
+    """Return the documents by id, without the prefix `sha256:`. Raises ManifestError."""
     try:
-        given = orjson.loads(path.read_bytes())
+        manifest = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise ManifestError(f"{path} cannot be read ({error})") from None
-    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+    if not isinstance(manifest, dict) or not all(isinstance(text, str) for text in manifest.values()):
         raise ManifestError(f"{path} is not an object of documents by their hash")
-    found = {}
-    for name, text in given.items():
-        found[_bare(name)] = text
-        if _bare(name) != name_of(text):
+    for name, text in manifest.items():
+        if name.removeprefix(_PREFIX) != hash_of(text):
             raise ManifestError(f"{path} has a document by another name than its hash: {name}")
-    return found
+    return {name.removeprefix(_PREFIX): text for name, text in manifest.items()}
 
 
 def own_documents() -> dict[str, str]:
-    """Of the pages only where they are built: they say what they ask as they are made."""
+    """Return the documents of our own clients by hash. Those of the pages exist once the pages are built."""
     paths = [*MANIFESTS.glob("*.json"), *pages.BUILT.glob("documents.json")]
     return {name: text for path in paths for name, text in read_manifest(path).items()}
 
 
-def name_of(text: str) -> str:
+def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedDocuments:
     texts: Mapping[str, str] = field(default_factory=own_documents)
+    """By hash."""
     only: bool = False
-    """Whether nothing else is run, except for roles that the policy lets explore."""
+    """Whether other documents are rejected, except from roles that may run any document."""
 
-    def text(self, query: str | None, extensions: Mapping[str, Any] | None, *, free: bool) -> str | None:
-        """The document that is asked for, by its text or by its name; None when neither is given.
-
-        `free` is who may ask what they like. Raises NotTrusted, UnknownDocument, GraphQLError.
-        """
-        name = _named_in(extensions)
-        restricted = self.only and not free
+    def text(self, query: str | None, extensions: Mapping[str, Any], *, can_run_any: bool) -> str:
+        """Return the text of the requested document. Raises GraphQLError if it may not be run."""
+        document_hash = _requested_hash(extensions)
+        is_restricted = self.only and not can_run_any
         if not query:
-            if name is None:
-                return None
-            if name not in self.texts:
-                raise DocumentNotTrusted if restricted else UnknownDocument
-            return self.texts[name]
-        if name is None and not restricted:
+            if document_hash is None:
+                raise GraphQLError("The request has neither a query nor a documentId.")
+            if document_hash not in self.texts:
+                raise DocumentNotTrusted if is_restricted else UnknownDocument
+            return self.texts[document_hash]
+        if document_hash is None and not is_restricted:
             return query
-        actual = name_of(query)
-        if restricted and actual not in self.texts:
+        query_hash = hash_of(query)
+        if is_restricted and query_hash not in self.texts:
             raise DocumentNotTrusted
-        if name not in (None, actual):
-            raise GraphQLError("The query is another document than the one named beside it.")
+        if document_hash not in (None, query_hash):
+            raise GraphQLError("The hash in the request is not the SHA-256 of its query.")
         return query
 
 
-def _named_in(extensions: Mapping[str, Any] | None) -> str | None:
-    """As Apollo Client says it; request.py says a documentId in the same way."""
-    persisted = (extensions or {}).get("persistedQuery")
+def _requested_hash(extensions: Mapping[str, Any]) -> str | None:
+    """Read the hash where Apollo Client puts it; the transport puts a documentId there, too."""
+    persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None
-    name = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
-    if not isinstance(name, str):
+    document_hash = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(document_hash, str):
         raise GraphQLError("extensions.persistedQuery must have a sha256Hash.")
-    return _bare(name)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix(_PREFIX)
+    return document_hash.removeprefix(_PREFIX)

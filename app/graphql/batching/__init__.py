@@ -1,1 +1,1 @@
-"""Shares work between operations: batches of keys, identical queries, events. Knows no GraphQL type."""
+"""Work that operations share: key batches, coalesced queries, events. Only app.graphql imports it."""

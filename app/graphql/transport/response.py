@@ -1,15 +1,15 @@
-"""What an operation came to, as JSON."""
+"""The JSON body of a GraphQL response."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strawberry.types.execution import ExecutionResult
+    from graphql import ExecutionResult
 
 
 def response_body(result: ExecutionResult) -> dict[str, Any]:
-    """Without `data` when execution never began, or was given up: then no error has a path."""
+    """Omits `data` if execution did not start or was given up: then no error has a path."""
     body: dict[str, Any] = {}
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]

@@ -13,30 +13,30 @@ from app.graphql.transport.response import response_body
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from strawberry.types.execution import ExecutionResult
+    from graphql import ExecutionResult
 
 HEARTBEAT_S = 12.0
-"""Proxies close what is silent for longer, often after 30 or 60 s."""
+"""Proxies close connections that are silent for longer, often after 30 or 60 s."""
 
 
 async def encode_events(results: AsyncGenerator[ExecutionResult, None]) -> AsyncIterator[bytes]:
-    """`next` for each result, `complete` at the end, and a comment now and then while there is none."""
+    """Yield a `next` event per result, `complete` at the end, and a comment every HEARTBEAT_S in between."""
     async with aclosing(results):
-        coming = asyncio.ensure_future(anext(results))
+        pending = asyncio.ensure_future(anext(results))
         try:
             while True:
-                done, _ = await asyncio.wait([coming], timeout=HEARTBEAT_S)
+                done, _ = await asyncio.wait([pending], timeout=HEARTBEAT_S)
                 if not done:
                     yield b":\n\n"
                     continue
                 try:
-                    result = coming.result()
+                    result = pending.result()
                 except StopAsyncIteration:
                     break
                 yield b"event: next\ndata: %b\n\n" % orjson.dumps(response_body(result))
-                coming = asyncio.ensure_future(anext(results))
+                pending = asyncio.ensure_future(anext(results))
         finally:
-            coming.cancel()
+            pending.cancel()
             with suppress(asyncio.CancelledError, StopAsyncIteration):
-                await coming
+                await pending
     yield b"event: complete\ndata:\n\n"

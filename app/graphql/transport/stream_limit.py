@@ -1,4 +1,4 @@
-"""How many long-lived connections each subject has, so that nobody takes them all."""
+"""Limits the long-lived connections of each subject, so that no subject can use them all up."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class TooManyStreams(Exception):
-    """The subject has as many open as it may."""
+    """The subject has reached its limit of open streams."""
 
 
 class StreamLimit:
-    """In the memory of one process: each server process counts its own."""
+    """In the memory of one process: each server process counts its own streams."""
 
-    def __init__(self, most_of_subject: int, metrics: Metrics) -> None:
-        self._most = most_of_subject
+    def __init__(self, max_per_subject: int, metrics: Metrics) -> None:
+        self._max = max_per_subject
         self._metrics = metrics
         self._open: Counter[str] = Counter()
 
     @contextmanager
     def acquire(self, subject: str, transport: str) -> Iterator[None]:
-        """Raises TooManyStreams."""
-        if self._open[subject] >= self._most:
+        """Count a stream until the context is left. Raises TooManyStreams."""
+        if self._open[subject] >= self._max:
             raise TooManyStreams
         self._open[subject] += 1
         try:

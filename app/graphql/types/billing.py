@@ -1,4 +1,4 @@
-"""What hours and parts cost, each figure computed only where it is asked for."""
+"""The types HourlyRate and BillableTime, with its totals and lines. Only selected figures are computed."""
 
 from __future__ import annotations
 
@@ -7,115 +7,110 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-import strawberry
 from strawberry import Parent
 
 from app.db.pool import Database
-from app.graphql.batching.fields import batched_field
-from app.graphql.pagination import (
-    DEFAULT_PAGE,
-    After,
-    Connection,
-    First,
-    Page,
-    checked_first,
-    key_after,
-    row_id,
-)
-from app.graphql.types.ticket import Engineer, Ticket, engineers_of, field, tickets_of, type_for
+from app.domain import model
+from app.graphql.fields import batched_field
+from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, PageRequest, parse_row_id
+from app.graphql.types.batch_resolvers import load_engineers, load_tickets
+from app.graphql.types.declarations import field, type_for
+from app.graphql.types.engineer import Engineer
+from app.graphql.types.ticket import Ticket
 from app.queries import billing
 from app.queries.billing import BillableTotals, BillingFilter
 
 
+@type_for(model.HourlyRate, "Hourly rate of an engineer, valid from a time until the next rate's.")
+class HourlyRate:
+    hourly_rate: Decimal = field("Price of one hour, with two decimals.")
+    valid_from: datetime = field("Start of validity; applies to assignments that ended then or later.")
+    set_by: str = field("Who set the rate: the subject of their token.")
+    set_at: datetime = field("When the rate was set. With equal `validFrom`, the later one applies.")
+
+    engineer = batched_field(Engineer, "The engineer with this rate.")(load_engineers)
+
+
 @dataclass(frozen=True, slots=True)
 class BillingQuery:
-    """What figures are of."""
+    """The object behind BillableTime."""
 
     db: Database
-    wanted: BillingFilter
+    filter: BillingFilter
     currency: str
 
     async def totals(self) -> BillableTotals:
         async with self.db.connection() as conn:
-            return await billing.totals(conn, self.wanted)
+            return await billing.totals(conn, self.filter)
 
 
-@type_for(billing.BillablePart, "A spare part that was used. Old rows may not say all of it.")
+@type_for(billing.BillablePart, "A spare part that was installed. Old records may be incomplete.")
 class BillablePart:
-    part_number: str | None = field("The maker's number.")
-    part_name: str | None = field("What it is.")
-    quantity: int | None = field("How many; null where it is not known.")
-    price: Decimal | None = field("What one costs; null where it is not known.")
-    cost: Decimal | None = field("What all of them cost, two decimals; null where it is not known.")
+    part_number: str | None = field("The manufacturer's part number; null if unknown.")
+    part_name: str | None = field("Name of the part; null if unknown.")
+    quantity: int | None = field("Number of pieces; null if unknown.")
+    price: Decimal | None = field("Price of one piece; null if unknown.")
+    cost: Decimal | None = field("Price of all pieces, with two decimals; null if unknown.")
 
 
-@type_for(billing.BillableLine, "What one engineer did on one ticket, at one hourly rate.")
+@type_for(billing.BillableLine, "Work of one engineer on one ticket at one hourly rate, ready to be billed.")
 class BillableLine:
-    assignments: int = field("How many assignments it is made of.")
-    hours: Decimal | None = field("Hours worked, as corrected, two decimals; null where none were told.")
-    assignments_without_hours: int = field(
-        "Assignments that were worked on and tell no hours; correctTimeSpent adds them."
-    )
-    hourly_rate: Decimal | None = field(
-        "The rate when the assignments ended; null where the engineer had none: setHourlyRate sets it."
-    )
-    rate_valid_from: datetime | None = field("From when on that was the rate; null without one.")
+    assignments: int = field("Number of assignments in this line.")
+    hours: Decimal | None = field("Hours worked, after corrections, two decimals; null if not reported.")
+    assignments_without_hours: int = field("Assignments without hours; `correctTimeSpent` adds them.")
+    hourly_rate: Decimal | None = field("Rate when the work ended; null without one, see `setHourlyRate`.")
+    rate_valid_from: datetime | None = field("Start of the rate's validity; null without a rate.")
     labour_cost: Decimal | None = field(
-        "hours at hourlyRate, rounded half up to two decimals; null without either."
+        "Product of `hours` and `hourlyRate`, rounded half up to two decimals; null if either is null."
     )
-    parts: list[BillablePart] = field("The parts that were used.")
-    parts_cost: Decimal | None = field("What they cost, where it is known; null where it is known of none.")
-    parts_without_price: int = field("Entries of parts without a price that can be read.")
+    parts: list[BillablePart] = field("Parts that were installed.")
+    parts_cost: Decimal | None = field(
+        "Total cost of the parts with a known cost; 0 without parts; null if no part has a known cost."
+    )
+    parts_without_price: int = field("Number of parts without a known cost.")
     cost: Decimal | None = field(
-        "labourCost and partsCost together; null as long as a rate, hours or a price is missing."
+        "Sum of `labourCost` and `partsCost`; null while a rate, hours or the cost of a part are missing."
     )
 
-    ticket = batched_field(Ticket, "What was worked on.")(tickets_of)
-    engineer = batched_field(Engineer, "Who worked.")(engineers_of)
+    ticket = batched_field(Ticket, "The ticket that was worked on.")(load_tickets)
+    engineer = batched_field(Engineer, "The engineer who worked on it.")(load_engineers)
 
 
-@type_for(
-    BillableTotals, "Each is the sum of that figure over all lines, exactly; what is null there is left out."
-)
+@type_for(BillableTotals, "Sums over all lines. Null values of lines are not included.")
 class BillableTimeTotals:
-    lines: int = field("How many lines there are.")
-    lines_without_cost: int = field("Lines of which something is not known, and which `cost` leaves out.")
-    assignments: int = field("How many assignments they are made of.")
-    hours: Decimal = field("Hours worked, those without a rate among them.")
+    lines: int = field("Number of lines.")
+    lines_without_cost: int = field("Number of lines with a `cost` of null.")
+    assignments: int = field("Number of assignments.")
+    hours: Decimal = field("Hours worked, with and without a rate.")
     unpriced_hours: Decimal = field("Hours of lines without a rate.")
-    assignments_without_hours: int = field("Assignments that were worked on and tell no hours.")
-    labour_cost: Decimal = field("Of all lines that have one.")
-    parts_cost: Decimal = field("Of all lines that have one.")
-    parts_without_price: int = field("Entries of parts without a price.")
-    cost: Decimal = field("Of all lines that have one.")
+    assignments_without_hours: int = field("Number of assignments without reported hours.")
+    labour_cost: Decimal = field("Sum of `labourCost` of the lines.")
+    parts_cost: Decimal = field("Sum of `partsCost` of the lines.")
+    parts_without_price: int = field("Number of parts without a known cost.")
+    cost: Decimal = field("Sum of `cost` of the lines.")
 
 
-@type_for(
-    BillingQuery, "What was worked and used up in assignments that ended in a period, and what it costs."
-)
+@type_for(BillingQuery, "Hours and parts of the assignments that ended in a period, and their cost.")
 class BillableTime:
-    currency: str = field("What all money is in: three letters of ISO 4217.")
+    currency: str = field("Currency of all amounts, as an ISO 4217 code.")
 
-    @strawberry.field(description="All lines together.", graphql_type=BillableTimeTotals)
+    @field("Sums over all lines.", BillableTimeTotals)
     async def totals(root: Parent[BillingQuery]) -> BillableTotals:
         return await root.totals()
 
-    @strawberry.field(
-        description="By ticket, engineer and hourly rate: an engineer whose rate changed between two"
-        " assignments of a ticket has two lines there.",
-        graphql_type=Connection[BillableLine],
+    @field(
+        "Lines ordered by ticket, engineer and hourly rate. If the rate of an engineer changed between"
+        " two assignments of a ticket, the engineer has two lines for it.",
+        Connection[BillableLine],
     )
     async def lines(
         root: Parent[BillingQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[billing.BillableLine]:
-        key = key_after(after, str, UUID, row_id)
-        size = checked_first(first)
+        page = PageRequest.parse(first, after, str, UUID, parse_row_id)
         async with root.db.connection() as conn:
-            found = await billing.lines(conn, root.wanted, after=key, first=size + 1)
+            rows = await billing.lines(conn, root.filter, after=page.key, first=page.limit)
 
         async def count() -> int:
             return (await root.totals()).lines
 
-        return Page(
-            found, size, after, key=lambda x: (x.ticket_id, x.engineer_id, str(x.rate_id)), count=count
-        )
+        return Page(page, rows, lambda x: (x.ticket_id, x.engineer_id, str(x.rate_id)), count)

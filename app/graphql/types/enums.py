@@ -1,8 +1,8 @@
-"""The enums of the domain, as clients read about them."""
+"""The enums of the domain, with the descriptions that clients read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 
@@ -22,109 +22,119 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 
-def _describe(enum: type[StrEnum], description: str, /, **of_values: str) -> None:
-    """Register `enum` with a description of it and of each of its values."""
-    definition = strawberry.enum(enum, description=description).__strawberry_definition__  # type: ignore[attr-defined]
-    for value in definition.values:
-        value.description = of_values.pop(value.name)
-    if of_values:
-        raise TypeError(f"{enum.__name__} has no {', '.join(of_values)}")
+_DESCRIPTIONS: dict[type[StrEnum], tuple[str, dict[Any, str]]] = {
+    TicketStatus: (
+        "Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned.",
+        {
+            TicketStatus.NEW: "Not assigned; the ticket needs an engineer.",
+            TicketStatus.ASSIGNED: "Assigned to an engineer who has not started work.",
+            TicketStatus.IN_PROGRESS: "An engineer is working on the ticket.",
+            TicketStatus.ON_HOLD: "Another visit is necessary; parts or the customer were unavailable.",
+            TicketStatus.RESOLVED: "The fault was repaired.",
+            TicketStatus.CLOSED: "The ticket was closed after its work was done.",
+            TicketStatus.CANCELLED: "The ticket was withdrawn.",
+        },
+    ),
+    TicketPriority: (
+        "Urgency of a ticket.",
+        {
+            TicketPriority.CRITICAL: "Patients are at risk.",
+            TicketPriority.HIGH: "The equipment is out of service.",
+            TicketPriority.MEDIUM: "The equipment works with restrictions.",
+            TicketPriority.LOW: "The repair can wait.",
+        },
+    ),
+    AssignmentStatus: (
+        "Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final.",
+        {
+            AssignmentStatus.ASSIGNED: "The engineer has not responded yet.",
+            AssignmentStatus.ACCEPTED: "The engineer accepted and has not started work.",
+            AssignmentStatus.IN_PROGRESS: "The engineer is working.",
+            AssignmentStatus.COMPLETED: "The work ended with success, or another visit is necessary.",
+            AssignmentStatus.FAILED: "The work ended without success.",
+            AssignmentStatus.REJECTED: "The engineer rejected the assignment.",
+            AssignmentStatus.ESCALATED: "The ticket was escalated to a higher tier.",
+            AssignmentStatus.CANCELLED: "The assignment was cancelled, or the ticket reassigned.",
+        },
+    ),
+    CompletionStatus: (
+        "Outcome of an assignment.",
+        {
+            CompletionStatus.SUCCESS: "The fault was repaired; the ticket is resolved.",
+            CompletionStatus.FAILED: "The repair failed; the ticket needs another engineer.",
+            CompletionStatus.ESCALATED: "Escalated to a higher tier; set only by `escalateTicket`.",
+            CompletionStatus.PARTS_REQUIRED: "Parts were missing; the ticket is on hold.",
+            CompletionStatus.CUSTOMER_UNAVAILABLE: "The customer was unavailable; the ticket is on hold.",
+        },
+    ),
+    AssignmentType: (
+        "How an assignment was created.",
+        {
+            AssignmentType.AUTO: "A rule chose the engineer.",
+            AssignmentType.MANUAL: "A person chose the engineer.",
+            AssignmentType.ESCALATION: "The ticket was escalated from a lower tier.",
+            AssignmentType.REASSIGNMENT: "The ticket was reassigned within the tier.",
+        },
+    ),
+    Role: (
+        "Role of a user.",
+        {
+            Role.ADMIN: "May read and change everything.",
+            Role.DISPATCHER: "May read everything, and change everything except hourly rates.",
+            Role.ENGINEER: "May read, accept, reject, start and complete their own assignments.",
+            Role.AUDITOR: "May read everything and change nothing.",
+        },
+    ),
+    Action: (
+        "Change that a mutation makes.",
+        {
+            Action.ASSIGN: "Assign a ticket to an engineer.",
+            Action.ACCEPT: "Accept an assignment.",
+            Action.REJECT: "Reject an assignment.",
+            Action.START: "Start work on an assignment.",
+            Action.COMPLETE: "Complete an assignment with an outcome.",
+            Action.ESCALATE: "Escalate a ticket to a higher tier.",
+            Action.REASSIGN: "Reassign a ticket to another engineer at the same tier.",
+            Action.CANCEL: "Cancel an assignment.",
+            Action.RATE: "Store the customer's rating of an assignment.",
+            Action.CORRECT: "Correct the hours of an assignment.",
+            Action.SET_HOURLY_RATE: "Set the hourly rate of an engineer.",
+        },
+    ),
+    RefusalCode: (
+        "Why a mutation was refused.",
+        {
+            RefusalCode.TICKET_NOT_FOUND: "The ticket does not exist, or you may not see it.",
+            RefusalCode.TICKET_NOT_OPEN: "The ticket is resolved, closed or cancelled.",
+            RefusalCode.TICKET_ALREADY_ASSIGNED: "The ticket has a current assignment.",
+            RefusalCode.NO_CURRENT_ASSIGNMENT: "The ticket has no current assignment.",
+            RefusalCode.ASSIGNMENT_NOT_FOUND: "The assignment does not exist, or you may not act on it.",
+            RefusalCode.TRANSITION_NOT_ALLOWED: "The status of the assignment does not allow the action.",
+            RefusalCode.ENGINEER_NOT_FOUND: "The engineer does not exist.",
+            RefusalCode.ENGINEER_INACTIVE: "The engineer is inactive and cannot be assigned.",
+            RefusalCode.SAME_ENGINEER: "The ticket is already assigned to the engineer.",
+            RefusalCode.NO_HIGHER_TIER: "The current assignment is at the highest tier.",
+            RefusalCode.TIER_NOT_HIGHER: "The tier in the input is not higher than the current tier.",
+            RefusalCode.STALE_SEQUENCE: "The ticket has changed since you read it.",
+            RefusalCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was already used with other input.",
+            RefusalCode.FORBIDDEN: "Your role does not allow the action.",
+            RefusalCode.INVALID_INPUT: "An input value is not valid.",
+        },
+    ),
+    Unit: (
+        "Length of the intervals of a series.",
+        {
+            Unit.DAY: "Days, from midnight to midnight.",
+            Unit.WEEK: "Weeks, from Monday to Sunday.",
+            Unit.MONTH: "Calendar months.",
+        },
+    ),
+}
 
 
-_describe(
-    TicketStatus,
-    "Where a ticket stands.",
-    NEW="Nobody holds it; it needs an engineer.",
-    ASSIGNED="An engineer holds it.",
-    IN_PROGRESS="An engineer is working on it.",
-    ON_HOLD="It needs another visit: parts are missing, or the customer was not there.",
-    RESOLVED="The fault is gone.",
-    CLOSED="Done and filed.",
-    CANCELLED="Withdrawn.",
-)
-_describe(
-    TicketPriority,
-    "How urgent a ticket is.",
-    CRITICAL="Patients are at risk.",
-    HIGH="Equipment is down.",
-    MEDIUM="Equipment works in part.",
-    LOW="Can wait.",
-)
-_describe(
-    AssignmentStatus,
-    "Where an assignment stands. The first three are active; the others have ended and stay as they are.",
-    ASSIGNED="Given to the engineer, who has not answered yet.",
-    ACCEPTED="The engineer has taken it.",
-    IN_PROGRESS="The engineer is working.",
-    COMPLETED="Ended with success, or with another visit to come.",
-    FAILED="Ended without success.",
-    REJECTED="The engineer declined.",
-    ESCALATED="Handed to a higher tier.",
-    CANCELLED="Taken back, or handed to a colleague.",
-)
-_describe(
-    CompletionStatus,
-    "How an assignment's work came out.",
-    SUCCESS="The fault is gone; the ticket is resolved.",
-    FAILED="It could not be fixed; the ticket needs another engineer.",
-    ESCALATED="Handed to a higher tier; only escalateTicket ends so.",
-    PARTS_REQUIRED="Parts are missing; the ticket is on hold.",
-    CUSTOMER_UNAVAILABLE="Nobody was there; the ticket is on hold.",
-)
-_describe(
-    AssignmentType,
-    "How an assignment came about.",
-    AUTO="A rule chose the engineer.",
-    MANUAL="A person chose the engineer.",
-    ESCALATION="It came from a lower tier.",
-    REASSIGNMENT="It came from a colleague at the same tier.",
-)
-_describe(
-    Role,
-    "What somebody who is signed in may do.",
-    ADMIN="Everything.",
-    DISPATCHER="Assign, escalate, and act on every assignment.",
-    ENGINEER="Accept, reject, start and complete assignments of one's own.",
-    AUDITOR="Read everything, change nothing.",
-)
-_describe(
-    Action,
-    "What can be done, to an assignment but for the last.",
-    ASSIGN="Give the ticket to an engineer.",
-    ACCEPT="Take it.",
-    REJECT="Decline it.",
-    START="Begin to work.",
-    COMPLETE="End the work with its outcome.",
-    ESCALATE="Hand the ticket to a higher tier.",
-    REASSIGN="Hand the ticket to a colleague.",
-    CANCEL="Take the ticket back.",
-    RATE="Keep the customer's rating.",
-    CORRECT="Set its hours right.",
-    SET_HOURLY_RATE="Say what an engineer's hour costs.",
-)
-_describe(
-    RefusalCode,
-    "Why a mutation changed nothing.",
-    TICKET_NOT_FOUND="There is no such ticket, or it is not yours.",
-    TICKET_NOT_OPEN="The ticket is resolved, closed or cancelled.",
-    TICKET_ALREADY_ASSIGNED="Somebody holds the ticket.",
-    NO_CURRENT_ASSIGNMENT="Nobody holds the ticket.",
-    ASSIGNMENT_NOT_FOUND="There is no such assignment, or it is not yours.",
-    TRANSITION_NOT_ALLOWED="The assignment is not in a status that this starts from.",
-    ENGINEER_NOT_FOUND="There is no such engineer.",
-    ENGINEER_INACTIVE="The engineer takes no work now.",
-    SAME_ENGINEER="The engineer holds the ticket already.",
-    NO_HIGHER_TIER="The assignment is at the last tier.",
-    TIER_NOT_HIGHER="The tier that was asked for is not higher.",
-    STALE_SEQUENCE="The ticket has moved on since you looked.",
-    IDEMPOTENCY_KEY_REUSED="The key has made another change.",
-    FORBIDDEN="Your role does not do this.",
-    INVALID_INPUT="A value is out of its bounds.",
-)
-_describe(
-    Unit,
-    "The parts of a series.",
-    DAY="From midnight to midnight.",
-    WEEK="From Monday to Sunday.",
-    MONTH="From the first of a month to its last.",
-)
+def describe_enums() -> None:
+    """Make each a GraphQL enum with descriptions. Must run before a GraphQL type uses one of them."""
+    for enum, (description, values) in _DESCRIPTIONS.items():
+        definition = strawberry.enum(enum, description=description).__strawberry_definition__  # type: ignore[attr-defined]
+        for value in definition.values:
+            value.description = values[enum[value.name]]

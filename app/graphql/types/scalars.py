@@ -1,29 +1,13 @@
-"""How a type of the domain looks in GraphQL, for the types that are made from commands and refusals."""
+"""Descriptions of the scalars that Strawberry defines."""
 
 from __future__ import annotations
 
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
-
-import strawberry
-
-from app.domain import model
-from app.graphql.types import ticket
-
-_AS = {
-    model.TicketId: strawberry.ID,
-    model.EngineerId: strawberry.ID,
-    model.AssignmentId: strawberry.ID,
-    model.Assignment: ticket.Assignment,
-    model.PartUsed: ticket.PartUsedInput,
-}
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition, DecimalDefinition
 
 
-def graphql_type(hint: Any) -> Any:  # noqa: ANN401 - hints have no common type
-    """The GraphQL type of a domain annotation: ids are ID, tuples lists; enums and plain types stay."""
-    if get_origin(hint) in (UnionType, Union):
-        (inner,) = (arg for arg in get_args(hint) if arg is not NoneType)
-        return graphql_type(inner) | None
-    if get_origin(hint) is tuple:
-        return list[graphql_type(get_args(hint)[0])]  # type: ignore[misc] # made at run time
-    return _AS.get(hint, hint)
+def describe_scalars() -> None:
+    DateDefinition.description = "Calendar date in ISO 8601, for example 2026-03-01."
+    DateTimeDefinition.description = (
+        "Date and time in ISO 8601 with the offset from UTC, for example 2026-03-01T12:30:00+00:00."
+    )
+    DecimalDefinition.description = "Exact decimal number, as a string, for example 19.90."

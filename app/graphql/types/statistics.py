@@ -1,11 +1,10 @@
-"""Figures over a period, each group computed only where it is asked for."""
+"""The types Statistics and StatisticsFilter. Each group of figures is computed only if it is selected."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, TypeVar
@@ -16,242 +15,154 @@ from strawberry import ID, Parent
 
 from app.db.pool import Database
 from app.db.replicas import ReadRoute
-from app.domain import model, values
+from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
-from app.graphql.arguments import argument, optional
-from app.graphql.batching.fields import batched_field
-from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, number, page_of
-from app.graphql.types.ticket import Engineer, engineers_of, field, type_for
+from app.graphql.arguments import argument, described, optional
+from app.graphql.pagination import (
+    DEFAULT_PAGE,
+    After,
+    Connection,
+    First,
+    Page,
+    PageRequest,
+    page_of_all,
+    parse_decimal,
+)
+from app.graphql.types.declarations import field, type_for
+from app.graphql.types.statistics_figures import (
+    Durations,
+    EngineerWork,
+    EscalationPath,
+    OutcomeCount,
+    ReasonCount,
+    SeriesPart,
+    TicketFigures,
+    TierTime,
+    TimeSpent,
+)
 from app.queries import server, statistics
 from app.queries.statistics import ReportFilter, Unit
 
 T = TypeVar("T")
 
-_name = values.text(values.SHORT)
+_validate_name = values.text(values.SHORT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatisticsQuery:
-    """What figures are of. One statement runs at a time, so that a report leaves connections to others."""
+    """The object behind Statistics. Runs one statement at a time, so that it occupies one connection."""
 
     reads: Database | ReadRoute
-    wanted: ReportFilter
-    _turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    filter: ReportFilter
+    _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
 
-    async def read(self, figures: Callable[..., Awaitable[T]], *more: object) -> T:
-        """`figures` takes a connection, what is wanted, and `more`."""
-        async with self._turn, self.reads.connection() as conn, server.planned_for_values(conn):
-            return await figures(conn, self.wanted, *more)
+    async def run(self, query: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        """Call `query` with a connection, the filter and `arguments`."""
+        async with self._lock, self.reads.connection() as conn, server.planned_for_values(conn):
+            return await query(conn, self.filter, *arguments)
 
 
-@strawberry.input(description="Every part that is given narrows the figures.")
+@strawberry.input(description="Conditions on assignments and tickets. All given conditions must match.")
 class StatisticsFilter:
-    tier: int | None = field("Only assignments at this tier.")
+    tier: int | None = field("Only assignments at this support tier, 1 to 5.")
     engineer_id: ID | None = field("Only assignments of this engineer.")
     customer: str | None = field("Only tickets of the customer with exactly this name.")
-    equipment_model: str | None = field("Only devices of exactly this model.")
+    equipment_model: str | None = field("Only equipment with exactly this model name.")
 
 
-def statistics_filter(
-    period: Period, given: StatisticsFilter | None, only: EngineerId | None
+def report_filter(
+    period: Period, filter: StatisticsFilter | None, visible_to: EngineerId | None
 ) -> ReportFilter:
-    """`only` is the engineer to whose own the reader is confined; None for one who reads all."""
-    if given is None:
-        return ReportFilter(period, engineer_id=only)
-    engineer_id = optional(values.engineer_id, "engineerId", given.engineer_id)
-    if only is not None:
-        engineer_id = only if engineer_id in (None, only) else NOBODY
+    """Validate the filter and restrict it to the engineer `visible_to`, if any. Raises BadUserInput."""
+    if filter is None:
+        return ReportFilter(period, engineer_id=visible_to)
+    engineer_id = optional(values.engineer_id, "engineerId", filter.engineer_id)
+    if visible_to is not None:
+        engineer_id = visible_to if engineer_id in (None, visible_to) else NOBODY
     return ReportFilter(
         period,
-        tier=optional(values.tier, "tier", given.tier),
+        tier=optional(values.tier, "tier", filter.tier),
         engineer_id=engineer_id,
-        customer=optional(_name, "customer", given.customer),
-        equipment_model=optional(_name, "equipmentModel", given.equipment_model),
+        customer=optional(_validate_name, "customer", filter.customer),
+        equipment_model=optional(_validate_name, "equipmentModel", filter.equipment_model),
     )
-
-
-@type_for(statistics.EscalationCount, "How many tickets went up so often.")
-class EscalationCount:
-    escalations: int = field("How often: 0, 1, 2, …")
-    tickets: int = field("How many tickets.")
-
-
-@type_for(
-    statistics.TicketFigures,
-    "The tickets that were reported in the period, and how often they went up until now.",
-)
-class TicketFigures:
-    tickets: int = field("How many.")
-    escalated: int = field("How many of them went up at least once.")
-    escalated_share: Decimal | None = field(
-        "The part that went up: 0 to 1, four decimals; null without tickets."
-    )
-    average_escalations: Decimal | None = field(
-        "Escalations per ticket, four decimals; null without tickets."
-    )
-    by_escalations: list[EscalationCount] = field("How many went up how often, the fewest first.")
-
-
-@type_for(
-    statistics.EscalationPath, "Escalations of the period from one tier to another, by when they happened."
-)
-class EscalationPath:
-    from_tier: int = field("The tier that could not solve it.")
-    to_tier: int | None = field("The tier that was asked next; null where an old record does not say.")
-    manual: int = field("How many a person decided on.")
-    automatic: int = field("How many a rule decided on.")
-
-
-@type_for(statistics.EngineerWork, "What one engineer did.")
-class EngineerWork:
-    assignments: int = field("How often they were given a ticket in the period.")
-    accepted: int = field("How many of those they have accepted since.")
-    mean_seconds_to_accept: Decimal | None = field(
-        "From given to accepted on average, three decimals; null where nothing tells. Without old records."
-    )
-    escalated_to_manually: int = field(
-        "How many of those came up from a lower tier because a person said so."
-    )
-    escalated_to_automatically: int = field("The same because a rule said so.")
-    completed: int = field("How many they completed in the period, whatever the outcome.")
-    failed: int = field("How many ended without success in the period.")
-    rejected: int = field("How many they declined in the period.")
-    escalated_from_manually: int = field("How many were handed up in the period because a person said so.")
-    escalated_from_automatically: int = field("The same because a rule said so.")
-    reassigned: int = field("How many went to a colleague in the period.")
-    cancelled: int = field("How many were taken back in the period.")
-    time_spent_hours: Decimal = field("Their hours on what ended in the period, two decimals.")
-
-    engineer = batched_field(Engineer, "Who.")(engineers_of)
-
-
-@type_for(statistics.Durations, "How long something took.")
-class Durations:
-    counted: int = field("How many took it.")
-    left_out: int = field("Old records, which do not tell: they are in none of the other figures.")
-    mean_seconds: Decimal | None = field("On average, three decimals; null where nothing was counted.")
-    p50_seconds: Decimal | None = field("Half took no longer than this.")
-    p95_seconds: Decimal | None = field("95 of 100 took no longer than this.")
-
-
-@type_for(statistics.OutcomeCount, "How many assignments ended in one way.")
-class OutcomeCount:
-    status: model.AssignmentStatus = field("How they ended.")
-    completion_status: model.CompletionStatus | None = field(
-        "How the work came out; null where there was none, or an old record does not say."
-    )
-    assignments: int = field("How many.")
-
-
-@type_for(statistics.ReasonCount, "How many assignments were declined for one reason.")
-class ReasonCount:
-    reason: str | None = field("The reason, as it was typed; null where an old record has none.")
-    assignments: int = field("How many.")
-
-
-@type_for(statistics.TierTime, "The time that one tier took.")
-class TierTime:
-    tier: int = field("The tier.")
-    assignments: int = field("How many of its assignments ended.")
-    time_spent_hours: Decimal = field("Their hours, two decimals.")
-
-
-@type_for(statistics.TimeSpent, "The time that something or somebody took.")
-class TimeSpent:
-    name: str | None = field("The customer or the model; null for those without.")
-    assignments: int = field("How many assignments ended.")
-    time_spent_hours: Decimal = field("Their hours, two decimals.")
-
-
-@type_for(statistics.SeriesPart, "One day, week or month.")
-class SeriesPart:
-    start: date = field("Its first day. The first and the last part may be cut by the period.")
-    tickets: int = field("How many tickets were reported in it.")
-    assignments: int = field("How many assignments were given in it.")
-    escalations: int = field("How often a ticket went up in it.")
-    completed: int = field("How many assignments were completed in it.")
-    time_spent_hours: Decimal = field("The hours on what ended in it, two decimals.")
 
 
 @type_for(
     StatisticsQuery,
-    "Figures of a period. Tickets go by when they were reported; assignments by when they were given,"
-    " their end and their hours by when they ended.",
+    "Statistics of a period. A ticket counts in the period in which it was reported, an assignment in that in"
+    " which it was made, its outcome and hours in that in which it ended.",
 )
 class Statistics:
-    @strawberry.field(description="Tickets, and how often they went up.", graphql_type=TicketFigures)
+    @field("Tickets, and how often they were escalated.", TicketFigures)
     async def tickets(root: Parent[StatisticsQuery]) -> statistics.TicketFigures:
-        return await root.read(statistics.ticket_figures)
+        return await root.run(statistics.ticket_figures)
 
-    @strawberry.field(description="Escalations from tier to tier.", graphql_type=list[EscalationPath])
+    @field("Number of escalations between each pair of tiers.", list[EscalationPath])
     async def escalations(root: Parent[StatisticsQuery]) -> list[statistics.EscalationPath]:
-        return await root.read(statistics.escalations_by_tier)
+        return await root.run(statistics.escalations_by_tier)
 
-    @strawberry.field(
-        description="Each engineer, the most hours first.", graphql_type=Connection[EngineerWork]
-    )
+    @field("Figures of each engineer, most hours first.", Connection[EngineerWork])
     async def engineers(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.EngineerWork]:
-        found = await root.read(statistics.work_of_engineers)
-        return page_of(found, first, after, order=_by_hours_and_id, parts=(number, str))
+        rows = await root.run(statistics.work_of_engineers)
+        return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_id)
 
-    @strawberry.field(description="From given to accepted, of what was given.", graphql_type=Durations)
+    @field("Time from assignment to acceptance, of assignments made in the period.", Durations)
     async def time_to_accept(root: Parent[StatisticsQuery]) -> statistics.Durations:
-        return await root.read(statistics.time_to_accept)
+        return await root.run(statistics.time_to_accept)
 
-    @strawberry.field(
-        description="From the ticket's report to success, of what ended with success.", graphql_type=Durations
+    @field(
+        "Time from the report of a ticket to its successful completion, of completions in the period.",
+        Durations,
     )
     async def time_to_resolve(root: Parent[StatisticsQuery]) -> statistics.Durations:
-        return await root.read(statistics.time_to_resolve)
+        return await root.run(statistics.time_to_resolve)
 
-    @strawberry.field(description="How assignments ended.", graphql_type=list[OutcomeCount])
+    @field("Number of assignments for each outcome.", list[OutcomeCount])
     async def outcomes(root: Parent[StatisticsQuery]) -> list[statistics.OutcomeCount]:
-        return await root.read(statistics.outcomes)
+        return await root.run(statistics.outcomes)
 
-    @strawberry.field(
-        description=f"Why engineers declined: the {statistics.MOST_REASONS} most frequent reasons.",
-        graphql_type=list[ReasonCount],
+    @field(
+        f"The {statistics.MAX_REASONS} most frequent reasons why engineers rejected assignments.",
+        list[ReasonCount],
     )
     async def rejections(root: Parent[StatisticsQuery]) -> list[statistics.ReasonCount]:
-        return await root.read(statistics.rejections_by_reason)
+        return await root.run(statistics.rejections_by_reason)
 
-    @strawberry.field(description="Hours by tier.", graphql_type=list[TierTime])
+    @field("Hours for each support tier, lowest tier first.", list[TierTime])
     async def time_by_tier(root: Parent[StatisticsQuery]) -> list[statistics.TierTime]:
-        return await root.read(statistics.time_by_tier)
+        return await root.run(statistics.time_by_tier)
 
-    @strawberry.field(
-        description="Hours by model of the device, the most first.", graphql_type=Connection[TimeSpent]
-    )
+    @field("Hours for each equipment model, most hours first.", Connection[TimeSpent])
     async def time_by_equipment_model(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
-        found = await root.read(statistics.time_by_equipment_model)
-        return page_of(found, first, after, order=_by_hours_and_name, parts=(number, str))
+        rows = await root.run(statistics.time_by_equipment_model)
+        return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
-    @strawberry.field(description="Hours by customer, the most first.", graphql_type=Connection[TimeSpent])
+    @field("Hours for each customer, most hours first.", Connection[TimeSpent])
     async def time_by_customer(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
-        found = await root.read(statistics.time_by_customer)
-        return page_of(found, first, after, order=_by_hours_and_name, parts=(number, str))
+        rows = await root.run(statistics.time_by_customer)
+        return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
-    @strawberry.field(
-        description="Day by day, or by weeks or months: every part that the period touches.",
-        graphql_type=list[SeriesPart],
+    @field(
+        "Figures for each day, week or month that overlaps the period, in order of time.", list[SeriesPart]
     )
     async def series(
         root: Parent[StatisticsQuery],
-        unit: Annotated[Unit, strawberry.argument(description="How long a part is.")] = Unit.DAY,
+        unit: Annotated[Unit, described("Length of the intervals.")] = Unit.DAY,
         time_zone: Annotated[
-            str, strawberry.argument(description="Whose days they are, such as Europe/Berlin.")
+            str, described("IANA time zone in which days begin, for example Europe/Berlin.")
         ] = "UTC",
     ) -> list[statistics.SeriesPart]:
-        return await root.read(statistics.series, unit, argument(_time_zone, "timeZone", time_zone))
+        return await root.run(statistics.series, unit, argument(_validate_time_zone, "timeZone", time_zone))
 
 
 def _by_hours_and_id(work: statistics.EngineerWork) -> tuple[Decimal, str]:
@@ -259,17 +170,17 @@ def _by_hours_and_id(work: statistics.EngineerWork) -> tuple[Decimal, str]:
 
 
 def _by_hours_and_name(time: statistics.TimeSpent) -> tuple[Decimal, str]:
-    # The one without a name is another than one whose name is empty.
+    # The prefix keeps an empty name apart from no name.
     return -time.time_spent_hours, "" if time.name is None else f"={time.name}"
 
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Those whose name means the same everywhere."""
+    """Return the IANA time zones. "localtime" is left out because it depends on the machine."""
     return frozenset(available_timezones() | {"UTC"}) - {"localtime"}
 
 
-def _time_zone(name: str, value: object) -> str:
+def _validate_time_zone(name: str, value: object) -> str:
     if value not in time_zones():
         raise InvalidInput(name, "must be the name of a time zone, such as Europe/Berlin")
     return str(value)

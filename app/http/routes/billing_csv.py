@@ -99,7 +99,7 @@ class BillingCsv:
         try:
             async with (
                 db.transaction(snapshot=True) as tx,
-                aclosing(billing_export.written(billing.every_line(tx, wanted), self._currency)) as pieces,
+                aclosing(billing_export.csv_chunks(billing.every_line(tx, wanted), self._currency)) as pieces,
             ):
                 async for piece in pieces:
                     if not begun:
@@ -126,7 +126,7 @@ def _wanted(request: Request) -> BillingFilter:
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise Refused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
-        return billing_export.wanted(*_parameters(request))
+        return billing_export.parse_filter(*_parameters(request))
     except InvalidInput as refused:
         raise Refused(400, "BAD_USER_INPUT", refused.message, field=refused.field) from None
 

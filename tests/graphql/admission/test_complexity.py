@@ -1,4 +1,4 @@
-"""Measuring by the text gives what writing every fragment out gives."""
+"""Measuring each fragment once has the same result as expanding the fragments."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.graphql.admission.complexity import ComplexityVisitor, FieldIndex, page_sizes
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 
 if TYPE_CHECKING:
     from graphql import DocumentNode, SelectionSetNode
 
     from app.graphql.admission.complexity import Complexity
 
-SHAPES = FieldIndex(schema._schema)
+INDEX = FieldIndex(build_schema()._schema)
 FRAGMENTS = 4
 DIRECTIVE = " @skip(if: false)"
 
 
-def measured(document: DocumentNode, **variables: Any) -> Complexity:
+def measure(document: DocumentNode, **variables: Any) -> Complexity:
     [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    ruler = ComplexityVisitor(document, SHAPES, page_sizes(operation, variables), assumed_list=10)
-    return ruler.operation(operation)
+    visitor = ComplexityVisitor(document, INDEX, page_sizes(operation, variables), assumed_list=10)
+    return visitor.operation(operation)
 
 
 def cost(query: str, **variables: Any) -> int:
-    return measured(parse(query), **variables).cost
+    return measure(parse(query), **variables).cost
 
 
 def directives() -> st.SearchStrategy[str]:
     return st.sampled_from(["", "", DIRECTIVE])
 
 
-def fields(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def fields(nested: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.builds(
         "{}{}{}{}".format,
         st.sampled_from(["", "", "a: ", "b: "]),
         st.sampled_from(["id", "ticket", "assignmentHistory", "nodes", "unknown"]),
         directives(),
-        st.one_of(st.just(""), inside),
+        st.one_of(st.just(""), nested),
     )
 
 
-def selections(spread: list[str]) -> st.SearchStrategy[str]:
-    """A selection that may spread these fragments, and no others."""
+def selections(fragment_names: list[str]) -> st.SearchStrategy[str]:
+    """Selection sets that may spread these fragments."""
 
-    def grown(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-        part = st.one_of(
-            fields(inside), st.builds("...{} {}".format, st.sampled_from(["", " on Ticket"]), inside)
+    def nest(nested: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        selection = st.one_of(
+            fields(nested), st.builds("...{} {}".format, st.sampled_from(["", " on Ticket"]), nested)
         )
-        if spread:
-            part |= st.builds("...{}{}".format, st.sampled_from(spread), directives())
-        return st.lists(part, min_size=1, max_size=3).map(lambda parts: "{ " + " ".join(parts) + " }")
+        if fragment_names:
+            selection |= st.builds("...{}{}".format, st.sampled_from(fragment_names), directives())
+        return st.lists(selection, min_size=1, max_size=3).map(lambda each: "{ " + " ".join(each) + " }")
 
-    return st.recursive(grown(st.just("{ id }")), grown, max_leaves=4)
+    return st.recursive(nest(st.just("{ id }")), nest, max_leaves=4)
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    """A query, and fragments that spread those after them: no circles."""
+    """A query with fragments that spread only later ones, so that there are no cycles."""
     names = [f"F{i}" for i in range(FRAGMENTS)]
-    of_fragments = [
+    fragments = [
         f"fragment {name} on Ticket{draw(directives())} {draw(selections(names[i + 1 :]))}"
         for i, name in enumerate(names)
     ]
-    return f"query{draw(directives())} {draw(selections(names))}" + " ".join(of_fragments)
+    return f"query{draw(directives())} {draw(selections(names))}" + " ".join(fragments)
 
 
 class Naive:
@@ -83,8 +83,8 @@ class Naive:
         self.directives = len(operation.directives or ())
         self.walk(operation.selection_set, 1)
 
-    def walk(self, selected: SelectionSetNode, depth: int) -> None:
-        for node in selected.selections:
+    def walk(self, selection_set: SelectionSetNode, depth: int) -> None:
+        for node in selection_set.selections:
             self.directives += len(node.directives or ())
             if isinstance(node, FieldNode):
                 self.fields += 1
@@ -102,9 +102,9 @@ class Naive:
 
 
 @given(documents())
-def test_the_counts_are_those_of_every_fragment_written_out(text):
+def test_the_counts_are_those_of_expanded_fragments(text):
     document = parse(text)
-    size, naive = measured(document), Naive(document)
+    size, naive = measure(document), Naive(document)
     for name in ("depth", "fields", "aliases", "width", "directives"):
         assert getattr(size, name) == getattr(naive, name), name
 
@@ -155,18 +155,18 @@ def test_the_cost_of(query, points):
         (True, 25),
     ],
 )
-def test_a_variable_asks_for_the_page_that_will_be_read(first, rows):
+def test_a_page_size_in_a_variable_is_that_of_the_field(first, rows):
     query = "query ($first: Int = 9) { tickets(first: $first) { nodes { id } } }"
     assert cost(query, first=first) == 2 + rows * 3
     assert cost(query) == 2 + 9 * 3
     assert cost(query.replace(" = 9", "")) == 2 + 25 * 3
 
 
-def test_fragments_that_spread_each_other_count_once():
-    circle = "{ ...A } fragment A on Query { viewer { role } ...B } fragment B on Query { ...A ...Nobody }"
-    assert measured(parse(circle)).fields == 2
+def test_cyclic_fragments_count_once():
+    cyclic = "{ ...A } fragment A on Query { viewer { role } ...B } fragment B on Query { ...A ...Unknown }"
+    assert measure(parse(cyclic)).fields == 2
 
 
-def test_what_is_under_introspection_is_free_of_depth():
+def test_introspection_counts_as_one_level():
     deep = "{ __schema { types { fields { type { ofType { ofType { name } } } } } } viewer { role } }"
-    assert measured(parse(deep)).depth == 2
+    assert measure(parse(deep)).depth == 2

@@ -1,6 +1,6 @@
-"""What graphql-cop, a scanner that people point at GraphQL servers, looks for: its checks, told anew.
+"""The checks of graphql-cop, a security scanner for GraphQL servers.
 
-The package of that name on PyPI is empty, so the scanner itself cannot be had there.
+They are reimplemented here because the package of that name on PyPI is empty.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from httpx import AsyncClient
 
-CIRCLE = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } }"
+CYCLE = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } }"
 PAGES = ("/graphiql", "/playground", "/console", "/graphql", "/")
 
 
-async def posted(client: AsyncClient, query: str) -> Any:
+async def post(client: AsyncClient, query: str) -> Any:
     return (await client.post("/graphql", json={"query": query})).json()
 
 
 async def aliases(client: AsyncClient) -> bool:
     many = " ".join(f"alias{i}: __typename" for i in range(101))
-    return "data" in await posted(client, f"{{ {many} }}")
+    return "data" in await post(client, f"{{ {many} }}")
 
 
 async def batches(client: AsyncClient) -> bool:
@@ -37,12 +37,12 @@ async def batches(client: AsyncClient) -> bool:
 
 
 async def directives(client: AsyncClient) -> bool:
-    answer = await posted(client, "{ __typename" + " @aa" * 10 + " }")
+    answer = await post(client, "{ __typename" + " @aa" * 10 + " }")
     return len(answer["errors"]) >= 10
 
 
 async def circular_introspection(client: AsyncClient) -> bool:
-    return "data" in await posted(client, CIRCLE)
+    return "data" in await post(client, CYCLE)
 
 
 async def mutation_by_get(client: AsyncClient) -> bool:
@@ -64,30 +64,30 @@ async def query_by_get(client: AsyncClient) -> bool:
 
 
 async def the_same_field(client: AsyncClient) -> bool:
-    return "data" in await posted(client, "{" + " __typename" * 500 + " }")
+    return "data" in await post(client, "{" + " __typename" * 500 + " }")
 
 
 async def suggestions(client: AsyncClient) -> bool:
-    wrong = ("{ __schema { directive } }", "{ viewr { role } }", "{ viewer { rol } }")
-    return "Did you mean" in str([await posted(client, query) for query in wrong])
+    misspelt = ("{ __schema { directive } }", "{ viewr { role } }", "{ viewer { rol } }")
+    return "Did you mean" in str([await post(client, query) for query in misspelt])
 
 
 async def explorer(client: AsyncClient) -> bool:
-    shown = [(await client.get(page, headers={"Accept": "text/html"})).text.lower() for page in PAGES]
-    return any(word in page for page in shown for word in ("graphiql", "playground"))
+    html = [(await client.get(page, headers={"Accept": "text/html"})).text.lower() for page in PAGES]
+    return any(word in page for page in html for word in ("graphiql", "playground"))
 
 
 async def introspection(client: AsyncClient) -> bool:
-    return "data" in await posted(client, "{ __schema { types { name fields { name } } } }")
+    return "data" in await post(client, "{ __schema { types { name fields { name } } } }")
 
 
 async def tracing(client: AsyncClient) -> bool:
-    answer = await posted(client, "{ __typename }")
+    answer = await post(client, "{ __typename }")
     return "tracing" in answer["extensions"] or "stacktrace" in str(answer).lower()
 
 
 async def exceptions(client: AsyncClient) -> bool:
-    [error] = (await posted(client, "qwerty cop { abc }"))["errors"]
+    [error] = (await post(client, "qwerty cop { abc }"))["errors"]
     return "exception" in error["extensions"] or "traceback" in str(error).lower()
 
 
@@ -96,22 +96,22 @@ CHECKS = (
     suggestions, explorer, introspection, tracing, exceptions,
 )  # fmt: skip
 
-# A page of another site may send one, but not sign in: a browser has no sign-in of its own to carry along.
-# GraphiQL is a file that shows nothing without a token, and a schema only to those who may explore it.
-ON_PURPOSE = {query_by_get} | ({explorer} if pages.are_built() else set())
+# Another site can make a browser send a GET, but not with a token, as there are no cookies. GraphiQL is a
+# static page that shows nothing without a token, and the schema only to roles that may explore it.
+INTENDED = {query_by_get} | ({explorer} if pages.are_built() else set())
 
 
-async def found(client: AsyncClient) -> set[Callable[[AsyncClient], Awaitable[bool]]]:
+async def scan(client: AsyncClient) -> set[Callable[[AsyncClient], Awaitable[bool]]]:
     return {check for check in CHECKS if await check(client)}
 
 
 @pytest.mark.parametrize("role", [None, Role.ENGINEER, Role.AUDITOR])
-async def test_in_production_it_finds_what_is_there_on_purpose(serve, tokens, role):
+async def test_production_has_only_intended_findings(serve, tokens, role):
     api = await serve(production=True)
     act_as(api, tokens, role)
-    assert await found(api.client) == ON_PURPOSE
+    assert await scan(api.client) == INTENDED
 
 
-async def test_it_would_find_what_is_open(ask):
-    """In development the schema is, so the checks see what they look for."""
-    assert await found(ask.client) == ON_PURPOSE | {introspection, suggestions}
+async def test_development_has_the_expected_findings(ask):
+    """Shows that the checks can fail: development has introspection and suggestions."""
+    assert await scan(ask.client) == INTENDED | {introspection, suggestions}

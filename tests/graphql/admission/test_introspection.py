@@ -1,4 +1,4 @@
-"""What the service tells of its own schema: everything in development, nothing in production."""
+"""Introspection and suggestions: open in development, limited in production."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from graphql import (
 
 from app.domain.model import Actor, Role
 from app.domain.policy import ExplorePermission, can_explore
-from app.graphql.schema import schema
+from app.graphql import schema
 from tests.graphql.conftest import act_as
 from tests.snapshots import SCHEMA_GRAPHQL
 
 
-async def test_graphiql_reads_the_very_schema_that_is_on_file(ask):
-    everything = get_introspection_query(
+async def test_introspection_returns_the_schema_on_file(ask):
+    query = get_introspection_query(
         specified_by_url=True,
         directive_is_repeatable=True,
         schema_description=True,
         input_value_deprecation=True,
     )
-    told = build_client_schema(await ask(everything))
-    written = build_schema(SCHEMA_GRAPHQL.read_text(encoding="utf-8"))
-    assert print_schema(lexicographic_sort_schema(told)) == print_schema(lexicographic_sort_schema(written))
+    introspected = build_client_schema(await ask(query))
+    on_file = build_schema(SCHEMA_GRAPHQL.read_text(encoding="utf-8"))
+    assert print_schema(lexicographic_sort_schema(introspected)) == print_schema(
+        lexicographic_sort_schema(on_file)
+    )
 
 
-WRONG = [
+MISSPELT_QUERIES = [
     ("{ viewer { rol } }", {}),
     ("query ($a: TicketFilte) { viewer { role } }", {}),
     ("{ tickets(firs: 1) { totalCount } }", {}),
@@ -43,20 +45,20 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("query", "variables"), WRONG)
-async def test_what_was_meant_is_suggested_in_development_only(ask, serve, query, variables):
+@pytest.mark.parametrize(("query", "variables"), MISSPELT_QUERIES)
+async def test_names_are_suggested_in_development_only(ask, serve, query, variables):
     assert "Did you mean" in str((await ask.answer(query, **variables))["errors"])
     production = await serve(production=True)
-    found = (await production.answer(query, **variables))["errors"]
-    assert found
-    assert "Did you mean" not in str(found)
+    errors = (await production.answer(query, **variables))["errors"]
+    assert errors
+    assert "Did you mean" not in str(errors)
 
 
-READING = ["{ __schema { types { name } } }", '{ __type(name: "Ticket") { name } }']
+INTROSPECTION = ["{ __schema { types { name } } }", '{ __type(name: "Ticket") { name } }']
 
 
-@pytest.mark.parametrize("query", READING)
-async def test_the_schema_is_read_in_production_by_those_who_explore(serve, tokens, query):
+@pytest.mark.parametrize("query", INTROSPECTION)
+async def test_introspection_in_production_depends_on_the_role(serve, tokens, query):
     api = await serve(production=True)
     for role in (Role.ADMIN, Role.DISPATCHER):
         act_as(api, tokens, role)
@@ -68,19 +70,19 @@ async def test_the_schema_is_read_in_production_by_those_who_explore(serve, toke
         assert "introspection has been disabled" in answer["errors"][0]["message"]
 
 
-def test_everybody_has_been_asked_whether_they_may_explore():
-    for what in ExplorePermission:
-        may = {role for role in Role if can_explore(Actor("x", role, None), what)}
-        assert may == {Role.ADMIN, Role.DISPATCHER}
-        assert not can_explore(None, what)
+def test_only_admins_and_dispatchers_may_explore():
+    for permission in ExplorePermission:
+        roles = {role for role in Role if can_explore(Actor("x", role, None), permission)}
+        assert roles == {Role.ADMIN, Role.DISPATCHER}
+        assert not can_explore(None, permission)
 
 
-BESIDE = {
+FIELDS_AND_VALUES = {
     name
-    for kind in schema._schema.type_map.values()
-    for name in (*getattr(kind, "fields", {}), *getattr(kind, "values", {}))
+    for type_ in schema.build_schema()._schema.type_map.values()
+    for name in (*getattr(type_, "fields", {}), *getattr(type_, "values", {}))
 }
-"""What there is beside something that an attacker has guessed: fields and values, and types need them."""
+"""The names in the schema that an attacker could learn from errors."""
 
 GUESSES = [
     "{ %s }",
@@ -97,7 +99,7 @@ GUESSES = [
     "mutation { acceptAssignment(input: {assignmentId: 1, %s: 1}) { __typename } }",
     "mutation { acceptAssignment(input: {assignmentId: 1}) { ... on Assignment { %s } } }",
 ]
-MISSPELT = [
+MISSPELT_NAMES = [
     "a",
     "ticke",
     "tickts",
@@ -113,13 +115,13 @@ MISSPELT = [
 
 
 @pytest.mark.parametrize("guess", GUESSES)
-async def test_guesses_that_are_nearly_right_lead_nowhere(serve, tokens, guess):
-    """As clairvoyance guesses. An error names the type of what was named, and nothing that is beside it."""
+async def test_errors_reveal_no_other_names(serve, tokens, guess):
+    """Guesses as the tool clairvoyance does. Errors name only what the query names, and its type."""
     api = await serve(production=True, errors=100)
     act_as(api, tokens, Role.ENGINEER)
-    for word in MISSPELT:
+    for word in MISSPELT_NAMES:
         query = guess % word
         errors = (await api.answer(query))["errors"]
         quoted = re.findall(r"'([^']*)'", " ".join(error["message"] for error in errors))
         assert quoted
-        assert BESIDE & set(re.findall(r"\w+", " ".join(quoted))) <= set(re.findall(r"\w+", query))
+        assert FIELDS_AND_VALUES & set(re.findall(r"\w+", " ".join(quoted))) <= set(re.findall(r"\w+", query))

@@ -1,4 +1,4 @@
-"""Each limit at its maximum and one above, and what a client is told."""
+"""Each limit at its maximum and one above, and its error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROLE = "{ viewer { role } }"
 
 
 def nested(depth: int) -> str:
-    """One field inside another; the innermost is the `depth`th."""
+    """Nest `depth` fields."""
     opening = ["ticket(id: 1)", *["currentAssignment", "ticket"] * depth][: depth - 1]
     return "{ " + " { ".join(opening) + " { id" + " }" * depth
 
@@ -31,10 +31,12 @@ def aliased(count: int) -> str:
 
 
 def wide(count: int) -> str:
-    """So many fields, few enough of one name beside one another."""
+    """Select `count` fields, with few of the same name next to one another."""
     groups, rest = divmod(count, 30)
-    of = "viewer {" + " role" * 29 + " } "
-    return "{ " + "".join(f"a{i}: {of}" for i in range(groups)) + "viewer {" + " role" * (rest - 1) + " } }"
+    group = "viewer {" + " role" * 29 + " } "
+    return (
+        "{ " + "".join(f"a{i}: {group}" for i in range(groups)) + "viewer {" + " role" * (rest - 1) + " } }"
+    )
 
 
 def roots(count: int) -> str:
@@ -46,7 +48,7 @@ def mutations(count: int) -> str:
 
 
 def costly(cost: int) -> str:
-    """A page of a hundred with a history each, 19 902 points, and a viewer for the rest."""
+    """A page of 100 tickets with histories costs 19 902 points; the viewer has the rest."""
     page = "tickets(first: 100) { nodes {" + " id" * 7 + " assignmentHistory {" + " id" * 17 + " } } }"
     return "{ " + page + " viewer {" + " role" * (cost - 19_902 - 2) + " } }"
 
@@ -62,36 +64,35 @@ DOCUMENTS = {
     "mutations": mutations,
     "cost": costly,
 }
-"""Of each limit, a document that asks for exactly so much."""
+"""Creates a document of exactly this size, for each limit."""
 
 
-def is_too_large(answer: Any, limit: str, maximum: int, counted: int | None) -> None:
+def assert_too_large(answer: Any, limit: str, maximum: int, counted: int | None) -> None:
     [error] = answer["errors"]
-    told = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
-    assert error["extensions"] == told | ({} if counted is None else {"counted": counted})
+    extensions = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
+    assert error["extensions"] == extensions | ({} if counted is None else {"counted": counted})
     assert limit in error["message"]
     assert "data" not in answer
 
 
 @pytest.fixture
 def sent(monkeypatch) -> list[str]:
-    """The statements that the application has sent; ask for it before the client."""
+    """The statements that the application sends; request it before the client."""
     statements: list[str] = []
-
     capture_statements(monkeypatch, statements.append)
     return statements
 
 
 @pytest.mark.parametrize("limit", DOCUMENTS)
-async def test_a_limit_is_allowed_and_one_more_is_refused_by_its_name(ask, limit):
+async def test_the_maximum_is_allowed_and_one_more_is_rejected(ask, limit):
     document, maximum = DOCUMENTS[limit], getattr(LIMITS, limit)
     assert "errors" not in await ask.answer(document(maximum))
     counted = None if limit == "tokens" else maximum + 1
-    is_too_large(await ask.answer(document(maximum + 1)), limit, maximum, counted)
+    assert_too_large(await ask.answer(document(maximum + 1)), limit, maximum, counted)
 
 
 @pytest.mark.parametrize("limit", ["aliases", "fields", "roots", "cost"])
-async def test_a_fragment_hides_nothing(ask, limit):
+async def test_fragments_are_expanded(ask, limit):
     maximum = getattr(LIMITS, limit)
     for count in (maximum, maximum + 1):
         document = "{ ...Hidden } fragment Hidden on Query " + DOCUMENTS[limit](count)
@@ -99,16 +100,16 @@ async def test_a_fragment_hides_nothing(ask, limit):
         if count == maximum:
             assert "errors" not in answer
         else:
-            is_too_large(answer, limit, maximum, count)
+            assert_too_large(answer, limit, maximum, count)
 
 
-async def test_fields_of_one_name_are_compared_within_bounds(ask):
+async def test_comparisons_of_fields_are_limited(ask):
     few, many = ("{ viewer {" + " role" * count + " } }" for count in (90, 400))
     assert "errors" not in await ask.answer(few)
-    is_too_large(await ask.answer(many), "comparisons", LIMITS.comparisons, None)
+    assert_too_large(await ask.answer(many), "comparisons", LIMITS.comparisons, None)
 
 
-async def test_what_cannot_be_afforded_is_refused_before_anything_is_read(sent, client, ask):
+async def test_an_expensive_query_is_rejected_before_it_reads(sent, client, ask):
     sent.clear()
     history = "assignmentHistory { ticket { %s } }"
     cyclic = "{ tickets(first: 100) { nodes { %s } } }" % (history % (history % "assignmentHistory { id }"))
@@ -116,37 +117,37 @@ async def test_what_cannot_be_afforded_is_refused_before_anything_is_read(sent, 
     assert (error["extensions"]["limit"], sent) == ("cost", [])
 
 
-async def test_few_errors_are_shown(ask):
+async def test_the_errors_of_validation_are_limited(ask):
     unknown = "{ viewer { " + " ".join(f"nothing{i}" for i in range(400)) + " } }"
-    found = (await ask.answer(unknown))["errors"]
-    assert len(found) == LIMITS.errors
-    assert [error["extensions"].get("errorCount") for error in found] == [None] * 4 + [6]
+    errors = (await ask.answer(unknown))["errors"]
+    assert len(errors) == LIMITS.errors
+    assert [error["extensions"].get("errorCount") for error in errors] == [None] * 4 + [6]
 
 
-async def test_all_errors_of_a_run_are_counted(serve, make):
+async def test_the_errors_of_execution_are_counted(serve, make):
     api = await serve(errors=2)
     query = "{ " + " ".join(f'a{i}: engineer(id: "x") {{ id }}' for i in range(7)) + " }"
-    found = (await api.answer(query))["errors"]
-    assert [error["extensions"].get("errorCount") for error in found] == [None, 7]
+    errors = (await api.answer(query))["errors"]
+    assert [error["extensions"].get("errorCount") for error in errors] == [None, 7]
 
 
-# Where people read of the limits
+# Documentation
 
 
-def test_the_documented_limits_are_those_of_the_code():
+def test_the_documented_limits_are_current():
     table = DOCS.read_text(encoding="utf-8").partition("\n\nEmbedders")[0]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert rows == [f"| `{f.name}` | {f.default:,} | {f.metadata['description']} |" for f in fields(Limits)]
 
 
-async def test_the_doctor_tells_the_limits():
-    said: list[str] = []
-    await doctor.examine(config.load({}), say=said.append)
+async def test_the_doctor_prints_the_limits():
+    lines: list[str] = []
+    await doctor.examine(config.load({}), say=lines.append)
     for f in fields(Limits):
-        assert f"  {f.name} = {f.default}\n      {f.metadata['description']}" in said
+        assert f"  {f.name} = {f.default}\n      {f.metadata['description']}" in lines
 
 
-def test_limits_that_contradict_each_other_are_refused():
+def test_contradictory_limits_are_rejected():
     with pytest.raises(ValueError, match="bucket"):
         Limits(bucket=1)
     assert Limits().page == MAX_PAGE

@@ -1,4 +1,4 @@
-"""What an operation costs, what a subject may spend, and how long a read may take."""
+"""The cost of operations, the rate limit of subjects, and the timeout of queries."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.rate_limit import RateLimiter
 from app.graphql.pagination import DEFAULT_PAGE
-from app.graphql.schema import schema
+from app.graphql.schema import build_schema
 
-DEAR = "{ tickets(first: 100) { nodes { id } } }"
+EXPENSIVE = "{ tickets(first: 100) { nodes { id } } }"
 """302 points."""
 
 
 @pytest.mark.parametrize("variables", [{"first": 100}, {"first": 100.0}, {}])
-async def test_a_page_that_a_variable_asks_for_is_counted(ask, variables):
+async def test_a_page_size_in_a_variable_is_counted(ask, variables):
     query = "query ($first: Int = 100) { tickets(first: $first) { nodes { id } } }"
     assert (await ask.answer(query, **variables))["extensions"]["cost"]["requested"] == 302
 
 
-async def test_a_page_nobody_asks_for_has_its_default_size(ask):
+async def test_a_page_has_the_default_size(ask):
     for query in ("{ tickets { nodes { id } } }", "{ tickets(first: null) { edges { cursor } } }"):
         answer = await ask.answer(query)
         assert answer["extensions"]["cost"]["requested"] == 2 + 25 * 3
     arguments = [
         field.args["first"]
-        for kind in schema._schema.type_map.values()
-        for field in getattr(kind, "fields", {}).values()
+        for type_ in build_schema()._schema.type_map.values()
+        for field in getattr(type_, "fields", {}).values()
         if "first" in getattr(field, "args", {})
     ]
     assert arguments
     assert {argument.default_value for argument in arguments} == {DEFAULT_PAGE}
 
 
-async def test_only_the_operation_that_runs_is_paid_for(ask):
+async def test_only_the_selected_operation_is_charged(ask):
     document = "query Small { viewer { role } } query Large { tickets(first: 100) { nodes { id } } }"
     for name, cost in (("Small", 3), ("Large", 302)):
         response = await ask.client.post("/graphql", json={"query": document, "operationName": name})
         assert response.json()["extensions"]["cost"]["requested"] == cost
 
 
-# The bucket
+# Rate limit
 
 
-async def test_a_subject_that_has_spent_its_points_waits_and_others_do_not(serve, tokens):
+async def test_the_rate_limit_is_per_subject(serve, tokens):
     api = await serve(cost=500, bucket=1000, refill_per_s=1)
-    left = [(await api.answer(DEAR))["extensions"]["cost"]["remaining"] for _ in range(3)]
-    assert left == [698, 396, 94]
-    answer = await api.answer(DEAR)
+    remaining = [(await api.answer(EXPENSIVE))["extensions"]["cost"]["remaining"] for _ in range(3)]
+    assert remaining == [698, 396, 94]
+    answer = await api.answer(EXPENSIVE)
     [error] = answer["errors"]
     assert error["extensions"] == {"code": "RATE_LIMITED", "retryAfterSeconds": 208}
     assert answer["extensions"]["cost"] == {
@@ -61,42 +61,42 @@ async def test_a_subject_that_has_spent_its_points_waits_and_others_do_not(serve
         "refillPerSecond": 1,
     }
     newer = {"Accept": "application/graphql-response+json"}
-    response = await api.client.post("/graphql", json={"query": DEAR}, headers=newer)
+    response = await api.client.post("/graphql", json={"query": EXPENSIVE}, headers=newer)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "208")
     assert "errors" not in await api.answer("{ viewer { role } }")
     api.client.headers["Authorization"] = f"Bearer {tokens.sign(Role.AUDITOR, None, ttl_s=60)}"
-    assert "errors" not in await api.answer(DEAR)
+    assert "errors" not in await api.answer(EXPENSIVE)
 
 
-async def test_those_who_have_not_signed_in_share_by_address(serve):
+async def test_anonymous_callers_share_the_limit_of_their_address(serve):
     api = await serve(cost=500, bucket=500, refill_per_s=1)
-    assert "errors" not in await api.answer(DEAR)
+    assert "errors" not in await api.answer(EXPENSIVE)
     del api.client.headers["Authorization"]
-    codes = [(await api.answer(DEAR))["errors"][0]["extensions"]["code"] for _ in range(2)]
+    codes = [(await api.answer(EXPENSIVE))["errors"][0]["extensions"]["code"] for _ in range(2)]
     assert codes == ["UNAUTHENTICATED", "RATE_LIMITED"]
 
 
-def test_a_bucket_fills_up_again_and_does_not_run_over():
+def test_a_bucket_is_refilled_up_to_its_capacity():
     now = 0.0
-    buckets = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=2), clock=lambda: now)
-    assert buckets.consume("a", 10) == (0, 0)
-    assert buckets.consume("a", 5) == (0, 2.5)
+    limiter = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=2), clock=lambda: now)
+    assert limiter.consume("a", 10) == (0, 0)
+    assert limiter.consume("a", 5) == (0, 2.5)
     now = 2.5
-    assert buckets.consume("a", 5) == (0, 0)
+    assert limiter.consume("a", 5) == (0, 0)
     now = 1000.0
-    assert buckets.consume("a", 1) == (9, 0)
+    assert limiter.consume("a", 1) == (9, 0)
 
 
-def test_no_more_subjects_are_remembered_than_may_be():
-    buckets = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=1, subjects=2), clock=lambda: 0.0)
+def test_the_least_recently_used_subject_is_dropped():
+    limiter = RateLimiter(Limits(cost=10, bucket=10, refill_per_s=1, subjects=2), clock=lambda: 0.0)
     for subject in ("a", "b", "a", "c"):
-        buckets.consume(subject, 5)
-    assert len(buckets._levels) == 2
-    assert buckets.consume("a", 1).wait_s > 0
-    assert buckets.consume("b", 1).remaining == 9
+        limiter.consume(subject, 5)
+    assert len(limiter._buckets) == 2
+    assert limiter.consume("a", 1).wait_s > 0
+    assert limiter.consume("b", 1).remaining == 9
 
 
-# Time
+# Timeout
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_no_more_subjects_are_remembered_than_may_be():
         ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }"),
     ],
 )
-async def test_a_read_that_takes_too_long_is_cut_short(serve, make, shared_url, locked, query):
+async def test_a_slow_query_times_out(serve, make, shared_url, locked, query):
     await make.assigned()
     api = await serve(read_timeout_s=1.5)
     async with connect(shared_url) as conn, conn.transaction():
         await conn.execute(f"LOCK TABLE {locked}")
-        for _ in range(5):  # more than there are connections: each comes back
+        for _ in range(5):  # more than there are connections: each is released
             [error] = (await api.answer(query))["errors"]
             assert error["extensions"]["code"] == "TIMEOUT"
         newer = {"Accept": "application/graphql-response+json"}
@@ -119,12 +119,12 @@ async def test_a_read_that_takes_too_long_is_cut_short(serve, make, shared_url, 
     assert (await api(query))["tickets"]["nodes"]
 
 
-async def test_a_mutation_is_never_cut_short(serve, make, shared_url):
-    held = await make.assigned()
+async def test_a_mutation_does_not_time_out(serve, make, shared_url):
+    assignment = await make.assigned()
     api = await serve(read_timeout_s=0.1)
     async with connect(shared_url) as conn, conn.transaction():
-        await conn.execute("SELECT FROM service_tickets WHERE id = $1 FOR UPDATE", held.ticket_id)
+        await conn.execute("SELECT FROM service_tickets WHERE id = $1 FOR UPDATE", assignment.ticket_id)
         accept = "mutation ($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"
-        answer = asyncio.create_task(api(accept, id=str(held.id)))
+        answer = asyncio.create_task(api(accept, id=str(assignment.id)))
         await asyncio.sleep(0.4)
     assert await answer == {"acceptAssignment": {"__typename": "Assignment"}}

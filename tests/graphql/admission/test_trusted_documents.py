@@ -1,4 +1,4 @@
-"""Documents by name: who may run which, and that nothing else differs."""
+"""Trusted documents: which roles may execute which, how they are requested, and manifests."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ from app.config import SettingsError
 from app.domain.model import Actor, Role
 from app.events import Feed
 from app.graphql.admission.limits import Limits
-from app.graphql.admission.trusted_documents import TrustedDocuments, name_of, own_documents, read_manifest
-from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.admission.operation import OperationRequest
+from app.graphql.admission.trusted_documents import TrustedDocuments, hash_of, own_documents, read_manifest
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
-from app.graphql.schema import build_schema, schema
+from app.graphql.pipeline import OperationPipeline
+from app.graphql.schema import build_schema
 from tests.graphql.conftest import act_as
 from tests.graphql.transport.test_request import status_of
 from tests.snapshots import MOBILE_JSON, mobile_manifest
 
 ROLE = "{ viewer { role } }"
-NOBODYS = "{ viewer { subject } }"
+UNTRUSTED = "{ viewer { subject } }"
 ACCEPT = "mutation($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"
-KNOWN = TrustedDocuments({name_of(text): text for text in (ROLE, ACCEPT)}, only=False)
-ONLY = TrustedDocuments(KNOWN.texts, only=True)
+DOCUMENTS = TrustedDocuments({hash_of(text): text for text in (ROLE, ACCEPT)}, only=False)
+ONLY_TRUSTED = TrustedDocuments(DOCUMENTS.texts, only=True)
 NEWER = {"Accept": "application/graphql-response+json"}
 
 
-def by_apollo(name: str) -> dict[str, Any]:
-    return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": name}}}
+def apollo_request(document_hash: str) -> dict[str, Any]:
+    return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": document_hash}}}
 
 
-WAYS = {
-    "by name": lambda text: {"documentId": f"sha256:{name_of(text)}"},
-    "by its bare hash": lambda text: {"documentId": name_of(text)},
-    "as Apollo names it": lambda text: by_apollo(name_of(text)),
-    "as Apollo names it, with the text": lambda text: {"query": text, **by_apollo(name_of(text))},
-    "by both, no query": lambda text: {"query": None, "documentId": name_of(text)},
-    "by its text": lambda text: {"query": text},
+REQUESTS = {
+    "documentId": lambda text: {"documentId": f"sha256:{hash_of(text)}"},
+    "documentId without prefix": lambda text: {"documentId": hash_of(text)},
+    "persistedQuery": lambda text: apollo_request(hash_of(text)),
+    "persistedQuery and query": lambda text: {"query": text, **apollo_request(hash_of(text))},
+    "documentId and null query": lambda text: {"query": None, "documentId": hash_of(text)},
+    "query": lambda text: {"query": text},
 }
 
 
 async def code_of(api: Any, request: dict[str, Any]) -> str | None:
-    """None where it ran."""
+    """Return the code of the request's error; None if it was executed."""
     response = await api.client.post("/graphql", json=request, headers=NEWER)
     body = response.json()
     if "data" in body:
@@ -57,163 +58,162 @@ async def code_of(api: Any, request: dict[str, Any]) -> str | None:
     return body["errors"][0]["extensions"]["code"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_known_document_runs_however_it_is_named(serve, tokens, way):
-    for documents in (KNOWN, ONLY):
+@pytest.mark.parametrize("kind", REQUESTS)
+async def test_a_trusted_document_is_executed_for_every_role(serve, tokens, kind):
+    for documents in (DOCUMENTS, ONLY_TRUSTED):
         api = await serve(documents=documents)
         for role in Role:
             act_as(api, tokens, role)
-            response = await api.client.post("/graphql", json=WAYS[way](ROLE))
+            response = await api.client.post("/graphql", json=REQUESTS[kind](ROLE))
             assert response.json()["data"] == {"viewer": {"role": role.name}}
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_another_runs_for_those_who_explore_where_only_trusted_ones_do(serve, tokens, way):
-    api, request = await serve(documents=ONLY), WAYS[way](NOBODYS)
-    otherwise = None if request.get("query") else "PERSISTED_QUERY_NOT_FOUND"
+@pytest.mark.parametrize("kind", REQUESTS)
+async def test_an_untrusted_document_needs_a_role_that_explores(serve, tokens, kind):
+    api, request = await serve(documents=ONLY_TRUSTED), REQUESTS[kind](UNTRUSTED)
+    code = None if request.get("query") else "PERSISTED_QUERY_NOT_FOUND"
     for role in (*Role, None):
         act_as(api, tokens, role)
         explores = role in (Role.ADMIN, Role.DISPATCHER)
-        assert await code_of(api, request) == (otherwise if explores else "DOCUMENT_NOT_TRUSTED")
-    unrestricted = await serve(documents=KNOWN)
+        assert await code_of(api, request) == (code if explores else "DOCUMENT_NOT_TRUSTED")
+    unrestricted = await serve(documents=DOCUMENTS)
     act_as(unrestricted, tokens, Role.ENGINEER)
-    assert await code_of(unrestricted, request) == otherwise
+    assert await code_of(unrestricted, request) == code
 
 
-async def test_the_text_must_be_the_very_same(serve, tokens):
-    api = await serve(documents=ONLY)
+async def test_a_similar_text_is_not_trusted(serve, tokens):
+    api = await serve(documents=ONLY_TRUSTED)
     act_as(api, tokens, Role.ENGINEER)
-    for text in (ROLE + " ", ROLE.upper(), ROLE + "#", "{", NOBODYS + ROLE):
+    for text in (ROLE + " ", ROLE.upper(), ROLE + "#", "{", UNTRUSTED + ROLE):
         assert await code_of(api, {"query": text}) == "DOCUMENT_NOT_TRUSTED"
 
 
-async def test_a_refusal_says_what_to_do(serve, tokens):
-    api = await serve(documents=ONLY)
+async def test_the_error_says_what_to_do(serve, tokens):
+    api = await serve(documents=ONLY_TRUSTED)
     act_as(api, tokens, Role.ENGINEER)
-    answer = await api.answer(NOBODYS)
+    answer = await api.answer(UNTRUSTED)
     assert answer.keys() == {"errors"}
     assert "documentId" in answer["errors"][0]["message"]
 
 
-async def test_a_name_beside_another_text_is_refused(serve, tokens):
-    for documents in (KNOWN, ONLY):
+async def test_a_hash_of_another_text_is_rejected(serve, tokens):
+    for documents in (DOCUMENTS, ONLY_TRUSTED):
         api = await serve(documents=documents)
         act_as(api, tokens, Role.ENGINEER)
-        assert await code_of(api, {"query": ROLE, "documentId": name_of(ACCEPT)}) == "BAD_USER_INPUT"
+        assert await code_of(api, {"query": ROLE, "documentId": hash_of(ACCEPT)}) == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("persisted", [1, "x", [], {}, {"sha256Hash": 1}, {"sha256Hash": None}])
-async def test_a_name_of_another_form_is_refused(serve, persisted):
-    api = await serve(documents=KNOWN)
+async def test_a_malformed_hash_is_rejected(serve, persisted):
+    api = await serve(documents=DOCUMENTS)
     request = {"query": ROLE, "extensions": {"persistedQuery": persisted}}
     assert await code_of(api, request) == "BAD_USER_INPUT"
     assert (await api.client.post("/graphql", json={"documentId": 1})).status_code == 400
 
 
-async def test_a_query_may_be_named_in_a_url_and_a_mutation_may_not(serve, make, db, tokens):
-    held = await make.assigned()
-    for documents in (KNOWN, ONLY):
+async def test_a_url_may_identify_a_query_but_not_a_mutation(serve, make, db, tokens):
+    assignment = await make.assigned()
+    for documents in (DOCUMENTS, ONLY_TRUSTED):
         api = await serve(documents=documents)
-        act_as(api, tokens, Role.ENGINEER, held.engineer_id)
-        for name in (
-            {"documentId": name_of(ROLE)},
-            {"extensions": json.dumps(by_apollo(name_of(ROLE))["extensions"])},
+        act_as(api, tokens, Role.ENGINEER, assignment.engineer_id)
+        for parameters in (
+            {"documentId": hash_of(ROLE)},
+            {"extensions": json.dumps(apollo_request(hash_of(ROLE))["extensions"])},
         ):
-            response = await api.client.get(f"/graphql?{urlencode(name)}")
+            response = await api.client.get(f"/graphql?{urlencode(parameters)}")
             assert response.json()["data"] == {"viewer": {"role": "ENGINEER"}}
-        accept = {"documentId": name_of(ACCEPT), "variables": json.dumps({"id": str(held.id)})}
+        accept = {"documentId": hash_of(ACCEPT), "variables": json.dumps({"id": str(assignment.id)})}
         response = await api.client.get(f"/graphql?{urlencode(accept)}")
         assert (response.status_code, response.headers["Allow"]) == (405, "POST")
-        assert await status_of(db, held.id) == "assigned"
-    response = await api.client.post("/graphql", json=accept | {"variables": {"id": str(held.id)}})
+        assert await status_of(db, assignment.id) == "assigned"
+    response = await api.client.post("/graphql", json=accept | {"variables": {"id": str(assignment.id)}})
     assert response.json()["data"] == {"acceptAssignment": {"__typename": "Assignment"}}
 
 
-async def test_a_document_by_name_is_measured_and_paid_for_as_any(serve):
-    costly = "{ tickets(first: 100) { nodes { id } } }"
-    api = await serve(documents=TrustedDocuments({name_of(costly): costly}, only=True), cost=500, bucket=500)
-    request = {"documentId": name_of(costly)}
+async def test_a_trusted_document_is_limited_and_charged(serve):
+    expensive = "{ tickets(first: 100) { nodes { id } } }"
+    api = await serve(
+        documents=TrustedDocuments({hash_of(expensive): expensive}, only=True), cost=500, bucket=500
+    )
+    request = {"documentId": hash_of(expensive)}
     answer = (await api.client.post("/graphql", json=request)).json()
     assert answer["extensions"]["cost"]["requested"] == 302
     assert (
-        await code_of(await serve(documents=KNOWN, fields=1), {"documentId": name_of(ROLE)})
+        await code_of(await serve(documents=DOCUMENTS, fields=1), {"documentId": hash_of(ROLE)})
         == "QUERY_TOO_LARGE"
     )
 
 
-@pytest.mark.parametrize("documents", [KNOWN, ONLY])
-async def test_a_stream_is_held_to_the_same(db, documents):
-    """Of whatever transport: what is run is decided where every operation is admitted."""
-    ours = build_schema(Limits(), production=True, documents=documents)
-    for name, expected in (
+@pytest.mark.parametrize("documents", [DOCUMENTS, ONLY_TRUSTED])
+async def test_a_stream_has_the_same_rules(db, documents):
+    pipeline = OperationPipeline(Limits(), production=True, documents=documents)
+    for text, expected in (
         (ROLE, None),
-        (NOBODYS, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
+        (UNTRUSTED, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
     ):
-        context = Context(
-            db, Feed("unused"), EventResultCache(), BatchScheduler(), Actor("x", Role.ENGINEER, None), ""
-        )
-        extensions = by_apollo(name_of(name))["extensions"]
-        results = [
-            r async for r in await ours.stream(None, context_value=context, operation_extensions=extensions)
-        ]
-        [result] = results
+        context = Context(db, Feed("unused"), BatchScheduler(), Actor("x", Role.ENGINEER, None), "")
+        request = OperationRequest(None, extensions=apollo_request(hash_of(text))["extensions"])
+        [result] = [each async for each in pipeline.stream(pipeline.admit(request, context))]
         assert [e.extensions["code"] for e in result.errors or ()] == ([expected] if expected else [])
 
 
-# The manifests
+# Manifests
 
 
-def test_the_mobile_clients_manifest_is_current():
+def test_the_manifest_of_the_mobile_client_is_current():
     assert MOBILE_JSON.read_text(encoding="utf-8") == mobile_manifest(), "run: make fix"
 
 
 @pytest.mark.parametrize("text", read_manifest(MOBILE_JSON).values(), ids=lambda text: text[:20])
-async def test_every_document_of_the_mobile_client_runs_for_an_engineer(serve, make, tokens, text):
-    held = await make.assigned()
+async def test_an_engineer_can_execute_the_documents_of_the_mobile_client(serve, make, tokens, text):
+    assignment = await make.assigned()
     api = await serve(production=True, documents=TrustedDocuments(only=True))
-    act_as(api, tokens, Role.ENGINEER, held.engineer_id)
-    given = {"$id": {"id": held.ticket_id}, "$input": {"input": {"assignmentId": str(held.id)}}}
-    variables = next((value for name, value in given.items() if name in text), {})
+    act_as(api, tokens, Role.ENGINEER, assignment.engineer_id)
+    all_variables = {
+        "$id": {"id": assignment.ticket_id},
+        "$input": {"input": {"assignmentId": str(assignment.id)}},
+    }
+    variables = next((value for name, value in all_variables.items() if name in text), {})
     if "rejectAssignment" in text:
         variables["input"]["reason"] = "no time"
     if "completeAssignment" in text:
         variables["input"] |= {"completionStatus": "SUCCESS", "timeSpentHours": "1"}
-    response = await api.client.post("/graphql", json={"documentId": name_of(text), "variables": variables})
+    response = await api.client.post("/graphql", json={"documentId": hash_of(text), "variables": variables})
     assert "errors" not in response.json(), response.text
 
 
-def test_every_document_of_our_clients_fits_the_schema():
+def test_the_documents_of_our_clients_are_valid():
     for text in own_documents().values():
-        assert graphql.validate(schema._schema, graphql.parse(text)) == []
+        assert graphql.validate(build_schema()._schema, graphql.parse(text)) == []
 
 
-WRONG = {
-    "nothing": None,
-    "no JSON": "{",
+INVALID = {
+    "missing": None,
+    "not JSON": "{",
     "a list": "[]",
-    "no texts": '{"sha256:x": 1}',
-    "another hash": json.dumps({name_of(ROLE): NOBODYS}),
+    "numbers": '{"sha256:x": 1}',
+    "another hash": json.dumps({hash_of(ROLE): UNTRUSTED}),
     "SHA-1": json.dumps({"1f0c1a0b9a6d0d4fc1b0e5e0ab5d9cb2ac9b8a55": ROLE}),
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_a_manifest_that_is_none_stops_the_start(tmp_path, what):
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_manifest_prevents_the_start(tmp_path, case):
     path = tmp_path / "manifest.json"
-    if WRONG[what] is not None:
-        path.write_text(WRONG[what])
+    if INVALID[case] is not None:
+        path.write_text(INVALID[case])
     with pytest.raises(SettingsError, match=r"^TRUSTED_DOCUMENTS_FILE must be a manifest: .*manifest\.json"):
         documents_for(config.load({"TRUSTED_DOCUMENTS_FILE": str(path)}))
 
 
-async def test_settings_turn_it_on_and_add_to_our_clients_documents(tmp_path):
+async def test_settings_add_documents_and_reject_others(tmp_path):
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps({f"sha256:{name_of(ROLE)}": ROLE}))
+    path.write_text(json.dumps({f"sha256:{hash_of(ROLE)}": ROLE}))
     settings = config.load({"TRUSTED_DOCUMENTS_ONLY": "1", "TRUSTED_DOCUMENTS_FILE": str(path)})
-    assert documents_for(settings) == TrustedDocuments(own_documents() | {name_of(ROLE): ROLE}, only=True)
+    assert documents_for(settings) == TrustedDocuments(own_documents() | {hash_of(ROLE): ROLE}, only=True)
     assert not documents_for(config.load({"TRUSTED_DOCUMENTS_ONLY": "0"})).only
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})
-    said: list[str] = []
-    await doctor.examine(settings, say=said.append)
-    assert any("documents are trusted, and no others run" in line for line in said)
+    lines: list[str] = []
+    await doctor.examine(settings, say=lines.append)
+    assert any("documents are trusted, and no others run" in line for line in lines)

@@ -1,4 +1,4 @@
-"""An operation that is cut short leaves nothing running, neither here nor on the server."""
+"""An operation that ends early leaves nothing running, neither in the process nor on the database server."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import until_waiting, when_compiled
 
-ROOT = ("service_tickets", "{ tickets { nodes { id } } }")
-EDGE = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
+ROOT_FIELD = ("service_tickets", "{ tickets { nodes { id } } }")
+NESTED_FIELD = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
 
 pytestmark = pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
 
 
-@pytest.mark.parametrize(("locked", "query"), [ROOT, EDGE])
-async def test_a_read_that_is_out_of_time_is_cancelled_on_the_server(serve, make, shared_url, locked, query):
+@pytest.mark.parametrize(("locked", "query"), [ROOT_FIELD, NESTED_FIELD])
+async def test_a_timeout_cancels_the_statement(serve, make, shared_url, locked, query):
     await make.assigned()
     api = await serve(read_timeout_s=0.3)
     async with connect(shared_url) as conn, conn.transaction():
         await conn.execute(f"LOCK TABLE {locked}")
-        answer = asyncio.create_task(api.answer(query))
+        response = asyncio.create_task(api.answer(query))
         await until_waiting(conn, 1)
-        [error] = (await answer)["errors"]
+        [error] = (await response)["errors"]
         assert error["extensions"]["code"] == "TIMEOUT"
         await until_waiting(conn, 0)
 
 
-@pytest.mark.parametrize(("locked", "query"), [ROOT, EDGE])
-async def test_so_is_one_whose_client_has_left(serve, make, shared_url, locked, query):
+@pytest.mark.parametrize(("locked", "query"), [ROOT_FIELD, NESTED_FIELD])
+async def test_a_disconnect_cancels_the_statement(serve, make, shared_url, locked, query):
     await make.assigned()
     api = await serve(read_timeout_s=600)
     async with connect(shared_url) as conn, conn.transaction():
         await conn.execute(f"LOCK TABLE {locked}")
-        answer = asyncio.create_task(api.answer(query))
+        response = asyncio.create_task(api.answer(query))
         await until_waiting(conn, 1)
-        answer.cancel()
+        response.cancel()
         await until_waiting(conn, 0)
     assert (await api(query))["tickets"]["nodes"]
 
 
-async def test_what_was_to_be_read_next_is_not(shared_url):
+async def test_closed_loaders_start_no_statement(shared_url):
     async with open_database(shared_url, pool_size=1) as db:
         loaders = Loaders(db, BatchScheduler(), frozenset(), None)
-        found = loaders.ticket.load(TicketId("T-1"))
+        future = loaders.ticket.load(TicketId("T-1"))
         loaders.close()
-        for _ in range(10):  # turns of the loop: a batch would have the only connection by then
+        for _ in range(10):  # a batch would have the only connection by then
             await asyncio.sleep(0)
         async with db.connection() as conn:
             await conn.fetchval("SELECT 1")
-        assert not found.done()
+        assert not future.done()
 
 
 @when_compiled
@@ -67,18 +67,18 @@ async def test_what_was_to_be_read_next_is_not(shared_url):
         "{ tickets { nodes { currentAssignment { engineer { name } } } } }",
     ],
 )
-async def test_what_was_read_is_gone_with_its_operation(ask, make, query):
+async def test_an_operation_is_freed_without_the_garbage_collector(ask, make, query):
     ticket_id = (await make.assigned()).ticket_id
     gc.collect()
     gc.disable()
-    before = read_and_kept()
+    before = count_objects()
     try:
         await ask.answer(query.replace("$id", f'"{ticket_id}"'))
-        assert read_and_kept() == before
+        assert count_objects() == before
     finally:
         gc.enable()
 
 
-def read_and_kept() -> int:
-    """Objects in memory; assignments are not among them, of which the feed keeps the last."""
-    return sum(isinstance(one, Ticket | Engineer | Loaders | Executor) for one in gc.get_objects())
+def count_objects() -> int:
+    """Count without assignments, since the feed keeps the latest in memory."""
+    return sum(isinstance(each, Ticket | Engineer | Loaders | Executor) for each in gc.get_objects())

@@ -1,4 +1,4 @@
-"""Which media type and status an answer has: by what the client takes, and by how far its request came."""
+"""The media type and status of a response, by the Accept header and by how far the request got."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JSON = "application/json"
 NEWER = "application/graphql-response+json"
 TYPENAME = {"query": "{ __typename }"}
 
-TAKEN = [
+ACCEPTED = [
     (None, JSON),
     ("*/*", JSON),
     ("application/*", JSON),
@@ -29,7 +29,7 @@ TAKEN = [
     (f"{JSON};q=0, application/*", NEWER),
     ("text/html,application/xhtml+xml,*/*;q=0.8", JSON),  # a browser
 ]
-NOT_TAKEN = [
+NOT_ACCEPTED = [
     "text/plain",
     "text/html",
     "application/jsonfoo",
@@ -47,7 +47,7 @@ NOT_TAKEN = [
 
 
 def code_of(response: Any) -> str:
-    """Of the one error; nothing ran."""
+    """Return the code of the only error of a request that was not executed."""
     body = response.json()
     assert set(body) == {"errors"}, body
     [error] = body["errors"]
@@ -61,8 +61,8 @@ async def post(client: Any, accept: str | None, **request: Any) -> Any:
     return await client.post("/graphql", json=request, headers=headers)
 
 
-@pytest.mark.parametrize(("accept", "media_type"), TAKEN)
-async def test_an_answer_has_the_media_type_that_the_client_likes_best(client, accept, media_type):
+@pytest.mark.parametrize(("accept", "media_type"), ACCEPTED)
+async def test_the_response_has_the_preferred_media_type(client, accept, media_type):
     response = await post(client, accept, **TYPENAME)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == f"{media_type}; charset=utf-8"
@@ -70,8 +70,8 @@ async def test_an_answer_has_the_media_type_that_the_client_likes_best(client, a
     assert response.json()["data"] == {"__typename": "Query"}
 
 
-@pytest.mark.parametrize("accept", NOT_TAKEN)
-async def test_a_client_that_takes_neither_media_type_is_told_which_there_are(client, accept):
+@pytest.mark.parametrize("accept", NOT_ACCEPTED)
+async def test_other_media_types_are_not_acceptable(client, accept):
     response = await post(client, accept, **TYPENAME)
     assert (response.status_code, code_of(response)) == (406, "NOT_ACCEPTABLE")
     assert NEWER in response.text
@@ -79,58 +79,59 @@ async def test_a_client_that_takes_neither_media_type_is_told_which_there_are(cl
     assert response.headers["Vary"] == "Accept"
 
 
-async def test_several_accept_headers_are_one(client):
+async def test_several_accept_headers_are_joined(client):
     headers = [("Accept", f"{JSON};q=0.5"), ("Accept", NEWER)]
     client.headers.pop("Accept")
     response = await client.post("/graphql", json=TYPENAME, headers=headers)
     assert response.headers["Content-Type"].startswith(NEWER)
 
 
-NEVER_RAN = {
-    "of bad syntax": {"query": "{"},
-    "of an unknown field": {"query": "{ nothing }"},
-    "of a bad variable": {"query": "query ($id: ID!) { ticket(id: $id) { id } }", "variables": {"id": None}},
-    "of two operations and no name": {"query": "query A { __typename } query B { __typename }"},
-    "of an unknown operation": {"query": "query A { __typename }", "operationName": "B"},
-    "of no operation": {"query": "fragment F on Query { __typename }"},
-    "of a subscription": {"query": "subscription { anything }"},
+NOT_EXECUTED = {
+    "syntax error": {"query": "{"},
+    "unknown field": {"query": "{ nothing }"},
+    "invalid variable": {"query": "query ($id: ID!) { ticket(id: $id) { id } }", "variables": {"id": None}},
+    "two operations without a name": {"query": "query A { __typename } query B { __typename }"},
+    "unknown operation": {"query": "query A { __typename }", "operationName": "B"},
+    "no operation": {"query": "fragment F on Query { __typename }"},
+    "subscription": {"query": "subscription { anything }"},
+    "null as persisted query": {"extensions": {"persistedQuery": None}},
 }
-RAN = {
-    "well": "{ __typename }",
-    "with a refusal": 'mutation { rateAssignment(input: {assignmentId: "x", rating: 5}) { __typename } }',
-    "with an error": 'query { __typename ticket(id: "") { id } }',
-    "with an error of all": "query { tickets(first: 0) { totalCount } }",
+EXECUTED = {
+    "data": "{ __typename }",
+    "refusal": 'mutation { rateAssignment(input: {assignmentId: "x", rating: 5}) { __typename } }',
+    "error": 'query { __typename ticket(id: "") { id } }',
+    "error that makes data null": "query { tickets(first: 0) { totalCount } }",
 }
 
 
-@pytest.mark.parametrize("why", NEVER_RAN)
-async def test_what_never_ran_is_400_and_to_older_clients_200_but_never_has_data(client, why):
+@pytest.mark.parametrize("case", NOT_EXECUTED)
+async def test_a_request_that_is_not_executed_has_no_data(client, case):
     for accept, status in ((NEWER, 400), (JSON, 200)):
-        response = await post(client, accept, **NEVER_RAN[why])
+        response = await post(client, accept, **NOT_EXECUTED[case])
         assert response.headers["Content-Type"].startswith(accept)
         assert "data" not in response.json()
         assert {error["extensions"]["code"] for error in response.json()["errors"]} == {"BAD_USER_INPUT"}
         assert response.status_code == status
 
 
-@pytest.mark.parametrize("how", RAN)
-async def test_what_ran_is_200_and_has_data(client, how):
+@pytest.mark.parametrize("case", EXECUTED)
+async def test_an_executed_request_is_200_and_has_data(client, case):
     for accept in (NEWER, JSON):
-        response = await post(client, accept, query=RAN[how])
+        response = await post(client, accept, query=EXECUTED[case])
         assert response.status_code == 200
         assert "data" in response.json()
 
 
-async def test_who_has_not_signed_in_is_told_so_by_the_same_rules(client):
+async def test_unauthenticated_is_200_since_execution_started(client):
     del client.headers["Authorization"]
     for accept in (NEWER, JSON):
         response = await post(client, accept, query="{ viewer { role } }")
-        assert response.status_code == 200  # it ran, up to the field that asks who it is
+        assert response.status_code == 200
         assert response.json()["data"] is None
         assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_two_operations_need_a_name_and_run_by_it(client):
+async def test_one_of_two_operations_is_selected_by_name(client):
     both = "query A { a: __typename } query B { b: __typename }"
     for query in (both, "mutation M { __typename } " + both):
         response = await post(client, NEWER, query=query)
@@ -140,12 +141,12 @@ async def test_two_operations_need_a_name_and_run_by_it(client):
         assert response.json()["data"] == {"b": "Query"}
 
 
-async def test_an_operation_that_is_not_there_is_named(client):
+async def test_an_unknown_operation_name_is_in_the_message(client):
     response = await post(client, NEWER, query="query A { __typename }", operationName="Nope")
     assert "Nope" in response.json()["errors"][0]["message"]
 
 
-async def test_a_subscription_is_told_where_streams_are(client):
+async def test_a_subscription_without_a_stream_names_the_transports(client):
     for query in ("subscription { x }", "query A { __typename } subscription B { x }"):
         name = "B" if "B" in query else None
         response = await post(client, NEWER, query=query, operationName=name)

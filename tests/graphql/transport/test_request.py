@@ -1,4 +1,4 @@
-"""Whatever is no GraphQL request is refused in JSON, with the status that says why, and nothing is logged."""
+"""Requests that are not GraphQL are rejected with JSON and a specific status, and log no error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 JSON = {"Content-Type": "application/json"}
 TYPENAME = b'{"query": "{ __typename }"}'
-CAP = 256 * 1024
+MAX_BYTES = 256 * 1024
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_logged(caplog):
+def no_error_is_logged(caplog):
     with capture_logs() as logs, caplog.at_level(logging.INFO):
         yield
     assert [line for line in logs if (line["event"], line["log_level"]) != ("request", "info")] == []
@@ -34,14 +34,14 @@ def with_variable(value: bytes) -> bytes:
     return b'{"query": ' + query + b', "variables": {"id": ' + value + b"}}"
 
 
-def asked(query: str) -> bytes:
+def body_of(query: str) -> bytes:
     return json.dumps({"query": query}).encode()
 
 
-NOT_REQUESTS = {
-    "nothing": b"",
-    "half": b'{"query": "{ __typename',
-    "two": TYPENAME + TYPENAME,
+INVALID = {
+    "empty": b"",
+    "incomplete": b'{"query": "{ __typename',
+    "two objects": TYPENAME + TYPENAME,
     "null": b"null",
     "a number": b"1",
     "a string": b'"x"',
@@ -49,17 +49,17 @@ NOT_REQUESTS = {
     "a list": b"[]",
     "a list of one": b"[1]",
     "a batch": b"[" + TYPENAME + b"]",
-    "bad UTF-8": b'{"query": "\xff"}',
+    "invalid UTF-8": b'{"query": "\xff"}',
     "an overlong NUL": b'{"query": "\xc0\x80"}',
     "a surrogate in UTF-8": b'{"query": "\xed\xa0\x80"}',
     "a byte order mark": b"\xef\xbb\xbf" + TYPENAME,
     "UTF-16": TYPENAME.decode().encode("utf-16"),
-    "UTF-16 without a mark": TYPENAME.decode().encode("utf-16-le"),
+    "UTF-16 without a byte order mark": TYPENAME.decode().encode("utf-16-le"),
     "UTF-32": TYPENAME.decode().encode("utf-32"),
     "a lone surrogate": b'{"query": "\\ud800"}',
     "NaN": with_variable(b"NaN"),
     "Infinity": with_variable(b"-Infinity"),
-    "a number without bounds": with_variable(b"1e999"),
+    "a number larger than a double": with_variable(b"1e999"),
     "5000 digits": with_variable(b"1" * 5000),
     "200 000 digits": with_variable(b"1" * 200_000),
     "a list 100 000 deep": b"[" * 100_000,
@@ -69,60 +69,60 @@ NOT_REQUESTS = {
     "single quotes": b"{'query': '{ __typename }'}",
     "a trailing comma": b'{"query": "{ __typename }",}',
     "no query": b"{}",
-    "a query of null": b'{"query": null}',
+    "a null query": b'{"query": null}',
     "an empty query": b'{"query": ""}',
-    "a query that is none": b'{"query": ["{ __typename }"]}',
-    "a name that is none": b'{"query": "{ __typename }", "operationName": 1}',
-    "variables that are none": b'{"query": "{ __typename }", "variables": []}',
-    "variables as text": b'{"query": "{ __typename }", "variables": "{}"}',
-    "extensions that are none": b'{"query": "{ __typename }", "extensions": 0}',
+    "a query that is a list": b'{"query": ["{ __typename }"]}',
+    "an operationName that is a number": b'{"query": "{ __typename }", "operationName": 1}',
+    "variables that are a list": b'{"query": "{ __typename }", "variables": []}',
+    "variables that are a string": b'{"query": "{ __typename }", "variables": "{}"}',
+    "extensions that are a number": b'{"query": "{ __typename }", "extensions": 0}',
 }
-SERVED = {
+UNUSUAL = {
     "unknown keys": b'{"query": "{ __typename }", "id": 1, "map": {}, "operations": []}',
-    "a key twice, the last counts": b'{"query": "{", "query": "{ __typename }"}',
+    "a duplicate key, of which the last is used": b'{"query": "{", "query": "{ __typename }"}',
     "nulls": b'{"query": "{ __typename }", "variables": null, "operationName": null, "extensions": null}',
     "an empty name": b'{"query": "{ __typename }", "operationName": ""}',
     "white space": b" \r\n\t" + TYPENAME + b"\n",
     "extensions": b'{"query": "{ __typename }", "extensions": {"clientLibrary": {"name": "x"}}}',
-    "variables that nobody asks for": b'{"query": "{ __typename }", "variables": {"a": [[[[1]]]]}}',
+    "undeclared variables": b'{"query": "{ __typename }", "variables": {"a": [[[[1]]]]}}',
 }
 
 
-async def answered(client: Any, body: Any, **headers: str) -> Any:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await client.post("/graphql", content=body, headers={**JSON, **given})
+async def post_body(client: Any, body: Any, **headers: str) -> Any:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.post("/graphql", content=body, headers={**JSON, **sent})
 
 
-@pytest.mark.parametrize("what", NOT_REQUESTS)
-async def test_a_body_that_is_no_request_is_400(client, what):
+@pytest.mark.parametrize("case", INVALID)
+async def test_an_invalid_body_is_400(client, case):
     for accept in (NEWER, "application/json"):
-        response = await answered(client, NOT_REQUESTS[what], Accept=accept)
+        response = await post_body(client, INVALID[case], Accept=accept)
         assert (response.status_code, code_of(response)) == (400, "BAD_USER_INPUT")
         assert response.headers["Content-Type"].startswith(accept)
 
 
-@pytest.mark.parametrize("what", SERVED)
-async def test_a_body_that_says_more_than_it_must_is_served(client, what):
-    response = await answered(client, SERVED[what])
+@pytest.mark.parametrize("case", UNUSUAL)
+async def test_an_unusual_body_is_served(client, case):
+    response = await post_body(client, UNUSUAL[case])
     assert (response.status_code, response.json().get("data")) == (200, {"__typename": "Query"})
 
 
 DEEP = {
     "a variable 1000 deep": with_variable(b"[" * 1000 + b"]" * 1000),
     "a variable of objects 500 deep": with_variable(b'{"a":' * 500 + b"1" + b"}" * 500),
-    "a literal of 5000 digits": asked("{ tickets(first: " + "1" * 5000 + ") { totalCount } }"),
-    "a literal 5000 deep": asked("{ ticket(id: " + "[" * 5000 + "1" + "]" * 5000 + ") { id } }"),
-    "a selection 5000 deep": asked("{ a " * 5000 + "}" * 5000),
+    "a literal of 5000 digits": body_of("{ tickets(first: " + "1" * 5000 + ") { totalCount } }"),
+    "a literal 5000 deep": body_of("{ ticket(id: " + "[" * 5000 + "1" + "]" * 5000 + ") { id } }"),
+    "a selection 5000 deep": body_of("{ a " * 5000 + "}" * 5000),
 }
 TOO_LARGE = {"a selection 5000 deep"}
 
 
-@pytest.mark.parametrize("what", DEEP)
-async def test_what_is_json_and_still_absurd_is_a_clients_mistake(client, what):
-    response = await answered(client, DEEP[what], Accept=NEWER)
+@pytest.mark.parametrize("case", DEEP)
+async def test_absurd_json_is_a_client_error(client, case):
+    response = await post_body(client, DEEP[case], Accept=NEWER)
     assert response.status_code == 400, response.text
     codes = {error["extensions"]["code"] for error in response.json()["errors"]}
-    assert codes == {"QUERY_TOO_LARGE" if what in TOO_LARGE else "BAD_USER_INPUT"}
+    assert codes == {"QUERY_TOO_LARGE" if case in TOO_LARGE else "BAD_USER_INPUT"}
 
 
 # Media types
@@ -139,8 +139,8 @@ async def test_what_is_json_and_still_absurd_is_a_clients_mistake(client, what):
         "application/json ; Charset=utf-8; profile=x",
     ],
 )
-async def test_json_by_any_spelling_of_its_name_is_served(client, content_type):
-    response = await answered(client, TYPENAME, Content_Type=content_type)
+async def test_json_media_types_are_served(client, content_type):
+    response = await post_body(client, TYPENAME, Content_Type=content_type)
     assert (response.status_code, response.json().get("data")) == (200, {"__typename": "Query"})
 
 
@@ -162,41 +162,41 @@ async def test_json_by_any_spelling_of_its_name_is_served(client, content_type):
         "application",
     ],
 )
-async def test_a_body_of_another_media_type_is_415(client, content_type):
-    response = await answered(client, TYPENAME, Content_Type=content_type)
+async def test_other_media_types_are_415(client, content_type):
+    response = await post_body(client, TYPENAME, Content_Type=content_type)
     assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-async def test_a_body_without_a_media_type_is_415(client):
+async def test_a_missing_media_type_is_415(client):
     response = await client.post("/graphql", content=TYPENAME)
     assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "identity, gzip", "x"])
-async def test_a_compressed_body_is_415_before_it_is_read(client, coding):
+async def test_a_compressed_body_is_415_unread(client, coding):
     bomb = gzip.compress(b" " * 50_000_000)
-    response = await answered(client, bomb, Content_Encoding=coding)
+    response = await post_body(client, bomb, Content_Encoding=coding)
     assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-async def test_an_upload_has_no_effect(client, make, db):
-    held = await make.assigned()
-    operations = json.dumps({"query": accept_by(held.id), "variables": {"file": None}})
+async def test_a_file_upload_is_415(client, make, db):
+    assignment = await make.assigned()
+    operations = json.dumps({"query": accept_by(assignment.id), "variables": {"file": None}})
     form = {"operations": (None, operations), "map": (None, '{"0": ["variables.file"]}'), "0": b"x"}
     response = await client.post("/graphql", files=form)
     assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
-    assert await status_of(db, held.id) == "assigned"
+    assert await status_of(db, assignment.id) == "assigned"
 
 
 # Size
 
 
-async def test_a_body_of_the_cap_is_read_and_one_byte_more_is_413(client):
-    whole = TYPENAME + b" " * (CAP - len(TYPENAME))
-    assert (await answered(client, whole)).status_code == 200
-    response = await answered(client, whole + b" ")
+async def test_a_body_above_the_maximum_is_413(client):
+    largest = TYPENAME + b" " * (MAX_BYTES - len(TYPENAME))
+    assert (await post_body(client, largest)).status_code == 200
+    response = await post_body(client, largest + b" ")
     assert (response.status_code, code_of(response)) == (413, "CONTENT_TOO_LARGE")
-    assert str(CAP) in response.text
+    assert str(MAX_BYTES) in response.text
 
 
 LARGE = {
@@ -207,27 +207,27 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("what", LARGE)
-async def test_a_large_body_is_413_whether_or_not_its_length_is_said(client, what):
-    read = 0
+@pytest.mark.parametrize("case", LARGE)
+async def test_a_large_body_is_413_with_and_without_content_length(client, case):
+    chunks_read = 0
 
-    async def pieces() -> AsyncIterator[bytes]:
-        nonlocal read
-        for start in range(0, len(LARGE[what]), 65536):
-            read += 1
-            yield LARGE[what][start : start + 65536]
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal chunks_read
+        for start in range(0, len(LARGE[case]), 65536):
+            chunks_read += 1
+            yield LARGE[case][start : start + 65536]
 
-    for body in (LARGE[what], pieces()):
-        response = await answered(client, body)
+    for body in (LARGE[case], chunks()):
+        response = await post_body(client, body)
         assert (response.status_code, code_of(response)) == (413, "CONTENT_TOO_LARGE")
-    assert read <= CAP // 65536 + 2  # and the rest is left unread
+    assert chunks_read <= MAX_BYTES // 65536 + 2  # the rest is not read
 
 
 # Methods
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "QUERY"])
-async def test_another_method_is_405_and_told_which_there_are(client, method):
+async def test_other_methods_are_405(client, method):
     response = await client.request(method, "/graphql", content=TYPENAME, headers=JSON)
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST")
     assert method == "HEAD" or code_of(response) == "METHOD_NOT_ALLOWED"
@@ -237,13 +237,13 @@ async def get(client: Any, *, accept: str = NEWER, **parameters: str) -> Any:
     return await client.get(f"/graphql?{urlencode(parameters)}", headers={"Accept": accept})
 
 
-async def test_a_query_may_be_asked_by_get(client):
+async def test_a_query_by_get_is_served(client):
     query = "query A($name: String!) { __type(name: $name) { name } } query B { __typename }"
     response = await get(client, query=query, operationName="A", variables='{"name": "Ticket"}')
     assert (response.status_code, response.json().get("data")) == (200, {"__type": {"name": "Ticket"}})
 
 
-async def test_an_empty_parameter_of_get_is_as_good_as_none(client):
+async def test_empty_parameters_of_get_are_ignored(client):
     response = await get(client, query="{ __typename }", variables="", extensions="", operationName="")
     assert (response.status_code, response.json().get("data")) == (200, {"__typename": "Query"})
 
@@ -265,7 +265,7 @@ async def test_an_empty_parameter_of_get_is_as_good_as_none(client):
         "query=%7B__typename%7D&" + "&".join(f"a{n}=1" for n in range(100)),
     ],
 )
-async def test_a_get_that_is_no_request_is_400(client, search):
+async def test_invalid_parameters_of_get_are_400(client, search):
     response = await client.get(f"/graphql?{search}", headers={"Accept": "application/json"})
     assert (response.status_code, code_of(response)) == (400, "BAD_USER_INPUT")
 
@@ -279,9 +279,9 @@ async def status_of(db: Any, assignment_id: object) -> str:
         return await conn.fetchval("SELECT status FROM engineer_assignments WHERE id = $1", assignment_id)
 
 
-async def test_a_mutation_by_get_is_405_however_it_is_chosen_and_changes_nothing(client, make, db):
-    held = await make.assigned()
-    mutation = accept_by(held.id)
+async def test_a_mutation_by_get_is_405_and_changes_nothing(client, make, db):
+    assignment = await make.assigned()
+    mutation = accept_by(assignment.id)
     for parameters in (
         {"query": mutation},
         {"query": f"query Q {{ __typename }} {mutation}", "operationName": "M"},
@@ -292,14 +292,14 @@ async def test_a_mutation_by_get_is_405_however_it_is_chosen_and_changes_nothing
             response = await get(client, accept=accept, **parameters)
             assert (response.status_code, response.headers["Allow"]) == (405, "POST")
             assert code_of(response) == "METHOD_NOT_ALLOWED"
-    beside = await get(client, query=f"query Q {{ __typename }} {mutation}", operationName="Q")
-    assert beside.json()["data"] == {"__typename": "Query"}
+    query = await get(client, query=f"query Q {{ __typename }} {mutation}", operationName="Q")
+    assert query.json()["data"] == {"__typename": "Query"}
     unnamed = await get(client, query=f"query Q {{ __typename }} {mutation}")
     assert unnamed.status_code == 400
-    assert await status_of(db, held.id) == "assigned"
+    assert await status_of(db, assignment.id) == "assigned"
 
 
-async def test_a_subscription_by_get_is_told_where_streams_are(client):
+async def test_a_subscription_by_get_names_the_transports(client):
     response = await get(client, query="subscription { x }")
     assert response.status_code == 400
     assert "text/event-stream" in response.text

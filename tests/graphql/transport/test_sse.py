@@ -34,7 +34,7 @@ class Stream:
         self._lines = response.aiter_lines()
 
     async def hear(self) -> tuple[str, Any]:
-        """The next event's name and data; a comment is an event without a name."""
+        """Return the name and data of the next event; a comment has no name."""
         lines = []
         async with asyncio.timeout(PATIENCE_S):
             async for line in self._lines:
@@ -49,99 +49,108 @@ class Stream:
 async def streaming(
     served: Served, query: str, *, method: str = "POST", **headers: str
 ) -> AsyncIterator[Stream]:
-    sent = as_dispatcher() | EVENTS | headers
-    given: dict[str, Any] = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
+    request: dict[str, Any] = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
     async with (
         httpx.AsyncClient(timeout=PATIENCE_S) as client,
-        client.stream(method, served.url, headers=sent, **given) as response,
+        client.stream(method, served.url, headers=as_dispatcher() | EVENTS | headers, **request) as response,
     ):
         yield Stream(response)
 
 
-async def _accepted(db: Any, held: Any) -> None:
-    await asyncio.sleep(0.5)  # a subscription begins some time after it was asked for
-    await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=held.id))
+async def accept_soon(db: Any, assignment: Any) -> None:
+    await asyncio.sleep(0.5)  # until the subscription has started
+    await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json, text/event-stream"])
-async def test_a_subscription_is_told_as_events(served, db, make, method, accept):
-    held = await make.assigned()
+async def test_a_subscription_is_sent_as_events(served, db, make, method, accept):
+    assignment = await make.assigned()
     async with streaming(served, FOLLOW, method=method, Accept=accept) as stream:
         assert stream.response.status_code == 200
         assert stream.response.headers["content-type"] == "text/event-stream; charset=utf-8"
-        await _accepted(db, held)
+        await accept_soon(db, assignment)
         types = []
         while "accepted" not in types:
             name, body = await stream.hear()
             event = body["data"]["assignmentEvents"]
             assert name == "next"
-            assert event["ticket"] == {"id": held.ticket_id}
+            assert event["ticket"] == {"id": assignment.ticket_id}
             types.append(event["type"])
 
 
-async def test_a_subscription_is_paid_for_once_also_by_who_takes_json_too(shared_url):
-    left = []
+async def test_a_subscription_is_charged_once_if_json_is_accepted_too(shared_url):
+    remaining = []
     for accept in ("text/event-stream", "application/json, text/event-stream"):
         app = make_app(shared_url, limits=Limits(refill_per_s=1))
         async with serving(app) as served:
             async with streaming(served, FOLLOW, Accept=accept) as stream:
                 assert stream.response.status_code == 200
             async with streaming(served, "{ __typename }") as stream:
-                left.append((await stream.hear())[1]["extensions"]["cost"]["remaining"])
-    # It costs ten; a second gives one back.
-    assert left[0] == pytest.approx(left[1], abs=2)
+                remaining.append((await stream.hear())[1]["extensions"]["cost"]["remaining"])
+    # It costs ten points; one is refilled per second.
+    assert remaining[0] == pytest.approx(remaining[1], abs=2)
 
 
 @pytest.mark.parametrize("query", ["{ __typename }", "{ viewer { role } }"])
-async def test_a_query_is_one_event_and_the_end(served, query):
+async def test_a_query_is_one_event_and_complete(served, query):
     async with streaming(served, query) as stream:
         assert (await stream.hear())[0] == "next"
         assert await stream.hear() == ("complete", None)
 
 
-@pytest.mark.parametrize("query", ["{", "{ nope }", "subscription { nope }"])
-async def test_what_is_wrong_with_an_operation_is_told_in_the_stream(served, query):
+@pytest.mark.parametrize(
+    "query", ["{", "{ nope }", "subscription { nope }", "fragment F on Query { viewer { role } }"]
+)
+async def test_request_errors_are_sent_in_the_stream(served, query):
     async with streaming(served, query) as stream:
         name, body = await stream.hear()
         assert (name, body["errors"][0]["extensions"]["code"]) == ("next", "BAD_USER_INPUT")
         assert await stream.hear() == ("complete", None)
 
 
-async def test_who_takes_json_too_gets_json_for_a_query(served):
+async def test_an_unknown_operation_name_is_a_request_error(served):
+    request = {"query": "query A { __typename }", "operationName": "B"}
+    async with httpx.AsyncClient() as client:
+        response = await client.post(served.url, json=request, headers=as_dispatcher() | EVENTS)
+    assert '"BAD_USER_INPUT"' in response.text
+    assert response.text.endswith("event: complete\ndata:\n\n")
+
+
+async def test_a_query_is_json_if_json_is_accepted_too(served):
     async with streaming(served, "{ __typename }", Accept="application/json, text/event-stream") as stream:
         assert stream.response.headers["content-type"].startswith("application/json")
 
 
-async def test_a_mutation_is_no_get(served, make):
-    held = await make.assigned()
-    command = f'mutation {{ acceptAssignment(input: {{assignmentId: "{held.id}"}}) {{ __typename }} }}'
-    async with streaming(served, command, method="GET") as stream:
-        _, body = await stream.hear()
-        assert "data" not in body
+async def test_a_mutation_by_get_is_405(served, make):
+    assignment = await make.assigned()
+    mutation = f'mutation {{ acceptAssignment(input: {{assignmentId: "{assignment.id}"}}) {{ __typename }} }}'
+    async with streaming(served, mutation, method="GET") as stream:
+        assert (stream.response.status_code, stream.response.headers["Allow"]) == (405, "POST")
+        body = orjson.loads(await stream.response.aread())
+        assert body["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
 
 
-async def test_a_silent_stream_says_that_it_lives(monkeypatch, served):
+async def test_a_silent_stream_sends_heartbeats(monkeypatch, served):
     monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
     async with streaming(served, FOLLOW) as stream:
         assert [await stream.hear(), await stream.hear()] == [(":", None)] * 2
 
 
-async def test_who_leaves_takes_the_subscription_along(served):
+async def test_a_disconnect_ends_the_subscription(served):
     before = asyncio.all_tasks()
     async with streaming(served, FOLLOW):
         await asyncio.sleep(0.1)
-    # Those of the connection and of the stream; one of the client's may be among them.
-    left = asyncio.all_tasks() - before
-    assert not left or (await asyncio.wait(left, timeout=10))[1] == set()
+    tasks = asyncio.all_tasks() - before
+    assert not tasks or (await asyncio.wait(tasks, timeout=10))[1] == set()
 
 
-async def test_one_subject_has_so_many_streams_and_no_more(shared_url):
-    async with AsyncExitStack() as until_done:
+async def test_the_streams_of_a_subject_are_limited(shared_url):
+    async with AsyncExitStack() as stack:
         app = make_app(shared_url, limits=Limits(streams=2))
-        served = await until_done.enter_async_context(serving(app))
+        served = await stack.enter_async_context(serving(app))
         for _ in range(2):
-            await until_done.enter_async_context(streaming(served, FOLLOW))
+            await stack.enter_async_context(streaming(served, FOLLOW))
         async with streaming(served, FOLLOW) as third:
             assert third.response.status_code == 429
             body = orjson.loads(await third.response.aread())

@@ -1,26 +1,20 @@
-"""Statistics over HTTP: a history that is told in full, pages, and what is refused."""
+"""Statistics over HTTP: all figures of a known history, pages, filters and invalid arguments."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.db import sql
-from tests.databases import capture_statements
+from tests.graphql.assignments import insert_assignment
 from tests.queries.history import BEGIN, DAYS, History
 
-if TYPE_CHECKING:
-    from app.db.pool import Database
-    from app.domain.model import EngineerId
-
 PERIOD = {"from": "2026-03-02T00:00:00+01:00", "to": "2026-03-09T00:00:00+01:00"}
-WHOLE = {"from": str(BEGIN - timedelta(days=1)), "to": str(BEGIN + timedelta(days=DAYS + 120))}
-ASK = """query($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter) {{
+WHOLE_HISTORY = {"from": str(BEGIN - timedelta(days=1)), "to": str(BEGIN + timedelta(days=DAYS + 120))}
+STATISTICS = """query($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter) {{
     statistics(from: $from, to: $to, filter: $filter) {{ {} }} }}"""
-EVERYTHING = (
-    ASK.format("""
+ALL_FIGURES = (
+    STATISTICS.format("""
     tickets { tickets escalated escalatedShare averageEscalations byEscalations { escalations tickets } }
     escalations { fromTier toTier manual automatic }
     engineers { totalCount nodes {
@@ -28,56 +22,91 @@ EVERYTHING = (
         escalatedToManually escalatedToAutomatically escalatedFromManually escalatedFromAutomatically
         reassigned cancelled
     } }
-    timeToAccept { ...Took } timeToResolve { ...Took }
+    timeToAccept { ...Durations } timeToResolve { ...Durations }
     outcomes { status completionStatus assignments }
     rejections { reason assignments }
     timeByTier { tier assignments timeSpentHours }
-    timeByEquipmentModel { ...Spent } timeByCustomer { ...Spent }
+    timeByEquipmentModel { ...TimeSpent } timeByCustomer { ...TimeSpent }
     series(unit: WEEK, timeZone: "Europe/Berlin") {
         start tickets assignments escalations completed timeSpentHours }
 """)
     + """
-fragment Took on Durations { counted leftOut meanSeconds p50Seconds p95Seconds }
-fragment Spent on TimeSpentConnection { totalCount nodes { name assignments timeSpentHours } }
+fragment Durations on Durations { counted leftOut meanSeconds p50Seconds p95Seconds }
+fragment TimeSpent on TimeSpentConnection { totalCount nodes { name assignments timeSpentHours } }
 """
 )
 
 
 @pytest.fixture
-async def told(db: Database, make) -> None:
-    """Ana declines a ticket at tier 1, Ben hands it up to tier 2, where Cy resolves it. Then an old row."""
+async def history(make) -> None:
+    """Ana rejects a ticket at tier 1, Ben escalates it to tier 2, Cy resolves it; and one legacy row."""
     ana, ben, cy = [await make.engineer(name) for name in ("Ana", "Ben", "Cy")]
     scanner = await make.equipment(model="Auriga")
-    at = datetime(2026, 3, 4, 8, tzinfo=UTC)
-    hour = timedelta(hours=1)
-    new, old = [
-        await make.ticket(customer_name="St. Mary", equipment_id=scanner, created_at=at - hour) for _ in "12"
-    ]
+    start, hour = datetime(2026, 3, 4, 8, tzinfo=UTC), timedelta(hours=1)
+    columns = {"customer_name": "St. Mary", "equipment_id": scanner, "created_at": start - hour}
+    ticket, legacy_ticket = await make.ticket(**columns), await make.ticket(**columns)
+    for row in (
+        {
+            "engineer_id": ana,
+            "status": "rejected",
+            "assigned_at": start,
+            "rejected_at": start + hour,
+            "rejection_reason": "too far",
+        },
+        {
+            "engineer_id": ben,
+            "assignment_sequence": 2,
+            "status": "escalated",
+            "assigned_at": start + hour,
+            "accepted_at": start + 2 * hour,
+            "completed_at": start + 3 * hour,
+            "completion_status": "escalated",
+            "escalation_reason": "x",
+            "time_spent_hours": "1.25",
+        },
+        {
+            "engineer_id": cy,
+            "assignment_sequence": 3,
+            "assignment_tier": 2,
+            "assignment_type": "escalation",
+            "status": "completed",
+            "assigned_at": start + 3 * hour,
+            "accepted_at": start + 3.5 * hour,
+            "completed_at": start + 5 * hour,
+            "completion_status": "success",
+            "time_spent_hours": "0.50",
+        },
+    ):
+        await insert_assignment(make, ticket_id=ticket, equipment_id=scanner, origin="live", **row)
+    await insert_assignment(
+        make,
+        ticket_id=legacy_ticket,
+        equipment_id=scanner,
+        engineer_id=cy,
+        status="completed",
+        assigned_at=start,
+        completed_at=start + 9 * hour,
+    )
 
-    async def turn(sequence: int, tier: int, engineer: EngineerId, status: str, **more: Any) -> None:
-        given = {"ticket_id": new, "equipment_id": scanner, "assignment_tier_name": "Tier"} | more
-        of = {"assignment_sequence": sequence, "assignment_tier": tier, "engineer_id": engineer}
-        await make._insert("engineer_assignments", **given, **of, status=status)
 
-    await turn(1, 1, ana, "rejected", assigned_at=at, rejected_at=at + hour, rejection_reason="too far")
-    escalated = {"completion_status": "escalated", "escalation_reason": "x", "time_spent_hours": "1.25"}
-    times = {"assigned_at": at + hour, "accepted_at": at + 2 * hour, "completed_at": at + 3 * hour}
-    await turn(2, 1, ben, "escalated", **times, **escalated)
-    done = {"completion_status": "success", "time_spent_hours": "0.50", "assignment_type": "escalation"}
-    times = {"assigned_at": at + 3 * hour, "accepted_at": at + 3.5 * hour, "completed_at": at + 5 * hour}
-    await turn(3, 2, cy, "completed", **times, **done)
-    times = {"assigned_at": at, "completed_at": at + 9 * hour}
-    await turn(1, 1, cy, "completed", ticket_id=old, origin="legacy", **times)
+def durations(counted: int, left_out: int, mean: str | None, p50: str | None, p95: str | None) -> dict:
+    return {
+        "counted": counted,
+        "leftOut": left_out,
+        "meanSeconds": mean,
+        "p50Seconds": p50,
+        "p95Seconds": p95,
+    }
 
 
-async def test_a_week_is_told_in_full(ask, told):
+async def test_all_figures_of_a_week(ask, history):
     engineer = {
         "assignments": 1, "accepted": 0, "meanSecondsToAccept": None, "escalatedToManually": 0,
         "escalatedToAutomatically": 0, "completed": 0, "failed": 0, "rejected": 0, "escalatedFromManually": 0,
         "escalatedFromAutomatically": 0, "reassigned": 0, "cancelled": 0, "timeSpentHours": "0.00",
     }  # fmt: skip
     spent = {"totalCount": 1, "nodes": [{"assignments": 4, "timeSpentHours": "1.75"}]}
-    assert (await ask(EVERYTHING, **PERIOD))["statistics"] == {
+    assert (await ask(ALL_FIGURES, **PERIOD))["statistics"] == {
         "tickets": {
             "tickets": 2,
             "escalated": 1,
@@ -98,21 +127,9 @@ async def test_a_week_is_told_in_full(ask, told):
                 engineer | {"engineer": {"name": "Ana"}, "rejected": 1},
             ],
         },
-        # The old row tells neither: it is counted, and left out.
-        "timeToAccept": {
-            "counted": 2,
-            "leftOut": 1,
-            "meanSeconds": "2700.000",
-            "p50Seconds": "1800.000",
-            "p95Seconds": "3600.000",
-        },
-        "timeToResolve": {
-            "counted": 1,
-            "leftOut": 1,
-            "meanSeconds": "21600.000",
-            "p50Seconds": "21600.000",
-            "p95Seconds": "21600.000",
-        },
+        # The legacy row has neither time.
+        "timeToAccept": durations(2, 1, "2700.000", "1800.000", "3600.000"),
+        "timeToResolve": durations(1, 1, "21600.000", "21600.000", "21600.000"),
         "outcomes": [
             {"status": "COMPLETED", "completionStatus": "SUCCESS", "assignments": 1},
             {"status": "COMPLETED", "completionStatus": None, "assignments": 1},
@@ -139,45 +156,39 @@ async def test_a_week_is_told_in_full(ask, told):
     }
 
 
-async def test_a_time_without_anything_is_told_in_full_too(ask):
-    found = (await ask(EVERYTHING, **PERIOD))["statistics"]
-    assert found["tickets"]["averageEscalations"] is None
-    assert found["timeToAccept"] == {
-        "counted": 0,
-        "leftOut": 0,
-        "meanSeconds": None,
-        "p50Seconds": None,
-        "p95Seconds": None,
-    }
-    assert [part["start"] for part in found["series"]] == ["2026-03-02"]
-    assert found["series"][0]["timeSpentHours"] == "0.00"
+async def test_all_figures_of_an_empty_period(ask):
+    figures = (await ask(ALL_FIGURES, **PERIOD))["statistics"]
+    assert figures["tickets"]["averageEscalations"] is None
+    assert figures["timeToAccept"] == durations(0, 0, None, None, None)
+    assert [part["start"] for part in figures["series"]] == ["2026-03-02"]
+    assert figures["series"][0]["timeSpentHours"] == "0.00"
 
 
 @pytest.mark.parametrize(
     ("field", "node"),
     [("engineers", "engineer { id }"), ("timeByCustomer", "name"), ("timeByEquipmentModel", "name")],
 )
-async def test_pages_follow_one_another(ask, db, field, node):
+async def test_pages_have_each_item_once_most_hours_first(ask, db, field, node):
     async with db.connection() as conn:
         await History(seed=3, tickets=60).load(conn)
     page = f"totalCount pageInfo {{ endCursor hasNextPage }} nodes {{ {node} timeSpentHours }}"
-    listed = f"{field}(first: %s) {{ {page} }}"
-    whole = (await ask(ASK.format(listed % 100), **WHOLE))["statistics"][field]
-    hours = [float(one["timeSpentHours"]) for one in whole["nodes"]]
+    connection = f"{field}(first: %s) {{ {page} }}"
+    complete = (await ask(STATISTICS.format(connection % 100), **WHOLE_HISTORY))["statistics"][field]
+    hours = [float(node["timeSpentHours"]) for node in complete["nodes"]]
     assert hours == sorted(hours, reverse=True)
-    assert len(hours) == whole["totalCount"] > 2
-    paged, after = [], ""
+    assert len(hours) == complete["totalCount"] > 2
+    nodes, after = [], ""
     while True:
-        page = (await ask(ASK.format(listed % f"1{after}"), **WHOLE))["statistics"][field]
-        paged += page["nodes"]
+        page = (await ask(STATISTICS.format(connection % f"1{after}"), **WHOLE_HISTORY))["statistics"][field]
+        nodes += page["nodes"]
         if not page["pageInfo"]["hasNextPage"]:
             break
         after = f', after: "{page["pageInfo"]["endCursor"]}"'
-    assert paged == whole["nodes"]
+    assert nodes == complete["nodes"]
 
 
 @pytest.mark.parametrize(
-    ("figure", "variables", "field"),
+    ("selection", "variables", "field"),
     [
         ("tickets { tickets }", {"from": PERIOD["to"]}, "to"),
         ("tickets { tickets }", {"to": "2027-03-04T00:00:00Z"}, "to"),
@@ -191,28 +202,25 @@ async def test_pages_follow_one_another(ask, db, field, node):
         ("timeByCustomer(first: 101) { totalCount }", {}, "first"),
     ],
 )
-async def test_what_cannot_be_told_is_refused_by_its_name(ask, figure, variables, field):
-    [error] = (await ask.answer(ASK.format(figure), **PERIOD | variables))["errors"]
+async def test_an_invalid_argument_is_named_in_the_error(ask, selection, variables, field):
+    [error] = (await ask.answer(STATISTICS.format(selection), **PERIOD | variables))["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field.removeprefix("filter.")}
 
 
-async def test_a_figure_that_is_not_asked_for_is_not_computed(monkeypatch, serve):
-    sent: list[str] = []
-    capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
-    api = await serve()
-    sent.clear()
-    await api(ASK.format("outcomes { assignments }"), **PERIOD)
-    ours = [name for name in sent if name.startswith(("server.", "statistics."))]
-    assert ours == ["server.plan_for_values", "statistics.outcomes"]
+async def test_only_selected_figures_are_computed(statements, ask):
+    statements.clear()
+    await ask(STATISTICS.format("outcomes { assignments }"), **PERIOD)
+    executed = [name for name in statements if name.startswith(("server.", "statistics."))]
+    assert executed == ["server.plan_for_values", "statistics.outcomes"]
 
 
-async def test_a_customer_and_a_model_narrow_to_what_is_theirs(ask, told):
-    count = ASK.format("outcomes { assignments }")
-    for wanted, found in (
+async def test_filters_by_customer_model_and_tier(ask, history):
+    query = STATISTICS.format("outcomes { assignments }")
+    for filter_, expected in (
         ({"customer": "St. Mary"}, 4),
         ({"customer": "St. M"}, 0),
         ({"equipmentModel": "Auriga", "tier": 2}, 1),
         ({"equipmentModel": "auriga"}, 0),
     ):
-        outcomes = (await ask(count, **PERIOD, filter=wanted))["statistics"]["outcomes"]
-        assert sum(outcome["assignments"] for outcome in outcomes) == found
+        outcomes = (await ask(query, **PERIOD, filter=filter_))["statistics"]["outcomes"]
+        assert sum(outcome["assignments"] for outcome in outcomes) == expected

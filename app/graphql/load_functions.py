@@ -1,0 +1,96 @@
+"""Batch load functions: each reads the rows of many keys with a query, and groups them by key."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.db.connections import Connection
+    from app.domain.model import AssignmentStatus, EngineerId, Ticket
+    from app.graphql.batching.loader import BatchLoadFn
+    from app.queries.assignments import AssignmentKey
+    from app.queries.tickets import TicketFilter, TicketKey
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class EngineerPage(NamedTuple):
+    """Key of one page of an engineer's assignments."""
+
+    engineer_id: EngineerId
+    statuses: tuple[AssignmentStatus, ...] | None
+    after: AssignmentKey | None
+    first: int
+
+
+class EngineerTotal(NamedTuple):
+    """Key of the number of an engineer's assignments."""
+
+    engineer_id: EngineerId
+    statuses: tuple[AssignmentStatus, ...] | None
+
+
+class TicketPage(NamedTuple):
+    """Key of one page of tickets, newest first."""
+
+    filter: TicketFilter
+    after: TicketKey | None
+    first: int
+    visible_to: EngineerId | None
+    """From the permission to list tickets, which is not the one to read a single ticket."""
+
+
+def one_row(query: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
+    """Load one row for each key. `query` returns the rows in any order; `key` returns the key of a row."""
+
+    async def load(conn: Connection, keys: list[K]) -> dict[K, V]:
+        return {key(row): row for row in await query(conn, keys)}
+
+    return load
+
+
+def all_rows(query: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
+    """Load all rows of each key, as `one_row` does one."""
+
+    async def load(conn: Connection, keys: list[K]) -> dict[K, list[V]]:
+        rows_by_key: dict[K, list[V]] = defaultdict(list)
+        for row in await query(conn, keys):
+            rows_by_key[key(row)].append(row)
+        return rows_by_key
+
+    return load
+
+
+def rows_of_engineers(query: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn:
+    """Load all rows of keys that are tuples: an engineer, then the further arguments of `query`.
+
+    Runs one statement for all engineers with the same arguments.
+    """
+
+    async def load(conn: Connection, keys: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Any]]:
+        engineers_by_arguments: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
+        for engineer_id, *further in keys:
+            engineers_by_arguments[tuple(further)].append(engineer_id)
+        rows_by_key: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for arguments, engineer_ids in engineers_by_arguments.items():
+            for row in await query(conn, engineer_ids, *arguments):
+                rows_by_key[row.engineer_id, *arguments].append(row)
+        return rows_by_key
+
+    return load
+
+
+def ticket_pages(query: Callable[..., Awaitable[list[Ticket]]]) -> BatchLoadFn:
+    async def load(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
+        return {
+            page: await query(
+                conn, page.filter, after=page.after, first=page.first, visible_to=page.visible_to
+            )
+            for page in pages
+        }
+
+    return load

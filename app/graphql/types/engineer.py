@@ -1,0 +1,77 @@
+"""The types Engineer and EngineerSuggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from strawberry import ID, Parent
+
+from app.domain import model
+from app.graphql.arguments import described
+from app.graphql.context import Context, Info
+from app.graphql.fields import batched_field, gather_results, load_each
+from app.graphql.load_functions import EngineerPage, EngineerTotal
+from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, PageRequest, parse_datetime
+from app.graphql.types.declarations import field, lazy_type, type_for
+from app.queries import engineers
+
+
+@type_for(model.Engineer, "A field engineer.")
+class Engineer:
+    id: ID = field("Id of the engineer.")
+    name: str = field("Name of the engineer.")
+    email: str | None = field("Email address; null if unknown.")
+    level: int = field("Skill level, 1 to 3. Not the support tier, which is the responsible organisation.")
+    region: str | None = field("Home region; null if unknown.")
+    skills: list[str] = field("Skills, for example equipment categories, models or manufacturers.")
+    is_active: bool = field("Whether the engineer can be given new assignments.")
+
+    @batched_field(int, "Number of active assignments.")
+    async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
+        counts = await gather_results(
+            load_each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
+        )
+        return [
+            0 if count is None else count if isinstance(count, Exception) else count.assignments
+            for count in counts
+        ]
+
+    @field(
+        "Assignments of the engineer, newest first. Other engineers see only those of their own tickets.",
+        Connection[lazy_type("Assignment", "assignment")],  # type: ignore[misc] # made at run time
+    )
+    async def assignments(
+        root: Parent[model.Engineer],
+        info: Info,
+        status: Annotated[
+            list[model.AssignmentStatus] | None,
+            described("Only assignments with one of these statuses; all by default."),
+        ] = None,
+        first: First = DEFAULT_PAGE,
+        after: After = None,
+    ) -> Page[model.Assignment]:
+        statuses = None if status is None else tuple(status)
+        page = PageRequest.parse(first, after, parse_datetime, UUID)
+        loaders = info.context.loaders
+        rows = await loaders.engineer_page.load(EngineerPage(root.id, statuses, page.key, page.limit))
+
+        async def count() -> int:
+            total = await loaders.engineer_total.load(EngineerTotal(root.id, statuses))
+            return total[0].assignments if total else 0
+
+        return Page(page, rows, key=lambda a: (a.assigned_at, a.id), count=count)
+
+
+@type_for(engineers.Suggestion, "A candidate engineer and the criteria that match.")
+class EngineerSuggestion:
+    engineer: Engineer = field("The candidate.")
+    matching_skills: list[str] = field(
+        "The candidate's skills that match the category, model or manufacturer of the equipment."
+    )
+    same_region: bool = field(
+        "Whether the candidate works in the customer's region. That is the region of the engineer who was"
+        " assigned first to the customer's newest ticket."
+    )
+    active_assignments: int = field("Number of the candidate's active assignments.")

@@ -1,0 +1,19 @@
+"""The type Viewer."""
+
+from __future__ import annotations
+
+from app.domain import model
+from app.graphql.fields import batched_field
+from app.graphql.types.batch_resolvers import load_engineers
+from app.graphql.types.declarations import field, type_for
+from app.graphql.types.engineer import Engineer
+
+
+@type_for(model.Actor, "The signed-in user.")
+class Viewer:
+    subject: str = field("Subject of the user's token.")
+    role: model.Role = field("Role, which decides what the user may read and change.")
+
+    engineer = batched_field(Engineer | None, "The user's engineer record; null if there is none.")(
+        load_engineers
+    )

@@ -1,0 +1,177 @@
+"""Refusals that are the same for all commands, or for all that assign an engineer."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.errors import (
+    AssignmentNotFound,
+    EngineerInactive,
+    EngineerNotFound,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NoCurrentAssignment,
+    SameEngineer,
+    StaleSequence,
+    TicketNotFound,
+    TicketNotOpen,
+)
+from app.domain.lifecycle import Action
+from app.domain.model import TicketId
+from tests.commands.samples import ENGINEERS_MAY, SAMPLES, with_values
+from tests.commands.world import NOBODY, NOTHING
+from tests.factories import ADMIN, AUDITOR, DISPATCHER, as_engineer
+
+
+def samples(condition=lambda _: True):
+    """Parametrize a test with the samples that meet a condition."""
+    return pytest.mark.parametrize("sample", [s for s in SAMPLES if condition(s)], ids=lambda s: s.action)
+
+
+every_command = samples()
+commands_that_assign = samples(lambda s: hasattr(s.command, "expected_sequence"))
+commands_that_hand_over = samples(lambda s: s.action in (Action.ESCALATE, Action.REASSIGN))
+commands_with_required_reason = samples(lambda s: getattr(s.command, "reason", None) is not None)
+
+
+@pytest.fixture
+def refused(world):
+    """Run a command that must be refused and change nothing. Returns the refusal."""
+
+    async def run(refusal, sample, command, actor=ADMIN, key=None):
+        before = await world.count_changes()
+        with pytest.raises(refusal) as raised:
+            await world.run(sample.decide, command, actor, key)
+        assert await world.count_changes() == before
+        return raised.value
+
+    return run
+
+
+@every_command
+async def test_auditor_is_forbidden(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    refusal = await refused(Forbidden, sample, command, AUDITOR)
+    assert refusal.action is sample.action
+
+
+@every_command
+async def test_dispatcher_is_forbidden_only_to_set_rates(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    if sample.action is Action.SET_HOURLY_RATE:
+        refusal = await refused(Forbidden, sample, command, DISPATCHER)
+        assert refusal.message == "Your role does not allow you to set hourly rates; ask an admin."
+    else:
+        await world.run(sample.decide, command, DISPATCHER)
+
+
+@every_command
+async def test_engineer_acts_only_on_own_assignment(sample, make, world, refused):
+    command, engineer_id = await sample.prepare(make, world)
+    own, other = as_engineer(engineer_id), as_engineer(await make.engineer())
+    if sample.action in ENGINEERS_MAY:
+        refusal = await refused(AssignmentNotFound, sample, command, other)
+        assert str(refusal) == f"There is no assignment {command.assignment_id}."
+        await world.run(sample.decide, command, own)
+    else:
+        for actor in (own, other):
+            await refused(Forbidden, sample, command, actor)
+
+
+@every_command
+async def test_missing_target_is_not_found(sample, make, world, refused):
+    command, engineer_id = await sample.prepare(make, world)
+    targets = {
+        "ticket_id": (TicketId("TICKET-0"), TicketNotFound),
+        "assignment_id": (NOTHING, AssignmentNotFound),
+        "engineer_id": (NOBODY, EngineerNotFound),
+    }
+    field = next(field for field in targets if hasattr(command, field))
+    missing, refusal = targets[field]
+    raised = await refused(refusal, sample, with_values(command, {field: missing}))
+    assert getattr(raised, field) == missing
+    if sample.action in ENGINEERS_MAY:
+        raised = await refused(
+            refusal, sample, with_values(command, {field: missing}), as_engineer(engineer_id)
+        )
+        assert str(raised) == f"There is no assignment {missing}."
+
+
+@every_command
+def test_malformed_id_is_refused(sample):
+    malformed = {
+        "ticket_id": ("", "ticketId must have 1 to 64 characters"),
+        "assignment_id": (f"{{{NOTHING}}}", "assignmentId must be a UUID"),
+        "engineer_id": ("x", "engineerId must be a UUID"),
+        "next_engineer_id": ("x", "nextEngineerId must be a UUID"),
+    }
+    for field, (value, message) in malformed.items():
+        if hasattr(sample.command, field):
+            with pytest.raises(InvalidInput, match=message):
+                with_values(sample.command, {field: value})
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\n"])
+@commands_with_required_reason
+def test_reason_is_required(sample, reason):
+    with pytest.raises(InvalidInput, match="reason must not be empty"):
+        with_values(sample.command, {"reason": reason})
+
+
+@every_command
+async def test_used_key_with_other_input_is_refused(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    other = next(s for s in SAMPLES if s.action is Action.ACCEPT)
+    await world.run(other.decide, (await other.prepare(make, world)).command, ADMIN, key="k")
+    refusal = await refused(IdempotencyKeyReused, sample, command, key="k")
+    assert refusal.idempotency_key == "k"
+
+
+@commands_that_assign
+async def test_stale_sequence_is_refused(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    history = await world.history(command.ticket_id)
+    refusal = await refused(
+        StaleSequence, sample, with_values(command, {"expected_sequence": len(history) + 1})
+    )
+    assert refusal.current_sequence == len(history)
+    assert [refusal.current_assignment] == (history or [None])
+
+
+@commands_that_assign
+async def test_engineer_to_assign_must_exist_and_be_active(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    inactive = await make.engineer(is_active=False)
+    field = "next_engineer_id" if hasattr(command, "next_engineer_id") else "engineer_id"
+    for engineer_id, refusal in ((inactive, EngineerInactive), (NOBODY, EngineerNotFound)):
+        raised = await refused(refusal, sample, with_values(command, {field: engineer_id}))
+        assert raised.engineer_id == engineer_id
+
+
+@pytest.mark.parametrize("status", ["resolved", "closed", "cancelled"])
+@commands_that_assign
+async def test_ticket_must_be_open(sample, make, world, refused, status):
+    command, _ = await sample.prepare(make, world)
+    async with world.db.connection() as conn:
+        await conn.execute("UPDATE service_tickets SET status = $2 WHERE id = $1", command.ticket_id, status)
+    refusal = await refused(TicketNotOpen, sample, command)
+    assert (refusal.ticket_id, refusal.status) == (command.ticket_id, status)
+    assert (await world.ticket(command.ticket_id)).status == status
+
+
+@commands_that_hand_over
+async def test_handover_needs_a_current_assignment(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    ticket_id = await make.ticket()
+    refusal = await refused(NoCurrentAssignment, sample, with_values(command, {"ticket_id": ticket_id}))
+    assert refusal.ticket_id == ticket_id
+
+
+@commands_that_hand_over
+async def test_handover_needs_another_engineer(sample, make, world, refused):
+    command, engineer_id = await sample.prepare(make, world)
+    field = "next_engineer_id" if hasattr(command, "next_engineer_id") else "engineer_id"
+    [current] = await world.history(command.ticket_id)
+    refusal = await refused(SameEngineer, sample, with_values(command, {field: engineer_id}))
+    assert refusal.current_assignment == current
