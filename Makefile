@@ -4,8 +4,10 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(p) -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
+# Test processes; each has its own PostgreSQL.
+WORKERS ?= auto
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
-SOURCES := app tests hatch_build.py
+SOURCES := app tests hatch_build.py .ci/language.py
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
 # Sources of the web pages. An installation rebuilds the pages if these have changed (hatch_build.py).
 PAGES := hatch_build.py $(shell find admin-ui -name node_modules -prune -o -type f -print)
@@ -18,7 +20,7 @@ run: .venv/run
 	@$(BIN)/python -m app dev
 
 test: .venv/test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/ruff format --check $(SOURCES)

@@ -80,7 +80,7 @@ def create_app(
     limits = limits or Limits()
     metrics = Metrics()
     span = tracing.span if tracing else access_log.no_span
-    feed = Feed(feed_url, metrics, tells_positions=bool(settings.database_replica_urls))
+    feed = Feed(feed_url, metrics, tracks_position=bool(settings.database_replica_urls))
     pipeline = OperationPipeline(
         limits,
         production=settings.production,
@@ -95,7 +95,7 @@ def create_app(
     )
 
     async def end_streams() -> None:
-        feed.end()
+        feed.close()
         await websocket.drain()
 
     shutdown_state = ShutdownState(end_streams)
@@ -233,7 +233,7 @@ def _lifespan(
         open_database,
         pool_size=settings.database_pool_size,
         limits=time_limits,
-        watch=tracing.statement if tracing else None,
+        on_statement=tracing.statement if tracing else None,
         pooled=settings.pooled,
     )
     replica_urls = settings.database_replica_urls.split()
@@ -242,8 +242,8 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[LifespanState]:
         async with (
-            open_pool(settings.required_database_url, changed=feed.notify_changed, metrics=metrics) as db,
-            ReplicaRouter(db, wal_positions, settings.database_replica_lag_s, metrics).watching(
+            open_pool(settings.required_database_url, on_commit=feed.notify_changed, metrics=metrics) as db,
+            ReplicaRouter(db, wal_positions, settings.database_replica_lag_s, metrics).monitor(
                 [partial(open_pool, url) for url in replica_urls]
             ) as replicas,
             runner.running_jobs(db),

@@ -190,7 +190,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is pending.")
 
@@ -206,7 +206,7 @@ def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with connect(settings.direct_url) as conn:
-            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, say=click.echo)
+            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
         if not done:
             click.echo("Nothing is applied.")
 
@@ -225,7 +225,7 @@ def _status(settings: Settings) -> None:
             click.echo(f"applied  {m.label}")
         for m in found.pending:
             click.echo(f"pending  {m.label}")
-        for m in found.waiting:
+        for m in found.on_request:
             click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
 
     asyncio.run(run())
@@ -274,7 +274,7 @@ async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
 
 
 async def _refuse_other_schema(url: str, wait_s: int) -> None:
-    async with connect_when_ready(url, wait_s, say=lambda text: click.echo(text, err=True)) as conn:
+    async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:
         raise MigrationError(problem)

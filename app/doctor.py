@@ -112,7 +112,7 @@ async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> Asyn
 
 async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     say("  Through a pooler, whose role must bring the settings of a session")
-    wanted = pooler.of_the_role(time_limits_for(settings).session)
+    wanted = pooler.role_settings(time_limits_for(settings).session_settings)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, wanted):

@@ -1,7 +1,7 @@
-"""Committed events, each once, to any number of followers, through one connection of each server.
+"""Delivers committed events, each exactly once, to any number of followers, over one connection per server.
 
-Events are read from their table; LISTEN and NOTIFY only say that it is time to look. The order: of one
-ticket, that of its changes; of several, that in which this server saw them become visible.
+Events are read from their table; LISTEN and NOTIFY only trigger the read. Events of one ticket are delivered
+in the order of its changes, those of different tickets in the order in which this server first sees them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from app.db.connections import listening, notify
+from app.db.connections import listen, notify
 from app.db.errors import Unavailable
 from app.domain.cursor import Cursor, beyond, up_to
 from app.domain.model import EngineerId, TicketId
@@ -33,32 +33,32 @@ log = structlog.get_logger()
 
 CHANNEL = "baton_assignment_events"
 POLL_INTERVAL_S = 1.0
-"""Without a wake-up: one is lost when a server dies between its commit and telling the others."""
-_BREATH_S = 0.01
-_PAGE = 500
-_KEPT = 2000
-"""Events in memory; who is further behind reads the table."""
-_RECENT = 1000
-"""When a server starts, transactions may be open that took one of the newest ids; none took an older one."""
+"""Without a notification, which is lost if a server dies between its commit and NOTIFY."""
+_MIN_INTERVAL_S = 0.01
+_PAGE_SIZE = 500
+_BUFFER_SIZE = 2000
+"""Events in memory; followers that are further behind read the table."""
+_STARTUP_OVERLAP = 1000
+"""At startup, running transactions may still insert any of this many newest ids, but no older one."""
 
 
 class UnknownCursor(Exception):
-    """The cursor is of another database: this one has not come as far."""
+    """The cursor is ahead of this database, so it belongs to another one."""
 
 
 class CursorTooOld(Exception):
-    """Events that the cursor has not seen were dropped for their age."""
+    """Events that the cursor has not seen have been dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events a follower is told; None stands for any."""
+    """The events a follower receives; a condition of None matches any event."""
 
     ticket_id: TicketId | None = None
     engineer_id: EngineerId | None = None
-    """Whose assignments."""
+    """The engineer of the assignment."""
     visible_to: EngineerId | None = None
-    """Whose tickets: those that the engineer has or has had."""
+    """An engineer who has or had an assignment of the ticket."""
 
     def matches(self, event: AssignmentEvent) -> bool:
         assignment = event.assignment
@@ -70,177 +70,176 @@ class EventFilter:
 
 
 class FeedItem(NamedTuple):
-    """An event, and what has been seen with it."""
+    """An event, and the cursor after it."""
 
     event: AssignmentEvent
     cursor: Cursor
 
 
-class _Mark(NamedTuple):
-    """When all transactions below `transaction` are over, gaps below `event_id` stay empty for ever."""
+class _GapCheck(NamedTuple):
+    """Once all transactions below `transaction_id` have ended, missing ids below `event_id` stay missing."""
 
-    transaction: int
+    transaction_id: int
     event_id: int
 
 
 class Feed:
-    def __init__(self, url: str, metrics: Metrics | None = None, *, tells_positions: bool = False) -> None:
-        """`url` is of the database itself: a pooler does not pass notifications on."""
+    def __init__(self, url: str, metrics: Metrics | None = None, *, tracks_position: bool = False) -> None:
+        """`url` connects to the database directly: a pooler does not forward notifications."""
         self.position: int | None = None
-        """Of the primary's log: all that followers have been told is before it. None if nobody asks."""
-        self._tells_positions = tells_positions
+        """The primary's WAL position after all delivered events; None unless `tracks_position`."""
+        self._tracks_position = tracks_position
         self._url = url
         self._metrics = metrics or Metrics()
         self._cursor: Cursor | None = None
-        self._recent: deque[FeedItem] = deque(maxlen=_KEPT)
-        self._read = 0  # events since the start
-        self._news = asyncio.Event()
-        self._look = asyncio.Event()
-        self._changed_here = False
-        self._mark: _Mark | None = None
-        self._last: int | None = None  # of `_read`, when the end came
+        self._buffer: deque[FeedItem] = deque(maxlen=_BUFFER_SIZE)
+        self._read_count = 0  # events since the start
+        self._new_events = asyncio.Event()
+        self._read_requested = asyncio.Event()
+        self._must_notify = False
+        self._gap_check: _GapCheck | None = None
+        self._closed_at: int | None = None  # the read count when the feed was closed
 
     def notify_changed(self) -> None:
-        """To be called when this server has committed a change."""
-        self._changed_here = True
-        self._look.set()
+        """Call after this server has committed a change."""
+        self._must_notify = True
+        self._read_requested.set()
 
-    def end(self) -> None:
-        """Let every follower go, once told what has been read by now; they can follow another server."""
-        self._last = self._read
-        self._tell()
+    def close(self) -> None:
+        """End all followers after the events read so far. They can resume on another server."""
+        self._closed_at = self._read_count
+        self._wake_followers()
 
     async def run(self) -> None:
-        """Read until cancelled; when the connection is lost, go on from where it was."""
+        """Read until cancelled. After a lost connection, reconnect and continue from the same cursor."""
         while True:
             try:
-                async with listening(self._url, CHANNEL, self._look.set) as conn:
-                    await self._follow_table(conn)
-            except Unavailable as lost:
-                log.warning("feed_lost_its_connection", cause=repr(lost.__cause__))
+                async with listen(self._url, CHANNEL, self._read_requested.set) as conn:
+                    await self._poll(conn)
+            except Unavailable as error:
+                log.warning("feed_lost_its_connection", cause=repr(error.__cause__))
             except Exception:
                 log.exception("fault")
             self._metrics.feed_losses.inc()
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def follow(
-        self, db: Database, wanted: EventFilter, since: Cursor | None = None
+        self, db: Database, event_filter: EventFilter, since: Cursor | None = None
     ) -> AsyncGenerator[FeedItem, None]:
-        """All wanted events that `since` has not seen, then each new one; without `since`, new ones only.
+        """Yield all matching events that `since` has not seen, then each new one; None: new ones only.
 
-        A follower costs nothing while it does not ask for the next event, however long. Raises
-        UnknownCursor, CursorTooOld; Unavailable, after which to follow again from the last cursor misses
-        nothing.
+        Costs nothing while the caller does not ask for the next event. Raises UnknownCursor, CursorTooOld,
+        and Unavailable, after which the caller can resume from the last cursor without missing an event.
         """
         while self._cursor is None:
-            if self._last is not None:
+            if self._closed_at is not None:
                 return
-            await self._news.wait()
-        now = self._cursor
+            await self._new_events.wait()
+        current = self._cursor
         if since is not None:
-            await _refuse_unknown(db, since)
-        seen, place = (now, self._read) if since is None else (since, -1)
-        # Not until nothing is new: others may go on changing things faster than this follower is told.
-        while self._last is None or place < self._last:
-            oldest_kept = self._read - len(self._recent)
-            if place < oldest_kept:
-                place, goal = self._read, self._cursor
-                async for told in _missed(db, wanted, seen, goal):
-                    yield told
-                seen |= goal
-            elif place < self._read:
-                event, cursor = self._recent[place - oldest_kept]
-                place += 1
+            await _check_cursor(db, since)
+        seen, index = (current, self._read_count) if since is None else (since, -1)
+        # Bounded by the count at closing: new events may keep arriving faster than this follower reads.
+        while self._closed_at is None or index < self._closed_at:
+            buffer_start = self._read_count - len(self._buffer)
+            if index < buffer_start:
+                index, target = self._read_count, self._cursor
+                async for item in _read_missed(db, event_filter, seen, target):
+                    yield item
+                seen |= target
+            elif index < self._read_count:
+                event, cursor = self._buffer[index - buffer_start]
+                index += 1
                 is_new = not seen.contains(event.id)
                 seen |= cursor
-                if is_new and wanted.matches(event):
+                if is_new and event_filter.matches(event):
                     yield FeedItem(event, seen)
             else:
-                await self._news.wait()
+                await self._new_events.wait()
 
-    async def _follow_table(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after(max(0, (await events.event_id_bounds(conn)).newest - _RECENT))
+    async def _poll(self, conn: Connection) -> None:
+        cursor = self._cursor or Cursor.after(
+            max(0, (await events.event_id_bounds(conn)).newest - _STARTUP_OVERLAP)
+        )
         while True:
-            self._look.clear()
-            if self._changed_here:
-                self._changed_here = False
+            self._read_requested.clear()
+            if self._must_notify:
+                self._must_notify = False
                 await notify(conn, CHANNEL)
-            closed = await self._gaps_closed_below(conn, cursor)
-            # Read after it is known that nobody can fill the gaps any more: what was filled is visible now.
-            cursor = await self._read_all(conn, cursor)
-            cursor = self._cursor = cursor.advance(((0, closed - 1),) if closed else ())
+            final_below = await self._final_gaps_below(conn, cursor)
+            # Read after the gaps are known to be final, so that ids filled before that are visible.
+            cursor = await self._read_new(conn, cursor)
+            cursor = self._cursor = cursor.advance(((0, final_below - 1),) if final_below else ())
             self._metrics.feed_gaps.set(len(cursor.unseen) - 1)
             self._metrics.feed_looked.set_to_current_time()
-            self._tell()
-            # One look for what many commits bring in the meantime.
-            await asyncio.sleep(_BREATH_S)
-            await _set_within(self._look, POLL_INTERVAL_S)
+            self._wake_followers()
+            # Read the events of many commits at once.
+            await asyncio.sleep(_MIN_INTERVAL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_INTERVAL_S):
+                    await self._read_requested.wait()
 
-    async def _read_all(self, conn: Connection, cursor: Cursor) -> Cursor:
-        found: list[AssignmentEvent] | None = None
-        while found is None or len(found) == _PAGE:
-            found = await events.within(conn, cursor.unseen, limit=_PAGE)
-            if found and self._tells_positions:
+    async def _read_new(self, conn: Connection, cursor: Cursor) -> Cursor:
+        page: list[AssignmentEvent] | None = None
+        while page is None or len(page) == _PAGE_SIZE:
+            page = await events.within(conn, cursor.unseen, limit=_PAGE_SIZE)
+            if page and self._tracks_position:
                 self.position = await server.written_position(conn)
-            for event in found:
+            for event in page:
                 cursor = cursor.advance(((event.id, event.id),))
                 self._measure_lag(event)
-                self._recent.append(FeedItem(event, cursor))
-            self._read += len(found)
+                self._buffer.append(FeedItem(event, cursor))
+            self._read_count += len(page)
             if self._cursor is not None:
-                self._cursor = cursor  # whatever is in memory, it has seen
+                self._cursor = cursor  # includes everything in the buffer
         return cursor
 
-    async def _gaps_closed_below(self, conn: Connection, cursor: Cursor) -> int | None:
-        """The id below which nothing is missing that could still come; None when that is not known yet."""
-        if self._mark is None:
+    async def _final_gaps_below(self, conn: Connection, cursor: Cursor) -> int | None:
+        """Return the id below which missing events can no longer appear; None if not known yet."""
+        if self._gap_check is None:
             if cursor.has_gaps:
-                self._mark = _Mark(await events.next_transaction_id(conn), cursor.upcoming)
+                self._gap_check = _GapCheck(await events.next_transaction_id(conn), cursor.upcoming)
             return None
-        if await events.oldest_running_transaction_id(conn) < self._mark.transaction:
+        if await events.oldest_running_transaction_id(conn) < self._gap_check.transaction_id:
             return None
-        closed, self._mark = self._mark.event_id, None
-        return closed
+        event_id, self._gap_check = self._gap_check.event_id, None
+        return event_id
 
     def _measure_lag(self, event: AssignmentEvent) -> None:
-        if self._cursor is not None:  # what was there before the server is not late
+        if self._cursor is not None:  # events from before the start are not late
             self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
 
-    def _tell(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+    def _wake_followers(self) -> None:
+        new_events, self._new_events = self._new_events, asyncio.Event()
+        new_events.set()
 
 
-async def _refuse_unknown(db: Database, cursor: Cursor) -> None:
-    """Another server may have seen more than this one, but not more than was ever numbered."""
+async def _check_cursor(db: Database, cursor: Cursor) -> None:
+    """Raises UnknownCursor, CursorTooOld. A cursor of another server may be ahead of this server's."""
     async with db.connection() as conn:
-        known = await events.event_id_bounds(conn)
-    if cursor.upcoming > known.newest + 1:
+        bounds = await events.event_id_bounds(conn)
+    if cursor.upcoming > bounds.newest + 1:
         raise UnknownCursor
-    if cursor.unseen[0][0] <= known.dropped:
+    if cursor.unseen[0][0] <= bounds.dropped:
         raise CursorTooOld
 
 
-async def _missed(db: Database, wanted: EventFilter, seen: Cursor, goal: Cursor) -> AsyncIterator[FeedItem]:
-    """What `goal` has seen and `seen` has not, from the table, page by page."""
-    difference = missing = seen.difference(goal)
-    found: list[AssignmentEvent] | None = None
-    while missing and (found is None or len(found) == _PAGE):
+async def _read_missed(
+    db: Database, event_filter: EventFilter, seen: Cursor, target: Cursor
+) -> AsyncIterator[FeedItem]:
+    """Read the events between `seen` and `target` from the table, page by page."""
+    difference = remaining = seen.difference(target)
+    page: list[AssignmentEvent] | None = None
+    while remaining and (page is None or len(page) == _PAGE_SIZE):
         async with db.connection() as conn:
-            found = await events.within(
+            page = await events.within(
                 conn,
-                missing,
-                limit=_PAGE,
-                ticket_id=wanted.ticket_id,
-                engineer_id=wanted.engineer_id,
-                visible_to=wanted.visible_to,
+                remaining,
+                limit=_PAGE_SIZE,
+                ticket_id=event_filter.ticket_id,
+                engineer_id=event_filter.engineer_id,
+                visible_to=event_filter.visible_to,
             )
-        for event in found:
+        for event in page:
             yield FeedItem(event, seen.advance(up_to(difference, event.id)))
-        missing = beyond(missing, found[-1].id) if found else ()
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+        remaining = beyond(remaining, page[-1].id) if page else ()

@@ -68,18 +68,18 @@ COMMENT ON TABLE public.engineer_assignments IS 'Complete assignment history for
 Tracks all engineers assigned to a ticket including escalations.
 Current assignment is the one row where status IN (assigned, accepted, in_progress).';
 
-COMMENT ON COLUMN public.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order given.';
+COMMENT ON COLUMN public.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order of creation.';
 
-COMMENT ON COLUMN public.engineer_assignments.completed_at IS 'When it was completed, failed, was escalated or was cancelled.';
+COMMENT ON COLUMN public.engineer_assignments.completed_at IS 'When the assignment was completed, failed, escalated or cancelled.';
 
-COMMENT ON COLUMN public.engineer_assignments.origin IS 'live: opened by the new application. legacy: a row of the old table, or a change by the old application. backfill: made from the old columns of the ticket. Only live rows count in response times.';
+COMMENT ON COLUMN public.engineer_assignments.origin IS 'live: created by the new application. legacy: from the old table, or changed by the old application. backfill: created from the old columns of the ticket. Only live rows count in response times.';
 
 CREATE FUNCTION public.assignment_migration_report() RETURNS TABLE(item text, counted bigint, expected bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'baton', 'public'
     AS $_$
 DECLARE
-    -- After the contract the old table lies in schema legacy, if it was kept, and nothing follows the tickets.
+    -- After 0006_contract the old table is in schema legacy, unless it was dropped, and tickets are not synchronised.
     side_by_side boolean := to_regclass('baton.engineer_assignments') IS NOT NULL;
     old_table regclass := to_regclass(CASE WHEN side_by_side THEN 'public' ELSE 'legacy' END || '.engineer_assignments');
     accounted bigint;
@@ -105,14 +105,14 @@ BEGIN
     RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
         FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
             HAVING min(a.assignment_sequence) <> 1 OR max(a.assignment_sequence) <> count(*)) AS gap;
-    RETURN QUERY SELECT 'Ended tickets that somebody holds', count(*), 0::bigint
+    RETURN QUERY SELECT 'Ended tickets with a current assignment', count(*), 0::bigint
         FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
         WHERE t.status IN ('resolved', 'closed', 'cancelled');
     IF side_by_side THEN
         RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
-        -- An engineer whom nobody knows is no other one: such a ticket is among the quarantined.
-        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
+        -- Without unknown engineers: those tickets are quarantined.
+        RETURN QUERY SELECT 'Tickets with different engineers in old columns and history', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
             JOIN engineers e ON e.id = baton.as_uuid(t.assigned_engineer_id::text)
             WHERE e.id <> c.engineer_id;
@@ -151,11 +151,11 @@ CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     AS $$
 DECLARE last public.assignment_events;
 BEGIN
-    -- The customer's word may come later; how the assignment went may not change any more.
+    -- Only the customer's rating may come later; how the assignment ended is final.
     NEW.customer_rating := OLD.customer_rating;
     NEW.customer_feedback := OLD.customer_feedback;
     NEW.updated_at := OLD.updated_at;
-    -- Its hours may, when the newest event of the assignment says exactly this: from what, and to what.
+    -- The hours may change if the newest event of the assignment records exactly this correction.
     IF NEW.time_spent_hours IS DISTINCT FROM OLD.time_spent_hours THEN
         SELECT e.* INTO last FROM public.assignment_events e
         WHERE e.ticket_id = OLD.ticket_id AND e.assignment_id = OLD.id
@@ -189,7 +189,7 @@ BEGIN
     EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
     EXECUTE format('INSERT INTO public.%1$I SELECT d.* FROM public.%2$I d WHERE d.%3$I >= %4$L AND d.%3$I < %5$L',
         name, parent || '_default', time_column, first, beyond);
-    -- Keys are not deleted one by one, but for this.
+    -- A trigger prevents single deletes of keys, except here.
     EXECUTE format('ALTER TABLE public.%I DISABLE TRIGGER USER', parent || '_default');
     EXECUTE format('DELETE FROM public.%1$I d WHERE d.%2$I >= %3$L AND d.%2$I < %4$L',
         parent || '_default', time_column, first, beyond);
@@ -212,7 +212,7 @@ DECLARE
     first date;
     outdated text;
 BEGIN
-    -- One server at a time; the others have nothing to do.
+    -- One server at a time; the others skip this run.
     IF NOT pg_try_advisory_xact_lock(7301112024002) THEN
         RETURN NULL;
     END IF;
@@ -231,7 +231,7 @@ BEGIN
 
     SELECT greatest(max(p.ends_at)::date, this_month) INTO first FROM public.time_partitions p WHERE p.parent = 'assignment_events';
     IF first <= this_month + interval '2 months' THEN
-        -- In the order of a change, and all that the foreign keys need.
+        -- The lock that the foreign keys need, in the same order as a command takes its locks.
         LOCK TABLE public.service_tickets IN SHARE ROW EXCLUSIVE MODE;
         RETURN public.make_time_partition('assignment_events', to_char(first, '"assignment_events_p"YYYYMM'),
             'occurred_at', first::text, (first + interval '1 month')::date::text);
@@ -254,9 +254,9 @@ CREATE TABLE public.assignment_events (
 )
 PARTITION BY RANGE (occurred_at);
 
-COMMENT ON TABLE public.assignment_events IS 'What happened to which assignment, who did it, and the row as it was afterwards. Append only.';
+COMMENT ON TABLE public.assignment_events IS 'Audit log: each change of an assignment, who made it, and the row afterwards. Append only.';
 
-COMMENT ON COLUMN public.assignment_events.details IS 'What the row does not say: of a correction, the hours before it and the reason.';
+COMMENT ON COLUMN public.assignment_events.details IS 'Data that is not in the assignment row. For a correction: the previous hours and the reason.';
 
 ALTER TABLE public.assignment_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_events_id_seq
@@ -274,7 +274,7 @@ CREATE TABLE public.assignment_migration (
     CONSTRAINT assignment_migration_outcome_check CHECK ((outcome = ANY (ARRAY['backfilled'::text, 'already_there'::text, 'quarantined'::text, 'no_engineer'::text])))
 );
 
-COMMENT ON TABLE public.assignment_migration IS 'Each ticket that was taken over: what its old columns said, and what became of that.';
+COMMENT ON TABLE public.assignment_migration IS 'Each migrated ticket: the values of its old columns, and the outcome.';
 
 CREATE TABLE public.assignment_migration_issues (
     id bigint NOT NULL,
@@ -287,7 +287,7 @@ CREATE TABLE public.assignment_migration_issues (
     CONSTRAINT assignment_migration_issues_outcome_check CHECK ((outcome = ANY (ARRAY['quarantined'::text, 'closed'::text])))
 );
 
-COMMENT ON TABLE public.assignment_migration_issues IS 'Old values that could not become part of the history as they were: quarantined, or taken over but closed.';
+COMMENT ON TABLE public.assignment_migration_issues IS 'Old rows that could not be migrated unchanged: quarantined, or migrated but closed.';
 
 ALTER TABLE public.assignment_migration_issues ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_migration_issues_id_seq
@@ -305,7 +305,7 @@ CREATE TABLE public.assignment_migration_state (
     CONSTRAINT assignment_migration_state_only_one_check CHECK (only_one)
 );
 
-COMMENT ON TABLE public.assignment_migration_state IS 'How far the backfill has come, and the comments that the old columns had.';
+COMMENT ON TABLE public.assignment_migration_state IS 'Progress of the backfill, and the previous comments of the old columns.';
 
 CREATE TABLE public.assignment_tiers (
     tier integer NOT NULL,
@@ -314,7 +314,7 @@ CREATE TABLE public.assignment_tiers (
     CONSTRAINT assignment_tiers_tier_check CHECK ((tier >= 1))
 );
 
-COMMENT ON COLUMN public.assignment_tiers.accept_within IS 'An assignment of the tier that nobody has accepted for so long goes to the next tier; null: it waits.';
+COMMENT ON COLUMN public.assignment_tiers.accept_within IS 'Maximum time to accept; after it the ticket is escalated to the next tier. Null: no limit.';
 
 CREATE TABLE public.engineers (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -353,14 +353,14 @@ CREATE TABLE public.dropped_events (
     CONSTRAINT dropped_events_only_one_check CHECK (only_one)
 );
 
-COMMENT ON TABLE public.dropped_events IS 'The highest id among the months of events that were dropped.';
+COMMENT ON TABLE public.dropped_events IS 'The highest id of all events that were dropped with their months.';
 
 CREATE TABLE public.engineer_tiers (
     tier integer NOT NULL,
     engineer_id uuid NOT NULL
 );
 
-COMMENT ON TABLE public.engineer_tiers IS 'Whose people the engineers are: to whom a ticket may go when it is escalated by itself.';
+COMMENT ON TABLE public.engineer_tiers IS 'The engineers of each tier: candidates for automatic escalation.';
 
 CREATE TABLE public.equipment (
     id character varying(64) NOT NULL,
@@ -388,7 +388,7 @@ CREATE TABLE public.hourly_rates (
     CONSTRAINT hourly_rates_hourly_rate_check CHECK ((hourly_rate >= (0)::numeric))
 );
 
-COMMENT ON TABLE public.hourly_rates IS 'What an hour of an engineer costs from a moment on. Append only: of two rows for one moment, the later one holds.';
+COMMENT ON TABLE public.hourly_rates IS 'Hourly rates of engineers, each valid from a point in time. Append only: of two rows for the same time, the later one applies.';
 
 ALTER TABLE public.hourly_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.hourly_rates_id_seq
@@ -411,7 +411,7 @@ CREATE TABLE public.idempotency_keys (
 )
 PARTITION BY RANGE (day);
 
-COMMENT ON TABLE public.idempotency_keys IS 'The change that a key has made, so that a repeat changes nothing and answers the same.';
+COMMENT ON TABLE public.idempotency_keys IS 'Maps an idempotency key to the change it made, so that a repeat changes nothing and returns the same result.';
 
 CREATE TABLE public.service_tickets (
     id character varying(64) NOT NULL,
@@ -454,7 +454,7 @@ CREATE VIEW public.service_tickets_compat AS
          LIMIT 1) last ON ((last.status = ANY (ARRAY['assigned'::text, 'accepted'::text, 'in_progress'::text, 'completed'::text]))))
      LEFT JOIN public.engineers e ON ((e.id = last.engineer_id)));
 
-COMMENT ON VIEW public.service_tickets_compat IS 'The old columns of service_tickets for readers that still want them: who holds the ticket, or who completed it.';
+COMMENT ON VIEW public.service_tickets_compat IS 'The old columns of service_tickets for existing readers: the engineer of the current or the completed assignment.';
 
 CREATE VIEW public.time_partitions AS
  SELECT (parent.relname)::text AS parent,
@@ -469,7 +469,7 @@ CREATE VIEW public.time_partitions AS
      CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \(''([^'']+)''\)'::text) AS bounds) range)
   WHERE (i.inhparent = ANY (ARRAY[('public.assignment_events'::regclass)::oid, ('public.idempotency_keys'::regclass)::oid]));
 
-COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null is the one for what fits nowhere.';
+COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null for the default partitions.';
 
 ALTER TABLE ONLY public.assignment_events
     ADD CONSTRAINT assignment_events_pkey PRIMARY KEY (ticket_id, id, occurred_at);

@@ -13,7 +13,7 @@ from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import SECRET, authorization, client_of, make_app
 from tests.databases import migrate_whole, new_database, new_server
 from tests.factories import Factories
-from tests.pgbouncer import IN_BETWEEN, all_pools_through, give_role, pgbouncer
+from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,10 +37,10 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", autouse=IN_BETWEEN)
+@pytest.fixture(scope="session", autouse=USE_FOR_ALL_TESTS)
 async def _pooler(server: str) -> AsyncIterator[None]:
     """Between the product and the database in every test, where it is asked for."""
-    await give_role(server)
+    await create_role(server)
     with pgbouncer(server) as pooled, all_pools_through(pooled, server):
         yield
 

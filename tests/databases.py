@@ -1,4 +1,4 @@
-"""Servers and databases that live as long as somebody looks at them."""
+"""Temporary PostgreSQL servers and databases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -27,12 +28,33 @@ if TYPE_CHECKING:
 
     import pytest
 
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
+_MIN_SHARED_MEMORY = 2 * 2**30
+_HOME_PREFIX = "baton-test-"
+_STALE_AFTER_S = 24 * 60 * 60
+
+
+def _memory_folder() -> Path | None:
+    """Return a folder in memory, where creating a database is ten times as fast; None if there is none."""
+    with suppress(OSError):
+        stats = os.statvfs(_SHARED_MEMORY)
+        has_room = stats.f_bavail * stats.f_frsize >= _MIN_SHARED_MEMORY
+        if has_room and not stats.f_flag & os.ST_NOEXEC and os.access(_SHARED_MEMORY, os.W_OK):
+            return _SHARED_MEMORY
+    return None
+
 
 @contextmanager
-def new_home() -> Iterator[Path]:
-    """A folder for a server of its own, gone afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    home.chmod(0o755)  # as root, the server runs as somebody else
+def new_home(*, in_memory: bool = False) -> Iterator[Path]:
+    """A temporary folder for a server, with `in_memory` in a file system in memory if there is one."""
+    folder = _memory_folder() if in_memory else None
+    for stale in folder.glob(f"{_HOME_PREFIX}*") if folder else ():
+        # Left by a test run that was killed.
+        with suppress(FileNotFoundError):
+            if time.time() - stale.stat().st_mtime > _STALE_AFTER_S:
+                shutil.rmtree(stale, ignore_errors=True)
+    home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX, dir=folder))
+    home.chmod(0o755)  # a test run by root starts the server as another user
     try:
         yield home
     finally:
@@ -41,15 +63,15 @@ def new_home() -> Iterator[Path]:
 
 @contextmanager
 def new_server(**settings: str) -> Iterator[str]:
-    """The URL of the maintenance database of a server of its own, gone afterwards."""
-    settings = {"max_connections": "200"} | settings
-    with new_home() as home, EmbeddedPostgres(home, durable=False, settings=settings) as url:
+    """The URL of the maintenance database of a temporary server."""
+    settings = {"max_connections": "200", "max_wal_size": "256MB"} | settings
+    with new_home(in_memory=True) as home, EmbeddedPostgres(home, durable=False, settings=settings) as url:
         yield url
 
 
 @asynccontextmanager
 async def new_database(server: str, template: str = "template0") -> AsyncIterator[str]:
-    """The URL of a new database, dropped afterwards."""
+    """The URL of a temporary database."""
     name = f"t_{uuid4().hex}"
     admin = await asyncpg.connect(server)
     try:
@@ -61,14 +83,14 @@ async def new_database(server: str, template: str = "template0") -> AsyncIterato
 
 
 async def migrate_whole(url: str) -> None:
-    """Every migration, those that wait to be asked for among them."""
+    """Run all migrations, including those that run on request."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
 
 
 @asynccontextmanager
 async def frozen(url: str) -> AsyncIterator[None]:
-    """The server and all of its processes stand still."""
+    """Stop all processes of the server with SIGSTOP until the block ends."""
     async with connect(url) as conn:
         pids = [row[0] for row in await conn.fetch("SELECT pid FROM pg_stat_activity")]
         pids.append(int((await conn.fetchval("SELECT pg_read_file('postmaster.pid')")).split()[0]))
@@ -85,19 +107,19 @@ def _signal(number: int, *pids: int) -> None:
             os.kill(pid, number)
 
 
-def capture_statements(monkeypatch: pytest.MonkeyPatch, listen: Callable[[str], object]) -> None:
-    """Call `listen` with the text of each statement of the applications that are started from now on."""
+def capture_statements(monkeypatch: pytest.MonkeyPatch, on_statement: Callable[[str], object]) -> None:
+    """Call `on_statement` with the text of each statement of applications that are started later."""
 
-    async def watch(conn: Any) -> None:
-        conn.add_query_logger(lambda statement: listen(statement.query))
+    async def add_logger(conn: Any) -> None:
+        conn.add_query_logger(lambda statement: on_statement(statement.query))
 
-    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=watch))
+    monkeypatch.setattr(asyncpg, "create_pool", partial(asyncpg.create_pool, init=add_logger))
 
 
 def free_port(*, in_a_row: int = 1) -> int:
-    """The first of so many that nobody serves.
+    """Return an unused port, the first of `in_a_row` unused ones.
 
-    Below those that systems give to outgoing connections: one of these may be gone before it is served.
+    Below the range of outgoing connections, so that no client takes it before the server listens.
     """
     while True:
         first = 10_000 + secrets.randbelow(22_000)

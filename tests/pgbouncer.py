@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a server, for as long as somebody looks at it."""
+"""Runs PgBouncer in transaction mode in front of a test server."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 COMMAND = shutil.which("pgbouncer", path=os.defpath + ":/usr/sbin")
 ROLE = "pooled"
-IN_BETWEEN = os.environ.get("TEST_POOLER") == "transaction"
-"""Whether every test's pool is to go through one."""
+USE_FOR_ALL_TESTS = os.environ.get("TEST_POOLER") == "transaction"
+"""Whether the pools of all tests connect through PgBouncer."""
 _INI = """
 [databases]
 * = host={host} port={port} user={role}
@@ -39,50 +39,50 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {connections}
 max_client_conn = 1000
-# While the database is away: told before our own limits, and tried again at once.
+# While the database is unavailable: fail before the timeouts of the product, and reconnect quickly.
 query_wait_timeout = 3
 server_login_retry = 1
 """
 
 
-def skip_unless_there() -> None:
-    """In CI it is there, or the test fails."""
+def skip_unless_installed() -> None:
+    """In CI it must be installed."""
     if COMMAND is None and not os.environ.get("CI"):
         pytest.skip("PgBouncer is not installed (apt-get install pgbouncer)")
 
 
-async def give_role(server: str, limits: TimeLimits = TimeLimits()) -> None:  # noqa: B008 - frozen
-    """The role that the pooler logs in as, with all that the doctor asks for."""
+async def create_role(server: str, limits: TimeLimits = TimeLimits()) -> None:  # noqa: B008 - frozen
+    """Create the role that the pooler uses, with the settings that the doctor requires."""
     async with connect(server) as conn:
         await conn.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
-        for name, value in pooler.of_the_role(limits.session).items():
+        for name, value in pooler.role_settings(limits.session_settings).items():
             await conn.execute(pooler.alter_role(ROLE, name, value))
 
 
 @contextmanager
 def pgbouncer(server: str, *, connections: int = 10) -> Iterator[str]:
-    """The URL, up to the name of a database, that leads to `server` over so many connections for each."""
+    """Run a pooler for `server`; yields its URL without the name of a database."""
     assert COMMAND is not None, "PgBouncer is not installed"
-    of_server = parse_qs(urlsplit(server).query)
+    parameters = parse_qs(urlsplit(server).query)
     listen_port = free_port()
     with new_home() as home:
         settings = home / "pgbouncer.ini"
         settings.write_text(
             _INI.format(
-                host=of_server["host"][0],
-                port=of_server["port"][0],
+                host=parameters["host"][0],
+                port=parameters["port"][0],
                 role=ROLE,
                 listen_port=listen_port,
                 connections=connections,
             )
         )
-        # It refuses to run as root, and only who runs the server finds its socket.
-        owner = pwd.getpwuid(Path(of_server["host"][0]).stat().st_uid).pw_name
-        as_somebody = ["-u", owner] if os.geteuid() == 0 else []
+        # PgBouncer refuses to run as root, and only the server's user can reach its socket.
+        owner = pwd.getpwuid(Path(parameters["host"][0]).stat().st_uid).pw_name
+        run_as = ["-u", owner] if os.geteuid() == 0 else []
         with (home / "log").open("wb") as log:
-            process = subprocess.Popen([COMMAND, *as_somebody, settings], stdout=log, stderr=log)
+            process = subprocess.Popen([COMMAND, *run_as, settings], stdout=log, stderr=log)
         try:
-            while not _answers(listen_port):
+            while not _is_listening(listen_port):
                 assert process.poll() is None, (home / "log").read_text()
                 time.sleep(0.01)
             yield f"postgresql://{ROLE}@127.0.0.1:{listen_port}/"
@@ -91,7 +91,7 @@ def pgbouncer(server: str, *, connections: int = 10) -> Iterator[str]:
             process.wait()
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -102,14 +102,16 @@ def through(pooled: str, url: str) -> str:
 
 @contextmanager
 def all_pools_through(pooled: str, server: str) -> Iterator[None]:
-    """The product's pools for databases of `server` go through the pooler, as with DATABASE_POOLER."""
-    straight, query = asyncpg.create_pool, urlsplit(server).query
+    """Let the pools of the product connect through the pooler, as with DATABASE_POOLER."""
+    create_direct, query = asyncpg.create_pool, urlsplit(server).query
 
     def create_pool(url: str, **options: Any) -> Any:
-        ours = issubclass(options.get("connection_class", asyncpg.Connection), Session)
-        if not ours or urlsplit(url).query != query:
-            return straight(url, **options)
-        return straight(through(pooled, url), **options | pooler.options(options["server_settings"]))
+        is_product = issubclass(options.get("connection_class", asyncpg.Connection), Session)
+        if not is_product or urlsplit(url).query != query:
+            return create_direct(url, **options)
+        return create_direct(
+            through(pooled, url), **options | pooler.connect_options(options["server_settings"])
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncpg, "create_pool", create_pool)

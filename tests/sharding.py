@@ -1,6 +1,6 @@
-"""What a database that is spread over machines by ticket asks of tables and statements (docs/scale.md).
+"""Analyses which tables and statements allow sharding by ticket (docs/scale.md).
 
-`python -m tests.sharding` prints how each stands to it; tests/contracts/test_sharding.py holds it.
+`python -m tests.sharding` prints the result; tests/contracts/test_sharding.py checks it.
 """
 
 from __future__ import annotations
@@ -25,92 +25,93 @@ if TYPE_CHECKING:
 
     from app.db.connections import Connection
 
-SPREAD = {
+DISTRIBUTED = {
     "service_tickets": "id",
     "engineer_assignments": "ticket_id",
     "assignment_events": "ticket_id",
     "assignment_migration": "ticket_id",
 }
-"""The tables that grow with the tickets, and the column that says on which machine a row lies."""
+"""Tables that grow with the tickets, and their distribution column."""
 
 REFERENCE = {
     "engineers": "Thousands; joined to everything, so each machine has them all.",
-    "equipment": "Joined to tickets, written by nobody here.",
+    "equipment": "Joined to tickets; not written by this product.",
     "assignment_tiers": "Five rows.",
     "engineer_tiers": "A few rows for each engineer.",
     "hourly_rates": "A few rows for each engineer.",
 }
-"""A copy on each machine, and why."""
+"""Reference tables, copied to each machine, and why."""
 
 LOCAL = {
-    "idempotency_keys": "A key is one promise over all tickets, so it cannot lie by ticket; its days go.",
-    "dropped_events": "One row, of the owner's.",
-    "schema_migrations": "The migrator's.",
+    "idempotency_keys": "A key is unique over all tickets; its days are dropped.",
+    "dropped_events": "One row, written by the owner.",
+    "schema_migrations": "Used by the migrator.",
     "assignment_migration_state": "One row, of the migration from the old application.",
-    "assignment_migration_issues": "Of the migration from the old application; it may name no ticket.",
+    "assignment_migration_issues": "Of the migration from the old application; a row may have no ticket.",
 }
-"""On one machine, the coordinator, and why."""
+"""Local tables, on the coordinator only, and why."""
 
 KEYS = {
     "engineer_assignments_pkey": "ids are random; becomes PRIMARY KEY (ticket_id, id).",
-    "service_tickets_ticket_number_key": "who makes the numbers makes each once; becomes an index.",
+    "service_tickets_ticket_number_key": "the source of the numbers makes them unique; becomes an index.",
 }
-"""Keys of spread tables without the ticket: why it is well so here, and what they become."""
+"""Unique keys of distributed tables without the ticket: why, and what they become."""
 
 FOREIGN_KEYS = {
     "assignment_events_assignment_id_fkey": "becomes (ticket_id, assignment_id), to the new primary key.",
 }
 
 LOCKS = {
-    "tickets.lock_ticket": "may find the ticket by the assignment's id: two statements there.",
-    "overdue.lock_overdue_ticket": "looks for any ticket that is due: asks all, then locks by ticket.",
+    "tickets.lock_ticket": "may look up the ticket by assignment id: becomes two statements.",
+    "overdue.lock_overdue_ticket": "finds any overdue ticket: becomes a query of all, then a lock by ticket.",
 }
-"""Statements that lock a row of a ticket that they do not name, and what they become."""
+"""Statements that lock rows without a ticket as parameter, and what they become."""
 
 
 JOINS = {
-    "overdue.overdue_assignment": "counts what engineers hold, of all tickets: two statements there.",
-    "assignments.ticket_snapshot": "may find the ticket by the assignment's id: two statements there.",
-    "tickets.lock_ticket": "the same.",
-    "engineers.suggested_engineers": "counts what engineers hold, of all tickets: two statements there.",
+    "overdue.overdue_assignment": "counts assignments of all tickets by engineer: becomes two statements.",
+    "assignments.ticket_snapshot": "may look up the ticket by assignment id: becomes two statements.",
+    "tickets.lock_ticket": "as above.",
+    "engineers.suggested_engineers": "counts assignments of all tickets by engineer: becomes two statements.",
 }
-"""Statements that join tickets by something else, and what they become."""
+"""Statements that join distributed tables by another column, and what they become."""
 
 REPORTS = ("billing", "statistics")
-"""Files of statements that read all tickets of a period: added up from what each machine counts."""
+"""Files with reports over all tickets of a period: each machine aggregates its part."""
 
 
 @dataclass
 class Statement:
-    """One statement and how it stands to the tickets."""
+    """A statement and its use of distributed tables."""
 
     name: str
     tables: dict[str, str] = field(default_factory=dict)
-    """By alias, the spread tables."""
+    """Distributed tables by alias."""
     written: list[str] = field(default_factory=list)
-    """Spread tables that it writes without saying by a parameter of which ticket."""
+    """Aliases of distributed tables that it writes without a ticket as parameter."""
     locks: bool = False
     writes: bool = False
-    same: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-    """Which columns and parameters are set equal to which."""
+    equal: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """Columns and parameters that a condition sets equal."""
 
-    def reach(self, start: tuple[str, str]) -> set[tuple[str, str]]:
+    def closure(self, start: tuple[str, str]) -> set[tuple[str, str]]:
+        """Return all columns and parameters that are equal to `start`."""
         seen, todo = set(), [start]
         while todo:
             if (node := todo.pop()) not in seen:
                 seen.add(node)
-                todo.extend(self.same[node])
+                todo.extend(self.equal[node])
         return seen
 
     @property
     def groups(self) -> list[set[tuple[str, str]]]:
-        """The spread tables with all that their tickets are equal to; one group when joined by ticket."""
-        found: list[set[tuple[str, str]]] = []
+        """Groups of equal columns with the distribution columns; one group if all are joined by ticket."""
+        groups: list[set[tuple[str, str]]] = []
         for alias, table in self.tables.items():
-            node = (alias, SPREAD[table])
-            if not any(node in group for group in found):
-                found.append(self.reach(node))
-        return found
+            node = (alias, DISTRIBUTED[table])
+            if not any(node in group for group in groups):
+                groups.append(self.closure(node))
+        return groups
 
     @property
     def reads(self) -> str:
@@ -120,12 +121,12 @@ class Statement:
         if all(any(kind == "$" for kind, _ in group) for group in self.groups):
             return "one ticket"
         if "$[]" in kinds:
-            return "the tickets that are named"
+            return "several tickets"
         return "every machine" if len(self.groups) == 1 else "every machine, not joined by ticket"
 
 
 def _name(node: ast.Node) -> tuple[str, str] | None:
-    """A column with its table's alias, a parameter as `$`, an array of them as `$[]`."""
+    """Return a column with its table alias, or a parameter as `$`."""
     if isinstance(node, ast.ColumnRef) and len(node.fields) == 2 and isinstance(node.fields[1], ast.String):
         return node.fields[0].sval, node.fields[1].sval
     if isinstance(node, ast.ParamRef):
@@ -136,7 +137,7 @@ def _name(node: ast.Node) -> tuple[str, str] | None:
 
 
 def _is_optional(ancestors: Any) -> bool:
-    """Whether a condition is one side of an OR, or within a NOT; then it says nothing of all rows."""
+    """Whether a condition is part of an OR or a NOT, so that it need not hold for all rows."""
     while ancestors is not None and not isinstance(ancestors.node, ast.SelectStmt):
         if isinstance(ancestors.node, ast.BoolExpr) and ancestors.node.boolop != BoolExprType.AND_EXPR:
             return True
@@ -146,21 +147,21 @@ def _is_optional(ancestors: Any) -> bool:
 
 class _Reader(Visitor):
     def __init__(self, statement: Statement, ctes: set[str]) -> None:
-        self.found = statement
+        self.statement = statement
         self.ctes = ctes
 
     def _equal(self, one: tuple[str, str] | None, other: tuple[str, str] | None) -> None:
         if one and other:
-            self.found.same[one].add(other)
-            self.found.same[other].add(one)
+            self.statement.equal[one].add(other)
+            self.statement.equal[other].add(one)
 
     def visit_RangeVar(self, ancestors: Any, node: ast.RangeVar) -> None:  # noqa: N802 - pglast's names
         is_target = isinstance(ancestors.node, ast.InsertStmt)
-        if node.relname in SPREAD and node.relname not in self.ctes and not is_target:
-            self.found.tables[node.alias.aliasname if node.alias else node.relname] = node.relname
+        if node.relname in DISTRIBUTED and node.relname not in self.ctes and not is_target:
+            self.statement.tables[node.alias.aliasname if node.alias else node.relname] = node.relname
 
     def visit_LockingClause(self, *_: Any) -> None:  # noqa: N802
-        self.found.locks = True
+        self.statement.locks = True
 
     def visit_A_Expr(self, ancestors: Any, node: ast.A_Expr) -> None:  # noqa: N802
         if node.name[-1].sval != "=" or _is_optional(ancestors):
@@ -175,7 +176,7 @@ class _Reader(Visitor):
                 self._equal(column, _name(other.subselect.targetList[0].val))
 
     def _output(self, alias: str, query: ast.Node) -> None:
-        """The columns of a query, seen from outside under `alias`."""
+        """Relate the columns of a subquery to those of its alias."""
         for target in getattr(query, "targetList", None) or ():
             inner = _name(target.val)
             if inner:
@@ -194,23 +195,23 @@ class _Reader(Visitor):
         self._write(node.relation)
 
     def _write(self, relation: ast.RangeVar) -> None:
-        if relation.relname in SPREAD:
-            self.found.writes = True
-            self.found.written.append(relation.alias.aliasname if relation.alias else relation.relname)
+        if relation.relname in DISTRIBUTED:
+            self.statement.writes = True
+            self.statement.written.append(relation.alias.aliasname if relation.alias else relation.relname)
 
     def visit_InsertStmt(self, _: Any, node: ast.InsertStmt) -> None:  # noqa: N802
         table = node.relation.relname
-        if table not in SPREAD:
+        if table not in DISTRIBUTED:
             return
-        self.found.writes = True
-        # Its alias may be that of another part, too, and what holds there says nothing of the new rows.
-        alias = f"new {table} {len(self.found.written)}"
-        self.found.tables[alias] = table
-        self.found.written.append(alias)
+        self.statement.writes = True
+        # A separate alias: conditions on the table elsewhere do not apply to the new rows.
+        alias = f"new {table} {len(self.statement.written)}"
+        self.statement.tables[alias] = table
+        self.statement.written.append(alias)
         columns = [column.name for column in node.cols or ()]
-        if SPREAD[table] in columns and node.selectStmt.targetList:
-            value = node.selectStmt.targetList[columns.index(SPREAD[table])].val
-            self._equal((alias, SPREAD[table]), _name(value))
+        if DISTRIBUTED[table] in columns and node.selectStmt.targetList:
+            value = node.selectStmt.targetList[columns.index(DISTRIBUTED[table])].val
+            self._equal((alias, DISTRIBUTED[table]), _name(value))
 
 
 def read(name: str, text: str) -> Statement:
@@ -222,13 +223,15 @@ def read(name: str, text: str) -> Statement:
     reader = _Reader(statement, ctes)
     reader(tree)
     for alias, cte in aliases.items():
-        for owner, column in list(statement.same):
+        for owner, column in list(statement.equal):
             if owner == cte:
                 reader._equal((alias, column), (cte, column))
     statement.written = [
         alias
         for alias in statement.written
-        if not any(kind == "$" for kind, _ in statement.reach((alias, SPREAD[statement.tables[alias]])))
+        if not any(
+            kind == "$" for kind, _ in statement.closure((alias, DISTRIBUTED[statement.tables[alias]]))
+        )
     ]
     return statement
 
@@ -236,7 +239,7 @@ def read(name: str, text: str) -> Statement:
 def statements() -> Iterator[Statement]:
     for file in sorted(sql.QUERIES.glob("*.sql")):
         for name, (_, text) in sql.statements(file.stem).items():
-            if not text.split("\n")[-1].startswith("ANALYZE"):  # each machine does it for itself
+            if not text.split("\n")[-1].startswith("ANALYZE"):  # runs on each machine
                 yield read(f"{file.stem}.{name}", text)
 
 
@@ -247,18 +250,18 @@ WHERE p.pronamespace = 'public'::regnamespace AND l.lanname IN ('sql', 'plpgsql'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1"""
 
 
-async def of_functions(conn: Connection) -> list[Statement]:
-    """The statements within functions of the database, but for what they put together at run time."""
-    found = []
+async def statements_in_functions(conn: Connection) -> list[Statement]:
+    """Return the statements in functions of the database, except dynamic SQL."""
+    result = []
     for name, language, source, definition in await conn.fetch(FUNCTIONS):
         texts = [source] if language == "sql" else list(_queries(parse_plpgsql(definition)))
         for text in texts:
             try:
-                found.append(read(f"{name}()", text))
+                result.append(read(f"{name}()", text))
             except ParseError:  # an expression or an assignment
                 value = re.sub(r"^[\w.]+\s*:=\s*", "", text)
-                found.append(read(f"{name}()", f"SELECT {value}"))
-    return found
+                result.append(read(f"{name}()", f"SELECT {value}"))
+    return result
 
 
 def _queries(part: object) -> Iterator[str]:
@@ -291,58 +294,69 @@ FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
 WHERE f.contype = 'f' AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition ORDER BY 1"""
 
 
-async def unkeyed(conn: Connection) -> set[str]:
-    """The unique indexes of spread tables that lack the ticket."""
+async def keys_without_ticket(conn: Connection) -> set[str]:
+    """Return the unique indexes of distributed tables without the distribution column."""
     return {
         name
         for table, name, columns in await conn.fetch(KEYS_OF_TABLES)
-        if table in SPREAD and SPREAD[table] not in columns
+        if table in DISTRIBUTED and DISTRIBUTED[table] not in columns
     }
 
 
-async def crossing(conn: Connection) -> set[str]:
-    """The foreign keys that a spread table cannot have: to another's row on perhaps another machine."""
+async def foreign_keys_without_ticket(conn: Connection) -> set[str]:
+    """Return the foreign keys that may refer to a row on another machine."""
     return {
         name
         for name, table, to, columns in await conn.fetch(FOREIGN_KEYS_OF_TABLES)
-        if (table in SPREAD and to in SPREAD and SPREAD[table] not in columns)
-        or (table in SPREAD and to in LOCAL)
-        or (table not in SPREAD and to in SPREAD)
+        if (table in DISTRIBUTED and to in DISTRIBUTED and DISTRIBUTED[table] not in columns)
+        or (table in DISTRIBUTED and to in LOCAL)
+        or (table not in DISTRIBUTED and to in DISTRIBUTED)
     }
 
 
-def astray(found: list[Statement]) -> set[str]:
-    """The statements that lock or write a row of a ticket that no parameter names."""
-    return {s.name for s in found if (s.locks and s.reads != "one ticket") or s.written}
+def writes_without_ticket(statements: list[Statement]) -> set[str]:
+    """Return the statements that lock or write rows without a ticket as parameter."""
+    return {s.name for s in statements if (s.locks and s.reads != "one ticket") or s.written}
 
 
-def unjoined(found: list[Statement]) -> set[str]:
-    """The queries, reports left out, that bring rows of tickets together by anything but the ticket."""
+def joins_without_ticket(statements: list[Statement]) -> set[str]:
+    """Return the statements, except reports, that join distributed tables by another column."""
     return {
         s.name
-        for s in found
+        for s in statements
         if s.reads.endswith("not joined by ticket") and s.name.partition(".")[0] not in REPORTS
     }
 
 
 async def report(conn: Connection) -> Iterator[str]:
-    found = [*statements(), *await of_functions(conn)]
+    all_statements = [*statements(), *await statements_in_functions(conn)]
     tables = {row[0] for row in await conn.fetch(TABLES)}
     lines = ["Tables"]
-    for title, of in (("by ticket", SPREAD), ("on each machine", REFERENCE), ("on one machine", LOCAL)):
-        lines += [f"  {title:<16} {table:<30} {why}" for table, why in of.items() if table in tables]
+    for title, group in (
+        ("by ticket", DISTRIBUTED),
+        ("on each machine", REFERENCE),
+        ("on one machine", LOCAL),
+    ):
+        lines += [f"  {title:<16} {table:<30} {why}" for table, why in group.items() if table in tables]
     lines += [
         "Keys without the ticket",
-        *(f"  {name:<47} {KEYS.get(name, '!!')}" for name in sorted(await unkeyed(conn))),
+        *(f"  {name:<47} {KEYS.get(name, '!!')}" for name in sorted(await keys_without_ticket(conn))),
     ]
     lines += ["Foreign keys without the ticket"]
-    lines += [f"  {name:<47} {FOREIGN_KEYS.get(name, '!!')}" for name in sorted(await crossing(conn))]
-    lines += ["Statements that lock or write a ticket that they do not name"]
-    lines += [f"  {name:<47} {LOCKS.get(name, '!!')}" for name in sorted(astray(found))]
-    lines += ["Statements that join tickets by something else"]
-    lines += [f"  {name:<47} {JOINS.get(name, '!!')}" for name in sorted(unjoined(found))]
-    lines += ["Statements, and where they are answered"]
-    for s in found:
+    lines += [
+        f"  {name:<47} {FOREIGN_KEYS.get(name, '!!')}"
+        for name in sorted(await foreign_keys_without_ticket(conn))
+    ]
+    lines += ["Statements that lock or write rows without a ticket as parameter"]
+    lines += [
+        f"  {name:<47} {LOCKS.get(name, '!!')}" for name in sorted(writes_without_ticket(all_statements))
+    ]
+    lines += ["Statements that join distributed tables by another column"]
+    lines += [
+        f"  {name:<47} {JOINS.get(name, '!!')}" for name in sorted(joins_without_ticket(all_statements))
+    ]
+    lines += ["Statements, and the machines that execute them"]
+    for s in all_statements:
         if s.tables and not s.name.endswith("()"):
             does = "writes" if s.writes else "locks" if s.locks else "reads"
             lines.append(f"  {s.name:<47} {does:<7} {s.reads}")
@@ -354,7 +368,7 @@ async def _main() -> None:
         async with new_database(server) as url:
             await migrate_whole(url)
             async with connect(url) as conn:
-                print("\n".join(await report(conn)))  # noqa: T201 - what it is for
+                print("\n".join(await report(conn)))  # noqa: T201 - the purpose of the module
 
 
 if __name__ == "__main__":

@@ -225,7 +225,7 @@ def test_demo_data_goes_into_an_empty_database_only(fresh_url):
 
 
 def test_events_that_are_young_enough_are_kept(fresh_url):
-    assert "No month" in run("retain", DATABASE_URL=fresh_url, EVENTS_KEPT_MONTHS="12").out
+    assert "No event partition" in run("retain", DATABASE_URL=fresh_url, EVENTS_KEPT_MONTHS="12").out
 
 
 def test_the_doctor_says_what_is_missing():

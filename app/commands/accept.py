@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
@@ -23,10 +21,7 @@ class AcceptAssignment(Command):
 
 
 def accept_assignment(command: AcceptAssignment, state: TicketState) -> Change:
-    accepted = replace(
-        state.assignment_for(command.action),
-        status=AssignmentStatus.ACCEPTED,
-        accepted_at=state.now,
-        updated_at=state.now,
+    accepted = state.change_assignment(
+        command.action, status=AssignmentStatus.ACCEPTED, accepted_at=state.now
     )
     return Change(((EventType.ACCEPTED, accepted),), ticket_status=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
@@ -24,11 +22,10 @@ class CancelAssignment(Command):
 
 
 def cancel_assignment(command: CancelAssignment, state: TicketState) -> Change:
-    cancelled = replace(
-        state.assignment_for(command.action),
+    cancelled = state.change_assignment(
+        command.action,
         status=AssignmentStatus.CANCELLED,
         completed_at=state.now,
         cancellation_reason=command.reason,
-        updated_at=state.now,
     )
     return Change(((EventType.CANCELLED, cancelled),), TicketStatus.NEW)

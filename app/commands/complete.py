@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
@@ -37,8 +36,8 @@ def complete_assignment(command: CompleteAssignment, state: TicketState) -> Chan
     if command.completion_status not in AFTER_COMPLETE:
         raise InvalidInput("completionStatus", "must not be ESCALATED; use escalateTicket")
     status, ticket_status = AFTER_COMPLETE[command.completion_status]
-    completed = replace(
-        state.assignment_for(command.action),
+    completed = state.change_assignment(
+        command.action,
         status=status,
         completed_at=state.now,
         completion_status=command.completion_status,
@@ -47,7 +46,6 @@ def complete_assignment(command: CompleteAssignment, state: TicketState) -> Chan
         actions_taken=command.actions_taken,
         parts_used=command.parts_used,
         notes=command.notes,
-        updated_at=state.now,
     )
     event = EventType.FAILED if status is AssignmentStatus.FAILED else EventType.COMPLETED
     return Change(((event, completed),), ticket_status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
@@ -34,7 +33,7 @@ def correct_time_spent(command: CorrectTimeSpent, state: TicketState) -> Change:
     ended = state.assignment_for(command.action)
     if command.time_spent_hours == ended.time_spent_hours:
         raise InvalidInput("timeSpentHours", "must differ from the current hours")
-    corrected = replace(ended, time_spent_hours=command.time_spent_hours, updated_at=state.now)
+    corrected = state.change_assignment(command.action, time_spent_hours=command.time_spent_hours)
     return Change(
         ((EventType.HOURS_CORRECTED, corrected),),
         ticket_status=None,

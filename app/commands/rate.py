@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
@@ -25,10 +23,7 @@ class RateAssignment(Command):
 
 
 def rate_assignment(command: RateAssignment, state: TicketState) -> Change:
-    rated = replace(
-        state.assignment_for(command.action),
-        customer_rating=command.rating,
-        customer_feedback=command.feedback,
-        updated_at=state.now,
+    rated = state.change_assignment(
+        command.action, customer_rating=command.rating, customer_feedback=command.feedback
     )
     return Change(((EventType.RATED, rated),), ticket_status=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import (
     COMMON_REFUSALS,
     EXPECTED_SEQUENCE,
@@ -58,12 +56,11 @@ def reassign_ticket(command: ReassignTicket, state: TicketState) -> Change:
         reason=command.reason,
         assignment_type=AssignmentType.REASSIGNMENT,
     )
-    cancelled = replace(
-        current,
+    cancelled = state.change_assignment(
+        command.action,
         status=AssignmentStatus.CANCELLED,
         completed_at=state.now,
         cancellation_reason=command.reason,
-        updated_at=state.now,
     )
     return Change(
         ((EventType.REASSIGNED, cancelled), (EventType.ASSIGNED, next_assignment)), TicketStatus.ASSIGNED

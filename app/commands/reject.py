@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
@@ -24,11 +22,10 @@ class RejectAssignment(Command):
 
 
 def reject_assignment(command: RejectAssignment, state: TicketState) -> Change:
-    rejected = replace(
-        state.assignment_for(command.action),
+    rejected = state.change_assignment(
+        command.action,
         status=AssignmentStatus.REJECTED,
         rejected_at=state.now,
         rejection_reason=command.reason,
-        updated_at=state.now,
     )
     return Change(((EventType.REJECTED, rejected),), TicketStatus.NEW)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
@@ -24,11 +22,10 @@ class StartAssignment(Command):
 
 def start_assignment(command: StartAssignment, state: TicketState) -> Change:
     current = state.assignment_for(command.action)
-    started = replace(
-        current,
+    started = state.change_assignment(
+        command.action,
         status=AssignmentStatus.IN_PROGRESS,
         accepted_at=current.accepted_at or state.now,
         started_at=state.now,
-        updated_at=state.now,
     )
     return Change(((EventType.STARTED, started),), TicketStatus.IN_PROGRESS)

@@ -1,4 +1,4 @@
-"""Loads many rows at once."""
+"""Loads many rows at once with COPY."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 async def copy_rows(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Append `rows`, whose values are in the order of `columns`; the other columns get their defaults."""
+    """Append `rows`, with values in the order of `columns`. Other columns get their defaults."""
     await tx.copy_records_to_table(table, columns=columns, records=rows)

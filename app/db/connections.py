@@ -1,4 +1,4 @@
-"""Connections to the database: what each session is told, and those that belong to no pool."""
+"""Connection types, session settings and timeouts, and connections outside the pool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
 
-from app.db.errors import NOT_CONNECTED, NOT_YET, UNAVAILABLE_ERRORS, Unavailable
+from app.db.errors import CONNECT_ERRORS, NOT_READY_ERRORS, UNAVAILABLE_ERRORS, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | PooledConnection"
 Tx = NewType("Tx", "asyncpg.Connection[Any]")
-"""A connection inside an open transaction: what a statement that writes must be given."""
+"""A connection inside an open transaction. Statements that write require it."""
 Autocommit = NewType("Autocommit", "asyncpg.Connection[Any]")
 """A connection outside a transaction: a statement that writes commits by itself."""
 
-SESSION = {
+SESSION_SETTINGS = {
     "application_name": "baton",
     "timezone": "UTC",
-    # Until the last of the first migrations, the history lies beside the old table of the same name.
+    # Before migration 0006_contract, public has an old table of the same name as the history.
     "search_path": "baton, public",
-    # Measured on our statements: both cost more than they give on reads this short.
+    # Measured: both cost more than they save on reads this short.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
-    # Else PostgreSQL plans anew for each array of keys, which takes longer than to find a ticket. Where the
-    # values decide, queries/server.py has it plan for them.
+    # Otherwise PostgreSQL plans again for each array of keys, which takes longer than reading a ticket.
+    # queries/server.py asks for a custom plan where the values matter.
     "plan_cache_mode": "force_generic_plan",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
@@ -42,20 +42,20 @@ SESSION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
-    """How long each step may take."""
+    """Timeouts."""
 
     connect_s: float = 3
     acquire_s: float = 2
-    """Waiting for a free connection of the pool."""
+    """To wait for a free connection of the pool."""
     lock_s: float = 5
     statement_s: float = 10
     idle_s: float = 4
-    """In a transaction: a server that is frozen or cut off lets go of its ticket before others give up."""
+    """Idle in a transaction. Below `lock_s`: a frozen server releases its locks before others give up."""
 
     @property
-    def session(self) -> dict[str, str]:
-        """As the database keeps them."""
-        return SESSION | {
+    def session_settings(self) -> dict[str, str]:
+        """Return the settings for each session of the pool."""
+        return SESSION_SETTINGS | {
             "lock_timeout": f"{self.lock_s * 1000:.0f}ms",
             "statement_timeout": f"{self.statement_s * 1000:.0f}ms",
             "idle_in_transaction_session_timeout": f"{self.idle_s * 1000:.0f}ms",
@@ -67,16 +67,16 @@ DEFAULT_LIMITS = TimeLimits()
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Connection]:
-    """One connection of its own without time limits, for migrations."""
+    """Open a connection outside the pool and without timeouts, for migrations. Raises Unavailable."""
     try:
         conn = await asyncpg.connect(
             url,
             timeout=DEFAULT_LIMITS.connect_s,
             server_settings={"application_name": "baton"},
-            # A pooler in transaction mode may be in between, for who only reads.
+            # Commands that only read may connect through a pooler in transaction mode.
             statement_cache_size=0,
         )
-    except NOT_CONNECTED as error:
+    except CONNECT_ERRORS as error:
         raise Unavailable from error
     try:
         yield conn
@@ -86,39 +86,42 @@ async def connect(url: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def connect_when_ready(
-    url: str, wait_s: float, say: Callable[[str], object]
+    url: str, wait_s: float, emit: Callable[[str], object]
 ) -> AsyncIterator[Connection]:
-    """As `connect`, to a database that may still be starting."""
+    """As `connect`, but wait up to `wait_s` for a database that is starting."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + wait_s
-    async with AsyncExitStack() as until_done:
+    deadline = loop.time() + wait_s
+    async with AsyncExitStack() as stack:
         while True:
             try:
-                conn = await until_done.enter_async_context(connect(url))
+                conn = await stack.enter_async_context(connect(url))
                 break
             except Unavailable as error:
-                if loop.time() >= until or not isinstance(error.__cause__, NOT_YET):
+                if loop.time() >= deadline or not isinstance(error.__cause__, NOT_READY_ERRORS):
                     raise
-            say("Waiting for the database.")
+            emit("Waiting for the database.")
             await asyncio.sleep(1)
         yield conn
 
 
 @asynccontextmanager
-async def listening(url: str, channel: str, wake: Callable[[], object]) -> AsyncIterator[Connection]:
-    """A connection of its own that calls `wake` at each notification, and when it is lost."""
-    session = {**SESSION, "application_name": "baton events"}
+async def listen(url: str, channel: str, callback: Callable[[], object]) -> AsyncIterator[Connection]:
+    """Open a connection that calls `callback` on each notification and when it is lost.
+
+    Raises Unavailable.
+    """
+    settings = {**SESSION_SETTINGS, "application_name": "baton events"}
     try:
-        conn = await asyncpg.connect(url, timeout=5, command_timeout=20, server_settings=session)
-    except NOT_CONNECTED as error:
+        conn = await asyncpg.connect(url, timeout=5, command_timeout=20, server_settings=settings)
+    except CONNECT_ERRORS as error:
         raise Unavailable from error
 
-    def heard(*_: object) -> None:
-        wake()
+    def on_notify(*_: object) -> None:
+        callback()
 
     try:
-        conn.add_termination_listener(heard)
-        await conn.add_listener(channel, heard)
+        conn.add_termination_listener(on_notify)
+        await conn.add_listener(channel, on_notify)
         yield conn
     except UNAVAILABLE_ERRORS as error:
         raise Unavailable from error
@@ -127,5 +130,5 @@ async def listening(url: str, channel: str, wake: Callable[[], object]) -> Async
 
 
 async def notify(conn: Connection, channel: str) -> None:
-    """Wake who listens, in other processes too."""
+    """Notify the listeners of `channel` in all processes."""
     await conn.execute("SELECT pg_notify($1, '')", channel)

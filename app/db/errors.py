@@ -1,4 +1,4 @@
-"""What an exception of the driver says of the connection, and of what was asked over it."""
+"""Classifies errors of the driver: which are retryable, lose the connection, or leave the outcome unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRYABLE = (
     # A migration changed a table between two uses of a prepared statement.
     asyncpg.InvalidCachedStatementError,
 )
-"""The transaction was rolled back since others were in its way; it may be done once more."""
+"""The transaction was rolled back because of concurrent ones, and can be retried."""
 CONNECTION_LOST = (
     OSError,
     asyncpg.InterfaceError,
@@ -26,33 +26,33 @@ CONNECTION_LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""The connection is gone, and with it what was not committed. TimeoutError is an OSError, too."""
+"""The connection is lost, with everything uncommitted. Includes TimeoutError, which is an OSError."""
 UNAVAILABLE_ERRORS = (
     *CONNECTION_LOST,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    # A migration, for example, has the table for longer than a request waits.
+    # For example, a migration holds a table lock for longer than a request waits.
     asyncpg.LockNotAvailableError,
-    # A standby, or a server that was told to take no writes.
+    # A standby, or a primary that is set to read-only.
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""This server does not do what is asked now; the connection may live on."""
-# Whatever the reason why there is no connection, the request is not to blame for it.
-NOT_CONNECTED = (*CONNECTION_LOST, asyncpg.PostgresError)
-NOT_YET = (OSError, asyncpg.CannotConnectNowError)
-"""A wrong password or name will not come right by itself; these may."""
+"""The server cannot execute the statement now; the connection may still be usable."""
+CONNECT_ERRORS = (*CONNECTION_LOST, asyncpg.PostgresError)
+"""Connecting failed. Whatever the reason, the request did not cause it."""
+NOT_READY_ERRORS = (OSError, asyncpg.CannotConnectNowError)
+"""The server may be starting. A wrong password or database name is not among them: waiting does not help."""
 
 
 class Unavailable(Exception):
-    """The database did not answer in time, or not at all. Nothing is known to be wrong with the request."""
+    """The database did not respond, or not in time; the request itself may be valid."""
 
 
 class OutcomeUnknown(Unavailable):
-    """COMMIT was sent, and nothing says whether it happened. Only who can tell a repeat may try again."""
+    """COMMIT was sent but not confirmed. Retry only if a repeat can be detected."""
 
 
 def is_retryable(error: Unavailable) -> bool:
-    """Not what is unknown, and not what took its time already."""
+    """Whether the connection was lost before COMMIT, and not by a timeout, which has used up the time."""
     cause = error.__cause__
     return (
         not isinstance(error, OutcomeUnknown)
@@ -62,15 +62,18 @@ def is_retryable(error: Unavailable) -> bool:
 
 
 def is_concurrent_insert(error: asyncpg.IntegrityConstraintViolationError, retry_on: Collection[str]) -> bool:
-    """Whether a rival's insert was first. `retry_on` are beginnings of names of constraints."""
+    """Whether a concurrent insert caused the violation. `retry_on` are prefixes of constraint names."""
     if isinstance(error, asyncpg.CheckViolationError):
-        # No constraint of a name: the row was on its way to a partition that has just given way to another.
+        # A violation without a constraint: the row's partition was replaced while the row was routed to it.
         return error.constraint_name is None
     return (error.constraint_name or "").startswith(tuple(retry_on))
 
 
-def had_no_effect(error: Exception) -> bool:
-    """An ERROR is of a transaction that was rolled back; anything worse ends the session and says nothing."""
+def is_rollback_certain(error: Exception) -> bool:
+    """Whether the statement certainly had no effect.
+
+    Severity ERROR rolls back the transaction; FATAL and PANIC end the session, perhaps after the commit.
+    """
     if isinstance(error, asyncpg.PostgresError):
         return error.severity_en == "ERROR"
-    return isinstance(error, ValueError)  # an argument that could not be encoded was not sent
+    return isinstance(error, ValueError)  # an argument could not be encoded, so nothing was sent

@@ -1,4 +1,4 @@
-"""Gives the server's role what it needs, and no more; the statements are in sql/grants.sql."""
+"""Grants the server's role the privileges it needs, and no more; the statements are in sql/grants.sql."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def grant(conn: Connection, role: str) -> None:
-    """The role must exist. Until the old application is gone, the history lies in schema baton."""
+    """Grant to an existing role, before or after the migration that moves the history to schema public."""
     name = await conn.fetchval("SELECT quote_ident($1)", role)
     statements = (sql.ROOT / "grants.sql").read_text(encoding="utf-8").replace("%I", name)
     async with conn.transaction():

@@ -1,59 +1,58 @@
-"""The connection pool, and the one place where a transaction starts."""
+"""The connection pool, and the one place where transactions start and are retried."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
 from app.db import pooler
 from app.db.connection_cache import ConnectionCache
-from app.db.connections import DEFAULT_LIMITS, Autocommit, TimeLimits, Tx
+from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx
 from app.db.errors import (
+    CONNECT_ERRORS,
     CONNECTION_LOST,
-    NOT_CONNECTED,
     RETRYABLE,
     UNAVAILABLE_ERRORS,
     OutcomeUnknown,
     Unavailable,
-    had_no_effect,
     is_concurrent_insert,
     is_retryable,
+    is_rollback_certain,
 )
 from app.db.session import instrumented, reset_session
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Collection
-
-    from app.db.connection_cache import PooledConnection
-    from app.db.connections import Connection
+    from collections.abc import AsyncIterator, Collection
 
 ATTEMPTS = 5
-_ANSWER_ON_ITS_WAY_S = 2
-_STATEMENTS_KEPT = 300
-"""Prepared, of each connection: all of ours, with room for those that leave columns out."""
-_UNCOUNTED = 2**62
+_RESPONSE_MARGIN_S = 2
+_STATEMENT_CACHE_SIZE = 300
+"""Prepared statements of each connection: all named ones, with room for those that omit columns."""
+_NO_LIMIT = 2**62
 
 T = TypeVar("T")
+Work: TypeAlias = Callable[[Tx], Awaitable[T]]
+FastPath: TypeAlias = Callable[[Connection], Awaitable[T | None]]
 
 
 @dataclass(slots=True, eq=False)
 class Database:
     pool: asyncpg.Pool[Any]
     limits: TimeLimits = DEFAULT_LIMITS
-    changed: Callable[[], object] = lambda: None
-    """Called when a transaction that may have changed something was committed."""
+    on_commit: Callable[[], object] = lambda: None
+    """Called after a transaction that may have changed something has committed."""
     metrics: Metrics = field(default_factory=Metrics)
-    _running: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
     _locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
@@ -64,60 +63,57 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Raises Unavailable, also where the block meets a fault of the database."""
-        conn = await self._acquired()
+        """Acquire a connection. Raises Unavailable, also for such errors of the driver inside the block."""
+        try:
+            conn = await self._cache.acquire()
+        except CONNECT_ERRORS as error:
+            raise Unavailable from error
         try:
             yield conn
         except UNAVAILABLE_ERRORS as error:
             if isinstance(error, ValueError):
-                raise  # asyncpg could not encode an argument: our fault, not the database's
+                raise  # asyncpg could not encode an argument: a bug, not an outage
             raise Unavailable from error
         finally:
             await self._cache.release(conn)
-
-    async def _acquired(self) -> PooledConnection:
-        try:
-            return await self._cache.acquire()
-        except NOT_CONNECTED as error:
-            raise Unavailable from error
 
     async def autocommit(self, conn: Connection, write: Callable[[Autocommit], Awaitable[T]]) -> T:
         """Run `write`, a single statement, outside a transaction: it commits by itself.
 
         Raises OutcomeUnknown when the server does not confirm whether it committed.
         """
-        return await self._acknowledged(conn, write(Autocommit(conn)))  # type: ignore[arg-type] # as below
+        return await self._commit(conn, write(Autocommit(conn)))  # type: ignore[arg-type] # as below
 
-    async def _acknowledged(self, conn: Connection, committing: Awaitable[T]) -> T:
-        """Raises OutcomeUnknown unless the server says that it happened, or for sure that it did not."""
+    async def _commit(self, conn: Connection, committing: Awaitable[T]) -> T:
+        """Raises OutcomeUnknown unless the server confirms the commit, or the rollback is certain."""
         warnings: list[str] = []
 
-        def listen(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
+        def on_log_message(_: object, message: Any) -> None:  # noqa: ANN401 - asyncpg's own
             if message.severity_en == "WARNING":
                 warnings.append(message.message)
 
-        # A server that gives up waiting for its standby says COMMIT, and warns that it may be lost yet.
-        conn.add_log_listener(listen)
+        # If the wait for a synchronous standby is cancelled, the server confirms COMMIT with a warning.
+        conn.add_log_listener(on_log_message)
         try:
-            answer = await committing
+            result = await committing
         except Exception as error:
-            if had_no_effect(error):
+            if is_rollback_certain(error):
                 raise
             self.metrics.unknown_outcomes.inc()
             raise OutcomeUnknown from error
         finally:
             with suppress(asyncpg.InterfaceError):
-                conn.remove_log_listener(listen)
+                conn.remove_log_listener(on_log_message)
         if warnings:
             self.metrics.unknown_outcomes.inc()
             raise OutcomeUnknown from asyncpg.PostgresWarning(warnings[0])
-        return answer
+        return result
 
     @asynccontextmanager
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Tx]:
         """Commit when the block ends, roll back when it raises. Raises Unavailable.
 
-        A `snapshot` only reads, and all that it reads is of one moment.
+        With `snapshot` the transaction is read-only, and all its reads see the same state.
         """
         async with self.connection() as conn:
             transaction = (
@@ -129,58 +125,55 @@ class Database:
             try:
                 yield Tx(conn)  # type: ignore[arg-type] # the pool's proxy behaves as its connection
             except CONNECTION_LOST:
-                # Nobody may be there to answer a ROLLBACK; the server rolls back what it lost.
+                # A ROLLBACK might get no response; the server rolls back when the connection closes.
                 with suppress(asyncpg.InterfaceError):
                     conn.terminate()
                 raise
             except BaseException:
                 await transaction.rollback()
                 raise
-            await self._acknowledged(conn, transaction.commit())
+            await self._commit(conn, transaction.commit())
 
     async def in_transaction(
         self,
-        work: Callable[[Tx], Awaitable[T]],
+        work: Work[T],
         *,
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None = None,
+        fast_path: FastPath[T] | None = None,
         retry_on: Collection[str] = (),
         lock_key: Hashable | None = None,
     ) -> T:
-        """Do `work` in one transaction; once more, up to ATTEMPTS, where a rival or a fault was in the way.
+        """Run `work` in a transaction, with up to ATTEMPTS attempts if a conflict or an outage prevents it.
 
-        `first` is a shorter way to the same end, which is tried once before: it may write with `alone`, and
-        answers None where nothing was written and `work` must do it.
+        `fast_path` is tried once before. It may write with `autocommit`, and returns None if it has written
+        nothing and `work` has to run.
 
-        It is done to its end, though the caller be cancelled meanwhile. `retry_on` names unique constraints
-        that only a rival's insert can violate, by what they begin with: each partition has its own. Of works
-        with the same `turn`, the later wait for the first without a connection, so that a ticket that
-        everybody wants leaves connections for the others.
+        Completes even if the caller is cancelled. `retry_on` are prefixes of the names of unique constraints
+        that only a concurrent insert can violate (each partition has its own). Calls with the same `lock_key`
+        run one after the other and wait without a connection, so that contention on one ticket leaves
+        connections for others.
 
-        Raises Unavailable, and OutcomeUnknown for what must not be tried again here.
+        Raises Unavailable, and OutcomeUnknown, which is not retried here.
         """
-        task = asyncio.create_task(self._attempts(work, fast_path, retry_on, lock_key))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
+        task = asyncio.create_task(self._run_with_retries(work, fast_path, retry_on, lock_key))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait for every transaction that has begun, also those whose callers have left.
-
-        From then on, connections are the pool's.
-        """
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait for all running transactions, also those without a caller, then empty the cache."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await self._cache.close()
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever still waits is told; asyncio need not say that nobody was
+            task.exception()  # keeps asyncio from logging the error of a task without a caller
 
-    async def _attempts(
+    async def _run_with_retries(
         self,
-        work: Callable[[Tx], Awaitable[T]],
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
+        work: Work[T],
+        fast_path: FastPath[T] | None,
         retry_on: Collection[str],
         lock_key: Hashable | None,
     ) -> T:
@@ -201,36 +194,32 @@ class Database:
                         raise
                     cause = error.__cause__
                 self.metrics.retries(type(cause).__name__).inc()
-                # Rivals that met once should not meet again at the same moment.
+                # Random, so that conflicting transactions do not meet again.
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
         raise AssertionError
 
-    async def _attempt(
-        self,
-        work: Callable[[Tx], Awaitable[T]],
-        fast_path: Callable[[Connection], Awaitable[T | None]] | None,
-    ) -> T:
-        answer = None
+    async def _attempt(self, work: Work[T], fast_path: FastPath[T] | None) -> T:
+        result = None
         if fast_path is not None:
             async with self.connection() as conn:
-                answer = await fast_path(conn)
-        if answer is None:
+                result = await fast_path(conn)
+        if result is None:
             async with self.transaction() as tx:
-                answer = await work(tx)
-        self.changed()
-        return answer
+                result = await work(tx)
+        self.on_commit()
+        return result
 
     @asynccontextmanager
     async def _hold_lock(self, lock_key: Hashable | None) -> AsyncIterator[None]:
         lock = asyncio.Lock() if lock_key is None else self._locks.setdefault(lock_key, asyncio.Lock())
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(self.limits.lock_s):
                 await lock.acquire()
         except TimeoutError as error:
             raise Unavailable from error
         finally:
-            self.metrics.turn_seconds.observe(time.perf_counter() - began)
+            self.metrics.turn_seconds.observe(time.perf_counter() - started)
         try:
             yield
         finally:
@@ -238,16 +227,16 @@ class Database:
 
 
 def _statement_observer(
-    metrics: Metrics, watch: Callable[[str, float], object] | None
+    metrics: Metrics, on_statement: Callable[[str, float], object] | None
 ) -> Callable[[str, float], None]:
     observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
 
-    def told(name: str, took_s: float) -> None:
-        observer_of(name)(took_s)
-        if watch is not None:
-            watch(name, took_s)
+    def observe(name: str, duration_s: float) -> None:
+        observer_of(name)(duration_s)
+        if on_statement is not None:
+            on_statement(name, duration_s)
 
-    return told
+    return observe
 
 
 @asynccontextmanager
@@ -256,41 +245,44 @@ async def open_database(
     *,
     pool_size: int,
     limits: TimeLimits = DEFAULT_LIMITS,
-    changed: Callable[[], object] = lambda: None,
+    on_commit: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
-    watch: Callable[[str, float], object] | None = None,
+    on_statement: Callable[[str, float], object] | None = None,
     pooled: bool = False,
 ) -> AsyncIterator[Database]:
-    """`pool_size` connections at most; one is opened at once, so that a wrong URL is told at the start.
+    """Open a pool of up to `pool_size` connections. One is opened at once, to detect a wrong URL.
 
-    `watch` is told of each statement at its end: its name, and the seconds that it took. `pooled`
-    says that `url` leads to a pooler in transaction mode.
+    `on_statement` is called after each statement with its name and its duration in seconds. `pooled` means
+    that `url` is of a pooler in transaction mode. Raises Unavailable.
     """
     metrics = metrics or Metrics()
-    # A statement is prepared once for as long as its connection lives, which no count of uses ends.
-    session = {"server_settings": limits.session, "statement_cache_size": _STATEMENTS_KEPT}
+    session_options = {
+        "server_settings": limits.session_settings,
+        "statement_cache_size": _STATEMENT_CACHE_SIZE,
+    }
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=pool_size,
             timeout=limits.connect_s,
-            # The server's own limit comes first, as long as there is a server to keep it.
-            command_timeout=limits.statement_s + _ANSWER_ON_ITS_WAY_S,
-            connection_class=instrumented(_statement_observer(metrics, watch)),
+            # The server's own timeout fires first, unless the server does not respond.
+            command_timeout=limits.statement_s + _RESPONSE_MARGIN_S,
+            connection_class=instrumented(_statement_observer(metrics, on_statement)),
             reset=reset_session,
+            # Neither prepared statements nor connections expire: both are expensive to make.
             max_cached_statement_lifetime=0,
-            max_queries=_UNCOUNTED,
-            **(pooler.options(limits.session) if pooled else session),
+            max_queries=_NO_LIMIT,
+            **(pooler.connect_options(limits.session_settings) if pooled else session_options),
         )
-    except NOT_CONNECTED as error:
+    except CONNECT_ERRORS as error:
         raise Unavailable from error
-    db = Database(pool, limits, changed, metrics)
+    db = Database(pool, limits, on_commit, metrics)
     try:
         yield db
     finally:
         await db.finish()
-        # A reader that hangs must not keep the process from ending.
+        # A reader that hangs must not keep the process from exiting.
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.acquire_s):
                 await pool.close()

@@ -1,8 +1,8 @@
-"""What a pooler in transaction mode, such as PgBouncer, does not carry, and what is done instead.
+"""Settings for a pooler in transaction mode, such as PgBouncer.
 
-It lends a connection of the database for one transaction at a time. So what is said of a session reaches
-whoever comes next: prepared statements, settings, LISTEN, advisory locks. Settings are the role's instead;
-LISTEN and migrations go past the pooler. Of our pool, nothing else is of a session.
+The pooler assigns a server connection for one transaction, so session state (prepared statements, settings,
+LISTEN, advisory locks) would leak to other clients. Statements are not prepared, settings are set for the
+role, and LISTEN and migrations connect to the database directly.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CARRIED = frozenset({"application_name", "timezone"})
-"""Settings that PgBouncer says again to each connection that it lends."""
-_OF_THE_LINE = "tcp_"
-"""Settings of the line to the database, which is the pooler's."""
+_TRACKED = frozenset({"application_name", "timezone"})
+"""Settings that PgBouncer applies to each server connection that it assigns."""
+_NETWORK_PREFIX = "tcp_"
+"""Settings of the network connection to the database, which is the pooler's."""
 
 
-def options(session: Mapping[str, str]) -> dict[str, Any]:
-    """Of asyncpg's connections, where one that speaks to the database itself would have this `session`."""
+def connect_options(session_settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the asyncpg options for connections through the pooler."""
     return {
-        "server_settings": {name: value for name, value in session.items() if name in _CARRIED},
-        # Each statement is then parsed again in the round trip that executes it.
+        "server_settings": {name: value for name, value in session_settings.items() if name in _TRACKED},
+        # Each statement is parsed again in the same round trip that executes it.
         "statement_cache_size": 0,
     }
 
 
-def of_the_role(session: Mapping[str, str]) -> dict[str, str]:
-    """What the role must bring, because the pooler refuses it."""
+def role_settings(session_settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the role must have, because the pooler rejects them in a connection."""
     return {
         name: value
-        for name, value in session.items()
-        if name not in _CARRIED and not name.startswith(_OF_THE_LINE)
+        for name, value in session_settings.items()
+        if name not in _TRACKED and not name.startswith(_NETWORK_PREFIX)
     }
 
 
 def alter_role(role: str, name: str, value: str) -> str:
-    """The statement with which an administrator gives it to the role."""
+    """Return the statement that sets it for the role; an administrator has to run it."""
     quoted = role.replace('"', '""')
-    # A list of names is not one name with a comma in it.
-    listed = value if name == "search_path" else f"'{value}'"
-    return f'ALTER ROLE "{quoted}" SET {name} = {listed};'
+    # Quotes would make a list of schemas one name with a comma in it.
+    literal = value if name == "search_path" else f"'{value}'"
+    return f'ALTER ROLE "{quoted}" SET {name} = {literal};'

@@ -1,8 +1,8 @@
-"""Reads on standbys: which of them may be asked, and none for what it does not know yet.
+"""Routes reads to replicas that have replayed enough of the primary's write-ahead log.
 
-A position is how far the primary's log has come, in bytes. Who has changed something knows the position right
-after it; a standby that has replayed the log up to there shows the change. A read that is to show all up to a
-position waits for it on the standby for a moment, and else goes to the primary.
+A WAL position is a byte offset in the log of the primary. After a change, its client knows the position; a
+replica that has replayed the log up to there shows the change. A read that requires a position waits briefly
+for it on the replica, then falls back to the primary.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 POLL_INTERVAL_S = 0.5
-WAIT_S = 0.1
-"""How long a read waits on a standby for what it has to show."""
-_ASK_AGAIN_S = 0.005
-_SURELY_BEYOND = 2**30
-"""Bytes: more than is written between two looks at the primary, and soon behind a busy one."""
+MAX_WAIT_S = 0.1
+"""How long a read waits for a replica to replay the required position."""
+_REPLAY_POLL_INTERVAL_S = 0.005
+_POSITION_MARGIN = 2**30
+"""Bytes: more than the primary writes between two polls."""
 
 
 class WalPositions(NamedTuple):
-    """The statements about a server's log, which this package does not hold."""
+    """Queries for WAL positions; passed in, because this package contains no statements about a server."""
 
     written: Callable[[Connection], Awaitable[int]]
     """Raises on a standby."""
     replayed: Callable[[Connection], Awaitable[int | None]]
-    """None of a server that is no standby."""
+    """None if the server is not a standby."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,31 +51,38 @@ class _Replica:
     name: str
     open: Callable[[], AbstractAsyncContextManager[Database]]
     db: Database | None = None
-    is_fit: bool = False
+    is_usable: bool = False
+
+    def set_usable(self, *, is_usable: bool, cause: str) -> None:
+        if self.is_usable and not is_usable:
+            log.warning("replica_excluded", replica=self.name, cause=cause)
+        elif is_usable and not self.is_usable:
+            log.info("replica_included", replica=self.name)
+        self.is_usable = is_usable
 
 
 @dataclass(slots=True, eq=False)
 class ReplicaRouter:
-    """`lag_s` is how old the state may be that is read where nobody names a position."""
+    """Chooses a replica for each operation. `lag_s` is the maximum lag of a read without a position."""
 
     primary: Database
-    log: WalPositions
+    wal: WalPositions
     lag_s: float
     metrics: Metrics
-    _all: list[_Replica] = field(default_factory=list, init=False)
-    _written: deque[tuple[float, int]] = field(default_factory=deque, init=False)
-    """When the primary was looked at, and its position then; the first is the newest that is old enough."""
-    _turn: int = field(default=0, init=False)
+    _replicas: list[_Replica] = field(default_factory=list, init=False)
+    _polled: deque[tuple[float, int]] = field(default_factory=deque, init=False)
+    """Time of a poll and the primary's position; the first is the newest that is at least `lag_s` old."""
+    _last_chosen: int = field(default=0, init=False)
 
     @asynccontextmanager
-    async def watching(
-        self, opened: Sequence[Callable[[], AbstractAsyncContextManager[Database]]]
+    async def monitor(
+        self, replicas: Sequence[Callable[[], AbstractAsyncContextManager[Database]]]
     ) -> AsyncIterator[ReplicaRouter]:
-        """Look at all of them, again and again, until the block ends."""
-        self._all = [_Replica(f"standby {n}", open_) for n, open_ in enumerate(opened, 1)]
-        tasks = [asyncio.create_task(self._keep(standby)) for standby in self._all]
+        """Poll the replicas and the primary until the block ends."""
+        self._replicas = [_Replica(f"replica {n}", open_) for n, open_ in enumerate(replicas, 1)]
+        tasks = [asyncio.create_task(self._monitor(replica)) for replica in self._replicas]
         if tasks:
-            tasks.append(asyncio.create_task(self._look_at_primary()))
+            tasks.append(asyncio.create_task(self._poll_primary()))
         try:
             yield self
         finally:
@@ -83,135 +90,125 @@ class ReplicaRouter:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def reading(self, after: int) -> ReadRoute:
-        """For one operation, which is to show all up to `after`."""
-        # What is beyond all that could be was told by another database, and would be waited for in vain.
-        fit = [standby for standby in self._all if standby.is_fit and after <= self._beyond]
-        self._turn += 1
-        return ReadRoute(self, fit[self._turn % len(fit)] if fit else None, after)
+    def route(self, min_position: int) -> ReadRoute:
+        """Choose a replica for one operation that has to read everything up to `min_position`."""
+        # A higher position than possible is from another database; waiting for it would be in vain.
+        usable = [r for r in self._replicas if r.is_usable and min_position <= self._max_position]
+        self._last_chosen += 1
+        return ReadRoute(self, usable[self._last_chosen % len(usable)] if usable else None, min_position)
 
-    async def position(self) -> int:
-        """All that has been committed is before it."""
+    async def current_position(self) -> int:
+        """Return a position that is after everything committed so far."""
         with suppress(Unavailable, asyncpg.PostgresError, TimeoutError):
-            # Who changed something is not kept waiting for it while the primary is away.
-            async with asyncio.timeout(WAIT_S), self.primary.connection() as conn:
-                return await self.log.written(conn)
-        return self._beyond
+            # A client that has changed something does not wait longer while the primary is unavailable.
+            async with asyncio.timeout(MAX_WAIT_S), self.primary.connection() as conn:
+                return await self.wal.written(conn)
+        return self._max_position
 
     @property
-    def _beyond(self) -> int:
-        return (self._written[-1][1] if self._written else 0) + _SURELY_BEYOND
+    def _max_position(self) -> int:
+        return (self._polled[-1][1] if self._polled else 0) + _POSITION_MARGIN
 
-    def leave_out(self, standby: _Replica) -> None:
-        """Until the next look finds it well."""
-        standby.is_fit = False
-
-    async def _look_at_primary(self) -> None:
+    async def _poll_primary(self) -> None:
         while True:
             with suppress(Unavailable, asyncpg.PostgresError):
                 async with self.primary.connection() as conn:
-                    self._written.append((time.monotonic(), await self.log.written(conn)))
+                    self._polled.append((time.monotonic(), await self.wal.written(conn)))
             old_enough = time.monotonic() - self.lag_s
-            while len(self._written) > 1 and self._written[1][0] <= old_enough:
-                self._written.popleft()
+            while len(self._polled) > 1 and self._polled[1][0] <= old_enough:
+                self._polled.popleft()
             await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _keep(self, standby: _Replica) -> None:
+    async def _monitor(self, replica: _Replica) -> None:
         while True:
             try:
-                async with standby.open() as standby.db:
-                    await self._look_at(standby, standby.db)
+                async with replica.open() as replica.db:
+                    await self._poll_replica(replica, replica.db)
             except Unavailable as error:
-                self._tell(standby, is_fit=False, why=repr(error.__cause__))
+                replica.set_usable(is_usable=False, cause=repr(error.__cause__))
             except Exception:
-                standby.is_fit = False
                 log.exception("fault")
             finally:
-                standby.is_fit, standby.db = False, None
+                replica.is_usable, replica.db = False, None
             await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _look_at(self, standby: _Replica, db: Database) -> None:
-        """Until it does not answer."""
+    async def _poll_replica(self, replica: _Replica, db: Database) -> None:
+        """Poll until it raises Unavailable."""
         while True:
             async with db.connection() as conn:
-                replayed = await self.log.replayed(conn)
+                replayed = await self.wal.replayed(conn)
             if replayed is None:
-                self._tell(standby, is_fit=False, why="it is no standby")
+                replica.set_usable(is_usable=False, cause="not a standby")
             else:
-                due = self._written[0][1] if self._written else None
-                self._tell(standby, is_fit=due is not None and replayed >= due, why="it lags")
+                required = self._polled[0][1] if self._polled else None
+                replica.set_usable(is_usable=required is not None and replayed >= required, cause="lag")
             await asyncio.sleep(POLL_INTERVAL_S)
-
-    def _tell(self, standby: _Replica, *, is_fit: bool, why: str) -> None:
-        if standby.is_fit and not is_fit:
-            log.warning("standby_left_out", standby=standby.name, cause=why)
-        elif is_fit and not standby.is_fit:
-            log.info("standby_used", standby=standby.name)
-        standby.is_fit = is_fit
 
 
 @dataclass(slots=True, eq=False)
 class ReadRoute:
-    """What one operation reads from: a standby, and from the moment when that is no good, the primary."""
+    """The databases that one operation reads: a replica, and the primary once the replica is not usable."""
 
-    standbys: ReplicaRouter
-    _standby: _Replica | None
-    _after: int
-    _enough: set[int] = field(default_factory=set, init=False)
-    """Processes of the standby that have been seen to show what they must."""
+    router: ReplicaRouter
+    _replica: _Replica | None
+    _min_position: int
+    _caught_up: set[int] = field(default_factory=set, init=False)
+    """Process ids of connections to the replica that have shown the required position."""
 
     @property
     def metrics(self) -> Metrics:
-        return self.standbys.metrics
+        return self.router.metrics
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """As of a Database. Raises Unavailable."""
+        """As Database.connection. Raises Unavailable."""
         try:
-            async with AsyncExitStack() as given_back:
-                conn = await self._of_standby(given_back)
+            async with AsyncExitStack() as stack:
+                conn = await self._replica_connection(stack)
                 if conn is None:
-                    conn = await given_back.enter_async_context(self.standbys.primary.connection())
+                    conn = await stack.enter_async_context(self.router.primary.connection())
                 try:
                     yield conn
                 except asyncpg.SerializationError as error:
-                    # The standby could not wait any longer with what the read still looked at.
+                    # A recovery conflict: the replica had to remove row versions that the read still needed.
                     raise Unavailable from error
         except Unavailable:
-            if self._standby is not None:
-                self.standbys.leave_out(self._standby)
+            if self._replica is not None:
+                self._replica.is_usable = False
             raise
 
-    async def _of_standby(self, given_back: AsyncExitStack) -> Connection | None:
-        standby = self._standby
-        if standby is None or standby.db is None:
+    async def _replica_connection(self, stack: AsyncExitStack) -> Connection | None:
+        """Return a connection that `stack` closes, or None to read the primary from now on."""
+        replica = self._replica
+        if replica is None or replica.db is None:
             return None
         outcome = "away"
         try:
-            async with AsyncExitStack() as tried:
-                conn = await tried.enter_async_context(standby.db.connection())
-                if await self._shows_enough(conn):
-                    self.standbys.metrics.standby_reads("served").inc()
-                    given_back.push_async_exit(tried.pop_all())
+            async with AsyncExitStack() as attempt:
+                conn = await attempt.enter_async_context(replica.db.connection())
+                if await self._wait_for_position(conn):
+                    self.metrics.standby_reads("served").inc()
+                    stack.push_async_exit(attempt.pop_all())
                     return conn
                 outcome = "behind"
         except Unavailable:
-            self.standbys.leave_out(standby)
-        self.standbys.metrics.standby_reads(outcome).inc()
+            replica.is_usable = False
+        self.metrics.standby_reads(outcome).inc()
         # One operation never goes back to an older state.
-        self._standby = None
+        self._replica = None
         return None
 
-    async def _shows_enough(self, conn: Connection) -> bool:
-        process = conn.get_server_pid()
-        if not self._after or process in self._enough:
+    async def _wait_for_position(self, conn: Connection) -> bool:
+        """Return whether the replica has replayed the required position, waiting for it briefly."""
+        pid = conn.get_server_pid()
+        if not self._min_position or pid in self._caught_up:
             return True
-        until = time.monotonic() + WAIT_S
-        while (replayed := await self.standbys.log.replayed(conn)) is not None:
-            if replayed >= self._after:
-                self._enough.add(process)
+        deadline = time.monotonic() + MAX_WAIT_S
+        while (replayed := await self.router.wal.replayed(conn)) is not None:
+            if replayed >= self._min_position:
+                self._caught_up.add(pid)
                 return True
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(_ASK_AGAIN_S)
+            await asyncio.sleep(_REPLAY_POLL_INTERVAL_S)
         return False

@@ -1,8 +1,8 @@
-"""Loads the named statements of sql/queries and turns their rows into domain objects.
+"""Loads the named statements of sql/queries and converts their rows to domain objects.
 
--- fragment: columns            text for what follows, where it says {columns}; elsewhere {tickets.columns}
+-- fragment: columns            text that replaces {columns} in this file, {tickets.columns} in others
 -- name: tickets_by_ids(ticket_ids)
--- Why the statement is as it is.
+-- The reason for the statement's form.
 SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / "sql"
-"""Inside an installed package, beside `app` in a checkout."""
+"""In an installed package inside `app`, in a checkout beside it."""
 QUERIES = ROOT / "queries"
 MIGRATIONS = ROOT / "migrations"
 
@@ -44,26 +44,26 @@ _FRAGMENT = re.compile(r"\{(?:(?P<file>\w+)\.)?(?P<name>\w+)\}")
 _PART = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]*)\))?$", re.MULTILINE)
 
 UNNAMED = "other"
-"""What `name_of` says of a statement that is none of ours."""
-_OF_TRANSACTIONS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
+"""The name of a statement that is not loaded from sql/queries."""
+_TRANSACTION_STATEMENTS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
 
-_NOTHING = repeat(None)
-"""A column that was left out, of any length."""
+_NULLS = repeat(None)
+"""An omitted column, of any length."""
 
 R = TypeVar("R")
 
 Column: TypeAlias = "Iterable[Any]"
 Reader: TypeAlias = "Callable[[Iterator[Column]], Column]"
-"""Takes the columns that it wants from those that are left, and makes one of them."""
+"""Takes the columns it needs from the iterator and returns one column of values."""
 
 
 class SqlFileError(Exception):
-    """A file of sql/queries is malformed, or lacks a statement that Python asks for."""
+    """A file of sql/queries is malformed or lacks a statement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query(Generic[R]):
-    """One named statement and the type that each of its rows becomes; NoneType when it yields none."""
+    """A named statement and the type of its rows; NoneType if it returns no rows."""
 
     name: str
     params: tuple[str, ...]
@@ -72,13 +72,13 @@ class Query(Generic[R]):
     _reader: Reader = field(repr=False)
 
     async def all(self, conn: Connection, *args: object, omit: frozenset[str] = frozenset()) -> list[R]:
-        """Every row. The columns to `leave_out` are not read: None stands in their fields."""
-        query = _without(self, omit) if omit else self
+        """Return every row. The columns in `omit` are not read; their fields are None."""
+        query = _omit_columns(self, omit) if omit else self
         return query.read(await conn.fetch(query.text, *args))
 
-    async def stream(self, tx: Tx, *args: object, at_a_time: int) -> AsyncGenerator[R, None]:
-        """Every row, as the caller takes them: no more than `at_a_time` of them are in memory."""
-        async for record in tx.cursor(self.text, *args, prefetch=at_a_time):
+    async def stream(self, tx: Tx, *args: object, batch_size: int) -> AsyncGenerator[R, None]:
+        """Yield every row, fetched with a cursor: at most `batch_size` of them are in memory."""
+        async for record in tx.cursor(self.text, *args, prefetch=batch_size):
             yield self.read([record])[0]
 
     async def first(self, conn: Connection, *args: object) -> R | None:
@@ -86,16 +86,17 @@ class Query(Generic[R]):
         return None if record is None else self.read([record])[0]
 
     async def one(self, conn: Connection, *args: object) -> R:
-        found = await self.first(conn, *args)
-        if found is None:
+        """Raises LookupError if there is no row."""
+        row = await self.first(conn, *args)
+        if row is None:
             raise LookupError(self.name)
-        return found
+        return row
 
     async def run(self, conn: Connection, *args: object) -> None:
         await conn.execute(self.text, *args)
 
     def read(self, records: Sequence[Sequence[Any]]) -> list[R]:
-        """What the driver has brought."""
+        """Convert the driver's records."""
         return list(self._reader(zip(*records, strict=True))) if records else []
 
 
@@ -103,7 +104,7 @@ LOADED: list[Query[Any]] = []
 
 
 def load(file: str, name: str, row: type[R]) -> Query[R]:
-    """Bind the statement `name` of sql/queries/`file`.sql to the row type it yields."""
+    """Bind the statement `name` of sql/queries/`file`.sql to its row type."""
     try:
         params, text = statements(file)[name]
     except KeyError:
@@ -113,25 +114,25 @@ def load(file: str, name: str, row: type[R]) -> Query[R]:
     return query
 
 
-def name_of(text: str) -> str:
-    """The name that a loaded statement has before its text, also for who looks at it in the database."""
+def statement_name(text: str) -> str:
+    """Return the name in the leading comment of a loaded statement, which pg_stat_activity shows, too."""
     if text.startswith("/* "):
         return text[3 : text.index(" */")]
-    return text.rstrip(";").lower() if text in _OF_TRANSACTIONS else UNNAMED
+    return text.rstrip(";").lower() if text in _TRANSACTION_STATEMENTS else UNNAMED
 
 
 @cache
 def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
-    """The parameters and the text of each statement of one file, fragments filled in."""
-    found: dict[str, tuple[tuple[str, ...], str]] = {}
+    """Return the parameters and the text of each statement of a file, with fragments expanded."""
+    result: dict[str, tuple[tuple[str, ...], str]] = {}
     seen: set[str] = set()
     for kind, name, params, text in _parts(file):
         if name in seen:
-            raise SqlFileError(f"{name!r} stands twice in sql/queries/{file}.sql")
+            raise SqlFileError(f"{name!r} is defined twice in sql/queries/{file}.sql")
         seen.add(name)
         if kind == "name":
-            found[name] = tuple(p.strip() for p in params.split(",") if p.strip()), _filled(text, file)
-    return found
+            result[name] = tuple(p.strip() for p in params.split(",") if p.strip()), _expand(text, file)
+    return result
 
 
 @cache
@@ -140,63 +141,63 @@ def _fragments(file: str) -> dict[str, str]:
 
 
 def _parts(file: str) -> Iterator[tuple[str, str, str, str]]:
-    """Whether it is a name or a fragment, its name, its parameters, and its text as it is written."""
+    """Yield the kind (name or fragment), the name, the parameters and the text of each part of a file."""
     parts = _PART.split((QUERIES / f"{file}.sql").read_text(encoding="utf-8"))[1:]
     for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         yield kind, name, params or "", text.strip().removesuffix(";")
 
 
-def _filled(text: str, file: str) -> str:
-    """With the fragments that it names, which may name others of their own file."""
+def _expand(text: str, file: str) -> str:
+    """Replace references to fragments. A fragment may refer to others, by default of its own file."""
 
-    def fragment(use: re.Match[str]) -> str:
-        of = use["file"] or file
-        return _filled(_fragments(of)[use["name"]], of)
+    def fragment(reference: re.Match[str]) -> str:
+        source = reference["file"] or file
+        return _expand(_fragments(source)[reference["name"]], source)
 
     return _FRAGMENT.sub(fragment, text)
 
 
 @lru_cache(maxsize=500)
-def _without(query: Query[R], names: frozenset[str]) -> Query[R]:
-    """The statement without these columns in its list, which holds nothing but columns."""
+def _omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
+    """Remove columns from the SELECT list, which contains column names only."""
     listed, rest = query.text.split("\nFROM ", 1)
     kept = [column for column in listed.split(",") if column.split()[-1].rpartition(".")[2] not in names]
     return replace(query, text=f"{','.join(kept)}\nFROM {rest}", _reader=_reader(query.row, names))
 
 
-def _reader(row: type[Any], left_out: frozenset[str]) -> Reader:
-    """Reads by position and column, far faster than by name and row; a test holds order and types together.
+def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
+    """Return a reader by position and column, far faster than by name and row. A test checks order and types.
 
-    The last fields may be row types themselves: each takes its columns of those that are left, and is
-    None when the first of them is null.
+    The last fields may be row types themselves: each takes the next columns, and is None if the first of
+    them is null.
     """
     if not is_dataclass(row):
-        return _converted(row)
+        return _column_reader(row)
     hints = get_type_hints(row)
-    parts = [
-        None if f.name in left_out else _part(_without_none(hints[f.name]), left_out) for f in fields(row)
+    readers = [
+        None if f.name in omit else _field_reader(_without_none(hints[f.name]), omit) for f in fields(row)
     ]
 
     def read(columns: Iterator[Column]) -> Column:
-        return map(row, *[_NOTHING if part is None else part(columns) for part in parts])
+        return map(row, *[_NULLS if reader is None else reader(columns) for reader in readers])
 
     return read
 
 
-def _part(hint: Any, left_out: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type
+def _field_reader(hint: Any, omit: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type
+    read = _reader(hint, omit)
     if not is_dataclass(hint):
-        return _converted(hint)
-    read = _reader(hint, left_out)  # type: ignore[arg-type] # a hint is a type
+        return read
 
-    def read_part(columns: Iterator[Column]) -> Column:
+    def read_nested(columns: Iterator[Column]) -> Column:
         first = next(columns)
         values = read(chain([first], columns))
         return [None if key is None else value for key, value in zip(first, values, strict=True)]
 
-    return read_part
+    return read_nested
 
 
-def _converted(hint: Any) -> Reader:  # noqa: ANN401 - as above
+def _column_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
     convert = _converter(hint)
     if convert is None:
         return next
@@ -204,22 +205,22 @@ def _converted(hint: Any) -> Reader:  # noqa: ANN401 - as above
 
 
 def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
-    """Of null, each makes None."""
+    """Return the conversion of one value, with None for null; None if values need no conversion."""
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        # To call an Enum takes ten times as long, and a row has several.
+        # Calling the enum takes ten times as long.
         members: dict[str | None, StrEnum | None] = {None: None}
         return (members | {member.value: member for member in hint}).__getitem__
     if get_origin(hint) is tuple:
         item: Any = get_args(hint)[0]
         if not hasattr(item, "from_json"):
             return lambda array: None if array is None else tuple(array)
-        # jsonb arrives as text; an array of objects, each read by the type's own from_json.
+        # jsonb is read as text: here an array of objects for the type's from_json.
         from_json = item.from_json
         return lambda text: None if text is None else tuple(from_json(part) for part in orjson.loads(text))
     return None
 
 
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - as above
-    if get_origin(hint) in (UnionType, Union):  # of a NewType and None, Python 3.11 makes the latter
+    if get_origin(hint) in (UnionType, Union):  # Python 3.11 makes a Union of NewType | None
         (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
     return hint

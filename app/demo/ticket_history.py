@@ -1,4 +1,4 @@
-"""The life of one demo ticket: who got it, in which order, and how each turn ended."""
+"""Simulates the history of one demo ticket by running commands without a database."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 
     from app.commands.command import Command
 
-Move: TypeAlias = "tuple[timedelta, Actor, Callable[[Any, TicketState], Change], Command]"
-"""How long after the move before, who, and what."""
+Step: TypeAlias = "tuple[timedelta, Actor, Callable[[Any, TicketState], Change], Command]"
+"""The time since the step before, the actor, and the command with its function."""
 
 LAST_ASSIGNED = timedelta(days=45)
-"""How long ago those who are inactive today got their last ticket. No turn takes as long as that."""
+"""Engineers who are inactive now got their last assignment before this age; no assignment takes as long."""
 
 _DISPATCHER = Actor("dispatcher@demo", Role.DISPATCHER)
 _RULES = Actor("rules@demo", Role.DISPATCHER)
-_TURNS = {0: 2, 1: 20, 2: 27, 3: 25, 4: 15, 5: 11}
-"""How many turns a ticket needs until it is resolved or withdrawn, weighted."""
+_ASSIGNMENT_COUNTS = {0: 2, 1: 20, 2: 27, 3: 25, 4: 15, 5: 11}
+"""Assignments of a ticket until it is resolved or cancelled, weighted."""
 _ENDINGS: Mapping[Action | CompletionStatus, int] = {
     Action.ESCALATE: 40,
     Action.REJECT: 14,
@@ -60,7 +60,7 @@ _ENDINGS: Mapping[Action | CompletionStatus, int] = {
     CompletionStatus.CUSTOMER_UNAVAILABLE: 7,
     CompletionStatus.FAILED: 8,
 }
-"""How a turn ends that is not the last, weighted."""
+"""How an assignment ends that is not the last one, weighted."""
 _ACTIONS_TAKEN = {
     CompletionStatus.SUCCESS: "{remedy}",
     CompletionStatus.PARTS_REQUIRED: "Found the cause and secured the machine. To order: {part}.",
@@ -77,12 +77,12 @@ _SLOWNESS = {
 
 
 @dataclass(slots=True)
-class Life:
-    """A ticket at the moment `at`, its assignments as they are then, and all that happened to them."""
+class TicketHistory:
+    """A ticket at the simulated time `at`, with its assignments and events until then."""
 
-    dice: RandomData
-    crews: Mapping[int, Sequence[Engineer]]
-    """Who can repair the machine, by the lowest level that will do."""
+    random: RandomData
+    engineers: Mapping[int, Sequence[Engineer]]
+    """Engineers with the required skill, by minimum level."""
     fault: fixtures.Fault
     ticket: Ticket
     at: datetime
@@ -90,163 +90,168 @@ class Life:
     assignments: list[Assignment] = field(default_factory=list)
     events: list[tuple[EventType, Assignment, Actor]] = field(default_factory=list)
 
-    def play(self) -> None:
-        """Until the ticket is closed or cancelled, or until `now`."""
-        turns = self.dice.weighted(_TURNS)
-        withdrawn = turns == 0 or self.dice.chance(0.05)
-        for wait, actor, decide, wish in self._story(turns, withdrawn=withdrawn):
-            if not self._pass(wait):
+    def simulate(self) -> None:
+        """Run until the ticket is closed or cancelled, or until `now`."""
+        count = self.random.weighted(_ASSIGNMENT_COUNTS)
+        is_withdrawn = count == 0 or self.random.chance(0.05)
+        for delay, actor, decide, command in self._steps(count, is_withdrawn=is_withdrawn):
+            if not self._advance(delay):
                 return
-            self._move(actor, decide, wish)
-        if self._pass(self.dice.hours(0.1, 6) if withdrawn else self.dice.hours(12, 96)):
-            self._become(TicketStatus.CANCELLED if withdrawn else TicketStatus.CLOSED)
+            self._execute(actor, decide, command)
+        if self._advance(self.random.hours(0.1, 6) if is_withdrawn else self.random.hours(12, 96)):
+            self._set_status(TicketStatus.CANCELLED if is_withdrawn else TicketStatus.CLOSED)
 
-    def _pass(self, time: timedelta) -> bool:
-        """Whether `now` is not passed by it."""
-        if self.at + time > self.now:
+    def _advance(self, delay: timedelta) -> bool:
+        """Advance the time; returns False if that would be after `now`."""
+        if self.at + delay > self.now:
             return False
-        self.at += time
+        self.at += delay
         return True
 
-    def _move(self, actor: Actor, decide: Callable[[Any, TicketState], Change], wish: Command) -> None:
-        """Let a command decide, and keep what it would have written."""
-        seen = self._latest if self._is_held or wish.target_assignment_id else None
-        locked = TicketState(
-            self.ticket, seen, len(self.assignments), engineer_is_active=True, actor=actor, now=self.at
+    def _execute(self, actor: Actor, decide: Callable[[Any, TicketState], Change], command: Command) -> None:
+        """Run the command's function and apply its change in memory."""
+        assignment = self._last if self._has_current or command.target_assignment_id else None
+        state = TicketState(
+            self.ticket, assignment, len(self.assignments), engineer_is_active=True, actor=actor, now=self.at
         )
-        change = decide(wish, locked)
-        for event, assignment in change.events:
-            if assignment.assignment_sequence > len(self.assignments):
-                # A command draws a random id; this one comes out the same every time.
-                self.assignments.append(replace(assignment, id=AssignmentId(self.dice.uuid())))
+        change = decide(command, state)
+        for event, changed in change.events:
+            index = changed.assignment_sequence - 1
+            if index >= len(self.assignments):
+                # Replaces the random id of the command by a reproducible one.
+                self.assignments.append(replace(changed, id=AssignmentId(self.random.uuid())))
             else:
-                self.assignments[assignment.assignment_sequence - 1] = assignment
-            self.events.append((event, self.assignments[assignment.assignment_sequence - 1], actor))
+                self.assignments[index] = changed
+            self.events.append((event, self.assignments[index], actor))
         if change.ticket_status is not None:
-            self._become(change.ticket_status)
+            self._set_status(change.ticket_status)
 
-    def _become(self, status: TicketStatus) -> None:
+    def _set_status(self, status: TicketStatus) -> None:
         ticket = self.ticket
-        started = status is TicketStatus.IN_PROGRESS and ticket.started_at is None
+        is_start = status is TicketStatus.IN_PROGRESS and ticket.started_at is None
         self.ticket = replace(
             ticket,
             status=status,
             updated_at=self.at,
-            started_at=self.at if started else ticket.started_at,
+            started_at=self.at if is_start else ticket.started_at,
             resolved_at=self.at if status is TicketStatus.RESOLVED else ticket.resolved_at,
             closed_at=self.at if status is TicketStatus.CLOSED else None,
         )
 
     @property
-    def _latest(self) -> Assignment:
+    def _last(self) -> Assignment:
         return self.assignments[-1]
 
     @property
-    def _is_held(self) -> bool:
-        return bool(self.assignments) and self._latest.status in ACTIVE
+    def _has_current(self) -> bool:
+        return bool(self.assignments) and self._last.status in ACTIVE
 
-    def _story(self, turns: int, *, withdrawn: bool) -> Iterator[Move]:
-        for turn in range(1, turns + 1):
-            last = turn == turns
-            ending = self.dice.weighted(_ENDINGS)
-            if last:
-                ending = Action.CANCEL if withdrawn else CompletionStatus.SUCCESS
-            if not self._is_held:
+    @property
+    def _engineer(self) -> Actor:
+        """The engineer of the last assignment."""
+        engineer_id = self._last.engineer_id
+        return Actor(f"engineer:{engineer_id}", Role.ENGINEER, engineer_id)
+
+    def _steps(self, count: int, *, is_withdrawn: bool) -> Iterator[Step]:
+        for number in range(1, count + 1):
+            is_last = number == count
+            ending = self.random.weighted(_ENDINGS)
+            if is_last:
+                ending = Action.CANCEL if is_withdrawn else CompletionStatus.SUCCESS
+            if not self._has_current:
                 yield self._assign()
-            yield from self._begin(ending)
+            yield from self._accept_and_start(ending)
             if isinstance(ending, CompletionStatus):
                 yield self._complete(ending)
             else:
-                yield self._give_up(
-                    ending, fixtures.WITHDRAWAL_REASONS if last else fixtures.CANCELLATION_REASONS
+                yield self._end_early(
+                    ending, fixtures.WITHDRAWAL_REASONS if is_last else fixtures.CANCELLATION_REASONS
                 )
-        if not withdrawn and self.dice.chance(0.5):
-            rating = self.dice.weighted(_RATINGS)
-            feedback = self.dice.choice(fixtures.FEEDBACK[rating])
-            rate = RateAssignment(assignment_id=self._latest.id, rating=rating, feedback=feedback)
-            yield self.dice.hours(1, 48), _DISPATCHER, rate_assignment, rate
+        if not is_withdrawn and self.random.chance(0.5):
+            rating = self.random.weighted(_RATINGS)
+            feedback = self.random.choice(fixtures.FEEDBACK[rating])
+            rate = RateAssignment(assignment_id=self._last.id, rating=rating, feedback=feedback)
+            yield self.random.hours(1, 48), _DISPATCHER, rate_assignment, rate
 
-    def _assign(self) -> Move:
-        tier = self._latest.assignment_tier if self.assignments else self.dice.weighted({1: 85, 2: 15})
-        by_rule = not self.assignments and self.dice.chance(0.6)
-        wish = AssignTicket(
+    def _assign(self) -> Step:
+        tier = self._last.assignment_tier if self.assignments else self.random.weighted({1: 85, 2: 15})
+        is_automatic = not self.assignments and self.random.chance(0.6)
+        command = AssignTicket(
             ticket_id=self.ticket.id,
-            engineer_id=self._engineer(tier),
+            engineer_id=self._choose_engineer(tier),
             tier=tier,
-            reason=self.dice.choice(fixtures.ASSIGNMENT_REASONS),
-            type=AssignmentType.AUTO if by_rule else AssignmentType.MANUAL,
+            reason=self.random.choice(fixtures.ASSIGNMENT_REASONS),
+            type=AssignmentType.AUTO if is_automatic else AssignmentType.MANUAL,
         )
-        on_hold = self.ticket.status is TicketStatus.ON_HOLD
-        wait = self.dice.hours(12, 140) if on_hold else self._soon(0.1, 8)
-        return wait, _RULES if by_rule else _DISPATCHER, assign_ticket, wish
+        is_on_hold = self.ticket.status is TicketStatus.ON_HOLD
+        delay = self.random.hours(12, 140) if is_on_hold else self._delay(0.1, 8)
+        return delay, _RULES if is_automatic else _DISPATCHER, assign_ticket, command
 
-    def _begin(self, ending: Action | CompletionStatus) -> Iterator[Move]:
-        """Accept and start, as far as the ending allows or needs it."""
-        works = isinstance(ending, CompletionStatus)
-        if not works and self.dice.chance(0.3):
+    def _accept_and_start(self, ending: Action | CompletionStatus) -> Iterator[Step]:
+        """Yield the steps that the ending allows or requires."""
+        is_completed = isinstance(ending, CompletionStatus)
+        if not is_completed and self.random.chance(0.3):
             return
-        engineer = Actor(f"engineer:{self._latest.engineer_id}", Role.ENGINEER, self._latest.engineer_id)
-        starts = ending is not Action.REJECT and self.dice.chance(0.95 if works else 0.6)
-        # Some start at once, which accepts as well.
-        if not starts or self.dice.chance(0.9):
-            accept = AcceptAssignment(assignment_id=self._latest.id)
-            yield self._soon(0.05, 3), engineer, accept_assignment, accept
+        starts = ending is not Action.REJECT and self.random.chance(0.95 if is_completed else 0.6)
+        # Some start without accepting, which accepts as well.
+        if not starts or self.random.chance(0.9):
+            accept = AcceptAssignment(assignment_id=self._last.id)
+            yield self._delay(0.05, 3), self._engineer, accept_assignment, accept
         if starts:
-            start = StartAssignment(assignment_id=self._latest.id)
-            yield self._soon(0.5, 20), engineer, start_assignment, start
+            start = StartAssignment(assignment_id=self._last.id)
+            yield self._delay(0.5, 20), self._engineer, start_assignment, start
 
-    def _complete(self, outcome: CompletionStatus) -> Move:
-        held, fault = self._latest, self.fault
-        engineer = Actor(f"engineer:{held.engineer_id}", Role.ENGINEER, held.engineer_id)
-        away = outcome is CompletionStatus.CUSTOMER_UNAVAILABLE
-        wait = self.dice.hours(0.2, 1) if away else self.dice.hours(1, 20)
-        solved = outcome is CompletionStatus.SUCCESS
-        wish = CompleteAssignment(
-            assignment_id=held.id,
+    def _complete(self, outcome: CompletionStatus) -> Step:
+        is_unavailable = outcome is CompletionStatus.CUSTOMER_UNAVAILABLE
+        delay = self.random.hours(0.2, 1) if is_unavailable else self.random.hours(1, 20)
+        is_success = outcome is CompletionStatus.SUCCESS
+        part = self.fault.part
+        command = CompleteAssignment(
+            assignment_id=self._last.id,
             completion_status=outcome,
-            # Nobody works all the time between start and end.
-            time_spent_hours=round(Decimal(wait.seconds * self.dice.uniform(0.4, 0.8)) / 3600, 2),
-            diagnosis=None if away else fault.diagnosis,
-            actions_taken=_ACTIONS_TAKEN[outcome].format(remedy=fault.remedy, part=fault.part.part_name),
-            parts_used=(fault.part,) if solved and self.dice.chance(0.8) else (),
-            notes=self.dice.choice(fixtures.UNAVAILABLE_NOTES) if away else None,
+            # Less than the time since the start.
+            time_spent_hours=round(Decimal(delay.seconds * self.random.uniform(0.4, 0.8)) / 3600, 2),
+            diagnosis=None if is_unavailable else self.fault.diagnosis,
+            actions_taken=_ACTIONS_TAKEN[outcome].format(remedy=self.fault.remedy, part=part.part_name),
+            parts_used=(part,) if is_success and self.random.chance(0.8) else (),
+            notes=self.random.choice(fixtures.UNAVAILABLE_NOTES) if is_unavailable else None,
         )
-        return wait, engineer, complete_assignment, wish
+        return delay, self._engineer, complete_assignment, command
 
-    def _give_up(self, how: Action, cancellation_reasons: Sequence[str]) -> Move:
-        """End the turn without a result."""
-        held, choice = self._latest, self.dice.choice
-        actor, wait = _DISPATCHER, self._soon(0.2, 12)
-        if how is Action.REJECT:
-            reject = RejectAssignment(assignment_id=held.id, reason=choice(fixtures.REJECTION_REASONS))
-            engineer = Actor(f"engineer:{held.engineer_id}", Role.ENGINEER, held.engineer_id)
-            return wait, engineer, reject_assignment, reject
-        if how is Action.CANCEL:
-            cancel = CancelAssignment(assignment_id=held.id, reason=choice(cancellation_reasons))
-            return wait, actor, cancel_assignment, cancel
-        if how is Action.ESCALATE and held.assignment_tier < TOP_TIER:
+    def _end_early(self, action: Action, cancellation_reasons: Sequence[str]) -> Step:
+        """End the assignment without completing it."""
+        last, choice = self._last, self.random.choice
+        delay = self._delay(0.2, 12)
+        if action is Action.REJECT:
+            reject = RejectAssignment(assignment_id=last.id, reason=choice(fixtures.REJECTION_REASONS))
+            return delay, self._engineer, reject_assignment, reject
+        if action is Action.CANCEL:
+            cancel = CancelAssignment(assignment_id=last.id, reason=choice(cancellation_reasons))
+            return delay, _DISPATCHER, cancel_assignment, cancel
+        if action is Action.ESCALATE and last.assignment_tier < TOP_TIER:
             escalate = EscalateTicket(
                 ticket_id=self.ticket.id,
                 reason=choice(fixtures.ESCALATION_REASONS),
-                next_engineer_id=self._engineer(held.assignment_tier + 1),
+                next_engineer_id=self._choose_engineer(last.assignment_tier + 1),
             )
-            return wait, actor, escalate_ticket, escalate
+            return delay, _DISPATCHER, escalate_ticket, escalate
         reassign = ReassignTicket(
             ticket_id=self.ticket.id,
-            engineer_id=self._engineer(held.assignment_tier),
+            engineer_id=self._choose_engineer(last.assignment_tier),
             reason=choice(fixtures.REASSIGNMENT_REASONS),
         )
-        return wait, actor, reassign_ticket, reassign
+        return delay, _DISPATCHER, reassign_ticket, reassign
 
-    def _engineer(self, tier: int) -> EngineerId:
-        """Somebody with the skill, who did not have the ticket before if there is one, else not last."""
-        long_ago = self.at < self.now - LAST_ASSIGNED
-        crew = [e.id for e in self.crews[min(tier, 3)] if e.is_active or long_ago]
-        before = [a.engineer_id for a in self.assignments]
-        return self.dice.choice(
-            [one for one in crew if one not in before] or [one for one in crew if one != before[-1]]
+    def _choose_engineer(self, tier: int) -> EngineerId:
+        """Choose an engineer who has not had the ticket; if there is none, anyone but the last one."""
+        is_long_ago = self.at < self.now - LAST_ASSIGNED
+        candidates = [e.id for e in self.engineers[min(tier, 3)] if e.is_active or is_long_ago]
+        previous = [a.engineer_id for a in self.assignments]
+        return self.random.choice(
+            [one for one in candidates if one not in previous]
+            or [one for one in candidates if one != previous[-1]]
         )
 
-    def _soon(self, least: float, most: float) -> timedelta:
+    def _delay(self, min_hours: float, max_hours: float) -> timedelta:
         slowness = _SLOWNESS[self.ticket.priority]
-        return self.dice.hours(least * slowness, most * slowness)
+        return self.random.hours(min_hours * slowness, max_hours * slowness)

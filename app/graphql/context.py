@@ -56,7 +56,7 @@ class Context:
     def __post_init__(self) -> None:
         self.reads = self.db
         if self.replicas is not None and self.seen_position is not None:
-            self.reads = self.replicas.reading(self.seen_position)
+            self.reads = self.replicas.route(self.seen_position)
         self.observation = Observation(self.db.metrics, self.log_fields, self.transport)
         if self.requested_fields is not None:
             self.create_loaders(self.requested_fields)
@@ -94,7 +94,7 @@ class Context:
         if self.requested_fields is not None:
             self.create_loaders(self.requested_fields)
         if self.replicas is not None:
-            self.position = await self.replicas.position()
+            self.position = await self.replicas.current_position()
 
     def copy(self) -> Context:
         """Return a copy for an event, with its own loaders, which the caller must close."""

@@ -22,7 +22,7 @@ _PAUSE_S = 1.0
 
 async def expired_partitions(conn: Connection, kept_months: int) -> list[str]:
     """Return the event partitions that are entirely older; none if `kept_months` is 0, which keeps all."""
-    return await partitions.old_events(conn, kept_months) if kept_months else []
+    return await partitions.old_event_partitions(conn, kept_months) if kept_months else []
 
 
 async def retain(

@@ -117,7 +117,7 @@ async def lines(
 
 def every_line(tx: Tx, filter: BillingFilter) -> AsyncGenerator[BillableLine, None]:
     """Stream all lines through a cursor, which the transaction must outlast."""
-    return _EVERY_LINE.stream(tx, *filter.as_parameters, at_a_time=_FETCH_SIZE)
+    return _EVERY_LINE.stream(tx, *filter.as_parameters, batch_size=_FETCH_SIZE)
 
 
 async def totals(conn: Connection, filter: BillingFilter) -> BillableTotals:

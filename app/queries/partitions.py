@@ -22,8 +22,8 @@ class PartitionsReady:
 
 
 _TEND = sql.load("partitions", "tend_partitions", row=str)
-_READY = sql.load("partitions", "ready_until", row=PartitionsReady)
-_OLD_EVENTS = sql.load("partitions", "old_events", row=str)
+_READY = sql.load("partitions", "partitions_ready_until", row=PartitionsReady)
+_OLD_EVENT_PARTITIONS = sql.load("partitions", "old_event_partitions", row=str)
 _DROP_EVENTS = sql.load("partitions", "drop_events", row=int)
 
 
@@ -36,9 +36,9 @@ async def ready_until(conn: Connection) -> list[PartitionsReady]:
     return await _READY.all(conn)
 
 
-async def old_events(conn: Connection, kept_months: int) -> list[str]:
+async def old_event_partitions(conn: Connection, kept_months: int) -> list[str]:
     """The monthly event partitions that ended that long ago, oldest first."""
-    return await _OLD_EVENTS.all(conn, kept_months)
+    return await _OLD_EVENT_PARTITIONS.all(conn, kept_months)
 
 
 async def drop_events(tx: Tx, partition: str) -> int:

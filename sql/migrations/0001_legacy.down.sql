@@ -1,3 +1,3 @@
--- 0001 down: nothing to undo. The tables may have been here before us, and they hold an operator's
--- tickets: dropping those is a person's decision.
+-- 0001 down: keeps the tables. They may be older than this migration and contain an operator's tickets, so only a
+-- person may drop them.
 SELECT 1;

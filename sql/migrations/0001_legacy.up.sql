@@ -1,5 +1,5 @@
--- 0001 up: the tables as they were when the ticket row itself named one engineer.
--- A database that already has them is taken as it is; an empty one gets them.
+-- 0001 up: the legacy tables, in which a ticket row names one engineer.
+-- Existing tables are left unchanged; an empty database gets new ones.
 CREATE TABLE IF NOT EXISTS engineers (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name text NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS equipment (
 );
 
 CREATE TABLE IF NOT EXISTS service_tickets (
-    -- A KSUID, a UUID or TICKET-2024-0001: text, never cast.
+    -- A KSUID, a UUID or TICKET-2024-0001: always text, never cast.
     id varchar(64) PRIMARY KEY,
     ticket_number varchar(50) NOT NULL UNIQUE,
     equipment_id varchar(64) REFERENCES equipment (id),

@@ -1,10 +1,10 @@
--- 0002 down: the old tables are as they always were; the history is kept aside, whole, in schema baton_kept.
--- When it will never be wanted again: DROP SCHEMA baton_kept CASCADE.
+-- 0002 down: only the old tables remain in use. The history is kept complete in schema baton_kept, and restored by
+-- the next up. To delete it for good: DROP SCHEMA baton_kept CASCADE.
 
--- A way back takes away what its way there has made.
+-- Drops only what the up file adds.
 -- squawk-ignore-file ban-drop-view, ban-drop-constraint, ban-set-schema, renaming-object
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
--- The others are not waited for while the first is held; the migrator tries again.
+-- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
 LOCK TABLE engineers, equipment IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DROP VIEW service_tickets_compat;

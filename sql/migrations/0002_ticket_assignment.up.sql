@@ -1,17 +1,16 @@
--- 0002 up: room for the history of every ticket, beside the old tables.
+-- 0002 up: the assignment history of every ticket, beside the old tables.
 --
--- The history is a new table in a schema of its own, baton.engineer_assignments. The old table of that name
--- stays as it is, whatever its shape: the old application goes on, and the way back is exact. The new
--- application looks into schema baton first. Migration 0005 ends this: there the new table takes the old
--- one's place.
+-- The history is a new table in its own schema, baton.engineer_assignments. The old table of that name is not
+-- changed, so the old application keeps working and going back is exact. The new application has schema baton first
+-- in its search path. Migration 0006 replaces the old table with the new one.
 
--- All that the foreign keys need, at once and only for this moment.
+-- Take all locks that the foreign keys need at once, and briefly.
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
--- The others are not waited for while the first is held; the migrator tries again.
+-- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
 LOCK TABLE engineers, equipment IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
--- A history that an earlier way back has kept comes into use again.
+-- Restore the history that an earlier down has kept.
 DO $$ BEGIN
     IF to_regnamespace('baton_kept') IS NOT NULL THEN
         ALTER SCHEMA baton_kept RENAME TO baton;
@@ -21,8 +20,7 @@ DO $$ BEGIN
 END $$;
 CREATE SCHEMA IF NOT EXISTS baton;
 
--- Time comes from the database, after the lock was granted, and tests move it:
--- SET LOCAL app.now = '2030-01-01Z'.
+-- The current time, read after locks were granted. Tests set it: SET LOCAL app.now = '2030-01-01Z'.
 CREATE OR REPLACE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
     SELECT coalesce(nullif(current_setting('app.now', true), '')::timestamptz, clock_timestamp())
 $$;
@@ -70,7 +68,7 @@ CREATE TABLE IF NOT EXISTS baton.engineer_assignments (
     CONSTRAINT chk_customer_rating CHECK (customer_rating BETWEEN 1 AND 5),
     CONSTRAINT chk_parts_used CHECK (jsonb_typeof(parts_used) = 'array'),
     CONSTRAINT chk_origin CHECK (origin IN ('live', 'legacy', 'backfill')),
-    -- Old rows could not know these; every row that the new application opens must.
+    -- Rows of the old application lack some of these; rows created by the new one must have them.
     CONSTRAINT chk_status_has_its_facts CHECK (origin <> 'live' OR CASE status
         WHEN 'assigned' THEN num_nonnulls(accepted_at, rejected_at, started_at, completed_at, completion_status) = 0
         WHEN 'accepted' THEN accepted_at IS NOT NULL
@@ -91,11 +89,11 @@ CREATE TABLE IF NOT EXISTS baton.engineer_assignments (
 COMMENT ON TABLE baton.engineer_assignments IS 'Complete assignment history for service tickets.
 Tracks all engineers assigned to a ticket including escalations.
 Current assignment is the one row where status IN (assigned, accepted, in_progress).';
-COMMENT ON COLUMN baton.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order given.';
-COMMENT ON COLUMN baton.engineer_assignments.completed_at IS 'When it was completed, failed, was escalated or was cancelled.';
-COMMENT ON COLUMN baton.engineer_assignments.origin IS 'live: opened by the new application. legacy: a row of the old table, or a change by the old application. backfill: made from the old columns of the ticket. Only live rows count in response times.';
+COMMENT ON COLUMN baton.engineer_assignments.assignment_sequence IS '1, 2, 3 … within a ticket, in the order of creation.';
+COMMENT ON COLUMN baton.engineer_assignments.completed_at IS 'When the assignment was completed, failed, escalated or cancelled.';
+COMMENT ON COLUMN baton.engineer_assignments.origin IS 'live: created by the new application. legacy: from the old table, or changed by the old application. backfill: created from the old columns of the ticket. Only live rows count in response times.';
 
--- One current assignment for a ticket at most: the word "active" as everybody means it.
+-- A ticket has at most one active assignment.
 CREATE UNIQUE INDEX IF NOT EXISTS engineer_assignments_one_active ON baton.engineer_assignments (ticket_id)
     WHERE status IN ('assigned', 'accepted', 'in_progress');
 CREATE INDEX IF NOT EXISTS engineer_assignments_engineer_active ON baton.engineer_assignments (engineer_id, ticket_id)
@@ -106,7 +104,7 @@ CREATE INDEX IF NOT EXISTS engineer_assignments_engineer ON baton.engineer_assig
 
 CREATE OR REPLACE FUNCTION keep_ended_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- The customer's word may come later; how the assignment went may not change any more.
+    -- Only the customer's rating may come later; how the assignment ended is final.
     NEW.customer_rating := OLD.customer_rating;
     NEW.customer_feedback := OLD.customer_feedback;
     NEW.updated_at := OLD.updated_at;
@@ -132,7 +130,7 @@ CREATE TABLE IF NOT EXISTS assignment_events (
     assignment jsonb NOT NULL
 );
 CREATE INDEX IF NOT EXISTS assignment_events_ticket ON assignment_events (ticket_id, id);
-COMMENT ON TABLE assignment_events IS 'What happened to which assignment, who did it, and the row as it was afterwards. Append only.';
+COMMENT ON TABLE assignment_events IS 'Audit log: each change of an assignment, who made it, and the row afterwards. Append only.';
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     actor text NOT NULL,
@@ -142,10 +140,10 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (actor, key)
 );
-COMMENT ON TABLE idempotency_keys IS 'The change that a key has made, so that a repeat changes nothing and answers the same.';
+COMMENT ON TABLE idempotency_keys IS 'Maps an idempotency key to the change it made, so that a repeat changes nothing and returns the same result.';
 
--- The way back takes these off, because the old application may delete what it likes. A history that was kept
--- may be large, so the next migration looks at its rows, where nobody waits.
+-- The down file drops these, because the old application may delete rows. A restored history may be large, so the
+-- next migration validates them without blocking writes.
 ALTER TABLE baton.engineer_assignments
     ADD CONSTRAINT engineer_assignments_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES service_tickets (id)
         NOT VALID,
@@ -173,9 +171,9 @@ LEFT JOIN LATERAL (
     SELECT a.engineer_id, a.assignment_tier, a.assignment_tier_name, a.assigned_at, a.status
     FROM baton.engineer_assignments a
     WHERE a.ticket_id = t.id
-    -- The old table may have rows that ended and are newer than the one that holds the ticket.
+    -- The current assignment first: the old table may have newer rows that have ended.
     ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
     LIMIT 1
 ) AS last ON last.status IN ('assigned', 'accepted', 'in_progress', 'completed')
 LEFT JOIN engineers e ON e.id = last.engineer_id;
-COMMENT ON VIEW service_tickets_compat IS 'The old columns of service_tickets for readers that still want them: who holds the ticket, or who completed it.';
+COMMENT ON VIEW service_tickets_compat IS 'The old columns of service_tickets for existing readers: the engineer of the current or the completed assignment.';

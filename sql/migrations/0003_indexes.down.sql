@@ -1,5 +1,5 @@
 -- migrate: no-transaction
--- 0003 down: the indexes go; nobody waits.
+-- 0003 down: drops the indexes without blocking writes.
 DROP INDEX CONCURRENTLY IF EXISTS engineers_by_name;
 -- next
 DROP INDEX CONCURRENTLY IF EXISTS service_tickets_search;

@@ -1,7 +1,7 @@
 -- migrate: no-transaction
--- 0003 up: what the lists and the backfill look rows up by. Nobody waits while these are built.
+-- 0003 up: indexes for the ticket and engineer lists and for the backfill, built without blocking writes.
 
--- To validate again what is valid does no harm.
+-- Validating a valid constraint again has no effect.
 -- squawk-ignore-file prefer-robust-stmts
 
 ALTER TABLE baton.engineer_assignments
@@ -11,7 +11,7 @@ ALTER TABLE baton.engineer_assignments
 -- next
 ALTER TABLE assignment_events VALIDATE CONSTRAINT assignment_events_ticket_id_fkey;
 -- next
--- The backfill finds a ticket's old rows by it, whatever the type of the column.
+-- The backfill looks up a ticket's old rows by it, for any type of the column.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_ticket_as_text
     ON public.engineer_assignments ((ticket_id::text));
 -- next

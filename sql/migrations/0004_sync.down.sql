@@ -1,9 +1,9 @@
--- 0004 down: the old tables are on their own again, and the old columns have the comments that they had.
+-- 0004 down: the old tables are no longer synchronised, and the old columns get their previous comments back.
 
--- A way back takes away what its way there has made.
+-- Drops only what the up file adds.
 -- squawk-ignore-file ban-drop-table, ban-drop-function, ban-set-schema
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
--- The other is not waited for while the first is held; the migrator tries again.
+-- NOWAIT: do not queue for this one while holding the first lock; the migrator retries.
 LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DROP TRIGGER history_follows_ticket ON service_tickets;
@@ -12,10 +12,10 @@ DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
 DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
 
 DO $$
-DECLARE was record;
+DECLARE saved record;
 BEGIN
-    FOR was IN SELECT c.key, c.value FROM assignment_migration_state s, jsonb_each_text(s.comments) AS c LOOP
-        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.key, was.value);
+    FOR saved IN SELECT c.key, c.value FROM assignment_migration_state s, jsonb_each_text(s.comments) AS c LOOP
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', saved.key, saved.value);
     END LOOP;
 END $$;
 

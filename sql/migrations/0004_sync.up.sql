@@ -1,11 +1,11 @@
--- 0004 up: old and new application side by side. What the old one writes reaches the history, what the new
--- one writes reaches the old columns, and every old row can be taken over, ticket by ticket.
+-- 0004 up: dual write, so that the old and the new application can run side by side. Triggers copy writes of the old
+-- one to the history and writes of the new one to the old columns. Functions migrate old rows, ticket by ticket.
 --
--- Rows of the old tables are read as JSON. So one text reads every shape of them: a uuid or a varchar is
--- text, a column that is not there is null.
+-- Rows of the old tables are read as JSON, so the same code reads every variant of them: uuid and varchar are both
+-- text, and a missing column is null.
 
 LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
--- The other is not waited for while the first is held; the migrator tries again.
+-- NOWAIT: do not queue for this one while holding the first lock; the migrator retries.
 LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DO $$
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS assignment_migration (
     outcome text NOT NULL CHECK (outcome IN ('backfilled', 'already_there', 'quarantined', 'no_engineer')),
     old_columns jsonb NOT NULL
 );
-COMMENT ON TABLE assignment_migration IS 'Each ticket that was taken over: what its old columns said, and what became of that.';
+COMMENT ON TABLE assignment_migration IS 'Each migrated ticket: the values of its old columns, and the outcome.';
 
 CREATE TABLE IF NOT EXISTS assignment_migration_issues (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -45,14 +45,14 @@ CREATE TABLE IF NOT EXISTS assignment_migration_issues (
     found_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS assignment_migration_issues_assignment ON assignment_migration_issues (assignment_id);
-COMMENT ON TABLE assignment_migration_issues IS 'Old values that could not become part of the history as they were: quarantined, or taken over but closed.';
+COMMENT ON TABLE assignment_migration_issues IS 'Old rows that could not be migrated unchanged: quarantined, or migrated but closed.';
 
 CREATE TABLE assignment_migration_state (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     reached varchar(64) NOT NULL DEFAULT '',
     comments jsonb NOT NULL
 );
-COMMENT ON TABLE assignment_migration_state IS 'How far the backfill has come, and the comments that the old columns had.';
+COMMENT ON TABLE assignment_migration_state IS 'Progress of the backfill, and the previous comments of the old columns.';
 INSERT INTO assignment_migration_state (comments)
 SELECT coalesce(jsonb_object_agg(attname, col_description(attrelid, attnum)), '{}')
 FROM pg_attribute
@@ -81,17 +81,17 @@ CREATE FUNCTION baton.who_and_when(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMU
 $$;
 
 CREATE FUNCTION baton.as_uuid(raw text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
-    -- Case and surrounding space do not matter. What does not look like a uuid is never cast to one.
+    -- Ignores case and surrounding spaces. Null if it is not a uuid, instead of an error.
     SELECT CASE WHEN btrim(raw) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN btrim(raw)::uuid END
 $$;
 
 CREATE FUNCTION baton.known_engineer(raw text) RETURNS uuid LANGUAGE sql STABLE AS $$
-    -- The inner SELECT is made once, also where all engineers are read.
+    -- The subquery is evaluated once, not for each engineer.
     SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(raw))
 $$;
 
-CREATE FUNCTION baton.tier_name(tier int, given text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(nullif(btrim(given), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
+CREATE FUNCTION baton.tier_name(tier int, name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(btrim(name), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
         WHEN 3 THEN 'Distributor' WHEN 4 THEN 'Service provider' WHEN 5 THEN 'Hospital' ELSE 'Tier ' || tier END)
 $$;
 
@@ -103,12 +103,12 @@ CREATE FUNCTION baton.ended_at(ticket jsonb) RETURNS timestamptz LANGUAGE sql IM
     SELECT coalesce(ticket->>'resolved_at', ticket->>'closed_at', ticket->>'updated_at', ticket->>'created_at')::timestamptz
 $$;
 
--- This and the next return a set of one row, because only such functions become part of the query that calls
--- them, which takes half the time.
+-- This function and the next return a set of one row, because PostgreSQL inlines only set-returning functions, which
+-- halves the time.
 CREATE FUNCTION baton.taken_over(raw jsonb, ticket jsonb) RETURNS SETOF baton.engineer_assignments
 LANGUAGE sql STABLE ROWS 1 AS $$
-    -- A row of the old table in the new shape, without a sequence. A null status or engineer means that it
-    -- cannot become part of the history. What it does not know stays null: no acceptance is invented.
+    -- Converts a row of the old table, without a sequence. A null status or engineer means that the row cannot be
+    -- migrated. Unknown values stay null: no acceptance time is invented.
     SELECT r.* FROM jsonb_populate_record(NULL::baton.engineer_assignments, raw || jsonb_build_object(
         'ticket_id', ticket->'id',
         'engineer_id', (SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(raw->>'engineer_id'))),
@@ -139,8 +139,8 @@ $$;
 
 CREATE FUNCTION baton.from_old_columns(ticket jsonb) RETURNS SETOF baton.engineer_assignments
 LANGUAGE sql STABLE ROWS 1 AS $$
-    -- What the old columns say of who holds the ticket, without a sequence. A null engineer means that they
-    -- name one whom nobody knows.
+    -- Builds an assignment from the old columns of the ticket, without a sequence. A null engineer means that the
+    -- columns name an unknown engineer.
     SELECT r.*
     FROM (SELECT CASE
         WHEN ticket->>'status' IN ('resolved', 'closed') THEN 'completed'
@@ -177,7 +177,7 @@ CREATE FUNCTION baton.note(
 $$;
 
 CREATE FUNCTION baton.old_ids(ticket_id text) RETURNS text[] LANGUAGE sql STABLE AS $$
-    -- Where the old table holds a uuid, its text is in lower case whatever the case of the ticket's id.
+    -- If the column of the old table is a uuid, its text is in lower case, unlike perhaps the ticket's id.
     SELECT CASE WHEN ticket_id = lower(ticket_id)
             OR EXISTS (SELECT FROM service_tickets t WHERE t.id = lower(ticket_id))
         THEN ARRAY[ticket_id] ELSE ARRAY[ticket_id, lower(ticket_id)] END
@@ -186,7 +186,7 @@ $$;
 CREATE FUNCTION baton.closed(one baton.engineer_assignments, ticket jsonb) RETURNS baton.engineer_assignments
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    -- An active row that does not hold the ticket any more, ended as the ticket says.
+    -- Ends an active row that is not the current assignment, according to the ticket's status.
     IF baton.ended(ticket->>'status') THEN
         one.completed_at := coalesce(one.completed_at, baton.ended_at(ticket));
     ELSE
@@ -202,9 +202,9 @@ BEGIN
     RETURN one;
 END $$;
 
--- Takes over those of the tickets that were not yet: the old rows of each, by time, then what its old columns
--- say. The caller holds their locks. One plan serves one ticket and a batch, and it finds all rows by index:
--- made while a table is empty, it must still be right when that table is large.
+-- Migrates those of the tickets that are not migrated yet: the old rows of each, ordered by time, then its old
+-- columns. The caller holds the locks of the tickets. The planner settings force index lookups: the plan is reused for
+-- single tickets and batches, and may be made while a table is still empty.
 CREATE FUNCTION baton.take_over(tickets jsonb[]) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -218,12 +218,12 @@ BEGIN
         CROSS JOIN LATERAL baton.from_old_columns(t.ticket) AS named
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.ticket->>'id')
     ), old_row AS MATERIALIZED (
-        -- A ticket without old rows is here once, with a null for the row.
+        -- A ticket without old rows appears once, with null for the row.
         SELECT t.*, to_jsonb(a) AS raw
         FROM ticket t
         LEFT JOIN public.engineer_assignments a ON a.ticket_id::text = ANY (baton.old_ids(t.ticket_id))
-    ), turn AS MATERIALIZED (
-        SELECT o.*, r AS turn,
+    ), old_assignment AS MATERIALIZED (
+        SELECT o.*, r AS assignment,
             r.engineer_id IS NOT NULL AND r.status IS NOT NULL AS known,
             r.engineer_id IS NOT NULL AND r.status IN ('assigned', 'accepted', 'in_progress') AS active,
             coalesce(NOT o.ended AND r.status IN ('assigned', 'accepted', 'in_progress') AND r.engineer_id
@@ -232,55 +232,57 @@ BEGIN
         FROM old_row o
         LEFT JOIN LATERAL baton.taken_over(o.raw, o.ticket) AS r ON o.raw IS NOT NULL
     ), placed AS MATERIALIZED (
-        -- Of several active rows one stays: the newest of the engineer whom the ticket names, else the newest.
+        -- Of several active rows one stays: the newest of the engineer named by the ticket, else the newest.
         SELECT t.*,
             row_number() OVER (PARTITION BY t.ticket_id, t.known
-                ORDER BY (t.turn).assigned_at, (t.turn).created_at, (t.turn).id) AS n,
+                ORDER BY (t.assignment).assigned_at, (t.assignment).created_at, (t.assignment).id) AS n,
             t.may_hold AND row_number() OVER (PARTITION BY t.ticket_id, t.may_hold
-                ORDER BY (t.turn).assigned_at DESC, (t.turn).created_at DESC, (t.turn).id DESC) = 1 AS holds
-        FROM turn t
+                ORDER BY (t.assignment).assigned_at DESC, (t.assignment).created_at DESC,
+                    (t.assignment).id DESC) = 1 AS holds
+        FROM old_assignment t
     ), settled AS MATERIALIZED (
         SELECT p.ticket_id, p.ticket, p.named, p.names_engineer, p.ended, p.raw, p.known, p.n, p.holds,
             p.active AND NOT p.holds AS closes,
             CASE
-                WHEN p.active AND NOT p.holds THEN baton.closed(p.turn, p.ticket)
-                -- Of who holds a ticket the old application knew from the ticket. Rows often have no tier, or an older one.
+                WHEN p.active AND NOT p.holds THEN baton.closed(p.assignment, p.ticket)
+                -- The old application reads the current tier from the ticket; rows often have none, or an older one.
                 WHEN p.holds AND (p.named).engineer_id IS NOT NULL AND p.ticket->>'assignment_tier' IS NOT NULL
-                THEN jsonb_populate_record(p.turn, jsonb_build_object('assignment_tier', (p.named).assignment_tier,
+                THEN jsonb_populate_record(p.assignment, jsonb_build_object('assignment_tier', (p.named).assignment_tier,
                     'assignment_tier_name', (p.named).assignment_tier_name))
-                ELSE p.turn END AS turn
+                ELSE p.assignment END AS assignment
         FROM placed p
     ), result AS MATERIALIZED (
-        -- By ticket, beside its last turn.
-        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.ticket, s.named, CASE WHEN s.known THEN s.n ELSE 0 END AS turns,
+        -- One row for each ticket, with its last assignment.
+        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.ticket, s.named,
+            CASE WHEN s.known THEN s.n ELSE 0 END AS migrated_rows,
             CASE
                 WHEN NOT s.names_engineer THEN 'no_engineer'
                 WHEN (s.named).engineer_id IS NULL THEN 'quarantined'
                 WHEN bool_or(s.holds) OVER (PARTITION BY s.ticket_id) THEN 'already_there'
-                WHEN s.ended AND s.known AND (s.turn).engineer_id = (s.named).engineer_id
-                    AND (s.named).status IN ((s.turn).status, 'cancelled') THEN 'already_there'
+                WHEN s.ended AND s.known AND (s.assignment).engineer_id = (s.named).engineer_id
+                    AND (s.named).status IN ((s.assignment).status, 'cancelled') THEN 'already_there'
                 ELSE 'backfilled' END AS outcome
         FROM settled s
         ORDER BY s.ticket_id, s.known DESC, s.n DESC
     ), history AS (
         INSERT INTO baton.engineer_assignments
         SELECT h.* FROM settled s
-        CROSS JOIN LATERAL jsonb_populate_record(s.turn, jsonb_build_object('assignment_sequence', s.n)) AS h
+        CROSS JOIN LATERAL jsonb_populate_record(s.assignment, jsonb_build_object('assignment_sequence', s.n)) AS h
         WHERE s.known
         UNION ALL
         SELECT h.* FROM result r
-        CROSS JOIN LATERAL jsonb_populate_record(r.named, jsonb_build_object('assignment_sequence', r.turns + 1)) AS h
+        CROSS JOIN LATERAL jsonb_populate_record(r.named, jsonb_build_object('assignment_sequence', r.migrated_rows + 1)) AS h
         WHERE r.outcome = 'backfilled'
     ), issues AS (
         INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
-        (SELECT s.ticket_id, (s.turn).id, CASE WHEN s.known THEN 'closed' ELSE 'quarantined' END,
-            CASE WHEN (s.turn).status IS NULL THEN 'unknown status'
+        (SELECT s.ticket_id, (s.assignment).id, CASE WHEN s.known THEN 'closed' ELSE 'quarantined' END,
+            CASE WHEN (s.assignment).status IS NULL THEN 'unknown status'
                 WHEN NOT s.known THEN 'unknown engineer'
                 WHEN s.ended THEN 'the ticket had ended'
                 ELSE 'another assignment held the ticket' END,
             s.raw
         FROM settled s WHERE s.closes OR (NOT s.known AND s.raw IS NOT NULL)
-        ORDER BY s.ticket_id, (s.turn).assigned_at, (s.turn).created_at, (s.turn).id)
+        ORDER BY s.ticket_id, (s.assignment).assigned_at, (s.assignment).created_at, (s.assignment).id)
         UNION ALL
         SELECT r.ticket_id, NULL, 'quarantined', 'the ticket names an unknown engineer', baton.old_columns(r.ticket)
         FROM result r WHERE r.outcome = 'quarantined'
@@ -289,28 +291,28 @@ BEGIN
     SELECT r.ticket_id, r.outcome, baton.old_columns(r.ticket) FROM result r;
 END $$;
 
--- Makes the history agree with what the old application has just written to a ticket. It asks how things
--- are, not who wrote, so where they agree already, as after the new application's own changes, it does nothing.
-CREATE FUNCTION baton.agree(ticket jsonb, named_anew boolean) RETURNS void LANGUAGE plpgsql AS $$
+-- Updates the history to match what the old application has just written to a ticket. It compares states, not
+-- writers, so it does nothing if they agree already, as after a change by the new application.
+CREATE FUNCTION baton.agree(ticket jsonb, columns_changed boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this text := ticket->>'id';
-    held baton.engineer_assignments;
+    active baton.engineer_assignments;
     named baton.engineer_assignments;
 BEGIN
     SELECT r.* INTO named FROM baton.from_old_columns(ticket) AS r;
-    SELECT a.* INTO held FROM baton.engineer_assignments a
+    SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
 
-    IF named_anew AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
+    IF columns_changed AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
         IF NOT baton.ended(ticket->>'status') THEN
-            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application took the ticket back');
+            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application took the ticket back');
         END IF;
-    ELSIF named_anew AND named.engineer_id IS NULL THEN
+    ELSIF columns_changed AND named.engineer_id IS NULL THEN
         PERFORM baton.note('quarantined', 'the ticket names an unknown engineer', baton.old_columns(ticket), this);
-        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application named an unknown engineer');
-    ELSIF named_anew AND (held.engineer_id IS DISTINCT FROM named.engineer_id
-            OR (ticket->>'assignment_tier')::int <> held.assignment_tier) THEN
-        PERFORM baton.end_turn(held, CASE WHEN named.assignment_tier > held.assignment_tier THEN 'escalated'
+        PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application named an unknown engineer');
+    ELSIF columns_changed AND (active.engineer_id IS DISTINCT FROM named.engineer_id
+            OR (ticket->>'assignment_tier')::int <> active.assignment_tier) THEN
+        PERFORM baton.end_turn(active, CASE WHEN named.assignment_tier > active.assignment_tier THEN 'escalated'
             ELSE 'cancelled' END, app_now(), 'The old application gave the ticket to another');
         SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO named.assignment_sequence
         FROM baton.engineer_assignments a WHERE a.ticket_id = this;
@@ -325,20 +327,20 @@ BEGIN
     END IF;
 
     IF ticket->>'status' IN ('resolved', 'closed') THEN
-        PERFORM baton.end_turn(held, 'completed', baton.ended_at(ticket), NULL);
+        PERFORM baton.end_turn(active, 'completed', baton.ended_at(ticket), NULL);
     ELSIF ticket->>'status' = 'cancelled' THEN
-        PERFORM baton.end_turn(held, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
-    ELSIF ticket->>'status' = 'in_progress' AND held.status IN ('assigned', 'accepted') THEN
+        PERFORM baton.end_turn(active, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
+    ELSIF ticket->>'status' = 'in_progress' AND active.status IN ('assigned', 'accepted') THEN
         UPDATE baton.engineer_assignments
         SET status = 'in_progress', started_at = coalesce((ticket->>'started_at')::timestamptz, app_now()),
             origin = 'legacy', updated_at = app_now()
-        WHERE id = held.id;
+        WHERE id = active.id;
     END IF;
 END $$;
 
-CREATE FUNCTION baton.end_turn(held baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
+CREATE FUNCTION baton.end_turn(active baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
 RETURNS void LANGUAGE sql AS $$
-    -- Nothing where nobody holds the ticket. What the old application did cannot have all the facts of a live row.
+    -- No effect if there is no current assignment. Origin legacy: the old application lacks values that a live row has.
     UPDATE baton.engineer_assignments
     SET status = p_status,
         completed_at = p_at,
@@ -347,16 +349,16 @@ RETURNS void LANGUAGE sql AS $$
         cancellation_reason = CASE p_status WHEN 'cancelled' THEN p_reason END,
         origin = 'legacy',
         updated_at = app_now()
-    WHERE id = held.id
+    WHERE id = active.id
 $$;
 
--- The old application writes its own engineer_assignments, too: the same row follows in the history.
+-- The old application also writes its own engineer_assignments: copies such a row to the history.
 CREATE FUNCTION baton.follow_row(raw jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ticket jsonb;
-    known baton.engineer_assignments;
-    one baton.engineer_assignments;
-    held baton.engineer_assignments;
+    existing baton.engineer_assignments;
+    converted baton.engineer_assignments;
+    active baton.engineer_assignments;
 BEGIN
     SELECT to_jsonb(t) INTO ticket FROM service_tickets t
     WHERE t.id = coalesce(
@@ -371,69 +373,69 @@ BEGIN
         PERFORM baton.take_over(ARRAY[ticket]);
         RETURN;
     END IF;
-    SELECT r.* INTO one FROM baton.taken_over(raw, ticket) AS r;
-    SELECT a.* INTO known FROM baton.engineer_assignments a WHERE a.id = one.id;
-    IF one.engineer_id IS NULL OR one.status IS NULL THEN
+    SELECT r.* INTO converted FROM baton.taken_over(raw, ticket) AS r;
+    SELECT a.* INTO existing FROM baton.engineer_assignments a WHERE a.id = converted.id;
+    IF converted.engineer_id IS NULL OR converted.status IS NULL THEN
         PERFORM baton.note('quarantined',
-            CASE WHEN one.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END,
-            raw, ticket->>'id', one.id);
-    ELSIF known.id IS NULL THEN
-        IF one.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
-            one := baton.closed(one, ticket);
-        ELSIF one.status IN ('assigned', 'accepted', 'in_progress') THEN
-            SELECT a.* INTO held FROM baton.engineer_assignments a
-            WHERE a.ticket_id = one.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
-            PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application gave the ticket to another');
+            CASE WHEN converted.status IS NULL THEN 'unknown status' ELSE 'unknown engineer' END,
+            raw, ticket->>'id', converted.id);
+    ELSIF existing.id IS NULL THEN
+        IF converted.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
+            converted := baton.closed(converted, ticket);
+        ELSIF converted.status IN ('assigned', 'accepted', 'in_progress') THEN
+            SELECT a.* INTO active FROM baton.engineer_assignments a
+            WHERE a.ticket_id = converted.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
+            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application gave the ticket to another');
         END IF;
-        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO one.assignment_sequence
-        FROM baton.engineer_assignments a WHERE a.ticket_id = one.ticket_id;
-        INSERT INTO baton.engineer_assignments SELECT one.*;
-    ELSIF known.status IN ('assigned', 'accepted', 'in_progress') THEN
+        SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO converted.assignment_sequence
+        FROM baton.engineer_assignments a WHERE a.ticket_id = converted.ticket_id;
+        INSERT INTO baton.engineer_assignments SELECT converted.*;
+    ELSIF existing.status IN ('assigned', 'accepted', 'in_progress') THEN
         UPDATE baton.engineer_assignments
-        SET status = one.status, accepted_at = one.accepted_at, rejected_at = one.rejected_at,
-            started_at = one.started_at, completed_at = one.completed_at, diagnosis = one.diagnosis,
-            actions_taken = one.actions_taken, parts_used = one.parts_used,
-            customer_rating = one.customer_rating, customer_feedback = one.customer_feedback,
-            origin = 'legacy', updated_at = one.updated_at
-        WHERE id = one.id;
-    ELSIF (known.customer_rating, known.customer_feedback) IS DISTINCT FROM (one.customer_rating, one.customer_feedback) THEN
+        SET status = converted.status, accepted_at = converted.accepted_at, rejected_at = converted.rejected_at,
+            started_at = converted.started_at, completed_at = converted.completed_at, diagnosis = converted.diagnosis,
+            actions_taken = converted.actions_taken, parts_used = converted.parts_used,
+            customer_rating = converted.customer_rating, customer_feedback = converted.customer_feedback,
+            origin = 'legacy', updated_at = converted.updated_at
+        WHERE id = converted.id;
+    ELSIF (existing.customer_rating, existing.customer_feedback) IS DISTINCT FROM (converted.customer_rating, converted.customer_feedback) THEN
         UPDATE baton.engineer_assignments
-        SET customer_rating = one.customer_rating, customer_feedback = one.customer_feedback
-        WHERE id = one.id;
-    ELSIF known.status <> one.status THEN
-        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', one.id);
+        SET customer_rating = converted.customer_rating, customer_feedback = converted.customer_feedback
+        WHERE id = converted.id;
+    ELSIF existing.status <> converted.status THEN
+        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', converted.id);
     END IF;
 END $$;
 
--- The triggers work with their owner's rights: neither application need have any on the other's tables.
+-- The triggers run with their owner's rights: neither application needs rights on the other's tables.
 CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    was jsonb;
-    now_is jsonb := to_jsonb(NEW);
+    old_ticket jsonb;
+    new_ticket jsonb := to_jsonb(NEW);
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM baton.take_over(ARRAY[now_is]);
+        PERFORM baton.take_over(ARRAY[new_ticket]);
         RETURN NULL;
     END IF;
-    was := to_jsonb(OLD);
-    IF baton.old_columns(was) IS DISTINCT FROM baton.old_columns(now_is) OR was->>'status' <> now_is->>'status' THEN
-        -- A ticket that the backfill has not reached yet is taken over as it was, so that nothing is skipped.
-        PERFORM baton.take_over(ARRAY[was]);
-        PERFORM baton.agree(now_is, baton.who_and_when(was) IS DISTINCT FROM baton.who_and_when(now_is)
-            OR (baton.ended(was->>'status') AND NOT baton.ended(now_is->>'status')));
+    old_ticket := to_jsonb(OLD);
+    IF baton.old_columns(old_ticket) IS DISTINCT FROM baton.old_columns(new_ticket) OR old_ticket->>'status' <> new_ticket->>'status' THEN
+        -- A ticket that the backfill has not reached is first migrated in its previous state, so that nothing is skipped.
+        PERFORM baton.take_over(ARRAY[old_ticket]);
+        PERFORM baton.agree(new_ticket, baton.who_and_when(old_ticket) IS DISTINCT FROM baton.who_and_when(new_ticket)
+            OR (baton.ended(old_ticket->>'status') AND NOT baton.ended(new_ticket->>'status')));
     END IF;
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE held baton.engineer_assignments;
+DECLARE active baton.engineer_assignments;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        SELECT a.* INTO held FROM baton.engineer_assignments a
+        SELECT a.* INTO active FROM baton.engineer_assignments a
         WHERE a.id = OLD.id AND a.status IN ('assigned', 'accepted', 'in_progress');
-        PERFORM baton.end_turn(held, 'cancelled', app_now(), 'The old application deleted it');
+        PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application deleted it');
     ELSE
         PERFORM baton.follow_row(to_jsonb(NEW));
     END IF;
@@ -444,9 +446,9 @@ CREATE FUNCTION baton.tell_old_columns() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF current_setting('baton.catches_up', true) = 'on' THEN
-        RETURN NULL; -- The old columns have said so first.
+        RETURN NULL; -- The change comes from the old columns.
     END IF;
-    -- Old columns that name the same engineer and tier already stay as they are, spelling and all.
+    -- Old columns that already name this engineer and tier stay unchanged, including their spelling.
     UPDATE service_tickets t
     SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
         SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
@@ -462,7 +464,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- What a trigger writes fires no other of these: neither direction answers the other.
+-- The triggers ignore writes by triggers, so the two directions do not trigger each other.
 CREATE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
 CREATE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
@@ -473,20 +475,20 @@ CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignme
     FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.status IS DISTINCT FROM NEW.status)
     EXECUTE FUNCTION baton.tell_old_columns();
 
--- What the old application did while the history was kept aside.
+-- Applies what the old application changed while the history was not in use.
 CREATE FUNCTION baton.catch_up(ticket jsonb) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     raw jsonb;
-    -- Asked first: the old rows that follow are no new word on who holds the ticket.
-    named_anew boolean := (
+    -- Computed first: the old rows applied below do not change the engineer named by the ticket.
+    columns_changed boolean := (
         SELECT m.old_columns IS DISTINCT FROM baton.old_columns(ticket)
             AND (baton.known_engineer(ticket->>'assigned_engineer_id') IS DISTINCT FROM c.assigned_engineer_id::uuid
                 OR greatest(coalesce((ticket->>'assignment_tier')::int, 1), 1) <> coalesce(c.assignment_tier, 1))
         FROM service_tickets_compat c, assignment_migration m
         WHERE c.id = ticket->>'id' AND m.ticket_id = c.id);
 BEGIN
-    -- Not among what the function is declared with: only a superuser may do that with a name of our own.
+    -- Not in the function's SET clause: only a superuser may do that with a custom setting.
     PERFORM set_config('baton.catches_up', 'on', true);
     FOR raw IN
         SELECT to_jsonb(a)
@@ -499,24 +501,24 @@ BEGIN
     LOOP
         PERFORM baton.follow_row(raw);
     END LOOP;
-    PERFORM baton.agree(ticket, named_anew);
+    PERFORM baton.agree(ticket, columns_changed);
     PERFORM set_config('baton.catches_up', '', true);
 END $$;
 
--- All tickets in batches, each committed with how far it has come, so that it goes on where it was stopped.
--- It rests after each batch for as long as the batch took, times `rest`.
+-- Migrates all tickets in batches. Each commits together with the progress, so that the next call continues there.
+-- After each batch it sleeps for the duration of the batch, times `rest`.
 CREATE PROCEDURE baton.backfill(batch int DEFAULT 500, rest float8 DEFAULT 0.5) LANGUAGE plpgsql AS $$
 DECLARE
     total bigint := (SELECT count(*) FROM service_tickets);
     done bigint := (SELECT count(*) FROM service_tickets t, assignment_migration_state s WHERE t.id <= s.reached);
     size int := batch;
-    began timestamptz;
-    took_s float8;
+    started timestamptz;
+    duration_s float8;
     tickets jsonb[];
     ticket jsonb;
 BEGIN
     LOOP
-        began := clock_timestamp();
+        started := clock_timestamp();
         tickets := ARRAY(
             SELECT to_jsonb(t) FROM service_tickets t
             WHERE t.id > (SELECT s.reached FROM assignment_migration_state s)
@@ -532,10 +534,10 @@ BEGIN
         COMMIT;
         done := done + cardinality(tickets);
         RAISE INFO '% of % tickets taken over', least(done, total), total;
-        took_s := extract(epoch FROM clock_timestamp() - began);
-        -- Who writes to a ticket of a batch waits for its end: 0.2 s, and not much longer on a busy server.
-        size := least(batch, greatest(1, size * 0.2 / took_s));
-        PERFORM pg_sleep(rest * took_s);
+        duration_s := extract(epoch FROM clock_timestamp() - started);
+        -- A writer to a ticket of the batch waits for its end: aim at 0.2 s, also on a busy server.
+        size := least(batch, greatest(1, size * 0.2 / duration_s));
+        PERFORM pg_sleep(rest * duration_s);
     END LOOP;
     INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
     SELECT a.ticket_id::text, a.id, 'quarantined', 'unknown ticket', to_jsonb(a)
@@ -545,11 +547,11 @@ BEGIN
     COMMIT;
 END $$;
 
--- What became of the old rows. Where `expected` is not null, the count must equal it.
+-- Counts the outcomes for old rows. If `expected` is not null, the count must be equal to it.
 CREATE FUNCTION assignment_migration_report() RETURNS TABLE (item text, counted bigint, expected bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    -- After the contract the old table lies in schema legacy, if it was kept, and nothing follows the tickets.
+    -- After 0006_contract the old table is in schema legacy, unless it was dropped, and tickets are not synchronised.
     side_by_side boolean := to_regclass('baton.engineer_assignments') IS NOT NULL;
     old_table regclass := to_regclass(CASE WHEN side_by_side THEN 'public' ELSE 'legacy' END || '.engineer_assignments');
     accounted bigint;
@@ -575,14 +577,14 @@ BEGIN
     RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
         FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
             HAVING min(a.assignment_sequence) <> 1 OR max(a.assignment_sequence) <> count(*)) AS gap;
-    RETURN QUERY SELECT 'Ended tickets that somebody holds', count(*), 0::bigint
+    RETURN QUERY SELECT 'Ended tickets with a current assignment', count(*), 0::bigint
         FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
         WHERE t.status IN ('resolved', 'closed', 'cancelled');
     IF side_by_side THEN
         RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
-        -- An engineer whom nobody knows is no other one: such a ticket is among the quarantined.
-        RETURN QUERY SELECT 'Tickets whose old columns name another engineer than holds them', count(*), 0::bigint
+        -- Without unknown engineers: those tickets are quarantined.
+        RETURN QUERY SELECT 'Tickets with different engineers in old columns and history', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
             JOIN engineers e ON e.id = baton.as_uuid(t.assigned_engineer_id::text)
             WHERE e.id <> c.engineer_id;

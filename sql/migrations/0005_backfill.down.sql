@@ -1,2 +1,2 @@
--- 0005 down: the next time, the backfill looks at every ticket again: the old application may have been at work.
+-- 0005 down: the next backfill checks every ticket again, because the old application may have changed some.
 UPDATE assignment_migration_state SET reached = '';

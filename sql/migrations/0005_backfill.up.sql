@@ -1,5 +1,5 @@
 -- migrate: no-transaction
--- 0005 up: every ticket is taken over, in batches that commit. Stopped, it goes on where it was.
+-- 0005 up: migrates every ticket, in batches that commit. After an interruption it continues where it stopped.
 CALL baton.backfill();
 -- next
 ANALYZE baton.engineer_assignments, assignment_migration, assignment_migration_issues;

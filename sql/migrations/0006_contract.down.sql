@@ -1,22 +1,22 @@
 -- migrate: no-transaction
--- 0006 down: the old table and the old columns are back, and both applications may run again.
--- The four columns come last in the table now; their types, defaults and values are as they were.
+-- 0006 down: restores the old table and the old columns, so that both applications can run again.
+-- The four columns are now the last ones of the table; their types, defaults and values are restored.
 
 DO $$
-DECLARE was record;
+DECLARE definition record;
 BEGIN
     IF to_regclass('legacy.engineer_assignments') IS NULL THEN
-        RETURN; -- done already, before an interruption
+        RETURN; -- done before an interruption
     END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
-    -- The others are not waited for while the first is held; the migrator tries again.
+    -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
     ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
-    FOR was IN SELECT * FROM legacy.old_definitions LOOP
-        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', was.name, was.type,
-            'DEFAULT ' || was.default_value, CASE WHEN was.not_null THEN 'NOT NULL' END);
-        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', was.name,
+    FOR definition IN SELECT * FROM legacy.old_definitions LOOP
+        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', definition.name, definition.type,
+            'DEFAULT ' || definition.default_value, CASE WHEN definition.not_null THEN 'NOT NULL' END);
+        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', definition.name,
             'DEPRECATED: Use engineer_assignments table. Will be removed in next release.');
     END LOOP;
     CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
@@ -26,8 +26,8 @@ BEGIN
         EXECUTE FUNCTION baton.tell_old_columns();
 END $$;
 -- next
--- Tickets that were opened after the contract count as taken over, too: those with a history by that. The caller
--- holds their locks.
+-- Marks tickets that were created after the up as migrated. Those with a history keep it. The caller holds the locks
+-- of the tickets.
 CREATE OR REPLACE FUNCTION legacy.account_for(tickets varchar(64)[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO assignment_migration
@@ -52,7 +52,7 @@ BEGIN
         UPDATE service_tickets t
         SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name) = (
             SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name
-            FROM jsonb_populate_record(t, right_one.columns) AS r)
+            FROM jsonb_populate_record(t, restored.columns) AS r)
         FROM (
             SELECT c.id, CASE
                 WHEN (o.last_sequence, o.last_status) IS NOT DISTINCT FROM (last.assignment_sequence, last.status)
@@ -67,8 +67,8 @@ BEGIN
                 LIMIT 1
             ) AS last ON true
             WHERE c.id = ANY (tickets)
-        ) AS right_one
-        WHERE t.id = right_one.id;
+        ) AS restored
+        WHERE t.id = restored.id;
         PERFORM legacy.account_for(tickets);
         COMMIT;
         reached := tickets[cardinality(tickets)];
@@ -85,7 +85,7 @@ BEGIN
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
-    -- Those that were opened while the others were restored.
+    -- Tickets that were created while the others were restored.
     PERFORM legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));

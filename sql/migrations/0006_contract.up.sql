@@ -1,17 +1,17 @@
 -- migrate: on request, no-transaction
--- 0006 up: the old application is gone. The history takes the old table's place, and the old columns go.
+-- 0006 up: the old application is no longer used. The history replaces the old table, and the old columns are dropped.
 --
--- What the way back needs stays in the schemas legacy and baton. When you will never go back:
+-- The schemas legacy and baton keep what the down file needs. To delete it for good:
 -- DROP SCHEMA legacy, baton CASCADE.
 
--- Taking away from the old application is what this one is for, and why it runs on request only.
+-- Breaks the old application, which is its purpose, so it runs on request only.
 -- squawk-ignore-file ban-set-schema, ban-drop-column
 
 DO $$
 DECLARE wrong text;
 BEGIN
     IF to_regclass('baton.engineer_assignments') IS NULL THEN
-        RETURN; -- done already, before an interruption
+        RETURN; -- done before an interruption
     END IF;
     SELECT string_agg(format('%s: %s, not %s', item, counted, expected), '; ') INTO wrong
     FROM assignment_migration_report() WHERE counted <> expected;
@@ -19,8 +19,8 @@ BEGIN
         RAISE EXCEPTION 'python -m app migrate verify finds: %', wrong;
     END IF;
 
-    -- Copied before any lock, so that the lock is short. The new application may change a ticket meanwhile; then
-    -- its last assignment is another than here, and the way back asks the history instead.
+    -- Copied before taking any lock, so that the lock is short. If the new application changes a ticket meanwhile,
+    -- its last assignment differs from the one recorded here, and the down file uses the history instead.
     DROP SCHEMA IF EXISTS legacy CASCADE;
     CREATE SCHEMA legacy;
     CREATE TABLE legacy.old_columns AS
@@ -49,7 +49,7 @@ BEGIN
         RETURN;
     END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
-    -- The others are not waited for while the first is held; the migrator tries again.
+    -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     DROP TRIGGER history_follows_ticket ON service_tickets;
     DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;

@@ -128,7 +128,9 @@ async def measure(rounds: int, seconds: float, *, durable: bool) -> None:
 
 async def read_variants(stack: AsyncExitStack, url: str, tickets: Sequence[TicketId]) -> Variants:
     reset = await stack.enter_async_context(
-        asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, server_settings=TimeLimits().session)
+        asyncpg.create_pool(
+            url, min_size=1, max_size=POOL_SIZE, server_settings=TimeLimits().session_settings
+        )
     )
     cached = await stack.enter_async_context(open_database(url, pool_size=POOL_SIZE))
     ids = cycle(tickets)

@@ -32,7 +32,7 @@ from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
 from tests.factories import DISPATCHER
-from tests.migrations.shapes import ALIKE
+from tests.migrations.shapes import DOCUMENTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -103,7 +103,7 @@ ANALYZE;
 
 async def fill(conn: Connection, *, tickets: int, assignments: int, engineers: int = 200) -> None:
     """Create legacy tables as years of use leave them."""
-    await conn.execute(ALIKE.ddl)
+    await conn.execute(DOCUMENTED.ddl)
     await conn.execute(FILL.format(tickets=tickets, assignments=assignments, engineers=engineers))
 
 
@@ -339,17 +339,17 @@ class Bench:
                 await asyncio.sleep(5)
                 phase.end("(no migration)")
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, log=phase.on_message)
+                    await migrate.up(conn, sql.MIGRATIONS, emit=phase.on_message)
                 await self.verify(conn, phase)
             async with self.phase(new_application) as phase:
-                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, log=phase.on_message)
+                await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT, emit=phase.on_message)
                 await self.verify(conn, phase)
-                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, log=phase.on_message)
+                await migrate.down(conn, sql.MIGRATIONS, to=CONTRACT - 1, emit=phase.on_message)
             async with self.phase(old_application) as phase:
-                await migrate.down(conn, sql.MIGRATIONS, to=0, log=phase.on_message)
+                await migrate.down(conn, sql.MIGRATIONS, to=0, emit=phase.on_message)
                 # Again, now with the history that the downgrade kept.
                 async with self.memory(conn):
-                    await migrate.up(conn, sql.MIGRATIONS, log=phase.on_message)
+                    await migrate.up(conn, sql.MIGRATIONS, emit=phase.on_message)
                 await self.verify(conn, phase)
 
     @asynccontextmanager

@@ -21,7 +21,7 @@ LAG_S = 3600
 
 @pytest.fixture(scope="module")
 async def cluster():
-    with new_home() as home:
+    with new_home(in_memory=True) as home:
         cluster = Cluster(home)
         with cluster as url:
             await migrate_whole(url)
@@ -31,7 +31,7 @@ async def cluster():
 @pytest.fixture
 async def product(cluster):
     async with serving(cluster, TOKENS, database_replica_lag_s=LAG_S) as (client, make):
-        await client.is_served_by_standbys()
+        await client.wait_for_replicas()
         yield Product(f"http://127.0.0.1:{client.port}", make)
 
 

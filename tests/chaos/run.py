@@ -36,7 +36,7 @@ from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
 from tests.factories import Factories
-from tests.pgbouncer import give_role, pgbouncer, through
+from tests.pgbouncer import create_role, pgbouncer, through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -398,7 +398,7 @@ async def chaos_run(
             engineers = [str(await make.engineer(f"Engineer {n}")) for n in range(ENGINEERS)]
         settings = {"DATABASE_URL": url}
         if pooled:
-            await give_role(url)
+            await create_role(url)
             pooler = until_done.enter_context(pgbouncer(url))
             settings = {
                 "DATABASE_URL": through(pooler, url),

@@ -16,7 +16,7 @@ from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
 from app.db.connections import TimeLimits
 from app.db.pool import Database, open_database
-from app.db.sql import name_of
+from app.db.sql import statement_name
 from app.domain.errors import StaleSequence, TicketAlreadyAssigned, TicketNotOpen, TransitionNotAllowed
 from tests.commands.world import outcome
 from tests.factories import DISPATCHER
@@ -28,7 +28,7 @@ class ConflictingConnection(asyncpg.Connection):
     concurrent_change: ClassVar[Any]
 
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        if name_of(query) == "assignments.save_change" and not self.is_in_transaction():
+        if statement_name(query) == "assignments.save_change" and not self.is_in_transaction():
             await type(self).concurrent_change()
         return await super().fetchrow(query, *args, **options)
 
@@ -49,7 +49,7 @@ def conflict_with(shared_url, world):
             min_size=1,
             max_size=1,
             connection_class=ConflictingConnection,
-            server_settings=TimeLimits().session,
+            server_settings=TimeLimits().session_settings,
         ) as pool:
             yield Database(pool)
 

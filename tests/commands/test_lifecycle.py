@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import HealthCheck, settings
@@ -45,6 +46,11 @@ AFTER_COMPLETE = {
     CompletionStatus.FAILED: (S.FAILED, TicketStatus.NEW),
 }
 REFUSALS = {type(sample.command): sample.refusals for sample in SAMPLES}
+MOVES = [
+    (RejectAssignment(assignment_id=NOTHING, reason="r"), reject_assignment, S.REJECTED, TicketStatus.NEW),
+    (StartAssignment(assignment_id=NOTHING), start_assignment, S.IN_PROGRESS, TicketStatus.IN_PROGRESS),
+    (CancelAssignment(assignment_id=NOTHING, reason="r"), cancel_assignment, S.CANCELLED, TicketStatus.NEW),
+]
 ENGINEERS = 4
 engineers = st.integers(0, ENGINEERS - 1)
 chances = st.floats(0, 1, exclude_max=True)
@@ -182,19 +188,11 @@ class TicketLife(RuleBasedStateMachine):
             is_own=is_own,
         )
 
-    @rule(chance=chances)
-    def reject(self, chance):
+    @rule(chance=chances, move=st.sampled_from(MOVES))
+    def move(self, chance, move):
+        command, decide, *statuses = move
         assignment, index = self.choose(chance)
-        command = RejectAssignment(assignment_id=assignment, reason="r")
-        statuses = AssignmentStatus.REJECTED, TicketStatus.NEW
-        self.change(reject_assignment, command, index, *statuses)
-
-    @rule(chance=chances)
-    def start(self, chance):
-        assignment, index = self.choose(chance)
-        command = StartAssignment(assignment_id=assignment)
-        statuses = AssignmentStatus.IN_PROGRESS, TicketStatus.IN_PROGRESS
-        self.change(start_assignment, command, index, *statuses)
+        self.change(decide, replace(command, assignment_id=assignment), index, *statuses)
 
     @rule(chance=chances, outcome=outcomes)
     def complete(self, chance, outcome):
@@ -208,13 +206,6 @@ class TicketLife(RuleBasedStateMachine):
         statuses = AFTER_COMPLETE[outcome]
         if self.change(complete_assignment, command, index, *statuses):
             self.hours[index] = command.time_spent_hours
-
-    @rule(chance=chances)
-    def cancel(self, chance):
-        assignment, index = self.choose(chance)
-        command = CancelAssignment(assignment_id=assignment, reason="r")
-        statuses = AssignmentStatus.CANCELLED, TicketStatus.NEW
-        self.change(cancel_assignment, command, index, *statuses)
 
     @rule(chance=chances, rating=st.integers(-1, 7))
     def rate(self, chance, rating):

@@ -16,7 +16,7 @@ from app.commands.run import run
 from app.db.connections import TimeLimits
 from app.db.errors import OutcomeUnknown, Unavailable
 from app.db.pool import ATTEMPTS, Database
-from app.db.sql import name_of
+from app.db.sql import statement_name
 from tests.factories import DISPATCHER
 
 SNAPSHOT, SAVE = "snapshot", "save and commit"
@@ -27,7 +27,7 @@ COMMITS = (SAVE, COMMIT)
 
 
 def step_of(text: str, *, in_transaction: bool) -> str:
-    match name_of(text):
+    match statement_name(text):
         case "begin":
             return "BEGIN"
         case "commit":
@@ -97,7 +97,7 @@ class FaultyConnection(asyncpg.Connection):
 @asynccontextmanager
 async def faulty(url: str, fault: Fault):
     FaultyConnection.fault, FaultyConnection.target = fault, {"dsn": url}
-    settings = TimeLimits().session
+    settings = TimeLimits().session_settings
     async with asyncpg.create_pool(
         url, min_size=1, max_size=2, connection_class=FaultyConnection, server_settings=settings
     ) as pool:

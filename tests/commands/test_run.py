@@ -25,7 +25,7 @@ from app.domain.model import Assignment, AssignmentStatus, AssignmentType, PartU
 from app.queries import assignments, tickets
 from tests.commands.samples import SAMPLES
 from tests.factories import DISPATCHER
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 
 
 @asynccontextmanager
@@ -150,7 +150,7 @@ async def test_error_while_saving_changes_nothing(make, world):
     assert await world.events(assigned.ticket_id) == events
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="through the pooler, sessions have other time limits")
+@pytest.mark.skipif(USE_FOR_ALL_TESTS, reason="through the pooler, sessions have other time limits")
 async def test_locked_ticket_does_not_block_other_tickets(make, world, shared_url):
     assigned, other = await make.assigned(), await make.assigned()
     command = AcceptAssignment(assignment_id=assigned.id)

@@ -1,4 +1,4 @@
-"""What keeps the tables from being spread by ticket is known by name; what is not fails here."""
+"""Everything that prevents sharding by ticket is listed in tests/sharding.py."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.domain.model import CompletionStatus
 from app.jobs.auto_escalation import escalate_overdue
 from tests import sharding
 from tests.factories import DISPATCHER, Factories
-from tests.sharding import FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, SPREAD, read, statements
+from tests.sharding import DISTRIBUTED, FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, read, statements
 
 if TYPE_CHECKING:
     from app.db.pool import Database
 
-# Of each row the transaction that wrote it last.
+# The transaction that last wrote each row.
 WRITTEN = """
 SELECT xmin::text, id AS ticket FROM service_tickets
 UNION SELECT xmin::text, ticket_id FROM engineer_assignments
@@ -27,46 +27,46 @@ UNION SELECT xmin::text, ticket_id FROM assignment_events"""
 
 
 @pytest.fixture
-async def found(tx):
-    return [*statements(), *await sharding.of_functions(tx)]
+async def all_statements(tx):
+    return [*statements(), *await sharding.statements_in_functions(tx)]
 
 
-async def test_every_table_is_spread_or_says_why_not(tx):
+async def test_every_table_has_a_distribution(tx):
     tables = {row[0] for row in await tx.fetch(sharding.TABLES)}
-    assert tables - {*SPREAD, *REFERENCE, *LOCAL} == set()
-    assert SPREAD.keys() <= tables
+    assert tables - {*DISTRIBUTED, *REFERENCE, *LOCAL} == set()
+    assert DISTRIBUTED.keys() <= tables
 
 
-async def test_every_key_has_the_ticket_or_is_named(tx):
-    assert await sharding.unkeyed(tx) == KEYS.keys()
-    assert await sharding.crossing(tx) == FOREIGN_KEYS.keys()
+async def test_every_key_contains_the_ticket_or_is_listed(tx):
+    assert await sharding.keys_without_ticket(tx) == KEYS.keys()
+    assert await sharding.foreign_keys_without_ticket(tx) == FOREIGN_KEYS.keys()
 
 
-def test_every_lock_and_every_write_names_its_ticket_or_is_named(found):
-    assert sharding.astray(found) == LOCKS.keys()
+def test_every_lock_and_write_has_a_ticket_parameter_or_is_listed(all_statements):
+    assert sharding.writes_without_ticket(all_statements) == LOCKS.keys()
 
 
-def test_tickets_are_joined_by_ticket_or_it_is_named(found):
-    assert sharding.unjoined(found) == JOINS.keys()
+def test_every_join_is_by_ticket_or_is_listed(all_statements):
+    assert sharding.joins_without_ticket(all_statements) == JOINS.keys()
 
 
-async def test_the_whole_is_printed(tx, capsys):
-    with capsys.disabled():
-        lines = list(await sharding.report(tx))
-    print("\n".join(lines))  # noqa: T201 - seen with -s
+async def test_the_report_has_no_open_issue(tx):
+    lines = list(await sharding.report(tx))
     assert not [line for line in lines if line.endswith("!!")]
 
 
 async def test_no_transaction_writes_two_tickets(fresh_db: Database):
     make = Factories(fresh_db)
-    held = [await make.assigned() for _ in range(4)]
-    command = EscalateTicket(ticket_id=held[0].ticket_id, next_engineer_id=await make.engineer(), reason="x")
-    await run(fresh_db, DISPATCHER, escalate_ticket, command, idempotency_key="k")
-    await run(fresh_db, DISPATCHER, start_assignment, StartAssignment(assignment_id=held[1].id))
-    done = CompleteAssignment(
-        assignment_id=held[1].id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=1
+    current = [await make.assigned() for _ in range(4)]
+    command = EscalateTicket(
+        ticket_id=current[0].ticket_id, next_engineer_id=await make.engineer(), reason="x"
     )
-    await run(fresh_db, DISPATCHER, complete_assignment, done)
+    await run(fresh_db, DISPATCHER, escalate_ticket, command, idempotency_key="k")
+    await run(fresh_db, DISPATCHER, start_assignment, StartAssignment(assignment_id=current[1].id))
+    complete = CompleteAssignment(
+        assignment_id=current[1].id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=1
+    )
+    await run(fresh_db, DISPATCHER, complete_assignment, complete)
     async with fresh_db.connection() as conn:
         await conn.execute("UPDATE assignment_tiers SET accept_within = '1 microsecond' WHERE tier = 1")
     await escalate_overdue(fresh_db)
@@ -78,23 +78,23 @@ async def test_no_transaction_writes_two_tickets(fresh_db: Database):
 
 
 CTE = "WITH h AS (SELECT a.ticket_id FROM engineer_assignments a WHERE a.ticket_id = $1)"
-HELD = "SELECT a.id FROM engineer_assignments a JOIN service_tickets t ON t.id = a.ticket_id"
+JOINED = "SELECT a.id FROM engineer_assignments a JOIN service_tickets t ON t.id = a.ticket_id"
 
 
 @pytest.mark.parametrize(
     ("text", "reads"),
     [
         ("SELECT e.id FROM engineers e WHERE e.id = $1", "no ticket"),
-        (f"{HELD} WHERE t.id = $1", "one ticket"),
-        (f"{HELD} WHERE t.id = ANY ($1::text[])", "the tickets that are named"),
-        (f"{HELD} WHERE t.id = $1 OR a.id = $2", "every machine"),
-        (f"{HELD} AND NOT t.id = $1", "every machine"),
+        (f"{JOINED} WHERE t.id = $1", "one ticket"),
+        (f"{JOINED} WHERE t.id = ANY ($1::text[])", "several tickets"),
+        (f"{JOINED} WHERE t.id = $1 OR a.id = $2", "every machine"),
+        (f"{JOINED} AND NOT t.id = $1", "every machine"),
         (f"{CTE} SELECT t.id FROM h x JOIN service_tickets t ON t.id = x.ticket_id", "one ticket"),
         ("SELECT t.id FROM service_tickets t, engineer_assignments a WHERE a.equipment_id = t.equipment_id",
          "every machine, not joined by ticket"),
     ],
 )  # fmt: skip
-def test_where_a_statement_is_answered(text, reads):
+def test_the_machines_that_execute_a_statement(text, reads):
     assert read("it", text).reads == reads
 
 
@@ -108,5 +108,5 @@ def test_where_a_statement_is_answered(text, reads):
         "INSERT INTO engineer_assignments (id, ticket_id) SELECT a.id, a.ticket_id FROM old a",
     ],
 )
-def test_a_statement_that_does_not_name_its_ticket_is_found(text):
-    assert sharding.astray([read("it", text)]) == {"it"}
+def test_a_write_without_a_ticket_parameter_is_detected(text):
+    assert sharding.writes_without_ticket([read("it", text)]) == {"it"}

@@ -1,14 +1,22 @@
-"""What tests share that have a server of their own."""
+"""Fixtures of test modules with their own server."""
 
 from __future__ import annotations
+
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.databases import migrate_whole, new_database
 
 
-@pytest.fixture
-async def own_url(own_server):
+@pytest.fixture(scope="module")
+async def _own_template(own_server):
     async with new_database(own_server) as url:
         await migrate_whole(url)
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+async def own_url(own_server, _own_template):
+    async with new_database(own_server, _own_template) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Connections go from hand to hand: nobody waits in vain, none is lost, none is lent twice."""
+"""The connection cache: waiters are served in order, and no connection is lost or used twice at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.db.pool import Database
 
 NAMED = "/* test.pid */ SELECT pg_backend_pid()"
-STRANGE = "SELECT pg_backend_pid()"
+UNNAMED = "SELECT pg_backend_pid()"
 SIZE = 3
 
 
@@ -36,87 +36,86 @@ async def hold(db: Database, until: asyncio.Event) -> None:
         await until.wait()
 
 
-async def all_held(db: Database, until: asyncio.Event) -> list[asyncio.Task[None]]:
-    holders = [asyncio.create_task(hold(db, until)) for _ in range(SIZE)]
-    while db.pool.get_size() < SIZE or db.pool.get_idle_size():  # noqa: ASYNC110 - the pool says nothing
+async def hold_all(db: Database, until: asyncio.Event) -> list[asyncio.Task[None]]:
+    tasks = [asyncio.create_task(hold(db, until)) for _ in range(SIZE)]
+    while db.pool.get_size() < SIZE or db.pool.get_idle_size():  # noqa: ASYNC110 - the pool has no event
         await asyncio.sleep(0)
-    return holders
+    return tasks
 
 
-async def is_whole(db: Database) -> bool:
-    """As many can be had at once as the pool may lend, and all are different."""
+async def is_complete(db: Database) -> bool:
+    """Whether all connections can be acquired at once and are different."""
     async with asyncio.timeout(5), db.connection() as a, db.connection() as b, db.connection() as c:
         return len({(await conn.fetchrow(NAMED))[0] for conn in (a, b, c)}) == SIZE
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32), people=st.integers(1, 20))
-async def test_whatever_becomes_of_who_asks_all_connections_come_back(small, seed, people):
-    dice = random.Random(seed)  # noqa: S311 - no secret
+@given(seed=st.integers(0, 2**32), clients=st.integers(1, 20))
+async def test_all_connections_return_after_errors_and_cancellations(small, seed, clients):
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    in_use: set[object] = set()
 
-    async def ask() -> None:
+    async def use() -> None:
         async with small.connection() as conn:
-            held.add(conn)
-            assert len(held) <= SIZE
+            in_use.add(conn)
+            assert len(in_use) <= SIZE
             try:
-                await conn.fetch(dice.choice([NAMED, NAMED, STRANGE]))
-                await asyncio.sleep(dice.choice([0, 0, 0.001]))
-                if not dice.randrange(4):
+                await conn.fetch(rng.choice([NAMED, NAMED, UNNAMED]))
+                await asyncio.sleep(rng.choice([0, 0, 0.001]))
+                if not rng.randrange(4):
                     raise LookupError
             finally:
-                held.remove(conn)
+                in_use.remove(conn)
 
-    held: set[object] = set()
-    tasks = [asyncio.create_task(ask()) for _ in range(people)]
+    tasks = [asyncio.create_task(use()) for _ in range(clients)]
     for task in tasks:
-        await asyncio.sleep(dice.choice([0, 0, 0.001]))
-        if not dice.randrange(3):
+        await asyncio.sleep(rng.choice([0, 0, 0.001]))
+        if not rng.randrange(3):
             task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
-    assert {type(end) for end in ends} <= {type(None), LookupError, asyncio.CancelledError}
-    assert await is_whole(small)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} <= {type(None), LookupError, asyncio.CancelledError}
+    assert await is_complete(small)
 
 
-async def test_a_connection_that_comes_too_late_goes_to_the_next(small):
-    lending = small._cache
-    conns = [await lending.acquire() for _ in range(SIZE)]
-    first, second = (asyncio.create_task(lending.acquire()) for _ in range(2))
+async def test_a_connection_for_a_cancelled_waiter_goes_to_the_next(small):
+    cache = small._cache
+    conns = [await cache.acquire() for _ in range(SIZE)]
+    first, second = (asyncio.create_task(cache.acquire()) for _ in range(2))
     await asyncio.sleep(0)
-    await lending.release(conns[0])
-    first.cancel()  # it has been given the connection, and has not run since
+    await cache.release(conns[0])
+    first.cancel()  # after its connection was set as the result, before it ran
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await second is conns[0]
     for conn in conns:
-        await lending.release(conn)
-    assert await is_whole(small)
+        await cache.release(conn)
+    assert await is_complete(small)
 
 
-async def test_who_waits_too_long_is_told_and_leaves_the_line(shared_url):
+async def test_a_waiter_times_out_and_leaves_the_queue(shared_url):
     async with open_database(shared_url, pool_size=SIZE, limits=TimeLimits(acquire_s=0.05)) as db:
         release = asyncio.Event()
-        holders = await all_held(db, release)
+        tasks = await hold_all(db, release)
         with pytest.raises(Unavailable):
             await hold(db, release)
         release.set()
-        await asyncio.gather(*holders)
-        assert await is_whole(db)
+        await asyncio.gather(*tasks)
+        assert await is_complete(db)
 
 
-async def test_they_are_served_in_the_order_in_which_they_came(small):
+async def test_waiters_are_served_in_order(small):
     release = asyncio.Event()
-    holders = await all_held(small, release)
+    tasks = await hold_all(small, release)
     served: list[int] = []
 
-    async def ask(number: int) -> None:
+    async def use(number: int) -> None:
         async with small.connection() as conn:
             served.append(number)
             await conn.fetch(NAMED)
 
-    waiting = []
     for number in range(10):
-        waiting.append(asyncio.create_task(ask(number)))
+        tasks.append(asyncio.create_task(use(number)))
         await asyncio.sleep(0)
     release.set()
-    await asyncio.gather(*holders, *waiting)
-    assert served == sorted(served)
+    await asyncio.gather(*tasks)
+    assert served == list(range(10))

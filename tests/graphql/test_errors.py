@@ -15,7 +15,7 @@ from app.db.connections import connect
 from app.db.errors import Unavailable
 from tests.apps import authorization, client_of, make_app
 from tests.factories import Factories
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,7 +120,7 @@ async def test_a_terminated_backend_is_unavailable(fresh, fresh_url, fresh_db):
     assert error["extensions"]["code"] == "UNAVAILABLE"
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="a pooler waits before it connects again")
+@pytest.mark.skipif(USE_FOR_ALL_TESTS, reason="a pooler waits before it connects again")
 async def test_the_service_recovers_with_the_database(fresh, fresh_url, server):
     name = urlsplit(fresh_url).path[1:]
     async with connect(server) as conn:

@@ -39,7 +39,7 @@ def later(fresh_db, fresh_url):
     async def later(**by):
         async with fresh_db.connection() as conn:
             now = await conn.fetchval("SELECT now()") + timedelta(**by)
-        settings = TimeLimits().session | {"app.now": now.isoformat()}
+        settings = TimeLimits().session_settings | {"app.now": now.isoformat()}
         async with asyncpg.create_pool(fresh_url, min_size=1, max_size=4, server_settings=settings) as pool:
             yield Database(pool)
 

@@ -1,4 +1,4 @@
-"""Old databases: three shapes of the old tables, and rows as years of use leave them."""
+"""Legacy databases: three variants of the old tables, and the kinds of rows found in them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.demo.embedded_postgres import find_binaries
+from app.queries import migration
 
 if TYPE_CHECKING:
     import asyncpg
@@ -36,7 +37,7 @@ CREATE TABLE service_tickets (
     acknowledged_at timestamptz, started_at timestamptz, resolved_at timestamptz, closed_at timestamptz,
     sla_response_due timestamptz, sla_resolution_due timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
-COMMENT ON COLUMN service_tickets.assignment_tier IS '1 is the maker; ask Bob about 6';
+COMMENT ON COLUMN service_tickets.assignment_tier IS '1 is the manufacturer; ask Bob about 6';
 """
 _TEXT = "assigned_engineer_id varchar(64) DEFAULT '', assigned_engineer_name varchar(255) DEFAULT ''"
 _UUID = "assigned_engineer_id uuid, assigned_engineer_name varchar(255)"
@@ -49,19 +50,19 @@ class Shape:
     uuid_tickets: bool = False
     uuid_engineers: bool = False
     renamed: dict[str, str] = field(default_factory=dict)
-    """Columns that have another name in this shape; an empty one is missing."""
+    """Columns with another name in this shape; an empty name means that the column does not exist."""
     statuses: dict[str, str] = field(default_factory=dict)
 
     def row(self, columns: dict[str, Any]) -> dict[str, Any]:
-        """An old assignment as this shape spells it."""
-        named = {self.renamed.get(name, name): value for name, value in columns.items()}
-        if "status" in named:
-            named["status"] = self.statuses.get(named["status"], named["status"])
-        return {name: value for name, value in named.items() if name}
+        """Convert the columns of an old assignment to this shape."""
+        row = {self.renamed.get(name, name): value for name, value in columns.items()}
+        if "status" in row:
+            row["status"] = self.statuses.get(row["status"], row["status"])
+        return {name: value for name, value in row.items() if name}
 
 
-ALIKE = Shape(
-    "as the domain says",
+DOCUMENTED = Shape(
+    "as documented",
     _COMMON.replace("{engineer_columns}", _TEXT)
     + """
 CREATE TABLE engineer_assignments (
@@ -118,7 +119,7 @@ CREATE TABLE engineer_assignments (
     },
     statuses={"in_progress": "on_site", "failed": "rejected", "escalated": "cancelled", "done": "waiting"},
 )
-SHAPES = (ALIKE, UUIDS, ON_SITE)
+SHAPES = (DOCUMENTED, UUIDS, ON_SITE)
 
 ANA, BO = UUID("aaaaaaaa-0000-4000-8000-000000000001"), UUID("bbbbbbbb-0000-4000-8000-000000000002")
 GONE = UUID("cccccccc-0000-4000-8000-000000000003")
@@ -126,26 +127,26 @@ GONE = UUID("cccccccc-0000-4000-8000-000000000003")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One ticket as it was, and its history as it should be: status and engineer, by sequence."""
+    """A legacy ticket and its expected history: status and engineer, by sequence."""
 
-    says: str
+    name: str
     ticket: dict[str, Any]
     old: tuple[dict[str, Any], ...]
     outcome: str
     history: tuple[tuple[str, UUID], ...]
     issues: tuple[str, ...] = ()
     only_text: bool = False
-    """The old columns hold what a uuid column cannot."""
+    """The old columns contain a value that is not a uuid."""
     ksuid: bool = False
 
 
-def turn(engineer: UUID, status: str, day: int | None, **columns: Any) -> dict[str, Any]:
+def past(engineer: UUID, status: str, day: int | None, **columns: Any) -> dict[str, Any]:
     at = None if day is None else f"2024-01-{day:02}T08:00:00+00:00"
     return {"engineer_id": engineer, "status": status, "assigned_at": at} | columns
 
 
 CASES = (
-    Case("nobody was ever asked", {"status": "new"}, (), "no_engineer", ()),
+    Case("never assigned", {"status": "new"}, (), "no_engineer", ()),
     Case("a ticket in progress", {"status": "in_progress", "assigned_engineer_id": ANA}, (), "backfilled",
          (("in_progress", ANA),)),
     Case("a KSUID", {"status": "assigned", "assigned_engineer_id": ANA}, (), "backfilled",
@@ -155,9 +156,9 @@ CASES = (
     Case("a uuid that no engineer has", {"status": "assigned", "assigned_engineer_id": GONE}, (),
          "quarantined", (), ("the ticket names an unknown engineer",)),
     Case("upper case", {"status": "assigned", "assigned_engineer_id": str(ANA).upper()},
-         (turn(ANA, "assigned", 2),), "already_there", (("assigned", ANA),), only_text=True),
+         (past(ANA, "assigned", 2),), "already_there", (("assigned", ANA),), only_text=True),
     Case("a trailing space", {"status": "assigned", "assigned_engineer_id": f"{ANA} "},
-         (turn(ANA, "accepted", 2),), "already_there", (("accepted", ANA),), only_text=True),
+         (past(ANA, "accepted", 2),), "already_there", (("accepted", ANA),), only_text=True),
     Case("only a space", {"status": "new", "assigned_engineer_id": " "}, (), "no_engineer", (),
          only_text=True),
     Case("a null engineer", {"status": "new", "assigned_engineer_id": None}, (), "no_engineer", ()),
@@ -169,75 +170,74 @@ CASES = (
          (("cancelled", ANA),)),
     Case("on hold", {"status": "on_hold", "assigned_engineer_id": ANA}, (), "backfilled",
          (("in_progress", ANA),)),
-    Case("new, and names an engineer", {"status": "new", "assigned_engineer_id": ANA}, (), "backfilled",
+    Case("new, with an engineer", {"status": "new", "assigned_engineer_id": ANA}, (), "backfilled",
          (("assigned", ANA),)),
     Case("closed without a time", {"status": "closed", "assigned_engineer_id": ANA, "resolved_at": None}, (),
          "backfilled", (("completed", ANA),)),
-    Case("resolved, and the row says so", {"status": "resolved", "assigned_engineer_id": ANA,
-         "resolved_at": "2024-01-09T00:00:00+00:00"}, (turn(ANA, "completed", 2),), "already_there",
+    Case("resolved, with a completed row", {"status": "resolved", "assigned_engineer_id": ANA,
+         "resolved_at": "2024-01-09T00:00:00+00:00"}, (past(ANA, "completed", 2),), "already_there",
          (("completed", ANA),)),
     Case("A, then B, then A again", {"status": "in_progress", "assigned_engineer_id": ANA},
-         (turn(BO, "completed", 5), turn(ANA, "completed", 2)), "backfilled",
+         (past(BO, "completed", 5), past(ANA, "completed", 2)), "backfilled",
          (("completed", ANA), ("completed", BO), ("in_progress", ANA))),
     Case("two active rows", {"status": "assigned", "assigned_engineer_id": BO},
-         (turn(ANA, "assigned", 2), turn(BO, "assigned", 3)), "already_there",
+         (past(ANA, "assigned", 2), past(BO, "assigned", 3)), "already_there",
          (("cancelled", ANA), ("assigned", BO)), ("another assignment held the ticket",)),
-    Case("two active rows, and the columns say nothing", {"status": "assigned"},
-         (turn(ANA, "assigned", 2), turn(BO, "accepted", 3)), "no_engineer",
+    Case("two active rows, and no engineer in the columns", {"status": "assigned"},
+         (past(ANA, "assigned", 2), past(BO, "accepted", 3)), "no_engineer",
          (("cancelled", ANA), ("accepted", BO)), ("another assignment held the ticket",)),
-    Case("the columns name another than the active row", {"status": "assigned", "assigned_engineer_id": BO},
-         (turn(ANA, "assigned", 2),), "backfilled", (("cancelled", ANA), ("assigned", BO)),
+    Case("columns and active row differ", {"status": "assigned", "assigned_engineer_id": BO},
+         (past(ANA, "assigned", 2),), "backfilled", (("cancelled", ANA), ("assigned", BO)),
          ("another assignment held the ticket",)),
     Case("a cancelled ticket with an active row", {"status": "cancelled", "assigned_engineer_id": ANA},
-         (turn(ANA, "in_progress", 2),), "already_there", (("cancelled", ANA),), ("the ticket had ended",)),
+         (past(ANA, "in_progress", 2),), "already_there", (("cancelled", ANA),), ("the ticket had ended",)),
     Case("a resolved ticket with an active row", {"status": "resolved", "assigned_engineer_id": ANA},
-         (turn(ANA, "in_progress", 2),), "already_there", (("completed", ANA),), ("the ticket had ended",)),
+         (past(ANA, "in_progress", 2),), "already_there", (("completed", ANA),), ("the ticket had ended",)),
     Case("equal times", {"status": "new"},
-         (turn(ANA, "rejected", 2, created_at="2024-01-02T09:00:00+00:00"),
-          turn(BO, "rejected", 2, created_at="2024-01-02T08:00:00+00:00")), "no_engineer",
+         (past(ANA, "rejected", 2, created_at="2024-01-02T09:00:00+00:00"),
+          past(BO, "rejected", 2, created_at="2024-01-02T08:00:00+00:00")), "no_engineer",
          (("rejected", BO), ("rejected", ANA))),
     Case("a row without a time", {"status": "new"},
-         (turn(ANA, "completed", 3), turn(BO, "rejected", None, created_at="2024-01-01T00:00:00+00:00")),
+         (past(ANA, "completed", 3), past(BO, "rejected", None, created_at="2024-01-01T00:00:00+00:00")),
          "no_engineer", (("rejected", BO), ("completed", ANA))),
-    Case("a row whose engineer is gone", {"status": "new"},
-         (turn(GONE, "completed", 2), turn(ANA, "rejected", 3)),
+    Case("a row with a deleted engineer", {"status": "new"},
+         (past(GONE, "completed", 2), past(ANA, "rejected", 3)),
          "no_engineer", (("rejected", ANA),), ("unknown engineer",)),
-    Case("a row whose status nobody knows", {"status": "assigned", "assigned_engineer_id": ANA},
-         (turn(BO, "done", 2),), "backfilled", (("assigned", ANA),), ("unknown status",)),
-    Case("parts that are no list, a rating of the old scale", {"status": "new"},
-         (turn(ANA, "completed", 2, parts_used={"part_number": "7"}, diagnosis="x"),), "no_engineer",
+    Case("a row with an unknown status", {"status": "assigned", "assigned_engineer_id": ANA},
+         (past(BO, "done", 2),), "backfilled", (("assigned", ANA),), ("unknown status",)),
+    Case("parts that are not a list", {"status": "new"},
+         (past(ANA, "completed", 2, parts_used={"part_number": "7"}, diagnosis="x"),), "no_engineer",
          (("completed", ANA),)),
 )  # fmt: skip
 
 
 def cases_of(shape: Shape) -> dict[str, Case]:
-    """Each case that the shape can hold, by the id of its ticket."""
+    """Return the cases that are possible in the shape, by ticket id."""
     possible = [
         case
         for case in CASES
         if not (shape.uuid_engineers and case.only_text)
-        and not (case.says.startswith("parts") and "parts_used" in shape.renamed)
+        and not (case.name.startswith("parts") and "parts_used" in shape.renamed)
     ]
-    found = {}
+    cases = {}
     for n, case in enumerate(possible, 1):
         if case.ksuid:
-            found["2Yp3fQ0aZbKcXdWeVfUgThSiRjQ"] = case
+            cases["2Yp3fQ0aZbKcXdWeVfUgThSiRjQ"] = case
         elif shape.uuid_tickets:
-            found[str(UUID(int=n << 64))] = case
+            cases[str(UUID(int=n << 64))] = case
         else:
-            found[f"TICKET-2024-{n:04}"] = case
-    return found
+            cases[f"TICKET-2024-{n:04}"] = case
+    return cases
 
 
-async def fill(conn: asyncpg.Connection, shape: Shape, *, load: bool = True) -> dict[str, Case]:
-    """Make the tables of the shape and, with `load`, a ticket of each case."""
+async def fill(conn: asyncpg.Connection, shape: Shape, *, load: bool = True) -> None:
+    """Create the tables of the shape and, with `load`, a ticket of each case."""
     await conn.execute(shape.ddl)
     await conn.execute("INSERT INTO engineers (id, name) VALUES ($1, 'Ana Lima')", ANA)
     await conn.execute("INSERT INTO engineers (id, name) VALUES ($1, 'Bo Berg')", BO)
     equipment = str(UUID(int=7))
     await conn.execute("INSERT INTO equipment (id, name) VALUES ($1, 'MRI')", equipment)
-    cases = cases_of(shape) if load else {}
-    for ticket_id, case in cases.items():
+    for ticket_id, case in cases_of(shape).items() if load else ():
         ticket = {
             "id": ticket_id,
             "ticket_number": f"N-{ticket_id}",
@@ -258,13 +258,12 @@ async def fill(conn: asyncpg.Connection, shape: Shape, *, load: bool = True) -> 
             }
             await insert(conn, "engineer_assignments", shape.row(row | old))
     if load and shape.uuid_tickets:
-        lost = {"ticket_id": UUID(int=1), "engineer_id": ANA}
-        await insert(conn, "engineer_assignments", shape.row(lost))
-    return cases
+        orphan = {"ticket_id": UUID(int=1), "engineer_id": ANA}
+        await insert(conn, "engineer_assignments", shape.row(orphan))
 
 
 async def insert(conn: asyncpg.Connection, table: str, row: dict[str, Any]) -> None:
-    """Values arrive as JSON, so that they fit whatever type the column has."""
+    """Insert a row. Values are passed as JSON, so that they fit any column type."""
     names = ", ".join(row)
     text = json.dumps(row, default=str)
     await conn.execute(
@@ -273,8 +272,13 @@ async def insert(conn: asyncpg.Connection, table: str, row: dict[str, Any]) -> N
     )
 
 
+async def mismatches(conn: asyncpg.Connection) -> list[migration.ReportLine]:
+    """Return the lines of the migration report that differ from the expected counts."""
+    return [line for line in await migration.report(conn) if not line.agrees]
+
+
 async def fingerprint(conn: asyncpg.Connection) -> dict[str, str]:
-    """A hash over all rows of both old tables, whatever their order."""
+    """Return a hash of all rows of both old tables, in any order."""
     return {
         table: await conn.fetchval(
             f"SELECT md5(coalesce(string_agg(x::text, '|' ORDER BY x::text), '')) FROM {table} x"
@@ -284,8 +288,8 @@ async def fingerprint(conn: asyncpg.Connection) -> dict[str, str]:
 
 
 def dump(url: str) -> str:
-    """What pg_dump says of the two tables: columns in order, types, defaults, constraints, comments."""
-    done = subprocess.run(
+    """Return the definitions of the two old tables as of pg_dump."""
+    result = subprocess.run(
         [
             find_binaries() / "pg_dump",
             "--schema-only",
@@ -297,4 +301,4 @@ def dump(url: str) -> str:
         text=True,
         check=True,
     )
-    return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(("\\", "--", "SET ")))
+    return "\n".join(line for line in result.stdout.splitlines() if not line.startswith(("\\", "--", "SET ")))

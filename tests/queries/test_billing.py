@@ -111,9 +111,7 @@ class Model:
 
     def lines(self) -> list[tuple[Any, ...]]:
         rows_of_line = defaultdict(list)
-        for row in self.history.rows:
-            if not self.is_billable(row):
-                continue
+        for row in filter(self.is_billable, self.history.rows):
             rows_of_line[row.ticket_id, row.engineer_id, self.rate_of(row)].append(row)
         keys = sorted(rows_of_line, key=lambda key: (*key[:2], -1 if key[2] is None else key[2]))
         return [self.line(*key, rows_of_line[key]) for key in keys]

@@ -23,7 +23,7 @@ from app.db.pool import open_database
 from app.queries import tickets
 from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -319,7 +319,7 @@ async def test_generic_plan_uses_the_same_index(full, statement):
     assert indexes(explained) >= set.intersection(*intended), explained
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="the pooler keeps no prepared statements")
+@pytest.mark.skipif(USE_FOR_ALL_TESTS, reason="the pooler keeps no prepared statements")
 @pytest.mark.parametrize(
     ("read", "statement", "is_generic"),
     [

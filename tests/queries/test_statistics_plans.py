@@ -13,7 +13,7 @@ from app.queries import statistics
 from app.queries.server import planned_for_values
 from tests.benchmarks.statistics import EXTRA_ARGUMENTS, LOAD, filters_by_name
 from tests.databases import new_database
-from tests.pgbouncer import IN_BETWEEN
+from tests.pgbouncer import USE_FOR_ALL_TESTS
 from tests.queries.test_plans import indexes
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def test_statement_uses_the_index_of_its_period(full, statement, filter_na
         assert used >= INDEXES[statement]
 
 
-@pytest.mark.skipif(IN_BETWEEN, reason="the pooler keeps no prepared statements")
+@pytest.mark.skipif(USE_FOR_ALL_TESTS, reason="the pooler keeps no prepared statements")
 async def test_repeated_statement_keeps_custom_plans(full):
     filter = filters_by_name(TICKETS, days=1)["engineer"]
     for _ in range(10):

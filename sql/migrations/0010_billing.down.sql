@@ -1,4 +1,5 @@
--- 0012 down: the rates are kept aside in schema baton, for the next time, and so are the keys that set them.
+-- 0010 down: the rates are kept in schema baton, with the idempotency keys that refer to them, and restored by the
+-- next up.
 -- squawk-ignore-file ban-drop-constraint, ban-set-schema
 CREATE SCHEMA IF NOT EXISTS baton;
 ALTER TABLE public.hourly_rates DROP CONSTRAINT hourly_rates_engineer_id_fkey;

@@ -1,11 +1,11 @@
 -- migrate: no-transaction
--- 0008 up: each event says which request and which token it came by, and the hours of an assignment that has
--- ended can be corrected, by an event that keeps what they were.
+-- 0007 up: each event records the request and the token that caused it. The hours of an ended assignment can be
+-- corrected, with an event that keeps the previous value.
 
--- The check is dropped and made anew in one statement.
+-- One statement drops the check and adds it again.
 -- squawk-ignore-file ban-drop-constraint
 
--- The columns are null for what is there already, and the check is looked at where nobody waits.
+-- Existing events have no values, and the check is validated later, without blocking writes.
 ALTER TABLE public.assignment_events
     ADD COLUMN IF NOT EXISTS request_id text,
     ADD COLUMN IF NOT EXISTS token_id text,
@@ -17,16 +17,16 @@ ALTER TABLE public.assignment_events
 -- next
 ALTER TABLE public.assignment_events VALIDATE CONSTRAINT assignment_events_type_check;
 -- next
-COMMENT ON COLUMN public.assignment_events.details IS 'What the row does not say: of a correction, the hours before it and the reason.';
+COMMENT ON COLUMN public.assignment_events.details IS 'Data that is not in the assignment row. For a correction: the previous hours and the reason.';
 -- next
 CREATE OR REPLACE FUNCTION keep_ended_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last public.assignment_events;
 BEGIN
-    -- The customer's word may come later; how the assignment went may not change any more.
+    -- Only the customer's rating may come later; how the assignment ended is final.
     NEW.customer_rating := OLD.customer_rating;
     NEW.customer_feedback := OLD.customer_feedback;
     NEW.updated_at := OLD.updated_at;
-    -- Its hours may, when the newest event of the assignment says exactly this: from what, and to what.
+    -- The hours may change if the newest event of the assignment records exactly this correction.
     IF NEW.time_spent_hours IS DISTINCT FROM OLD.time_spent_hours THEN
         SELECT e.* INTO last FROM public.assignment_events e
         WHERE e.ticket_id = OLD.ticket_id AND e.assignment_id = OLD.id

@@ -1,7 +1,7 @@
 -- migrate: no-transaction
--- 0011 up: what reports look rows up by: when an assignment was given, when it ended, whose equipment a ticket is about.
+-- 0009 up: indexes for reports: by the time an assignment was created, by the time it ended, by customer.
 
--- The history lies in schema baton before the contract, and in public after it.
+-- The history is in schema baton before 0006_contract, and in public after it.
 SET search_path = baton, public;
 -- next
 CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_given ON engineer_assignments (assigned_at);
@@ -11,7 +11,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS engineer_assignments_ended
 -- next
 CREATE INDEX CONCURRENTLY IF NOT EXISTS service_tickets_customer ON service_tickets (customer_name, created_at DESC);
 -- next
--- How many end in a period is known of an index on an expression only after this.
+-- The planner has no statistics for the indexed expression before this.
 ANALYZE engineer_assignments;
 -- next
 RESET search_path;

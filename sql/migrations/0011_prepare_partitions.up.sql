@@ -1,14 +1,15 @@
 -- migrate: no-transaction
--- 0014 up: the tables of events and of keys become such that the next migration can make them the first partition
--- of a table each, without looking at a row. Here rows are looked at, and indexes are built, while nobody waits.
+-- 0011 up: prepares assignment_events and idempotency_keys to become the first partition of partitioned tables. The
+-- next migration then needs no table scan: the checks are validated and the indexes are built here, without
+-- blocking writes.
 --
--- Until the next migration has run, no event may be later than its bound, which is two months away, and no key,
--- which is a week away. After an interruption run it again before that: then the bounds are made anew.
+-- Until 0012 has run, the checks reject events after the end of next month and keys from a week after this one.
+-- If 0012 cannot run within a week, migrate down to 0010 and up again, which sets new bounds.
 
--- The checks are dropped and made anew in one statement, and each part is safe to run twice.
+-- One statement drops a check and adds it again, and each statement is safe to run twice.
 -- squawk-ignore-file adding-field-with-default, prefer-robust-stmts
 
--- A constant for what is there already, so that no row is written anew; the time of the change from then on.
+-- A constant default for existing rows, so that the table is not rewritten; new rows get the current day.
 ALTER TABLE public.idempotency_keys
     ADD COLUMN IF NOT EXISTS day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date;
 ALTER TABLE public.idempotency_keys ALTER COLUMN day SET DEFAULT (app_now() AT TIME ZONE 'UTC')::date;
@@ -16,7 +17,7 @@ ALTER TABLE public.idempotency_keys ALTER COLUMN day SET DEFAULT (app_now() AT T
 DO $$
 DECLARE last_event timestamptz;
 BEGIN
-    -- Before the lock, because it reads the table whole.
+    -- Before the lock, because it scans the table.
     SELECT max(e.occurred_at) INTO last_event FROM public.assignment_events e;
     EXECUTE format($sql$
         ALTER TABLE public.assignment_events

@@ -1,7 +1,8 @@
--- 0008 down: hours do not change any more. What the events say stays: it tells who did what, and no release minds it.
+-- 0007 down: the recorded hours can no longer be corrected. The audit columns and their values stay: older releases
+-- ignore them.
 CREATE OR REPLACE FUNCTION keep_ended_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- The customer's word may come later; how the assignment went may not change any more.
+    -- Only the customer's rating may come later; how the assignment ended is final.
     NEW.customer_rating := OLD.customer_rating;
     NEW.customer_feedback := OLD.customer_feedback;
     NEW.updated_at := OLD.updated_at;

@@ -1,7 +1,7 @@
--- 0016 up: partitions are made before their time, and days of keys are dropped after theirs, one at a time, by
--- whichever server comes first. Months of events are dropped by the owner of the tables only, who asks for it.
+-- 0013 up: functions that create partitions ahead of time and drop past days of keys. Every server calls
+-- tend_partitions(); the first one does the work. Only the owner of the tables can drop a month of events.
 
--- A month of events goes with its indexes, for ever, and what went is remembered for the cursors.
+-- Dropping a month of events is permanent; dropped_events keeps its highest id, to reject older cursors.
 -- squawk-ignore-file ban-set-schema, require-concurrent-index-deletion
 DROP INDEX IF EXISTS public.assignment_events_before_one, public.assignment_events_before_ticket;
 
@@ -10,10 +10,10 @@ CREATE TABLE IF NOT EXISTS public.dropped_events (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     last_id bigint NOT NULL
 );
-COMMENT ON TABLE public.dropped_events IS 'The highest id among the months of events that were dropped.';
+COMMENT ON TABLE public.dropped_events IS 'The highest id of all events that were dropped with their months.';
 INSERT INTO public.dropped_events (last_id) VALUES (0) ON CONFLICT DO NOTHING;
 
--- To the server's role it says what is there; it shows no row.
+-- Lets the server's role see which partitions exist, but none of their rows.
 CREATE OR REPLACE VIEW public.time_partitions AS
 SELECT parent.relname::text AS parent, child.relname::text AS name,
     CASE parent.relname
@@ -24,9 +24,9 @@ JOIN pg_class parent ON parent.oid = i.inhparent
 JOIN pg_class child ON child.oid = i.inhrelid
 CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \(''([^'']+)''\)') AS bounds) AS range
 WHERE i.inhparent IN ('public.assignment_events'::regclass, 'public.idempotency_keys'::regclass);
-COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null is the one for what fits nowhere.';
+COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null for the default partitions.';
 
--- Makes one partition. What fell into the default partition meanwhile moves over; then changes wait for it.
+-- Creates one partition and moves its rows out of the default partition, which blocks writes for that long.
 CREATE OR REPLACE FUNCTION public.make_time_partition(parent text, name text, time_column text, first text, beyond text)
 RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -34,7 +34,7 @@ BEGIN
     EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
     EXECUTE format('INSERT INTO public.%1$I SELECT d.* FROM public.%2$I d WHERE d.%3$I >= %4$L AND d.%3$I < %5$L',
         name, parent || '_default', time_column, first, beyond);
-    -- Keys are not deleted one by one, but for this.
+    -- A trigger prevents single deletes of keys, except here.
     EXECUTE format('ALTER TABLE public.%I DISABLE TRIGGER USER', parent || '_default');
     EXECUTE format('DELETE FROM public.%1$I d WHERE d.%2$I >= %3$L AND d.%2$I < %4$L',
         parent || '_default', time_column, first, beyond);
@@ -45,8 +45,8 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION public.make_time_partition(text, text, text, text, text) FROM PUBLIC;
 
--- Does the next thing that is due and says what it was; null when nothing is. By the clock, not by app_now(): what
--- is dropped must not depend on what a session says that the time is.
+-- Does the next step that is due and returns what it was, or null. Uses the real time, not app_now(): a session
+-- setting must not decide what is dropped.
 CREATE OR REPLACE FUNCTION public.tend_partitions() RETURNS text LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' SET lock_timeout = '200ms' AS $$
 DECLARE
@@ -55,7 +55,7 @@ DECLARE
     first date;
     outdated text;
 BEGIN
-    -- One server at a time; the others have nothing to do.
+    -- One server at a time; the others skip this run.
     IF NOT pg_try_advisory_xact_lock(7301112024002) THEN
         RETURN NULL;
     END IF;
@@ -74,7 +74,7 @@ BEGIN
 
     SELECT greatest(max(p.ends_at)::date, this_month) INTO first FROM public.time_partitions p WHERE p.parent = 'assignment_events';
     IF first <= this_month + interval '2 months' THEN
-        -- In the order of a change, and all that the foreign keys need.
+        -- The lock that the foreign keys need, in the same order as a command takes its locks.
         LOCK TABLE public.service_tickets IN SHARE ROW EXCLUSIVE MODE;
         RETURN public.make_time_partition('assignment_events', to_char(first, '"assignment_events_p"YYYYMM'),
             'occurred_at', first::text, (first + interval '1 month')::date::text);
@@ -83,7 +83,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION public.tend_partitions() FROM PUBLIC;
 
--- For the owner of the tables; who else may not drop a table cannot use it.
+-- For the owner of the tables: other roles cannot drop a table.
 CREATE OR REPLACE FUNCTION public.drop_events(name text) RETURNS bigint LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE last bigint;
@@ -100,7 +100,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION public.drop_events(text) FROM PUBLIC;
 
--- The server's role may look at these, and tend, before `migrate grant` is run again.
+-- Grant access to the server's roles now, so that `migrate grant` need not run first.
 DO $$
 DECLARE role text;
 BEGIN

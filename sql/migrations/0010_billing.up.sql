@@ -1,8 +1,8 @@
 -- migrate: no-transaction
--- 0012 up: what an hour of an engineer costs, and from when on. Rows are only added: a second one for the same moment
--- corrects the first, and both tell who set them. Until there are any, hours have no price, and reports say so.
+-- 0010 up: hourly rates of engineers, each valid from a point in time. Append only: a second row for the same time
+-- corrects the first, and both record who set them. Without a rate, reports show hours without a price.
 
--- The tables are small, and each part is safe to run twice.
+-- The tables are small, and each statement is safe to run twice.
 -- squawk-ignore-file ban-drop-constraint, ban-drop-not-null, ban-set-schema, constraint-missing-not-valid, adding-foreign-key-constraint, prefer-robust-stmts, require-concurrent-index-creation
 
 ALTER TABLE IF EXISTS baton.hourly_rates SET SCHEMA public;
@@ -16,17 +16,17 @@ CREATE TABLE IF NOT EXISTS public.hourly_rates (
     request_id text,
     token_id text
 );
-COMMENT ON TABLE public.hourly_rates IS 'What an hour of an engineer costs from a moment on. Append only: of two rows for one moment, the later one holds.';
+COMMENT ON TABLE public.hourly_rates IS 'Hourly rates of engineers, each valid from a point in time. Append only: of two rows for the same time, the later one applies.';
 CREATE INDEX IF NOT EXISTS hourly_rates_of_engineer ON public.hourly_rates (engineer_id, valid_from DESC, id DESC);
 -- next
--- The old application deletes whom it likes. Who has assignments stays, so no rate goes that something was billed by.
+-- The old application may have deleted engineers. It cannot delete one with assignments, so no rate in use is lost.
 DELETE FROM public.hourly_rates r WHERE NOT EXISTS (SELECT FROM public.engineers e WHERE e.id = r.engineer_id);
 ALTER TABLE public.hourly_rates
     DROP CONSTRAINT IF EXISTS hourly_rates_engineer_id_fkey,
     ADD CONSTRAINT hourly_rates_engineer_id_fkey FOREIGN KEY (engineer_id) REFERENCES public.engineers (id)
         ON DELETE CASCADE;
 -- next
--- A key has made a change of a ticket, or has set a rate.
+-- A key belongs to a ticket event or to an hourly rate.
 ALTER TABLE public.idempotency_keys
     ADD COLUMN IF NOT EXISTS hourly_rate_id bigint,
     ALTER COLUMN event_id DROP NOT NULL,

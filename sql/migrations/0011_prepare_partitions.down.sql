@@ -1,18 +1,18 @@
 -- migrate: no-transaction
--- 0014 down: nothing is made ready any more.
+-- 0011 down: removes what prepares the tables for partitioning.
 
--- A way back takes away what its way there has made.
+-- Drops only what the up file adds.
 -- squawk-ignore-file ban-drop-column, ban-drop-constraint, prefer-robust-stmts
 ALTER TABLE public.assignment_events DROP CONSTRAINT IF EXISTS assignment_events_before;
 ALTER TABLE public.idempotency_keys DROP CONSTRAINT IF EXISTS idempotency_keys_before;
 -- next
 DO $$
-DECLARE unseen record;
+DECLARE unvalidated record;
 BEGIN
-    FOR unseen IN SELECT c.conname FROM pg_constraint c
+    FOR unvalidated IN SELECT c.conname FROM pg_constraint c
         WHERE c.conrelid = 'public.idempotency_keys'::regclass AND NOT c.convalidated
     LOOP
-        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unseen.conname);
+        EXECUTE format('ALTER TABLE public.idempotency_keys VALIDATE CONSTRAINT %I', unvalidated.conname);
     END LOOP;
 END $$;
 -- next

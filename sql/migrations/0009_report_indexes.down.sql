@@ -1,5 +1,5 @@
 -- migrate: no-transaction
--- 0011 down: the indexes go; nobody waits.
+-- 0009 down: drops the indexes without blocking writes.
 SET search_path = baton, public;
 -- next
 DROP INDEX CONCURRENTLY IF EXISTS service_tickets_customer;

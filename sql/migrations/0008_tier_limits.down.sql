@@ -1,7 +1,7 @@
 -- migrate: no-transaction
--- 0009 down: what was set is kept aside in schema baton, for the next time.
+-- 0008 down: the limits and the tiers of engineers are kept in schema baton, and restored by the next up.
 
--- Each part is safe to run twice.
+-- Each statement is safe to run twice.
 -- squawk-ignore-file ban-drop-constraint, ban-set-schema, prefer-robust-stmts
 SET search_path = baton, public;
 -- next
