@@ -1,4 +1,4 @@
-"""The application on a real socket, for tests of what happens below ASGI."""
+"""The application served on a real socket, for what uvicorn's protocol decides below ASGI."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import uvicorn
 from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.server import config
 from tests.apps import make_app
+from tests.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ LIMIT_S = 0.5
 PATIENCE_S = 20
 
 
-class Impatient(RequestTimeoutProtocol):
+class ShortTimeoutProtocol(RequestTimeoutProtocol):
     timeout_s = LIMIT_S
 
 
@@ -30,11 +31,15 @@ class Served:
     port: int
 
     @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/graphql"
+        return f"{self.base_url}/graphql"
 
     async def say(self, request: bytes) -> bytes:
-        """Send raw bytes. Returns everything that arrives until the server closes the connection."""
+        """Everything that the server sends until it closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(request)
@@ -46,10 +51,9 @@ class Served:
 @asynccontextmanager
 async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator[Served]:
     server = uvicorn.Server(config(app, "127.0.0.1", port, log_level="critical", **protocols))
-    task = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
+    task = asyncio.create_task(server._serve())  # `serve` would install signal handlers
+    await until(lambda: server.started or task.done())
+    assert not task.done()
     try:
         yield Served(server.servers[0].sockets[0].getsockname()[1])
     finally:
@@ -69,8 +73,8 @@ async def served(app: Any) -> AsyncIterator[Served]:
 
 
 @pytest.fixture(scope="session")
-async def impatient(shared_url: str) -> AsyncIterator[Served]:
-    """Like `served`, but a request must be complete within LIMIT_S."""
+async def short_timeout(shared_url: str) -> AsyncIterator[Served]:
+    """As `served`, but a request must be complete within LIMIT_S."""
     app = make_app(shared_url)
-    async with serving(app, http=Impatient) as served:
+    async with serving(app, http=ShortTimeoutProtocol) as served:
         yield served

@@ -18,7 +18,7 @@ from app.config import Settings
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.demo.load import seed
-from tests.conftest import SECRET
+from tests.apps import SECRET
 from tests.databases import free_port, migrate_whole, new_database
 from tests.docs.examples import Reader
 from tests.docs.markdown import ROOT
