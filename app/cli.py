@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -30,11 +30,13 @@ from app.server import server, supervisor
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.config import Settings
+    from app.db.connections import Connection
     from app.queries.billing import BillingFilter
 
+T = TypeVar("T")
 _EXPORT_TIMEOUT_S = 3600
 _EXPECTED_ERRORS = (
     config.SettingsError,
@@ -193,14 +195,9 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Run the migrations and 
 @click.pass_obj
 def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Apply pending migrations."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-        if not done:
-            click.echo("Nothing is pending.")
-
-    asyncio.run(run())
+    up = partial(migrate.up, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    if not _with_connection(settings, up):
+        click.echo("Nothing is pending.")
 
 
 @_migrate.command("down")
@@ -209,32 +206,22 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 @click.pass_obj
 def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Revert the newest migration, or all after --to."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-        if not done:
-            click.echo("Nothing is applied.")
-
-    asyncio.run(run())
+    down = partial(migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    if not _with_connection(settings, down):
+        click.echo("Nothing is applied.")
 
 
 @_migrate.command("status")
 @click.pass_obj
 def _status(settings: Settings) -> None:
     """Print applied and pending migrations."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            status = await migrate.status(conn, sql.MIGRATIONS)
-        for m in status.applied:
-            click.echo(f"applied  {m.label}")
-        for m in status.pending:
-            click.echo(f"pending  {m.label}")
-        for m in status.on_request:
-            click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
-
-    asyncio.run(run())
+    status = _with_connection(settings, partial(migrate.status, folder=sql.MIGRATIONS))
+    for m in status.applied:
+        click.echo(f"applied  {m.label}")
+    for m in status.pending:
+        click.echo(f"pending  {m.label}")
+    for m in status.on_request:
+        click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
 
 
 @_migrate.command("grant")
@@ -242,28 +229,28 @@ def _status(settings: Settings) -> None:
 @click.pass_obj
 def _grant(settings: Settings, role: str) -> None:
     """Grant a role the minimal privileges of the server."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            await grants.grant(conn, role)
-
-    asyncio.run(run())
+    _with_connection(settings, partial(grants.grant, role=role))
 
 
 @_migrate.command("verify")
 @click.pass_obj
 def _verify(settings: Settings) -> None:
     """Check that every assignment of the old schema was migrated; exit with 1 if counts differ."""
+    report = _with_connection(settings, migration.report)
+    for line in report:
+        result = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
+        click.echo(f"{line.item:<70}{line.counted:>12}  {result}".rstrip())
+    sys.exit(0 if all(line.agrees for line in report) else 1)
 
-    async def run() -> bool:
+
+def _with_connection(settings: Settings, function: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run the function on one connection that bypasses the pooler."""
+
+    async def run() -> T:
         async with connect(settings.direct_url) as conn:
-            report = await migration.report(conn)
-        for line in report:
-            result = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
-            click.echo(f"{line.item:<70}{line.counted:>12}  {result}".rstrip())
-        return all(line.agrees for line in report)
+            return await function(conn)
 
-    sys.exit(0 if asyncio.run(run()) else 1)
+    return asyncio.run(run())
 
 
 async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import uvicorn
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 0.5
 PATIENCE_S = 20
+_FEED_RUNS = re.compile(r"^baton_feed_last_poll_timestamp_seconds [1-9]", re.MULTILINE)
 
 
 class ShortTimeoutProtocol(RequestTimeoutProtocol):
@@ -38,8 +41,17 @@ class Served:
     def url(self) -> str:
         return f"{self.base_url}/graphql"
 
-    async def say(self, request: bytes) -> bytes:
-        """Everything that the server sends until it closes the connection."""
+    async def until_feed_runs(self) -> None:
+        """Wait until subscriptions receive events: the feed starts a moment after the server."""
+        async with httpx.AsyncClient(base_url=self.base_url) as client:
+
+            async def has_polled() -> bool:
+                return _FEED_RUNS.search((await client.get("/metrics")).text) is not None
+
+            await until(has_polled)
+
+    async def send(self, request: bytes) -> bytes:
+        """Send raw bytes. Returns everything that arrives until the server closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(request)
@@ -69,6 +81,7 @@ def app(shared_url: str) -> Any:
 @pytest.fixture(scope="session")
 async def served(app: Any) -> AsyncIterator[Served]:
     async with serving(app) as served:
+        await served.until_feed_runs()
         yield served
 
 

@@ -21,7 +21,7 @@ from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
 from tests.factories import DISPATCHER, Factories
 from tests.serving import serving as serve_on_port
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 TIMEOUT_S = 60
 TICKETS = 15
@@ -157,14 +157,14 @@ async def test_an_invalid_position_reads_the_primary(cluster, tokens, position):
 
 
 async def test_a_subscriber_can_read_what_its_events_show(cluster, tokens):
-    async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
+    async with serving(cluster, tokens) as (client, make), open_websocket(client.port) as ws:
         await client.wait_for_replicas()
         assignment = await make.assigned()
-        await talk.say(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after(0))))
-        await talk.hear()
+        await ws.send(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after(0))))
+        await ws.receive()
         async with cluster.replay_paused():
             await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
-            event = (await talk.hear())["payload"]
+            event = (await ws.receive())["payload"]
             assert event["data"] == {"assignmentEvents": {"type": "accepted"}}
             assert await client.history(assignment.ticket_id, ANY_STATE) == ["ASSIGNED"]
             assert await client.history(assignment.ticket_id, event["extensions"]["position"]) == ["ACCEPTED"]

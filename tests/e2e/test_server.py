@@ -299,7 +299,7 @@ def test_health_and_pages_are_served(running):
 
 def test_the_printed_curl_command_works(running):
     output = (running.home / "output").read_text()
-    command = output[output.index("curl") : output.index("Ctrl-C")]
+    command = output[output.index("curl") : output.index("Press Ctrl-C")]
     answer = subprocess.check_output(["/bin/sh", "-c", command], text=True)
     assert '"ticketNumber"' in answer
     assert '"errors"' not in answer

@@ -17,7 +17,7 @@ from app.config import SettingsError, load
 from app.observability.tracing import Tracing
 from tests.apps import authorization, client_of, make_app
 from tests.serving import serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,9 +88,9 @@ async def test_an_internal_error_is_an_error_span(fresh_url, fresh_db, spans):
 
 async def test_a_websocket_operation_is_a_span(traced, spans):
     with capture_logs():
-        async with serving(traced) as served, talking(served.port) as talk:
-            await talk.say(subscribe("1", "query Here { tickets { nodes { id } } }"))
-            assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
+        async with serving(traced) as served, open_websocket(served.port) as ws:
+            await ws.send(subscribe("1", "query Here { tickets { nodes { id } } }"))
+            assert [(await ws.receive())["type"] for _ in range(2)] == ["next", "complete"]
     [query] = [span for span in spans.get_finished_spans() if span.name == "query"]
     assert query.attributes["graphql.operation.name"] == "Here"
     assert "tickets.newest_tickets" in [span.name for span in spans.get_finished_spans()]

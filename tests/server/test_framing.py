@@ -45,7 +45,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("kind", MALFORMED)
 async def test_an_ambiguous_request_is_400(served, kind):
-    response = await served.say(MALFORMED[kind])
+    response = await served.send(MALFORMED[kind])
     head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 "), response
     assert response.count(b"HTTP/1.1") == 2  # the status line, and the message
@@ -55,13 +55,13 @@ async def test_an_ambiguous_request_is_400(served, kind):
 
 @pytest.mark.parametrize("body", [LENGTH + LAST + BODY, CHUNKED + LAST + CHUNK])
 async def test_an_unambiguous_request_is_served(served, body):
-    response = await served.say(HEAD + body)
+    response = await served.send(HEAD + body)
     assert response.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b'\r\n\r\n{"data":{"__typename":"Query"}' in response
 
 
 async def test_http_1_0_needs_no_host(served):
-    assert (await served.say(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
+    assert (await served.send(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
 
 
 async def test_headers_have_a_maximum_size(served):
@@ -71,7 +71,7 @@ async def test_headers_have_a_maximum_size(served):
         assert await reader.readline() == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
         writer.close()
     long_query = quote("{ __typename }" + " " * 16_000)
-    assert b"200 OK" in await served.say(
+    assert b"200 OK" in await served.send(
         b"GET /graphql?query=%s HTTP/1.1\r\nHost: x\r\n" % long_query.encode() + LAST
     )
 
@@ -82,7 +82,7 @@ async def test_413_is_readable_while_the_body_is_still_sent(served):
         b"Content-Length: 2520000\r\n\r\n" + LAST * (120_000),
         CHUNKED + b"\r\n2673c0\r\n" + LAST * (120_000) + b"\r\n0\r\n\r\n",
     ):
-        response = await served.say(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
+        response = await served.send(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
         assert response.startswith(b"HTTP/1.1 413 ")
         assert response.count(b"HTTP/1.1") == 2
         assert response.endswith(b"\r\n\r\nok\n")

@@ -24,7 +24,7 @@ from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.polling import until
 from tests.serving import Served
-from tests.websocket_client import as_dispatcher, subscribe, talking
+from tests.websocket_client import as_dispatcher, open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,12 +77,16 @@ async def test_running_operations_finish_over_every_transport(fresh_url, fresh_d
     async with server(fresh_url, SHUTDOWN_DRAIN_S="2") as (process, port):
         await until_status(port, "/readyz", 200)
         served = Served(port)
-        async with connect(fresh_url) as conn, talking(port) as talk, streaming(served, FOLLOW) as stream:
-            await talk.say(subscribe("events", FOLLOW))
+        async with (
+            connect(fresh_url) as conn,
+            open_websocket(port) as ws,
+            streaming(served, FOLLOW) as stream,
+        ):
+            await ws.send(subscribe("events", FOLLOW))
             lock = conn.transaction()
             await lock.start()
             await conn.execute(LOCK, [over_http.ticket_id, over_socket.ticket_id])
-            await talk.say(subscribe("change", ACCEPT, i={"assignmentId": str(over_socket.id)}))
+            await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(over_socket.id)}))
             response = asyncio.create_task(accept_over_http(served, over_http))
             await until_waiting_for_locks(conn, 2)
 
@@ -90,12 +94,12 @@ async def test_running_operations_finish_over_every_transport(fresh_url, fresh_d
             await until_status(port, "/readyz", 503)
             assert await status_of(port, "/livez") == 200
             # While it drains, it still serves: load balancers have not noticed yet.
-            async with talking(port) as late_talk:
-                assert await late_talk.is_well()
+            async with open_websocket(port) as late:
+                assert await late.is_usable()
             await lock.rollback()
 
             assert await response == {"a": {"__typename": "Assignment"}}
-            messages, closed = await remaining_messages(talk)
+            messages, closed = await remaining_messages(ws)
             assert [
                 m["payload"]["data"] for m in messages if m["id"] == "change" and m["type"] == "next"
             ] == [{"a": {"__typename": "Assignment"}}]
@@ -103,7 +107,7 @@ async def test_running_operations_finish_over_every_transport(fresh_url, fresh_d
             assert closed.rcvd.code == 1012
             names = []
             while "complete" not in names:
-                names.append((await stream.hear())[0])
+                names.append((await stream.receive())[0])
         async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
         async with connect(fresh_url) as conn:
@@ -115,16 +119,16 @@ async def test_shutdown_does_not_wait_for_disconnected_clients(fresh_url, fresh_
     assignment = await Factories(fresh_db).assigned()
     async with server(fresh_url, SHUTDOWN_DRAIN_S="1") as (process, port):
         await until_status(port, "/readyz", 200)
-        async with connect(fresh_url) as conn, talking(port) as talk:
+        async with connect(fresh_url) as conn, open_websocket(port) as ws:
             lock = conn.transaction()
             await lock.start()
             await conn.execute(LOCK, [assignment.ticket_id])
-            await talk.say(subscribe("change", ACCEPT, i={"assignmentId": str(assignment.id)}))
+            await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(assignment.id)}))
             await until_waiting_for_locks(conn, 1)
-            await talk.say(subscribe("events", FOLLOW))
+            await ws.send(subscribe("events", FOLLOW))
             process.send_signal(signal.SIGTERM)
-            assert await talk.hear() == {"id": "events", "type": "complete"}
-            talk.socket.transport.abort()
+            assert await ws.receive() == {"id": "events", "type": "complete"}
+            ws.socket.transport.abort()
             await lock.rollback()
         async with asyncio.timeout(PATIENCE_S * 3):
             _, stderr = await process.communicate()
@@ -146,11 +150,11 @@ async def until_waiting_for_locks(conn: Any, count: int) -> None:
     await until(are_waiting)
 
 
-async def remaining_messages(talk: Any) -> tuple[list[Any], ConnectionClosed]:
+async def remaining_messages(ws: Any) -> tuple[list[Any], ConnectionClosed]:
     messages = []
     try:
         while True:
-            messages.append(await talk.hear())
+            messages.append(await ws.receive())
     except ConnectionClosed as closed:
         return messages, closed
 

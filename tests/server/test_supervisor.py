@@ -19,7 +19,7 @@ from tests.databases import free_port
 from tests.factories import DISPATCHER, Factories
 from tests.polling import until
 from tests.server.test_graceful_shutdown import CHECKOUT, status_of, until_status
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 FOLLOW = "subscription ($after: String) { assignmentEvents(afterCursor: $after) { type } }"
 
@@ -78,10 +78,14 @@ async def test_workers_stop_if_their_parent_is_killed(fresh_url):
 async def test_each_worker_delivers_events_of_other_processes(fresh_url, fresh_db):
     assignment = await Factories(fresh_db).assigned()
     start = str(Cursor.after(0))
-    async with workers(fresh_url) as (_, _, own), talking(own) as one, talking(own + 1) as other:
-        for talk in (one, other):
-            await talk.say(subscribe("events", FOLLOW, after=start))
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
+    async with (
+        workers(fresh_url) as (_, _, own),
+        open_websocket(own) as one,
+        open_websocket(own + 1) as other,
+    ):
+        for ws in (one, other):
+            await ws.send(subscribe("events", FOLLOW, after=start))
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
         await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
-        for talk in (one, other):
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}
+        for ws in (one, other):
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}

@@ -14,7 +14,7 @@ from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
 from tests.apps import make_app
 from tests.serving import LIMIT_S, PATIENCE_S, ShortTimeoutProtocol, serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -96,7 +96,7 @@ async def test_many_slow_clients_do_not_delay_others(short_timeout):
         asyncio.create_task(response_to(short_timeout.port, *SLOW[kind])) for kind in SLOW for _ in range(5)
     ]
     await asyncio.sleep(LIMIT_S / 5)
-    assert (await short_timeout.say(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
+    assert (await short_timeout.send(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
         b"ok\n"
     )
     assert all(response is None or b" 408 " in response for response in await asyncio.gather(*slow))
@@ -199,9 +199,9 @@ LARGE_RESPONSE = "{ %s }" % ("a" * 16_000)
 async def test_an_unread_websocket_is_closed_and_its_operations_end(short_write_timeout):
     before = asyncio.all_tasks()
     reader = small_buffer_client(short_write_timeout.port)
-    async with talking(short_write_timeout.port, sock=reader, max_queue=1, close_timeout=0.1) as talk:
-        talk.socket.transport.pause_reading()
-        await talk.say(*(subscribe(str(i), LARGE_RESPONSE) for i in range(MANY)))
+    async with open_websocket(short_write_timeout.port, sock=reader, max_queue=1, close_timeout=0.1) as ws:
+        ws.socket.transport.pause_reading()
+        await ws.send(*(subscribe(str(i), LARGE_RESPONSE) for i in range(MANY)))
         await asyncio.sleep(LIMIT_S)
         connections = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
         assert len(connections) == 1

@@ -14,7 +14,7 @@ from app.observability import logs
 from app.server.server import config
 from tests.apps import authorization, client_of, make_app
 from tests.serving import serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 ASSIGN = """mutation Assign($input: AssignTicketInput!) {
     assignTicket(input: $input) { __typename ... on Refusal { code } } }"""
@@ -116,9 +116,9 @@ async def test_successful_probes_and_scrapes_are_not_logged(lines, client):
 
 async def test_each_operation_of_a_websocket_is_logged(lines, shared_url):
     app = make_app(shared_url, database_pool_size=1)
-    async with serving(app) as served, talking(served.port) as talk:
-        await talk.say(subscribe("1", "query Here { viewer { role } }"))
-        assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
+    async with serving(app) as served, open_websocket(served.port) as ws:
+        await ws.send(subscribe("1", "query Here { viewer { role } }"))
+        assert [(await ws.receive())["type"] for _ in range(2)] == ["next", "complete"]
     [line] = lines("operation")
     assert (line["operation"], line["type"], line["code"]) == ("Here", "query", "OK")
     assert line["request_id"]

@@ -235,13 +235,13 @@ async def test_a_disconnect_releases_the_connection(served, db, many_rows, token
 
 async def test_too_many_downloads_are_refused(served, db, many_rows, tokens):
     readers = [await paused_reader(served.port, tokens) for _ in range(MAX_CONCURRENT)]
-    refused = await served.say(request_with(tokens))
+    refused = await served.send(request_with(tokens))
     assert refused.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after: 5\r\n" in refused
     for reader in readers:
         reader.close()
     await until_none(db)
-    assert (await served.say(request_with(tokens))).count(b"\r\nX-") == many_rows
+    assert (await served.send(request_with(tokens))).count(b"\r\nX-") == many_rows
 
 
 async def test_a_download_that_takes_too_long_is_aborted(shared_url, db, many_rows, tokens):
@@ -260,7 +260,7 @@ async def test_a_slow_database_is_503(shared_url, db, tokens):
     app = make_app(shared_url, time_limits=TimeLimits(statement_s=0.3))
     async with serving(app) as served, connect(shared_url) as conn, conn.transaction():
         await conn.execute("LOCK TABLE hourly_rates IN ACCESS EXCLUSIVE MODE")
-        refused = await served.say(request_with(tokens))
+        refused = await served.send(request_with(tokens))
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in refused
     assert b'"extensions":{"code":"UNAVAILABLE","retryAfterSeconds":1}' in refused

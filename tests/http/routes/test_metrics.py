@@ -19,7 +19,7 @@ from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.polling import until
 from tests.serving import serving
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 TOKEN = "a token of thirty-two characters"  # noqa: S105 - of tests only
 MINE = next(text for text in own_documents().values() if "query MyWork" in text)
@@ -162,13 +162,13 @@ async def test_subscriptions_and_streams_are_measured(fresh_url, fresh_db):
         serving(app) as served,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}") as client,
     ):
-        async with talking(served.port) as talk, streaming(served, FOLLOW) as stream:
-            await talk.say(subscribe("1", FOLLOW))
-            assert await talk.is_well()
+        async with open_websocket(served.port) as ws, streaming(served, FOLLOW) as stream:
+            await ws.send(subscribe("1", FOLLOW))
+            assert await ws.is_usable()
             await until_subscribers(client, 2)
             await Factories(fresh_db).assigned()
-            assert (await talk.hear())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
-            assert (await stream.hear())[0] == "next"
+            assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
+            assert (await stream.receive())[0] == "next"
             metrics = await scrape(client)
             assert values_of("open_streams", metrics) == {("transport=sse",): 1, ("transport=ws",): 1}
             assert values_of("feed_lag_seconds_count", metrics) == {(): 1}
