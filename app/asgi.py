@@ -36,7 +36,6 @@ from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
 from app.graphql.transport.websocket import GraphQLWebSocketEndpoint
 from app.http.auth import tokens
-from app.http.auth.authenticator import authenticator_for
 from app.http.headers import header
 from app.http.lifespan_state import LifespanState, lifespan_state
 from app.http.middleware import access_log, read_after_write, request_id, security
@@ -76,7 +75,7 @@ def create_app(
     An argument replaces what is otherwise made from the settings. Raises SettingsError.
     """
     feed_url = settings.direct_url
-    authenticator = authenticator or authenticator_for(settings)
+    authenticator = authenticator or tokens.authenticator_for(settings)
     documents = documents or documents_for(settings)
     tracing = tracing or tracing_for(settings)
     limits = limits or Limits()
