@@ -19,6 +19,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    OperationType,
     VariableNode,
     get_named_type,
     get_nullable_type,
@@ -78,12 +79,8 @@ class FieldIndex:
     """The shape of every field of a schema."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
-        roots = {
-            "query": schema.query_type,
-            "mutation": schema.mutation_type,
-            "subscription": schema.subscription_type,
-        }
-        self.roots = {operation: root.name for operation, root in roots.items() if root is not None}
+        roots = ((operation, schema.get_root_type(operation)) for operation in OperationType)
+        self.roots = {operation: root.name for operation, root in roots if root is not None}
         self._shapes = {
             (type_.name, name): FieldShape(
                 get_named_type(field.type).name, is_list_type(get_nullable_type(field.type))
@@ -118,7 +115,7 @@ class ComplexityVisitor:
         """The names of all fields measured so far."""
 
     def operation(self, node: OperationDefinitionNode) -> Complexity:
-        size = self._selection_set(node.selection_set, self._index.roots.get(node.operation.value))
+        size = self._selection_set(node.selection_set, self._index.roots.get(node.operation))
         size.directives += len(node.directives or ())
         size.directives += sum(len(v.directives or ()) for v in node.variable_definitions or ())
         return size
@@ -185,11 +182,10 @@ class ComplexityVisitor:
 
 def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:
     """Return the page size that each variable would request, whether or not it is used for one."""
-    pages = {}
-    for definition in operation.variable_definitions or ():
-        name = definition.variable.name.value
-        pages[name] = page_size(variables.get(name, definition.default_value))
-    return pages
+    return {
+        (name := definition.variable.name.value): page_size(variables.get(name, definition.default_value))
+        for definition in operation.variable_definitions or ()
+    }
 
 
 def page_size(value: ValueNode | object) -> int:

@@ -27,7 +27,7 @@ _TYPES: dict[Any, Any] = {
     **{
         source: Annotated[name, strawberry.lazy(f"app.graphql.types.{module}")]
         for source, module, name in (
-            (model.Actor, "viewer", "Viewer"),
+            (model.Actor, "engineer", "Viewer"),
             (model.Assignment, "assignment", "Assignment"),
             (model.Engineer, "engineer", "Engineer"),
             (model.Ticket, "ticket", "Ticket"),
