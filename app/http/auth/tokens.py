@@ -16,12 +16,7 @@ from uuid import uuid4
 import jwt
 import structlog
 from cachetools import LRUCache
-from starlette.authentication import (
-    AuthCredentials,
-    AuthenticationBackend,
-    AuthenticationError,
-    BaseUser,
-)
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
 
 from app.domain import values
 from app.domain.errors import InvalidInput
