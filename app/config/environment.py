@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from app.config.settings import Settings, SettingsError
-from app.config.urls import ORIGIN, is_secure
+from app.config.settings import ORIGIN, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +94,7 @@ def _check_sign_in(settings: Settings) -> None:
         raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
     if settings.auth_dev_secret and len(settings.auth_dev_secret) < _MIN_SECRET_LENGTH:
         raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
-    if settings.auth_jwks_url and not is_secure(settings.auth_jwks_url, production=settings.production):
+    if settings.auth_jwks_url and not _is_secure(settings.auth_jwks_url, production=settings.production):
         raise SettingsError(
             "AUTH_JWKS_URL must begin with https://; in development, http://localhost is allowed, too."
         )
@@ -107,7 +108,26 @@ def _check_sign_in_of_pages(settings: Settings) -> None:
         raise SettingsError("AUTH_CLIENT_ID must not be set without AUTH_JWKS_URL; see docs/sign-in.md.")
     issuer = settings.auth_issuer
     origin = "/".join(issuer.split("/")[:3])
-    if not is_secure(issuer, production=settings.production) or not ORIGIN.fullmatch(origin):
+    if not _is_secure(issuer, production=settings.production) or not ORIGIN.fullmatch(origin):
         raise SettingsError("AUTH_ISSUER must begin with https:// when AUTH_CLIENT_ID is set.")
     if "openid" not in settings.auth_scopes.split():
         raise SettingsError("AUTH_SCOPES must include openid.")
+
+
+def _is_secure(url: str, *, production: bool) -> bool:
+    """Whether the response is safe from attackers on the network: https, or loopback in development."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and not production and is_loopback(host))
+    )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
