@@ -74,14 +74,13 @@ def create_app(
 
     An argument replaces what is otherwise made from the settings. Raises SettingsError.
     """
-    feed_url = settings.direct_url
     authenticator = authenticator or tokens.authenticator_for(settings)
     documents = documents or documents_for(settings)
     tracing = tracing or tracing_for(settings)
     limits = limits or Limits()
     metrics = Metrics()
     span = tracing.span if tracing else access_log.no_span
-    feed = Feed(feed_url, metrics, tracks_position=bool(settings.database_replica_urls))
+    feed = Feed(settings.direct_url, metrics, tracks_position=bool(settings.database_replica_urls))
     pipeline = OperationPipeline(
         limits,
         production=settings.production,
