@@ -28,8 +28,6 @@ _UNAVAILABLE = {
 
 
 class Unauthenticated(GraphQLError):
-    """The request has no token."""
-
     def __init__(self) -> None:
         super().__init__(
             "Sign in: send a bearer token in the Authorization header.",
@@ -55,8 +53,6 @@ class AmbiguousIdempotencyKey(GraphQLError):
 
 
 class DocumentNotTrusted(GraphQLError):
-    """Only trusted documents are executed, and this is not one."""
-
     def __init__(self) -> None:
         super().__init__(
             "The server executes only trusted documents: send the documentId of one, or its exact text.",
@@ -74,8 +70,6 @@ class UnknownDocument(GraphQLError):
 
 
 class QueryTooLarge(GraphQLError):
-    """The operation exceeds one of the limits."""
-
     def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
         extensions: dict[str, object] = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
         # Nested fragments can expand to more fields than fit into a GraphQL Int.
@@ -87,8 +81,6 @@ class QueryTooLarge(GraphQLError):
 
 
 class RateLimited(GraphQLError):
-    """The subject has too few points left."""
-
     def __init__(self, wait_s: float) -> None:
         seconds = math.ceil(wait_s)
         super().__init__(
@@ -98,8 +90,6 @@ class RateLimited(GraphQLError):
 
 
 class TimedOut(GraphQLError):
-    """The query timed out."""
-
     def __init__(self, timeout_s: float) -> None:
         super().__init__(
             f"The query took longer than {timeout_s:g} s; request fewer fields or a smaller page.",

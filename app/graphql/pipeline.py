@@ -22,8 +22,7 @@ from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.graphql.admission.operation import Operation
 from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.coalescing import QueryCoalescer, execute_isolated
-from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.batching.coalescing import EventResultCache, QueryCoalescer, execute_isolated
 from app.graphql.errors import TimedOut, mask_errors
 from app.graphql.schema import build_schema
 

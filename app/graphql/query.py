@@ -15,15 +15,7 @@ from app.domain.policy import ReadPermission, can_read, visible_to
 from app.graphql.arguments import From, To, argument, described, optional, period
 from app.graphql.context import Info
 from app.graphql.load_functions import TicketPage
-from app.graphql.pagination import (
-    DEFAULT_PAGE,
-    After,
-    First,
-    Page,
-    PageRequest,
-    parse_datetime,
-    parse_row_id,
-)
+from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, parse_datetime, parse_row_id
 from app.graphql.types.billing import BillingQuery
 from app.graphql.types.declarations import resolver_field
 from app.graphql.types.statistics import StatisticsFilter, StatisticsQuery, report_filter

@@ -171,5 +171,4 @@ def _json(value: object) -> str:
 
 
 async def as_of_event(conn: Connection, event_id: int) -> Assignment:
-    """Return the assignment as it was right after the event."""
     return await _AS_OF_EVENT.one(conn, event_id)

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from app.db import sql
 from app.domain.declarations import row_dataclass
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
-from app.domain.model import (
-    Assignment,
-    Engineer,
-    EngineerId,
-    Ticket,
-    TicketPriority,
-    TicketStatus,
-)
+from app.domain.model import Assignment, Engineer, EngineerId, Ticket, TicketPriority, TicketStatus
 from app.queries import server
 
 if TYPE_CHECKING:

@@ -21,15 +21,7 @@ from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
 from app.graphql.arguments import argument, described, optional
-from app.graphql.pagination import (
-    DEFAULT_PAGE,
-    After,
-    First,
-    Page,
-    PageRequest,
-    page_of_all,
-    parse_decimal,
-)
+from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, page_of_all, parse_decimal
 from app.graphql.types.batch_resolvers import load_engineers
 from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
 from app.queries import server, statistics

@@ -10,10 +10,10 @@ import strawberry
 from strawberry import ID
 
 from app.domain import history, model, values
+from app.execution.field_resolvers import BatchResolverFn
 from app.graphql.arguments import optional
 from app.graphql.context import Context
 from app.graphql.types.batch_resolvers import (
-    BatchResolverFn,
     BatchResult,
     gather_results,
     load_each,

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from app.db.errors import Unavailable
 from app.domain.errors import InvalidInput
 from app.domain.policy import ReadPermission, can_read
-from app.http.errors import errors_body
+from app.http.errors import error_response
 from app.http.lifespan_state import lifespan_state
 from app.jobs import billing_export
 from app.queries import billing
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     from starlette.types import Receive, Scope, Send
 
@@ -39,17 +38,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 class DownloadRefused(Exception):
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        headers: dict[str, str] | None = None,
-        **extensions: object,
-    ) -> None:
-        super().__init__(message)
-        body = errors_body(code, message, **extensions)
-        self.response = JSONResponse(body, status_code=status, headers=headers)
+    """Takes the arguments of error_response."""
+
+    def __init__(self, *args: Any, **extensions: Any) -> None:  # noqa: ANN401 - see above
+        self.response = error_response(*args, **extensions)
 
 
 class DownloadAborted(Exception):
@@ -62,29 +54,20 @@ class BillingCsv:
     def __init__(self, currency: str, *, max_download_s: float = MAX_DOWNLOAD_S) -> None:
         self._currency = currency
         self._max_download_s = max_download_s
-        self._active = 0
+        self._downloads = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             export = _parse_request(request)
-            with self._slot():
+            if self._downloads.locked():
+                message = f"{MAX_CONCURRENT} downloads are in progress already."
+                raise _retry_later(429, "RATE_LIMITED", message, wait_s=_RETRY_AFTER_S)
+            async with self._downloads:
                 database = lifespan_state(scope)["database"]
                 await self._run_while_connected(receive, self._send(database, export, send))
         except DownloadRefused as refused:
             await refused.response(scope, receive, send)
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        """Count one download. Raises DownloadRefused if there are MAX_CONCURRENT."""
-        if self._active >= MAX_CONCURRENT:
-            message = f"{MAX_CONCURRENT} downloads are in progress already."
-            raise _retry_later(429, "RATE_LIMITED", message, wait_s=_RETRY_AFTER_S)
-        self._active += 1
-        try:
-            yield
-        finally:
-            self._active -= 1
 
     async def _run_while_connected(self, receive: Receive, sending: Coroutine[None, None, None]) -> None:
         """Run `sending` until it ends, the client disconnects, or the time is up (DownloadAborted)."""
