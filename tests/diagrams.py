@@ -125,7 +125,7 @@ SELECT c.relname, a.attname, t.typname,
     EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'u' AND conkey = ARRAY[attnum])
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    AND c.relname <> 'schema_migrations' AND a.attnum > 0 AND NOT a.attisdropped
+    AND c.relname <> 'baton_migrations' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 """
 _REFERENCES = """

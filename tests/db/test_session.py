@@ -188,7 +188,7 @@ FUNCTIONS = {
     "jsonb_populate_recordset", "lower", "make_interval", "max", "now", "percentile_disc",
     "pg_current_snapshot", "pg_current_wal_insert_lsn", "pg_current_xact_id", "pg_is_in_recovery",
     "pg_last_wal_replay_lsn", "pg_snapshot_xmin", "round", "row_number", "sum", "tend_partitions",
-    "to_jsonb", "to_regclass", "to_regprocedure", "unnest",
+    "obj_description", "to_jsonb", "to_regclass", "to_regprocedure", "unnest",
 }  # fmt: skip
 """Functions that do not change the session state."""
 KEYWORDS = {
