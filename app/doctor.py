@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
-from app.db import migrate, pooler, sql
+from app.db import migrate, names, pooler, sql
 from app.db.connections import connect
 from app.db.errors import Unavailable
 from app.db.migration_files import read
@@ -145,6 +145,12 @@ async def _problems(conn: Connection, settings: Settings, say: Callable[[str], o
     if problem is not None:
         yield problem
         return
+    for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
+        yield (
+            f"Row security hides rows of {table} from {about.user}. As the owner: "
+            f"CREATE POLICY baton ON {table} TO {about.user} USING (true); or, as an administrator: "
+            f"ALTER ROLE {about.user} BYPASSRLS."
+        )
     for ready in await partitions.ready_until(conn):
         say(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.db import names
+from app.db import names, row_security
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -101,7 +101,7 @@ async def up(
     """
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
-    async with migrator.advisory_lock():
+    async with migrator.advisory_lock(), row_security.all_rows(conn):
         current = await _compare(conn, migrations)
         await names.check_schema(conn)
         await names.check(conn, folder, await _started(conn), only_schemas=False)
@@ -122,7 +122,7 @@ async def down(
     """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all."""
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
-    async with migrator.advisory_lock():
+    async with migrator.advisory_lock(), row_security.all_rows(conn):
         applied = (await _compare(conn, migrations)).applied
         await names.check_schema(conn)
         await names.check(conn, folder, await _started(conn), only_schemas=True)

@@ -84,6 +84,11 @@ async def check_schema(conn: Connection) -> None:
         )
 
 
+def tables(folder: Path) -> list[str]:
+    """Return the names of the old tables and of our own in schema public."""
+    return _LEGACY_TABLES + [name for _, kind, name, _ in map(_parse, _lines(folder)) if kind == "table"]
+
+
 def _columns(rows: list[tuple[str, str, str | None]]) -> list[list[str | None]]:
     return [[row[n] for row in rows] for n in range(3)]
 
