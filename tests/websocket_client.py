@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from app.domain.model import Role
 from app.graphql.transport.websocket import PROTOCOL
 from app.http.auth.tokens import DevelopmentTokens
-from tests.conftest import SECRET
+from tests.apps import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,16 +23,16 @@ PATIENCE_S = 20
 
 
 @dataclass
-class Talk:
+class WebSocketClient:
     socket: ClientConnection
 
-    async def say(self, *messages: Any) -> None:
+    async def send(self, *messages: Any) -> None:
         """Send str and bytes unchanged, everything else as JSON."""
         for message in messages:
             raw = message if isinstance(message, str | bytes) else orjson.dumps(message).decode()
             await self.socket.send(raw)
 
-    async def hear(self) -> Any:
+    async def receive(self) -> Any:
         async with asyncio.timeout(PATIENCE_S):
             return orjson.loads(await self.socket.recv())
 
@@ -40,22 +40,22 @@ class Talk:
         """Wait until the server closes. Returns its code and reason."""
         try:
             while True:
-                await self.hear()
+                await self.receive()
         except ConnectionClosed as closed:
             close = closed.rcvd
         assert close is not None, "closed without a close frame"
         return close.code, close.reason
 
     async def sign_in(self, payload: Any = None) -> None:
-        await self.say(
+        await self.send(
             {"type": "connection_init", "payload": as_dispatcher() if payload is None else payload}
         )
-        assert await self.hear() == {"type": "connection_ack"}
+        assert await self.receive() == {"type": "connection_ack"}
 
-    async def is_well(self) -> bool:
+    async def is_usable(self) -> bool:
         """Whether the connection still executes operations."""
-        await self.say(subscribe("probe", "{ __typename }"))
-        answers = [await self.hear(), await self.hear()]
+        await self.send(subscribe("probe", "{ __typename }"))
+        answers = [await self.receive(), await self.receive()]
         return [answer["type"] for answer in answers if answer["id"] == "probe"] == ["next", "complete"]
 
 
@@ -69,12 +69,12 @@ def subscribe(name: str, query: str, **variables: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def talking(
+async def open_websocket(
     port: int, *, protocols: tuple[str, ...] = (PROTOCOL,), signed_in: bool = True, **options: Any
-) -> AsyncIterator[Talk]:
+) -> AsyncIterator[WebSocketClient]:
     url = f"ws://127.0.0.1:{port}/graphql"
     async with connect(url, subprotocols=list(protocols) or None, proxy=None, **options) as socket:
-        talk = Talk(socket)
+        ws = WebSocketClient(socket)
         if signed_in:
-            await talk.sign_in()
-        yield talk
+            await ws.sign_in()
+        yield ws

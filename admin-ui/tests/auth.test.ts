@@ -117,6 +117,13 @@ test('the old token is used while the provider is unreachable', async () => {
   expect(await auth.accessToken()).toBe('new')
 })
 
+test('the old token is used while the server is unreachable', async () => {
+  const auth = await load({ expiresAt: IN_30_SECONDS })
+  vi.mocked(fetch).mockRejectedValueOnce(new TypeError('Failed to fetch'))
+  expect(await auth.accessToken()).toBe('old')
+  expect(await auth.accessToken()).toBe('new')
+})
+
 test('a refresh does not restore a session that was ended in the meantime', async () => {
   const auth = await load({ expiresAt: IN_30_SECONDS })
   tokenResponse = async () => {

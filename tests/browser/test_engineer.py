@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.async_api import expect
 
+from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.domain.model import Role
 from tests.browser.conftest import assert_accessible, assert_fits
 from tests.browser.scene import operation_of
 
 OFFLINE = "net::ERR_"
+HTTP_500 = "status of 500"
 
 
 @pytest.fixture
@@ -46,8 +49,8 @@ async def status_of(scene):
     return status
 
 
-async def complete(page, hours):
-    await page.get_by_role("button", name="Complete").click()
+async def complete(page, hours, job=None):
+    await (job or page).get_by_role("button", name="Complete").click()
     await page.get_by_label("Hours").fill(hours)
     await page.get_by_role("dialog").get_by_role("button", name="Complete").click()
 
@@ -86,7 +89,7 @@ async def test_an_invalid_rejection_is_corrected_and_sent_again(phone, scene):
     await phone.get_by_label("Reason").fill("   ")
     await reject.click()
     await expect(phone.get_by_role("alert")).to_contain_text(f"Reject {scene.number} was refused.")
-    await phone.get_by_role("button", name="Correct").click()
+    await phone.get_by_role("button", name="Edit").click()
     await expect(phone.get_by_role("dialog").get_by_role("alert")).to_have_text("Reason must not be empty.")
     await phone.get_by_label("Reason").fill("Not trained for it")
     await reject.click()
@@ -152,9 +155,87 @@ async def test_a_refusal_of_offline_work_is_shown_with_the_next_step(
     await phone.reload()
     await expect(refused).to_be_visible()
     await refused.get_by_role("button", name="Discard").click()
+    await phone.get_by_role("dialog").get_by_role("button", name="Discard all 2").click()
     await expect(refused).to_have_count(0)
     await expect(phone.get_by_text("Nothing to do.")).to_be_visible()
     assert await status_of(scene) == "cancelled"
+
+
+@pytest.fixture
+async def faulty_ticket(scene):
+    """A trigger fails each change of the ticket; the returned function removes it."""
+    name = f"fault_{scene.suffix}"
+
+    async def execute(*statements):
+        async with scene.make.db.connection() as conn:
+            for statement in statements:
+                await conn.execute(statement)
+
+    async def repair():
+        await execute(f"DROP FUNCTION IF EXISTS {name} CASCADE")
+
+    await execute(
+        f"""CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'a fault'; END $$""",
+        f"""CREATE TRIGGER {name} BEFORE UPDATE ON engineer_assignments FOR EACH ROW
+            WHEN (OLD.ticket_id::text = '{scene.ticket}') EXECUTE FUNCTION {name}()""",
+    )
+    yield repair
+    await repair()
+
+
+async def test_a_server_error_blocks_its_ticket_until_the_engineer_decides(
+    context, phone, scene, faulty_ticket, browser_errors
+):
+    browser_errors.allow(OFFLINE, HTTP_500)
+    other = await scene.make.ticket(ticket_number=f"OTHER-{scene.suffix}", issue_category="Leak")
+    await scene.run(assign_ticket, AssignTicket(ticket_id=other, engineer_id=scene.ana))
+    noise, leak = (phone.locator(".job", has_text=issue) for issue in ("Noise", "Leak"))
+    await expect(leak).to_be_visible()
+    sent = []
+
+    def record(request):
+        if (operation_of(request) or "").startswith("mutation"):
+            sent.append(json.loads(request.post_data)["variables"]["input"]["idempotencyKey"])
+
+    phone.on("request", record)
+    await context.set_offline(True)
+    await noise.get_by_role("button", name="Accept").click()
+    await complete(phone, "3", noise)
+    await leak.get_by_role("button", name="Accept").click()
+    await expect(phone.get_by_text("Waiting for the network (3)")).to_be_visible()
+    sent.clear()
+    await context.set_offline(False)
+
+    failed = phone.get_by_role("alert")
+    await expect(failed).to_contain_text(f"Accept {scene.number} failed.")
+    await expect(failed).to_contain_text(re.compile(r"error [0-9a-f]{32}.*Waiting for it: Complete\."))
+    await expect(phone.get_by_title("Not sent yet")).to_have_text("2")
+    await expect(phone.get_by_text("Waiting for the network")).to_have_count(0)
+    await expect(leak.get_by_role("button", name="Accept")).to_have_count(0)
+    assert await status_of(scene) == "assigned"
+    assert len(sent) == 2
+    await assert_accessible(phone)
+    await assert_fits(phone, 360)
+
+    await phone.reload()
+    await failed.get_by_role("button", name="Discard").click()
+    dialog = phone.get_by_role("dialog")
+    await expect(dialog.get_by_role("button", name="Keep")).to_be_focused()
+    await expect(dialog).to_contain_text("Entered after it: Complete.")
+    await assert_accessible(phone)
+    await phone.keyboard.press("Escape")
+    await expect(failed.get_by_role("button", name="Discard")).to_be_focused()
+    assert len(sent) == 2
+
+    await faulty_ticket()
+    await failed.get_by_role("button", name="Send again").click()
+    await expect(phone.get_by_title("Not sent yet")).to_have_count(0)
+    await expect(phone.locator("#main")).to_be_focused()
+    [(status, hours, events)] = await stored_assignments(scene)
+    assert (status, str(hours), events) == ("completed", "3.00", 2)
+    assert sent[2] in sent[:2]
+    assert len(sent) == 4
 
 
 async def test_a_colleague_on_the_same_phone_does_not_send_the_unsent_work(

@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 from app.domain.cursor import Cursor
 from tests.chaos.checker import EventKey
 from tests.chaos.faults import Server
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 FOLLOW = """subscription ($after: String) { assignmentEvents(afterCursor: $after) {
     cursor type occurredAt ticket { id } assignment { assignmentSequence } } }"""
@@ -38,10 +38,10 @@ class Follower:
             await asyncio.sleep(self.rng.uniform(0, 0.2))
 
     async def _listen(self, port: int) -> None:
-        async with talking(port, close_timeout=0.1) as talk:
+        async with open_websocket(port, close_timeout=0.1) as ws:
             self.connections += 1
-            await talk.say(subscribe("f", FOLLOW, after=self.cursor))
-            while (message := await talk.hear())["type"] == "next":
+            await ws.send(subscribe("f", FOLLOW, after=self.cursor))
+            while (message := await ws.receive())["type"] == "next":
                 if not (data := message["payload"].get("data")):
                     return
                 event = data["assignmentEvents"]

@@ -21,7 +21,7 @@ from tests.chaos.cluster import Cluster
 from tests.databases import migrate_whole, new_home
 from tests.factories import DISPATCHER, Factories
 from tests.serving import serving as serve_on_port
-from tests.websocket_client import subscribe, talking
+from tests.websocket_client import open_websocket, subscribe
 
 TIMEOUT_S = 60
 TICKETS = 15
@@ -73,7 +73,7 @@ class Client:
 
     async def count(self, outcome):
         text = (await self._http.get("/metrics")).text
-        match = re.search(rf'^baton_standby_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
+        match = re.search(rf'^baton_replica_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
         return 0 if match is None else float(match[1])
 
     async def wait_for_replicas(self):
@@ -157,14 +157,14 @@ async def test_an_invalid_position_reads_the_primary(cluster, tokens, position):
 
 
 async def test_a_subscriber_can_read_what_its_events_show(cluster, tokens):
-    async with serving(cluster, tokens) as (client, make), talking(client.port) as talk:
+    async with serving(cluster, tokens) as (client, make), open_websocket(client.port) as ws:
         await client.wait_for_replicas()
         assignment = await make.assigned()
-        await talk.say(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after(0))))
-        await talk.hear()
+        await ws.send(subscribe("f", FOLLOW, ticket=assignment.ticket_id, after=str(Cursor.after(0))))
+        await ws.receive()
         async with cluster.replay_paused():
             await run(make.db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
-            event = (await talk.hear())["payload"]
+            event = (await ws.receive())["payload"]
             assert event["data"] == {"assignmentEvents": {"type": "accepted"}}
             assert await client.history(assignment.ticket_id, ANY_STATE) == ["ASSIGNED"]
             assert await client.history(assignment.ticket_id, event["extensions"]["position"]) == ["ACCEPTED"]
@@ -174,7 +174,7 @@ async def test_the_doctor_reports_the_state_of_each_replica(cluster):
     replica_urls = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
     settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replica_urls)}
     lines = []
-    assert await doctor.examine(config.load(settings), say=lines.append)
+    assert await doctor.examine(config.load(settings), emit=lines.append)
     states = [line for line in lines if re.search(r"DATABASE_REPLICA_URLS, \d", line)]
     assert [re.search(r"the primary now|a standby|does not answer", line)[0] for line in states] == [
         "the primary now",

@@ -71,7 +71,7 @@ def ask(client: httpx.AsyncClient) -> Api:
 @pytest.fixture
 async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
     """Starts applications with their own limits. The caller is a dispatcher."""
-    async with AsyncExitStack() as until_done:
+    async with AsyncExitStack() as stack:
 
         async def start(
             *, production: bool = False, documents: TrustedDocuments | None = None, **limits: Any
@@ -84,7 +84,7 @@ async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable
                 app_env="production" if production else "development",
             )
             client = client_of(app, headers=authorization())
-            return Api(await until_done.enter_async_context(client))
+            return Api(await stack.enter_async_context(client))
 
         yield start
 
@@ -98,7 +98,7 @@ def statements(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def the_server_ends_no_statement_by_itself(monkeypatch) -> None:
+def no_statement_timeouts(monkeypatch) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
         monkeypatch.setitem(connections.SESSION_SETTINGS, setting, "0")
 

@@ -4,18 +4,25 @@ import { useSyncExternalStore } from 'react'
 import type { TypedDocumentString } from '../gql/graphql'
 import { accessToken, handleUnauthenticated } from './auth'
 
+// 5xx without an error of the API comes from a gateway. 511: the network wants a sign-in; 52x: Cloudflare.
+const TRANSIENT =
+  /^(UNREACHABLE|UNAVAILABLE|TIMEOUT|REQUEST_TIMEOUT|HTTP_(408|425|429|502|503|504|511|52\d))$/
+
 /** A failed request. `code` is the GraphQL error's extensions.code, HTTP_<status>, or UNREACHABLE. */
 export class ApiError extends Error {
   readonly code: string
+  /** How long the server asks to wait, 0 if it does not. */
+  readonly retryAfterMs: number
 
-  constructor(message: string, code: string) {
+  constructor(message: string, code: string, retryAfterMs = 0) {
     super(message)
     this.code = code
+    this.retryAfterMs = retryAfterMs
   }
 
   /** Whether the same request may succeed later. */
   get isTransient(): boolean {
-    return ['UNREACHABLE', 'UNAVAILABLE', 'TIMEOUT'].includes(this.code)
+    return TRANSIENT.test(this.code)
   }
 }
 
@@ -69,19 +76,23 @@ async function post<Result>(request: object, { signal, token }: Options): Promis
     body: JSON.stringify(request),
     signal: signal ?? null,
   }).catch((error) => {
-    if (signal?.aborted) throw error
+    if (signal?.aborted && error.name !== 'TimeoutError') throw error
     throw new ApiError('The server cannot be reached.', 'UNREACHABLE')
   })
   const body = await response.json().catch(() => null)
   advancePosition(body?.extensions?.position)
   const error = body?.errors?.[0]
-  const code = error?.extensions?.code ?? (response.ok ? 'INTERNAL' : `HTTP_${response.status}`)
+  if (!error && body?.data) return body.data
+  // 200 without an answer: cut off on the way, or the sign-in page of a Wi-Fi network.
+  const codeWithoutExtensions = !response.ok ? `HTTP_${response.status}` : error ? 'INTERNAL' : 'UNREACHABLE'
+  const { code = codeWithoutExtensions, errorId, retryAfterSeconds } = error?.extensions ?? {}
   if (code === 'UNAUTHENTICATED' && !token) handleUnauthenticated()
-  if (code === 'DOCUMENT_NOT_TRUSTED')
-    throw new ApiError('The server has been updated. Reload the page.', code)
-  if (error) throw new ApiError(error.message, code)
-  if (!body?.data) throw new ApiError(`The server answered ${response.status}.`, code)
-  return body.data
+  let message: string = error?.message ?? `The server answered ${response.status}.`
+  if (code === 'UNREACHABLE') message = 'The answer is not from the server, or is incomplete.'
+  if (code === 'DOCUMENT_NOT_TRUSTED') message = 'The server has been updated. Reload the page.'
+  if (errorId && !message.includes(errorId)) message += ` Error ${errorId}.`
+  const retryAfter = Number(retryAfterSeconds ?? response.headers.get('retry-after'))
+  throw new ApiError(message, code, retryAfter * 1000 || 0)
 }
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting'

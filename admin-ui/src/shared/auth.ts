@@ -61,16 +61,16 @@ export async function accessToken(): Promise<string | null> {
 }
 
 async function refresh(old: Session) {
-  const { signIn } = await loadConfig()
-  if (signIn.kind !== 'provider') return
   try {
+    const { signIn } = await loadConfig()
+    if (signIn.kind !== 'provider') return
     const next = await (await import('./oidc')).refreshSession(signIn, old)
     // Signed out in the meantime.
     if (session !== old) return
     if (next) setSession(next)
     else expireSession()
   } catch (error) {
-    // The provider is unreachable, but the old token may still be valid; the next request tries again.
+    // The server or the provider is unreachable, but the old token may still be valid; the next request tries again.
     console.warn('The session could not be refreshed', error)
   }
 }

@@ -79,8 +79,9 @@ function outcomeOf(result: Result): MutationOutcome {
     case 'IdempotencyKeyReused':
       return { kind: 'refused', message: result.message }
     default:
-      // Does not compile if a type of the result has no case.
-      return result satisfies never
+      // Does not compile if a type of the result has no case. A newer server may have more types than this page.
+      result satisfies never
+      return { kind: 'refused', message: (result as { message: string }).message }
   }
 }
 

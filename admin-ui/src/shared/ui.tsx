@@ -112,6 +112,12 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: E
   }
 }
 
+/* ---- focus ------------------------------------------------------------------------------- */
+/** Focuses the page if the focused element has been removed, so that the keyboard does not start at the top. */
+export function restoreFocus() {
+  if (document.activeElement === document.body) document.getElementById('main')?.focus()
+}
+
 /* ---- dialog: the native element, which traps the focus and closes on Escape ----------------- */
 export function Dialog({
   title,
@@ -128,7 +134,7 @@ export function Dialog({
     dialog?.showModal()
     return () => {
       dialog?.close() // before it is removed, so that the browser restores the focus
-      if (document.activeElement === document.body) document.getElementById('main')?.focus()
+      restoreFocus()
     }
   }, [])
   return (

@@ -18,7 +18,7 @@ from tests.graphql.conftest import until_waiting, when_compiled
 ROOT_FIELD = ("service_tickets", "{ tickets { nodes { id } } }")
 NESTED_FIELD = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
 
-pytestmark = pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
+pytestmark = pytest.mark.usefixtures("no_statement_timeouts")
 
 
 @pytest.mark.parametrize(("locked", "query"), [ROOT_FIELD, NESTED_FIELD])

@@ -117,7 +117,7 @@ async def test_requests_for_the_same_page_share_its_statement(statements, ask, m
     assert sorted(pages) == ["tickets.newest_tickets", "tickets.newest_tickets_matching"]
 
 
-@pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
+@pytest.mark.usefixtures("no_statement_timeouts")
 @pytest.mark.parametrize("document", [CURRENT_ASSIGNMENT, PAGE])
 async def test_only_the_last_caller_that_disconnects_cancels_the_statement(serve, make, shared_url, document):
     assignment = await make.assigned()
@@ -157,10 +157,10 @@ async def test_an_expensive_query_is_executed_by_itself(monkeypatch, ask, make, 
     responses = await execute_at_once(ask, [(HISTORY, each.ticket_id, token) for each in assignments])
     assert all(len(response["data"]["ticket"]["assignmentHistory"]) == 1 for response in responses)
     metrics = (await ask.client.get("/metrics")).text
-    assert ("\nbaton_company_size_count 0.0\n" in metrics) == (max_cost == 0)  # language: quoted
+    assert ("\nbaton_coalesced_queries_count 0.0\n" in metrics) == (max_cost == 0)
 
 
-@pytest.mark.usefixtures("the_server_ends_no_statement_by_itself")
+@pytest.mark.usefixtures("no_statement_timeouts")
 async def test_a_group_that_times_out_leaves_nothing_running(serve, make, shared_url):
     assignment = await make.assigned()
     api = await serve(read_timeout_s=0.3)

@@ -33,7 +33,7 @@ class Stream:
         self.response = response
         self._lines = response.aiter_lines()
 
-    async def hear(self) -> tuple[str, Any]:
+    async def receive(self) -> tuple[str, Any]:
         """Return the name and data of the next event; a comment has no name."""
         lines = []
         async with asyncio.timeout(PATIENCE_S):
@@ -72,7 +72,7 @@ async def test_a_subscription_is_sent_as_events(served, db, make, method, accept
         await accept_soon(db, assignment)
         types = []
         while "accepted" not in types:
-            name, body = await stream.hear()
+            name, body = await stream.receive()
             event = body["data"]["assignmentEvents"]
             assert name == "next"
             assert event["ticket"] == {"id": assignment.ticket_id}
@@ -87,7 +87,7 @@ async def test_a_subscription_is_charged_once_if_json_is_accepted_too(shared_url
             async with streaming(served, FOLLOW, Accept=accept) as stream:
                 assert stream.response.status_code == 200
             async with streaming(served, "{ __typename }") as stream:
-                remaining.append((await stream.hear())[1]["extensions"]["cost"]["remaining"])
+                remaining.append((await stream.receive())[1]["extensions"]["cost"]["remaining"])
     # It costs ten points; one is refilled per second.
     assert remaining[0] == pytest.approx(remaining[1], abs=2)
 
@@ -95,8 +95,8 @@ async def test_a_subscription_is_charged_once_if_json_is_accepted_too(shared_url
 @pytest.mark.parametrize("query", ["{ __typename }", "{ viewer { role } }"])
 async def test_a_query_is_one_event_and_complete(served, query):
     async with streaming(served, query) as stream:
-        assert (await stream.hear())[0] == "next"
-        assert await stream.hear() == ("complete", None)
+        assert (await stream.receive())[0] == "next"
+        assert await stream.receive() == ("complete", None)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ async def test_a_query_is_one_event_and_complete(served, query):
 )
 async def test_request_errors_are_sent_in_the_stream(served, query):
     async with streaming(served, query) as stream:
-        name, body = await stream.hear()
+        name, body = await stream.receive()
         assert (name, body["errors"][0]["extensions"]["code"]) == ("next", "BAD_USER_INPUT")
-        assert await stream.hear() == ("complete", None)
+        assert await stream.receive() == ("complete", None)
 
 
 async def test_an_unknown_operation_name_is_a_request_error(served):
@@ -134,7 +134,7 @@ async def test_a_mutation_by_get_is_405(served, make):
 async def test_a_silent_stream_sends_heartbeats(monkeypatch, served):
     monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
     async with streaming(served, FOLLOW) as stream:
-        assert [await stream.hear(), await stream.hear()] == [(":", None)] * 2
+        assert [await stream.receive(), await stream.receive()] == [(":", None)] * 2
 
 
 async def test_a_disconnect_ends_the_subscription(served):

@@ -16,17 +16,16 @@ from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import make_app
-from tests.conftest import SECRET
+from tests.apps import SECRET, make_app
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
-from tests.websocket_client import Talk, as_dispatcher, subscribe, talking
+from tests.websocket_client import WebSocketClient, as_dispatcher, open_websocket, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from app.http.auth.tokens import Verified
+    from app.http.auth.tokens import VerifiedToken
 
 TYPENAME = "{ __typename }"
 FOLLOW = "subscription { assignmentEvents { type actor assignment { id } ticket { id } } }"
@@ -35,9 +34,9 @@ INIT = {"type": "connection_init"}
 
 
 @pytest.fixture
-async def talk(db, served) -> AsyncIterator[Talk]:
-    async with talking(served.port) as talk:
-        yield talk
+async def ws(db, served) -> AsyncIterator[WebSocketClient]:
+    async with open_websocket(served.port) as ws:
+        yield ws
 
 
 @pytest.fixture
@@ -52,7 +51,9 @@ async def serve(db, shared_url) -> AsyncIterator[Callable[..., Any]]:
                 database_pool_size=4,
                 limits=Limits(**limits),
             )
-            return await stack.enter_async_context(serving(app))
+            served = await stack.enter_async_context(serving(app))
+            await served.until_feed_runs()
+            return served
 
         yield start
 
@@ -61,111 +62,111 @@ async def serve(db, shared_url) -> AsyncIterator[Callable[..., Any]]:
 
 
 async def test_the_subprotocol_is_selected(served):
-    async with talking(served.port, protocols=("other", "graphql-transport-ws")) as talk:
-        assert talk.socket.subprotocol == "graphql-transport-ws"
+    async with open_websocket(served.port, protocols=("other", "graphql-transport-ws")) as ws:
+        assert ws.socket.subprotocol == "graphql-transport-ws"
 
 
 @pytest.mark.parametrize("protocols", [("graphql-ws",), ("nonsense",), ()], ids=str)
 async def test_other_subprotocols_are_refused(served, protocols):
-    async with talking(served.port, protocols=protocols, signed_in=False) as talk:
-        assert (await talk.closed())[0] == 4406
+    async with open_websocket(served.port, protocols=protocols, signed_in=False) as ws:
+        assert (await ws.closed())[0] == 4406
 
 
 @pytest.mark.parametrize(
     "payload", [{}, {"payload": None}, {"payload": {}}, {"payload": {"else": 1}}], ids=str
 )
 async def test_a_connection_without_a_token_is_anonymous(served, payload):
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(INIT | payload)
-        assert await talk.hear() == {"type": "connection_ack"}
-        await talk.say(subscribe("1", FOLLOW))
-        answer = await talk.hear()
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(INIT | payload)
+        assert await ws.receive() == {"type": "connection_ack"}
+        await ws.send(subscribe("1", FOLLOW))
+        answer = await ws.receive()
         assert answer["type"] == "error"
         assert answer["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-        assert await talk.is_well()
+        assert await ws.is_usable()
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
 async def test_a_token_signs_in(served, name):
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.sign_in({name: as_dispatcher()["Authorization"]})
-        await talk.say(subscribe("1", "{ viewer { role } }"))
-        assert (await talk.hear())["payload"]["data"] == {"viewer": {"role": "DISPATCHER"}}
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.sign_in({name: as_dispatcher()["Authorization"]})
+        await ws.send(subscribe("1", "{ viewer { role } }"))
+        assert (await ws.receive())["payload"]["data"] == {"viewer": {"role": "DISPATCHER"}}
 
 
 @pytest.mark.parametrize("header", ["Bearer nonsense", "nonsense", "", 7, None, "Basic x"], ids=str)
 async def test_an_invalid_token_is_refused(served, header):
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(INIT | {"payload": {"Authorization": header}})
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(INIT | {"payload": {"Authorization": header}})
         if header is None:
-            assert await talk.hear() == {"type": "connection_ack"}
+            assert await ws.receive() == {"type": "connection_ack"}
         else:
-            assert (await talk.closed())[0] == 4403
+            assert (await ws.closed())[0] == 4403
 
 
 async def test_unavailable_keys_close_with_try_again(serve):
     class Unavailable:
-        async def verify(self, _: str) -> Verified:
+        async def verify(self, _: str) -> VerifiedToken:
             raise KeysUnavailable
 
     served = await serve(Unavailable())
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(INIT | {"payload": as_dispatcher()})
-        assert (await talk.closed())[0] == 1013
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(INIT | {"payload": as_dispatcher()})
+        assert (await ws.closed())[0] == 1013
 
 
 async def test_subscribe_before_init_is_unauthorized(served):
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(subscribe("1", TYPENAME))
-        assert await talk.closed() == (4401, "Unauthorized")
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(subscribe("1", TYPENAME))
+        assert await ws.closed() == (4401, "Unauthorized")
 
 
-async def test_a_second_init_is_refused(talk):
-    await talk.say(INIT)
-    assert await talk.closed() == (4429, "Too many initialisation requests")
+async def test_a_second_init_is_refused(ws):
+    await ws.send(INIT)
+    assert await ws.closed() == (4429, "Too many initialisation requests")
 
 
 async def test_a_missing_init_times_out(monkeypatch, served):
     monkeypatch.setattr(websocket, "INIT_TIMEOUT_S", 0.2)
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say({"type": "ping"})
-        assert await talk.closed() == (4408, "Connection initialisation timeout")
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send({"type": "ping"})
+        assert await ws.closed() == (4408, "Connection initialisation timeout")
 
 
 async def test_slow_token_verification_times_out(monkeypatch, serve):
     class Hangs:
-        async def verify(self, _: str) -> Verified:
+        async def verify(self, _: str) -> VerifiedToken:
             await asyncio.sleep(3600)
             raise AssertionError
 
     monkeypatch.setattr(websocket, "INIT_TIMEOUT_S", 0.2)
     served = await serve(Hangs())
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(INIT | {"payload": as_dispatcher()})
-        assert (await talk.closed())[0] == 4408
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(INIT | {"payload": as_dispatcher()})
+        assert (await ws.closed())[0] == 4408
 
 
 async def test_an_expired_token_closes_the_connection(monkeypatch, served):
     monkeypatch.setattr(websocket, "LEEWAY_S", 0)
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.sign_in(as_dispatcher(ttl_s=1))
-        await talk.say(subscribe("1", FOLLOW))
-        assert await talk.closed() == (4403, "The token has expired")
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.sign_in(as_dispatcher(ttl_s=1))
+        await ws.send(subscribe("1", FOLLOW))
+        assert await ws.closed() == (4403, "The token has expired")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example"])
 async def test_other_origins_are_refused(served, origin):
     with pytest.raises(InvalidStatus) as refused:
-        async with talking(served.port, signed_in=False, origin=origin):
+        async with open_websocket(served.port, signed_in=False, origin=origin):
             pass
     assert refused.value.response.status_code == 403
 
 
 async def test_our_own_and_configured_origins_are_allowed(shared_url, served):
-    async with talking(served.port, origin=f"http://127.0.0.1:{served.port}"):
+    async with open_websocket(served.port, origin=f"http://127.0.0.1:{served.port}"):
         pass
     app = make_app(shared_url, cors_origins=["https://ui.example"])
-    async with serving(app) as other, talking(other.port, origin="https://ui.example"):
+    async with serving(app) as other, open_websocket(other.port, origin="https://ui.example"):
         pass
 
 
@@ -216,24 +217,24 @@ INVALID = {
 
 
 @pytest.mark.parametrize("case", INVALID)
-async def test_an_invalid_message_closes_the_connection(talk, case):
-    await talk.say(INVALID[case])
-    code, reason = await talk.closed()
+async def test_an_invalid_message_closes_the_connection(ws, case):
+    await ws.send(INVALID[case])
+    code, reason = await ws.closed()
     assert code == 4400
     assert reason.startswith("Invalid message: ")
 
 
 @pytest.mark.parametrize("case", ["not JSON", "JSON null", "no type", "30000 deep", "complete without id"])
 async def test_an_invalid_message_before_init_closes_the_connection(served, case):
-    async with talking(served.port, signed_in=False) as talk:
-        await talk.say(INVALID[case])
-        assert (await talk.closed())[0] == 4400
+    async with open_websocket(served.port, signed_in=False) as ws:
+        await ws.send(INVALID[case])
+        assert (await ws.closed())[0] == 4400
 
 
 async def test_a_large_message_closes_the_connection(served):
-    async with talking(served.port) as talk:
-        await talk.say(subscribe("1", "#" * 300_000))
-        assert (await talk.closed())[0] == 1009
+    async with open_websocket(served.port) as ws:
+        await ws.send(subscribe("1", "#" * 300_000))
+        assert (await ws.closed())[0] == 1009
 
 
 # Keep-alive and message rate
@@ -242,53 +243,53 @@ async def test_a_large_message_closes_the_connection(served):
 @pytest.mark.parametrize("signed_in", [True, False])
 @pytest.mark.parametrize("payload", [{}, {"payload": None}, {"payload": {"a": 1}}], ids=str)
 async def test_a_ping_is_answered_with_a_pong(served, signed_in, payload):
-    async with talking(served.port, signed_in=signed_in) as talk:
-        await talk.say({"type": "pong"} | payload, {"type": "ping"} | payload, {"type": "ping"})
-        assert [await talk.hear(), await talk.hear()] == [{"type": "pong"}] * 2
+    async with open_websocket(served.port, signed_in=signed_in) as ws:
+        await ws.send({"type": "pong"} | payload, {"type": "ping"} | payload, {"type": "ping"})
+        assert [await ws.receive(), await ws.receive()] == [{"type": "pong"}] * 2
 
 
 async def test_fast_clients_are_read_slowly_and_lose_nothing(serve):
     served = await serve(message_burst=5, messages_per_s=50)
-    async with talking(served.port) as talk:
+    async with open_websocket(served.port) as ws:
         start = asyncio.get_running_loop().time()
-        await talk.say(*[{"type": "ping"}] * 30)
+        await ws.send(*[{"type": "ping"}] * 30)
         for _ in range(30):
-            assert await talk.hear() == {"type": "pong"}
+            assert await ws.receive() == {"type": "pong"}
         assert asyncio.get_running_loop().time() - start > 25 / 50 * 0.9
 
 
 # Operations
 
 
-async def test_queries_and_mutations_send_one_result_and_complete(talk, make):
+async def test_queries_and_mutations_send_one_result_and_complete(ws, make):
     assignment = await make.assigned()
-    await talk.say(subscribe("q", "query($t: ID!) { ticket(id: $t) { status } }", t=assignment.ticket_id))
-    answer = await talk.hear()
+    await ws.send(subscribe("q", "query($t: ID!) { ticket(id: $t) { status } }", t=assignment.ticket_id))
+    answer = await ws.receive()
     assert (answer["id"], answer["type"]) == ("q", "next")
     assert answer["payload"]["data"] == {"ticket": {"status": "ASSIGNED"}}
-    assert await talk.hear() == {"id": "q", "type": "complete"}
+    assert await ws.receive() == {"id": "q", "type": "complete"}
     accept = "mutation($i: AcceptAssignmentInput!) { a: acceptAssignment(input: $i) { __typename } }"
-    await talk.say(subscribe("m", accept, i={"assignmentId": str(assignment.id)}))
-    assert (await talk.hear())["payload"]["data"] == {"a": {"__typename": "Assignment"}}
-    assert await talk.hear() == {"id": "m", "type": "complete"}
+    await ws.send(subscribe("m", accept, i={"assignmentId": str(assignment.id)}))
+    assert (await ws.receive())["payload"]["data"] == {"a": {"__typename": "Assignment"}}
+    assert await ws.receive() == {"id": "m", "type": "complete"}
 
 
-async def test_a_subscription_sends_events_until_it_is_completed(talk, db, make):
-    await talk.say(subscribe("1", FOLLOW))
+async def test_a_subscription_sends_events_until_it_is_completed(ws, db, make):
+    await ws.send(subscribe("1", FOLLOW))
     for _ in range(2):
-        assert await accept_and_receive(talk, db, await make.assigned()) == "accepted"
-    await talk.say({"id": "1", "type": "complete"})
-    assert await talk.is_well()
+        assert await accept_and_receive(ws, db, await make.assigned()) == "accepted"
+    await ws.send({"id": "1", "type": "complete"})
+    assert await ws.is_usable()
     await make.assigned()
-    assert await talk.is_well()
+    assert await ws.is_usable()
 
 
-async def accept_and_receive(talk: Talk, db: Any, assignment: Any) -> str:
+async def accept_and_receive(ws: WebSocketClient, db: Any, assignment: Any) -> str:
     """Accept an assignment. Returns the type of the event that the subscription sends."""
     await asyncio.sleep(0.5)  # until the subscription has started
     await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
     while True:
-        event = (await talk.hear())["payload"]["data"]["assignmentEvents"]
+        event = (await ws.receive())["payload"]["data"]["assignmentEvents"]
         if (event["assignment"]["id"], event["type"]) != (str(assignment.id), "assigned"):
             assert event["assignment"]["id"] == str(assignment.id)
             assert event["ticket"] == {"id": assignment.ticket_id}
@@ -307,104 +308,104 @@ async def accept_and_receive(talk: Talk, db: Any, assignment: Any) -> str:
     ],
     ids=["syntax", "validation", "no name", "no operation", "arguments", "a subscription's arguments"],
 )
-async def test_a_request_error_ends_only_its_operation(talk, query):
-    await talk.say(subscribe("other", FOLLOW), subscribe("1", query))
-    answer = await talk.hear()
+async def test_a_request_error_ends_only_its_operation(ws, query):
+    await ws.send(subscribe("other", FOLLOW), subscribe("1", query))
+    answer = await ws.receive()
     assert (answer["id"], answer["type"]) == ("1", "error")
     assert answer["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     # The id can be reused at once, and the other operation continues.
-    await talk.say(subscribe("1", TYPENAME))
-    assert [(await talk.hear())["type"], (await talk.hear())["type"]] == ["next", "complete"]
-    await talk.say(subscribe("other", TYPENAME))
-    assert (await talk.closed())[0] == 4409
+    await ws.send(subscribe("1", TYPENAME))
+    assert [(await ws.receive())["type"], (await ws.receive())["type"]] == ["next", "complete"]
+    await ws.send(subscribe("other", TYPENAME))
+    assert (await ws.closed())[0] == 4409
 
 
-async def test_an_unknown_operation_name_is_a_request_error(talk):
+async def test_an_unknown_operation_name_is_a_request_error(ws):
     message = subscribe("1", TYPENAME)
     message["payload"]["operationName"] = "Nope"
-    await talk.say(message)
-    answer = await talk.hear()
+    await ws.send(message)
+    answer = await ws.receive()
     assert (answer["id"], answer["type"]) == ("1", "error")
     assert answer["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
-    assert await talk.is_well()
+    assert await ws.is_usable()
 
 
-async def test_an_id_in_use_closes_the_connection(talk):
-    await talk.say(subscribe("1", FOLLOW), subscribe("1", TYPENAME))
-    assert await talk.closed() == (4409, "Subscriber for 1 already exists")
+async def test_an_id_in_use_closes_the_connection(ws):
+    await ws.send(subscribe("1", FOLLOW), subscribe("1", TYPENAME))
+    assert await ws.closed() == (4409, "Subscriber for 1 already exists")
 
 
-async def test_complete_of_an_unknown_id_is_ignored(talk):
-    await talk.say({"id": "unknown", "type": "complete"})
-    assert await talk.is_well()
+async def test_complete_of_an_unknown_id_is_ignored(ws):
+    await ws.send({"id": "unknown", "type": "complete"})
+    assert await ws.is_usable()
 
 
-async def test_an_id_can_be_reused_after_complete(talk):
+async def test_an_id_can_be_reused_after_complete(ws):
     for _ in range(3):
-        await talk.say(subscribe("1", FOLLOW), {"id": "1", "type": "complete"})
-    assert await talk.is_well()
+        await ws.send(subscribe("1", FOLLOW), {"id": "1", "type": "complete"})
+    assert await ws.is_usable()
 
 
 async def test_the_operations_of_a_connection_are_limited(serve):
     served = await serve(operations=3)
-    async with talking(served.port) as talk:
-        await talk.say(*(subscribe(str(i), FOLLOW) for i in range(4)))
-        answer = await talk.hear()
+    async with open_websocket(served.port) as ws:
+        await ws.send(*(subscribe(str(i), FOLLOW) for i in range(4)))
+        answer = await ws.receive()
         assert (answer["id"], answer["type"]) == ("3", "error")
         assert answer["payload"][0]["extensions"]["code"] == "TOO_MANY_OPERATIONS"
-        await talk.say({"id": "0", "type": "complete"})
-        assert await talk.is_well()
+        await ws.send({"id": "0", "type": "complete"})
+        assert await ws.is_usable()
 
 
 async def test_the_connections_of_a_subject_are_limited(serve):
     served = await serve(streams=2)
-    async with talking(served.port), talking(served.port) as second:
-        async with talking(served.port, signed_in=False) as third:
-            await third.say(INIT | {"payload": as_dispatcher()})
+    async with open_websocket(served.port), open_websocket(served.port) as second:
+        async with open_websocket(served.port, signed_in=False) as third:
+            await third.send(INIT | {"payload": as_dispatcher()})
             assert (await third.closed())[0] == 4429
         await second.socket.close()
-        async with talking(served.port):
+        async with open_websocket(served.port):
             pass
 
 
-async def test_a_later_query_reads_new_data(talk, db, make):
+async def test_a_later_query_reads_new_data(ws, db, make):
     assignment = await make.assigned()
     query = "query($t: ID!) { ticket(id: $t) { currentAssignment { status } } }"
     statuses = []
     for _ in range(2):
-        await talk.say(subscribe("1", query, t=assignment.ticket_id))
-        statuses.append((await talk.hear())["payload"]["data"]["ticket"]["currentAssignment"]["status"])
-        assert (await talk.hear())["type"] == "complete"
+        await ws.send(subscribe("1", query, t=assignment.ticket_id))
+        statuses.append((await ws.receive())["payload"]["data"]["ticket"]["currentAssignment"]["status"])
+        assert (await ws.receive())["type"] == "complete"
         if len(statuses) == 1:
             await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
     assert statuses == ["ASSIGNED", "ACCEPTED"]
 
 
-async def test_a_fault_is_masked_and_the_connection_stays_open(monkeypatch, talk, db, make):
+async def test_a_fault_is_masked_and_the_connection_stays_open(monkeypatch, ws, db, make):
     async def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("postgresql://user:secret@host")
 
     assignment = await make.assigned()  # the cursor below needs an event
     await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
     monkeypatch.setattr("app.events.events.within", fail)
-    await talk.say(subscribe("1", FOLLOW.replace("assignmentEvents", 'assignmentEvents(afterCursor: "1")')))
-    answer = await talk.hear()
+    await ws.send(subscribe("1", FOLLOW.replace("assignmentEvents", 'assignmentEvents(afterCursor: "1")')))
+    answer = await ws.receive()
     assert answer["payload"][0]["extensions"]["code"] == "INTERNAL"
     assert "secret" not in str(answer)
-    assert await talk.is_well()
+    assert await ws.is_usable()
 
 
 async def test_a_disconnect_ends_the_subscription(served, db, make):
-    async with talking(served.port) as talk:
-        await talk.say(subscribe("1", FOLLOW))
-        assert await accept_and_receive(talk, db, await make.assigned())
+    async with open_websocket(served.port) as ws:
+        await ws.send(subscribe("1", FOLLOW))
+        assert await accept_and_receive(ws, db, await make.assigned())
     tasks = [task for task in asyncio.all_tasks() if "_run_operation" in repr(task)]
     assert tasks == [] or await asyncio.wait(tasks, timeout=10) == (set(tasks), set())
 
 
-async def test_limits_apply(talk):
-    await talk.say(subscribe("1", "{ a: __typename " * 11 + "}" * 11))
-    answer = await talk.hear()
+async def test_limits_apply(ws):
+    await ws.send(subscribe("1", "{ a: __typename " * 11 + "}" * 11))
+    answer = await ws.receive()
     assert answer["payload"][0]["extensions"]["code"] == "QUERY_TOO_LARGE"
 
 
@@ -415,15 +416,15 @@ async def test_an_event_is_executed_once_per_request_and_visibility(monkeypatch,
     served = await serve()
     engineer = DevelopmentTokens(SECRET).sign(Role.ENGINEER, assignment.engineer_id, ttl_s=60)
     async with AsyncExitStack() as stack:
-        talks = [await stack.enter_async_context(talking(served.port)) for _ in range(10)]
-        talks.append(await stack.enter_async_context(talking(served.port, signed_in=False)))
-        await talks[-1].sign_in({"Authorization": f"Bearer {engineer}"})
-        for talk in talks:
-            await talk.say(subscribe("1", FOLLOW))
-            assert await talk.is_well()
+        clients = [await stack.enter_async_context(open_websocket(served.port)) for _ in range(10)]
+        clients.append(await stack.enter_async_context(open_websocket(served.port, signed_in=False)))
+        await clients[-1].sign_in({"Authorization": f"Bearer {engineer}"})
+        for ws in clients:
+            await ws.send(subscribe("1", FOLLOW))
+            assert await ws.is_usable()
         statements.clear()
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
-        events = [(await talk.hear())["payload"]["data"]["assignmentEvents"] for talk in talks]
+        events = [(await ws.receive())["payload"]["data"]["assignmentEvents"] for ws in clients]
     assert {event["type"] for event in events} == {"accepted"}
     # Once for the dispatchers, and once for the engineer.
     assert len([query for query in statements if "FROM service_tickets" in query]) == 2

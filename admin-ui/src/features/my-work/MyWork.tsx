@@ -22,7 +22,7 @@ const ENGINEER_ACTIONS = ACTIONS.filter(
   (labels): labels is typeof labels & { action: EngineerAction } => labels.action in RESULTING_STATUS,
 )
 
-/** The action of the open dialog: on a job, or the correction of a refused command. */
+/** The action of the open dialog: on a job, or the edit of a refused command. */
 type OpenAction = { action: EngineerAction; job: Job } | { action: EngineerAction; refused: OutboxItem }
 
 /** An engineer's jobs, for phones and unreliable networks. */
@@ -48,7 +48,7 @@ export function MyWork({ viewer, outbox }: { viewer: Viewer; outbox: Outbox }) {
       </div>
       <OutboxPanel
         outbox={outbox}
-        onCorrect={(refused) => setOpened({ action: refused.command.action, refused })}
+        onEdit={(refused) => setOpened({ action: refused.command.action, refused })}
       />
       {query.isPending ? (
         <Skeleton rows={8} />
@@ -78,9 +78,12 @@ export function MyWork({ viewer, outbox }: { viewer: Viewer; outbox: Outbox }) {
   )
 }
 
-/** The job with the status that it will have when the pending commands are sent. */
+/** The job with the status that it will have when the pending commands are sent. A failed one can be sent again. */
 function withPending(job: Job, items: readonly OutboxItem[]): Job {
-  const last = items.findLast((item) => item.command.input.assignmentId === job.id && !item.refusal)
+  const last = items.findLast(
+    ({ command, refusal }) =>
+      command.input.assignmentId === job.id && (!refusal || refusal.kind === 'failed'),
+  )
   return last ? { ...job, status: RESULTING_STATUS[last.command.action] } : job
 }
 
