@@ -11,7 +11,7 @@ from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
 from app.db import migrate, names, pooler, sql
 from app.db.connections import connect
-from app.db.errors import Unavailable
+from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import read
 from app.graphql.admission.limits import Limits
 from app.http.auth import jwks
@@ -103,6 +103,8 @@ async def check_database(settings: Settings, emit: Emit) -> Problems:
             yield problem
     except Unavailable as error:
         yield f"The database does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+    except DRIVER_ERRORS as error:
+        yield f"The database refused a statement ({one_line(error)}): run migrate grant for this role."
 
 
 async def check_server(conn: Connection, emit: Emit) -> Problems:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from app.db.connections import Connection
+from app.db.errors import one_line
 from app.db.migration_files import Migration, MigrationError, Script, mask_literals
 
 if TYPE_CHECKING:
@@ -130,16 +131,16 @@ class Migrator:
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
                 if attempt >= attempts:
                     raise MigrationError(
-                        f"{script.file}: {_one_line(error)}, {attempt} times; pg_locks shows who holds it: "
+                        f"{script.file}: {one_line(error)}, {attempt} times; pg_locks shows who holds it: "
                         "run this again when it is released."
                     ) from error
-                self.emit(f"{script.file}: {_one_line(error)} (attempt {attempt} of {attempts})")
+                self.emit(f"{script.file}: {one_line(error)} (attempt {attempt} of {attempts})")
             except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
                 raise MigrationError(
                     f"{script.file}: the connection was lost; check the status before you run this again."
                 ) from error
             except asyncpg.PostgresError as error:
-                raise MigrationError(f"{script.file}: {_one_line(error)}.") from error
+                raise MigrationError(f"{script.file}: {one_line(error)}.") from error
             # An attempt that made progress does not count.
             attempt = 1 if self.progress else attempt + 1
             self.progress.clear()
@@ -188,7 +189,7 @@ class Migrator:
                 if not error.position:
                     raise
                 line = script.line(offset + int(error.position) - 1)
-                raise MigrationError(f"{line}: {_one_line(error)}.") from error
+                raise MigrationError(f"{line}: {one_line(error)}.") from error
 
     async def _set_timeouts(self, lock_timeout_s: float) -> None:
         await self.conn.execute(
@@ -213,7 +214,3 @@ async def _rollback_at_end(conn: Connection) -> AsyncIterator[None]:
     finally:
         if not conn.is_closed():
             await transaction.rollback()
-
-
-def _one_line(error: asyncpg.PostgresError) -> str:
-    return " ".join(str(error).split()).rstrip(".")
