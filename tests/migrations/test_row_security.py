@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from app import doctor
+from app.config import Settings
 from app.db import migrate, names, sql
 from app.db.connections import connect
 from app.db.grants import grant
@@ -128,6 +130,23 @@ async def test_hidden_rows_of_the_servers_role_are_recognised(fresh_url, policie
         await admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
     assert tables == (["service_tickets"] if is_hidden else [])
     assert bool(seen) is not is_hidden
+
+
+async def test_doctor_names_the_table_and_the_remedy(fresh_url):
+    role = f"server_{uuid4().hex}"
+    async with connect(fresh_url) as admin:
+        await admin.execute(f"CREATE ROLE {role} LOGIN; ALTER TABLE equipment ENABLE ROW LEVEL SECURITY")
+        await grant(admin, role)
+
+        async def problems():
+            async with connect(as_role(fresh_url, role)) as conn:
+                return [text async for text in doctor.check_schema(conn, Settings(), lambda _: None)]
+
+        [problem] = await problems()
+        assert problem.startswith(f"Row security hides rows of equipment from {role}.")
+        await admin.execute(problem.partition(": ")[2].partition(". Or")[0])
+        assert await problems() == []
+        await admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 async def test_the_administrator_sees_all_rows(fresh_url):
