@@ -45,8 +45,10 @@ Name = tuple[str, str, str | None]
 async def collect(server: str) -> str:
     """Return the text of names.txt."""
     migrations = read(sql.MIGRATIONS)
-    async with new_database(server) as url, connect(url) as conn:
-        versions = await _from_catalog(conn, migrations)
+    # In a folder without names.txt, which may be out of date.
+    with tempfile.TemporaryDirectory() as folder:
+        async with new_database(server) as url, connect(url) as conn:
+            versions = await _from_catalog(conn, migrations, Path(folder))
     seen = {name for _, name, _ in versions}
     versions |= {name: m.version for m in migrations for name in _renames(m) if name[1] not in seen}
     versions["table", HISTORY, None] = 0
@@ -54,27 +56,33 @@ async def collect(server: str) -> str:
     return _HEADER + "\n".join(lines) + "\n"
 
 
-async def _from_catalog(conn: Connection, migrations: list[Migration]) -> dict[Name, int]:
+async def _from_catalog(conn: Connection, migrations: list[Migration], folder: Path) -> dict[Name, int]:
     """Return the names that exist after any migration, with the first version that has them."""
+
+    def add(m: Migration) -> None:
+        for script in filter(None, (m.up, m.down)):
+            shutil.copy(sql.MIGRATIONS / script.file, folder)
+
+    # One file more at a time: with a target, `up` would run the contract before it.
+    first, *later = [m for m in migrations if not m.on_request]
     contract = next(m for m in migrations if m.on_request)
-    await migrate.up(conn, sql.MIGRATIONS, to=1)
+    add(first)
+    await migrate.up(conn, folder)
     # The old tables are those of these names now; the contract replaces one of them.
     oids = [await conn.fetchval("SELECT $1::regclass::oid", table) for table in _OLD_TABLES]
     old = await _catalog(conn, oids)
     versions: dict[Name, int] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        # One file more at a time: with a target, `up` would run the contract before it.
-        for m in (m for m in migrations if not m.on_request):
-            for script in filter(None, (m.up, m.down)):
-                shutil.copy(sql.MIGRATIONS / script.file, folder)
-            await migrate.up(conn, Path(folder))
-            versions = dict.fromkeys(await _catalog(conn, oids) - old, m.version) | versions
-    await migrate.up(conn, sql.MIGRATIONS, to=contract.version)
+    for m in later:
+        add(m)
+        await migrate.up(conn, folder)
+        versions = dict.fromkeys(await _catalog(conn, oids) - old, m.version) | versions
+    add(contract)
+    await migrate.up(conn, folder, to=contract.version)
     for kind, name, on_table in await _catalog(conn, oids) - old - versions.keys():
         # The indexes of the history move to schema public, those of the old table leave it.
         versions[kind, name, "engineer_assignments" if kind == "index" else on_table] = contract.version
     for m in reversed(migrations):
-        await migrate.down(conn, sql.MIGRATIONS)
+        await migrate.down(conn, folder)
         seen = {name for _, name, _ in versions}
         versions |= {name: m.version for name in await _catalog(conn, oids) - old if name[1] not in seen}
     return versions

@@ -115,6 +115,17 @@ async def test_a_common_schema_and_equal_constraint_names_are_no_obstacle(conn, 
     assert dump(customer_url, "--schema=legacy") == before
 
 
+async def test_an_index_of_the_old_table_keeps_its_name(conn):
+    """The contract takes it out of schema public, together with the table."""
+    await conn.execute("CREATE INDEX engineer_assignments_engineer ON engineer_assignments (engineer_id)")
+    await migrate.up(conn, sql.MIGRATIONS, to=LAST)
+    await migrate.down(conn, sql.MIGRATIONS, to=0)
+    definition = await conn.fetchval(
+        "SELECT pg_get_indexdef('public.engineer_assignments_engineer'::regclass)"
+    )
+    assert definition.endswith("ON public.engineer_assignments USING btree (engineer_id)")
+
+
 async def test_down_leaves_no_name_in_schema_public_and_up_knows_its_own_schema(conn):
     await migrate.up(conn, sql.MIGRATIONS, to=LAST)
     await migrate.down(conn, sql.MIGRATIONS, to=0)
