@@ -46,6 +46,11 @@ def text(max_length: int, *, required: bool = False) -> Callable[[str, object], 
     return check
 
 
+def exact_text(field: str, value: object) -> str:
+    """Validate text that is compared with stored text. It is not stripped: it must equal the stored text."""
+    return _storable(field, str(value))
+
+
 def ticket_id(field: str, value: object) -> TicketId:
     text = _storable(field, str(value))
     if not 1 <= len(text) <= 64:  # noqa: PLR2004 - the column's length

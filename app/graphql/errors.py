@@ -12,6 +12,8 @@ from graphql import GraphQLError
 from app.db.errors import OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.domain.errors import InvalidInput
 
 log = structlog.get_logger()
@@ -105,17 +107,27 @@ class TimedOut(GraphQLError):
         )
 
 
-def mask_errors(errors: list[GraphQLError], *, max_errors: int, has_suggestions: bool) -> list[GraphQLError]:
+def mask_errors(
+    errors: list[GraphQLError],
+    *,
+    max_errors: int,
+    has_suggestions: bool,
+    hide_names: Callable[[str], str] | None = None,
+) -> list[GraphQLError]:
     """Return the errors as a client may see them, at most `max_errors`; the last has the `errorCount`.
 
-    A fault is masked, and logged once with the id that the client receives. Without suggestions, an error
-    names nothing of the schema but what the client wrote.
+    A fault is masked, and logged once with the id that the client receives. `hide_names` changes the messages
+    of graphql-core, which name parts of the schema.
     """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
     masked = [_mask_error(error, ids) for error in errors]
     if not has_suggestions:
         for error in masked:
             error.message = error.message.partition(" Did you mean ")[0]
+    if hide_names is not None:
+        for original, error in zip(errors, masked, strict=True):
+            if "code" not in (original.extensions or {}):  # graphql-core's errors have none
+                error.message = hide_names(error.message)
     if len(masked) > max_errors:
         masked = masked[:max_errors]
         masked[-1].extensions = {**(masked[-1].extensions or {}), "errorCount": len(errors)}

@@ -174,7 +174,12 @@ class OperationPipeline:
         """Mask and record the errors. Returns a new result: that of an event is shared by its subscribers."""
         errors = result.errors
         if errors is not None:
-            errors = mask_errors(errors, max_errors=self._limits.errors, has_suggestions=not self._production)
+            errors = mask_errors(
+                errors,
+                max_errors=self._limits.errors,
+                has_suggestions=not self._production,
+                hide_names=self._policy.name_hider(operation),
+            )
             operation.context.observation.record_errors(errors)
         extensions = operation.response_extensions
         if position is not None:

@@ -33,7 +33,7 @@ from app.queries.billing import BillingFilter
 from app.queries.engineers import Suggestion
 
 MAX_SUGGESTIONS = 10
-_validate_text = values.text(values.SHORT)
+_validate_search = values.text(values.SHORT)
 
 
 @strawberry.type(description="Read operations.")
@@ -91,13 +91,16 @@ class Query:
         info: Info,
         search: Annotated[
             str | None,
-            described("Text contained in the name or region, ignoring case. At most 200 characters."),
+            described(
+                "Text contained in the name or region, ignoring case and the kind of white space. At most"
+                " 200 characters."
+            ),
         ] = None,
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Engineer]:
         only = visible_to(_require_actor(info), ReadPermission.ENGINEERS)
-        db, text = info.context.reads, optional(_validate_text, "search", search)
+        db, text = info.context.reads, optional(_validate_search, "search", search)
         page = PageRequest.parse(first, after, str, UUID)
         async with db.connection() as conn:
             if only is None:
@@ -130,7 +133,7 @@ class Query:
             return None
         filter = BillingFilter(
             period(from_, to),
-            customer=optional(_validate_text, "customer", customer),
+            customer=optional(values.exact_text, "customer", customer),
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
         )
         return BillingQuery(info.context.db, filter, info.context.currency)

@@ -112,9 +112,9 @@ async def count_of_engineers(
 
 
 async def count_active_of_engineers(
-    conn: Connection, engineer_ids: Sequence[EngineerId]
+    conn: Connection, engineer_ids: Sequence[EngineerId], *, visible_to: EngineerId | None = None
 ) -> list[EngineerCount]:
-    return await _COUNT_ACTIVE.all(conn, engineer_ids)
+    return await _COUNT_ACTIVE.all(conn, engineer_ids, visible_to)
 
 
 async def ticket_snapshot(

@@ -98,10 +98,10 @@ class TicketFilter:
 
 
 def like(search: str | None) -> str | None:
-    """Return an ILIKE pattern for texts that contain `search` literally."""
+    """Return an ILIKE pattern for texts that contain `search` literally, with one space for white space."""
     if search is None:
         return None
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = " ".join(search.split()).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 

@@ -20,7 +20,9 @@ from app.queries.engineers import Suggestion
 
 @type_for(model.Engineer)
 class Engineer:
-    @batched_field(int, "Number of active assignments.")
+    @batched_field(
+        int, "Number of active assignments. Other engineers count only those of their own tickets."
+    )
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
         counts = await gather_results(
             load_each(context.loaders.active_assignments, (engineer.id for engineer in engineers))

@@ -37,8 +37,6 @@ from app.queries.statistics import ReportFilter, Unit
 
 T = TypeVar("T")
 
-_validate_name = values.text(values.SHORT)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatisticsQuery:
@@ -75,8 +73,8 @@ def report_filter(
         period,
         tier=optional(values.tier, "tier", filter.tier),
         engineer_id=engineer_id,
-        customer=optional(_validate_name, "customer", filter.customer),
-        equipment_model=optional(_validate_name, "equipmentModel", filter.equipment_model),
+        customer=optional(values.exact_text, "customer", filter.customer),
+        equipment_model=optional(values.exact_text, "equipmentModel", filter.equipment_model),
     )
 
 

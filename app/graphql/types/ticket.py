@@ -80,8 +80,8 @@ class TicketFilter:
         " tickets with a current assignment."
     )
     search: str | None = field(
-        "Text contained in the ticket number, the customer's name or the issue category, ignoring case. At"
-        " most 200 characters."
+        "Text contained in the ticket number, the customer's name or the issue category, ignoring case and"
+        " the kind of white space. At most 200 characters."
     )
 
     def validated(self) -> tickets.TicketFilter:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from app.db.pool import Database
+    from app.jobs.billing_export import BillingExport
     from app.queries.billing import BillingFilter
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ MAX_CONCURRENT = 2
 """Downloads per server; each keeps a connection of the pool for as long as its client reads."""
 MAX_DOWNLOAD_S = 120.0
 _RETRY_AFTER_S = 5
-_PARAMETERS = ("from", "to", "customer", "ticketId")
+_PARAMETERS = ("from", "to", "customer", "ticketId", "separator")
 # Without it, Excel does not read the file as UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -66,10 +67,10 @@ class BillingCsv:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            billing_filter = _parse_request(request)
+            export = _parse_request(request)
             with self._slot():
                 database = lifespan_state(scope)["database"]
-                await self._run_while_connected(receive, self._send(database, billing_filter, send))
+                await self._run_while_connected(receive, self._send(database, export, send))
         except DownloadRefused as refused:
             await refused.response(scope, receive, send)
 
@@ -103,18 +104,20 @@ class BillingCsv:
         if not work.cancelled():
             work.result()
 
-    async def _send(self, db: Database, billing_filter: BillingFilter, send: Send) -> None:
+    async def _send(self, db: Database, export: BillingExport, send: Send) -> None:
         has_started = False
         try:
             async with (
                 db.transaction(snapshot=True) as tx,
                 aclosing(
-                    billing_export.csv_chunks(billing.every_line(tx, billing_filter), self._currency)
+                    billing_export.csv_chunks(
+                        billing.every_line(tx, export.filter), self._currency, export.separator
+                    )
                 ) as chunks,
             ):
                 async for chunk in chunks:
                     if not has_started:
-                        await send(_response_start(billing_filter))
+                        await send(_response_start(export.filter))
                         await send(_body_chunk(_BYTE_ORDER_MARK))
                         has_started = True
                     await send(_body_chunk(chunk))
@@ -127,7 +130,7 @@ class BillingCsv:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _parse_request(request: Request) -> BillingFilter:
+def _parse_request(request: Request) -> BillingExport:
     """Raises DownloadRefused."""
     if request.method != "GET":
         raise DownloadRefused(
@@ -139,12 +142,12 @@ def _parse_request(request: Request) -> BillingFilter:
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise DownloadRefused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
-        return billing_export.parse_filter(*_parameters(request))
+        return billing_export.parse_export(*_parameters(request))
     except InvalidInput as error:
         raise DownloadRefused(400, "BAD_USER_INPUT", error.message, field=error.field) from None
 
 
-def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
+def _parameters(request: Request) -> tuple[str, str, str | None, str | None, str | None]:
     """Refuse unknown parameters: a misspelt filter would bill too much. Raises InvalidInput."""
     items = request.query_params.multi_items()
     for name, _ in items:
@@ -153,7 +156,13 @@ def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
     values = dict(items)
     if len(values) < len(items):
         raise InvalidInput("query", "must contain each parameter once")
-    return values.get("from", ""), values.get("to", ""), values.get("customer"), values.get("ticketId")
+    return (
+        values.get("from", ""),
+        values.get("to", ""),
+        values.get("customer"),
+        values.get("ticketId"),
+        values.get("separator"),
+    )
 
 
 def _retry_later(status: int, code: str, message: str, *, wait_s: int) -> DownloadRefused:
