@@ -188,9 +188,9 @@ FUNCTIONS = {
     "jsonb_path_query_array", "jsonb_populate_record", "jsonb_populate_recordset", "lower",
     "make_interval", "max", "now", "obj_description", "percentile_disc", "pg_current_snapshot",
     "pg_current_wal_insert_lsn", "pg_current_xact_id", "pg_get_expr", "pg_has_role",
-    "pg_is_in_recovery", "pg_last_wal_replay_lsn", "pg_snapshot_xmin", "round", "row_number",
-    "row_security_active", "sum", "tend_partitions", "to_jsonb", "to_regclass", "to_regprocedure",
-    "unnest",
+    "pg_is_in_recovery", "pg_last_wal_replay_lsn", "pg_snapshot_xmin", "regexp_replace", "replace",
+    "round", "row_number", "row_security_active", "sum", "tend_partitions", "to_jsonb", "to_regclass",
+    "to_regprocedure", "unnest",
 }  # fmt: skip
 """Functions that do not change the session state."""
 KEYWORDS = {
