@@ -87,6 +87,7 @@ def create_app(
         documents=documents,
         compiled=settings.compiled_execution,
     )
+    metrics.document_cache_bytes.set_function(lambda: pipeline.cached_bytes)
     new_context = _context_factory(feed, settings.billing_currency)
     streams = StreamLimit(limits.streams, metrics)
     graphql = GraphQLHttpEndpoint(pipeline, new_context, streams)

@@ -29,6 +29,7 @@ class ExecutorTemplate:
 
     def __init__(self, executor: BreadthFirstExecutor) -> None:
         self._class = type(executor)
+        self.plans = executor.plans
         self._common = dict(vars(executor))
         # Collections belong to one executor; they are created on first use.
         collectors = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cachetools import LRUCache
 from graphql import (
     DirectiveNode,
     GraphQLDeferDirective,
@@ -26,6 +25,8 @@ from app.execution.field_resolvers import resolver_for
 from app.execution.plan import Field, SelectionPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graphql import Executor, GraphQLField, GraphQLObjectType, GraphQLOutputType
     from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
@@ -40,8 +41,12 @@ class PlanCache:
     """The root plans of one operation: one for each combination of its @skip and @include conditions."""
 
     def __init__(self) -> None:
+        self.fields = 0
+        """The planned fields of all selections, for the memory that they take."""
+        self.on_growth: Callable[[Executor[Any], int], object] | None = None
+        """Called with the number of fields that an executor has planned."""
         self._directives: _DirectiveVisitor | None = None
-        self._plans: LRUCache[tuple[Any, ...], SelectionPlan] = LRUCache(_MAX_PLANS)
+        self._plans: dict[tuple[Any, ...], SelectionPlan] = {}
 
     def root(self, executor: Executor[Any], type_: GraphQLObjectType) -> SelectionPlan | None:
         """Return the plan of the root type; None if the operation has @defer or @stream.
@@ -59,8 +64,16 @@ class PlanCache:
         key = tuple(map(variables.get, directives.conditions))
         plan = self._plans.get(key)
         if plan is None:
+            if len(self._plans) == _MAX_PLANS:
+                self._plans.clear()
+                self.fields = 0
             plan = self._plans[key] = _plan_root(executor, type_)
         return plan
+
+    def add_fields(self, executor: Executor[Any], count: int) -> None:
+        self.fields += count
+        if self.on_growth is not None:
+            self.on_growth(executor, count)
 
 
 class _DirectiveVisitor(Visitor):
@@ -111,6 +124,7 @@ def _plan_fields(
     definitions = {
         key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
     }
+    executor.plans.add_fields(executor, len(definitions))  # type: ignore[attr-defined] # of this package
     # Fields that the schema does not have are omitted, as graphql-core does without validation.
     return SelectionPlan(
         [

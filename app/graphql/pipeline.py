@@ -64,6 +64,11 @@ class OperationPipeline:
         self._coalescer = QueryCoalescer()
         self._event_results = EventResultCache()
 
+    @property
+    def cached_bytes(self) -> int:
+        """The memory that cached documents and their plans take, approximately."""
+        return self._policy.cached_bytes
+
     def admit(self, request: OperationRequest, context: Context) -> Operation:
         """Parse, select, measure and charge the operation.
 
@@ -166,6 +171,7 @@ class OperationPipeline:
             operation_extensions=request.extensions,
         )
         if isinstance(executor, CompiledExecutor):
+            executor.plans.on_growth = partial(self._policy.count_planned_fields, document)
             document.executor_templates[request.operation_name] = ExecutorTemplate(executor)
         return executor
 

@@ -93,6 +93,9 @@ class Metrics:
         self.coalesced_queries = histogram(
             "baton_coalesced_queries", "Queries in one coalesced execution.", buckets=_SIZES
         )
+        self.document_cache_bytes = gauge(
+            "baton_document_cache_bytes", "Approximate memory of cached documents and their plans."
+        )
 
         self.pool_connections = gauges("baton_pool_connections", "Connections to the database.", ["state"])
         self.pool_waiting = gauge("baton_pool_waiting", "Requests that are waiting for a connection.")

@@ -1,8 +1,12 @@
-"""Parsed documents with what was derived from their text, so that a repeated document is analysed once."""
+"""Parsed documents with what was derived from their text, so that a repeated document is analysed once.
+
+The cache is bounded by the memory that documents and their plans take, in sum. Plans grow during execution.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,8 +16,11 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from app.execution.executor import ExecutorTemplate
 
 MAX_DOCUMENTS = 500
-MAX_CHARACTERS = 200_000
-"""Of all cached documents. Each character takes some 70 bytes, and as much again per plan."""
+MAX_BYTES = 64_000_000
+"""Of all cached documents, by the averages below."""
+_BYTES_PER_CHARACTER = 150
+_BYTES_PER_TEMPLATE = 10_000
+_BYTES_PER_PLANNED_FIELD = 2_000
 _MAX_COSTS = 64
 
 
@@ -44,6 +51,14 @@ class CachedDocument:
         # The first of two with the same name, which validation rejects.
         self._by_name = {o.name.value: o for o in reversed(self.operations) if o.name}
 
+    @property
+    def size(self) -> int:
+        """In bytes. A small document counts as the average one, so that there are at most MAX_DOCUMENTS."""
+        templates = self.executor_templates.values()
+        fields = sum(template.plans.fields for template in templates)
+        size = len(self.text) * _BYTES_PER_CHARACTER + len(templates) * _BYTES_PER_TEMPLATE
+        return max(size + fields * _BYTES_PER_PLANNED_FIELD, MAX_BYTES // MAX_DOCUMENTS)
+
     def select_operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation of this name, or the only one if the name is None. Raises GraphQLError."""
         if name:
@@ -57,6 +72,12 @@ class CachedDocument:
         return self.operations[0]
 
 
-def document_cache() -> LRUCache[str, CachedDocument]:
-    # A short document counts as the average one, so that there are at most MAX_DOCUMENTS.
-    return LRUCache(MAX_CHARACTERS, lambda each: max(len(each.text), MAX_CHARACTERS // MAX_DOCUMENTS))
+class DocumentCache(LRUCache[str, CachedDocument]):
+    def __init__(self) -> None:
+        super().__init__(MAX_BYTES, lambda document: document.size)
+
+    def add(self, document: CachedDocument) -> None:
+        """Add the document unless it is larger than the whole cache; or measure it again if it has grown."""
+        self.pop(document.text, None)
+        with suppress(ValueError):
+            self[document.text] = document

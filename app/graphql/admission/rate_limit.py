@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class RateLimitState(NamedTuple):
     remaining: float
-    """Points left in the bucket."""
+    """Points left in the bucket; negative if planning took more than were left."""
     wait_s: float
     """Seconds until the operation can be paid for; 0 if it has been paid for."""
 
@@ -54,9 +54,17 @@ class RateLimiter:
         self._buckets: LRUCache[str, TokenBucket] = LRUCache(limits.subjects)
 
     def consume(self, subject: str, points: int) -> RateLimitState:
+        bucket = self._bucket(subject)
+        wait_s = bucket.consume(points)
+        return RateLimitState(bucket.tokens, wait_s)
+
+    def spend(self, subject: str, points: int) -> None:
+        """Take points for work that is already being done, even if fewer are left: later operations wait."""
+        self._bucket(subject).tokens -= points
+
+    def _bucket(self, subject: str) -> TokenBucket:
         bucket = self._buckets.get(subject)
         if bucket is None:
             bucket = TokenBucket(self._limits.bucket, self._limits.refill_per_s, self._clock)
             self._buckets[subject] = bucket
-        wait_s = bucket.consume(points)
-        return RateLimitState(bucket.tokens, wait_s)
+        return bucket

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+from itertools import product
+
 import pytest
 from graphql import parse
 
 from app.domain.model import Role
+from app.execution.plan import Field
 from app.graphql.admission import document_cache
 from app.graphql.admission.document_cache import CachedDocument
-from app.graphql.admission.policy import OperationPolicy
-from tests.graphql.conftest import act_as
+from app.graphql.admission.policy import PLANNED_FIELD_COST, OperationPolicy
+from tests.graphql.conftest import act_as, when_compiled
 
 PAGE = "query ($first: Int!) { tickets(first: $first) { nodes { id } } }"
 INTROSPECTION = "{ __schema { queryType { name } } }"
@@ -76,13 +80,13 @@ async def test_operations_of_a_document_have_their_own_plans(serve):
         assert list(response.json()["data"]["viewer"]) == [field]
 
 
-def test_the_cache_is_bounded_by_documents_and_characters(monkeypatch):
+def test_the_cache_is_bounded_by_documents_and_bytes(monkeypatch):
     monkeypatch.setattr(document_cache, "MAX_DOCUMENTS", 3)
-    monkeypatch.setattr(document_cache, "MAX_CHARACTERS", 12)
-    cache = document_cache.document_cache()
+    monkeypatch.setattr(document_cache, "MAX_BYTES", 12 * document_cache._BYTES_PER_CHARACTER)
+    cache = document_cache.DocumentCache()
 
     def add(text):
-        cache[text] = CachedDocument(text, parse("{ a }"))
+        cache.add(CachedDocument(text, parse("{ a }")))
 
     for text in ("aa", "bb", "cc"):
         add(text)
@@ -91,13 +95,69 @@ def test_the_cache_is_bounded_by_documents_and_characters(monkeypatch):
     assert sorted(cache) == ["aa", "cc", "dd"]
     add("eeeeee")
     assert sorted(cache) == ["dd", "eeeeee"]
-    with pytest.raises(ValueError, match="too large"):
-        add("f" * 13)
+    add("f" * 13)
+    assert sorted(cache) == ["dd", "eeeeee"]
 
 
 async def test_a_document_larger_than_the_cache_is_executed(monkeypatch, serve, steps):
-    monkeypatch.setattr(document_cache, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(document_cache, "MAX_BYTES", 1000)
     api = await serve()
     for _ in range(2):
         assert "errors" not in await api.answer(PAGE, first=1)
     assert steps.count("_parse") == 2
+
+
+ASSIGNMENT = """fragment A on Assignment { __typename id status assignmentReason assignmentTier
+    completionStatus diagnosis actionsTaken notes escalationReason rejectionReason timeSpentHours completedAt
+    assignedAt ticket { id } engineer { id name level region skills isActive } }"""
+MAX_PLANNED = 35_000
+"""Fields in the plans of all cached documents."""
+
+
+@when_compiled
+async def test_the_cache_is_bounded_by_planned_fields(serve, make):
+    api = await serve(bucket=10**9)
+    assignment = await make.assigned()
+    conditions = ["@skip(if: $x)", "@skip(if: $y)", *[""] * 16]
+    roots = " ".join(
+        f'a{i}: assignment(id: "{assignment.id}") {condition} {{ ...A }}'
+        for i, condition in enumerate(conditions)
+    )
+    query = f"query ($x: Boolean!, $y: Boolean!) {{ {roots} }} {ASSIGNMENT}"
+    before = planned_fields()
+    executed = 0
+    while executed < 2 * MAX_PLANNED:
+        text = f"{query} # {executed}"
+        for skipped in product((False, True), repeat=2):
+            data = await api(text, **dict(zip("xy", skipped, strict=True)))
+            executed += sum(len(root) for root in data.values())
+    assert planned_fields() - before < MAX_PLANNED
+
+
+def planned_fields() -> int:
+    gc.collect()
+    return sum(isinstance(each, Field) for each in gc.get_objects())
+
+
+@when_compiled
+async def test_the_first_plans_of_a_document_are_charged(serve):
+    api = await serve(refill_per_s=0.001)
+    query = "query ($x: Boolean!) { viewer { role subject @skip(if: $x) } }"
+
+    async def points(*, x: bool) -> int:
+        """The points that the next operation finds missing."""
+        before = (await api.answer("{ __typename }"))["extensions"]["cost"]["remaining"]
+        await api(query, x=x)
+        return before - (await api.answer("{ __typename }"))["extensions"]["cost"]["remaining"]
+
+    await api("{ __typename }")
+    cost = 1 + 2 + 2
+    planned = [await points(x=x) - cost for x in (False, True, False, True)]
+    assert planned == [3 * PLANNED_FIELD_COST, 2 * PLANNED_FIELD_COST, 0, 0]
+
+
+async def test_the_size_of_the_cache_is_a_metric(serve):
+    api = await serve()
+    await api(PAGE, first=1)
+    metrics = (await api.client.get("/metrics")).text
+    assert f"baton_document_cache_bytes {document_cache.MAX_BYTES / document_cache.MAX_DOCUMENTS}" in metrics
