@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -52,6 +53,7 @@ class Context:
     """What queries read from. After a mutation, and for events, this is the primary."""
     loaders: Loaders = field(init=False)
     observation: Observation = field(init=False)
+    _aggregate_lock: asyncio.Lock | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.reads = self.db
@@ -86,6 +88,24 @@ class Context:
     def visible_to(self) -> EngineerId | None:
         """The engineer to which the caller's reads are limited; None if the caller may read all tickets."""
         return None if self.signed_in is None else visible_to(self.signed_in, ReadPermission.TICKET)
+
+    @property
+    def aggregate_lock(self) -> asyncio.Lock:
+        """For statements that read many rows: an operation executes them one after another."""
+        if self._aggregate_lock is None:
+            self._aggregate_lock = asyncio.Lock()
+        return self._aggregate_lock
+
+    async def count(
+        self,
+        reads: Database | ReadRoute,
+        query: Callable[..., Awaitable[int]],
+        *arguments: object,
+        **options: object,
+    ) -> int:
+        """Call `query` with a connection and the arguments, after other aggregates of the operation."""
+        async with self.aggregate_lock, reads.connection() as conn:
+            return await query(conn, *arguments, **options)
 
     async def reset_after_mutation(self) -> None:
         """Drop what was read, which may be stale, and read from the primary, as replicas may lag behind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -51,11 +52,7 @@ class Query:
         db, conditions = info.context.reads, tickets.TicketFilter() if filter is None else filter.validated()
         page = PageRequest.parse(first, after, parse_datetime, str)
         rows = await info.context.loaders.ticket_page.load(TicketPage(conditions, page.key, page.limit, only))
-
-        async def count() -> int:
-            async with db.connection() as conn:
-                return await tickets.count(conn, conditions, visible_to=only)
-
+        count = partial(info.context.count, db, tickets.count, conditions, visible_to=only)
         return Page(page, rows, lambda t: (t.created_at, t.id), count)
 
     @resolver_field("An assignment; null if it does not exist, or you may not see it.")
@@ -103,8 +100,7 @@ class Query:
         async def count() -> int:
             if only is not None:
                 return len(rows)
-            async with db.connection() as conn:
-                return await engineers.count(conn, text)
+            return await info.context.count(db, engineers.count, text)
 
         return Page(page, rows, lambda e: (e.name, e.id), count)
 
@@ -128,7 +124,7 @@ class Query:
             customer=optional(values.exact_text, "customer", customer),
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
         )
-        return BillingQuery(info.context.db, filter, info.context.currency)
+        return BillingQuery(info.context.db, filter, info.context.aggregate_lock, info.context.currency)
 
     @resolver_field(
         "All hourly rates of an engineer, latest `validFrom` first, including those corrected later; null"
@@ -147,11 +143,7 @@ class Query:
         page = PageRequest.parse(first, after, parse_datetime, parse_row_id)
         async with db.connection() as conn:
             rows = await rates.of_engineer(conn, engineer, after=page.key, first=page.limit)
-
-        async def count() -> int:
-            async with db.connection() as conn:
-                return await rates.count_of_engineer(conn, engineer)
-
+        count = partial(info.context.count, db, rates.count_of_engineer, engineer)
         return Page(page, rows, lambda r: (r.valid_from, str(r.id)), count)
 
     @resolver_field(
@@ -167,7 +159,8 @@ class Query:
         ] = None,
     ) -> StatisticsQuery:
         only = visible_to(_require_actor(info), ReadPermission.STATISTICS)
-        return StatisticsQuery(info.context.reads, report_filter(period(from_, to), filter, only))
+        context, conditions = info.context, report_filter(period(from_, to), filter, only)
+        return StatisticsQuery(context.reads, conditions, context.aggregate_lock)
 
     @resolver_field(
         f"The {MAX_SUGGESTIONS} best candidates for a ticket, best first: most skills that match the"

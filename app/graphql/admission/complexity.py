@@ -41,8 +41,15 @@ if TYPE_CHECKING:
 _OBJECT_COST = 2
 _SCALAR_COST = 1
 _AGGREGATE_COST = 500
-_AGGREGATE_TYPES = ("Statistics",)
-"""Each of their fields reads every row of a period, however short its result is."""
+"""A figure or count reads every matching row, however short its result is."""
+_AGGREGATE_COSTS = {
+    ("BillableTime", "totals"): _AGGREGATE_COST,
+    # One statement counts for all engineers of a page; the others have read all rows already.
+    ("AssignmentConnection", "totalCount"): 20,
+    ("EngineerWorkConnection", "totalCount"): 0,
+    ("TimeSpentConnection", "totalCount"): 0,
+}
+"""By type and field; other counts cost as much as a figure."""
 _INTROSPECTION = ("__schema", "__type")
 _TYPES_WITH_FIELDS = (GraphQLObjectType, GraphQLInterfaceType)
 _MAX_DIGITS = len(str(MAX_PAGE))
@@ -138,7 +145,7 @@ class ComplexityVisitor:
             if nested.row_cost:
                 value_cost += self._page_size(node) * nested.row_cost
         type_name = "" if parent is None else parent.name
-        base_cost = _AGGREGATE_COST if type_name in _AGGREGATE_TYPES and name != "__typename" else 0
+        base_cost = _aggregate_cost(type_name, name)
         is_row_list = is_list and type_name.endswith("Connection")
         return Complexity(
             depth=1 if name in _INTROSPECTION else nested.depth + 1,
@@ -157,6 +164,12 @@ class ComplexityVisitor:
                     return self._pages.get(argument.value.name.value, DEFAULT_PAGE)
                 return page_size(argument.value)
         return DEFAULT_PAGE
+
+
+def _aggregate_cost(type_name: str, name: str) -> int:
+    is_figure = type_name == "Statistics" and name != "__typename"
+    is_count = name == "totalCount" and type_name.endswith("Connection")
+    return _AGGREGATE_COSTS.get((type_name, name), _AGGREGATE_COST if is_figure or is_count else 0)
 
 
 def _field_type(parent: GraphQLNamedType | None, name: str) -> tuple[GraphQLNamedType | None, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -28,10 +29,12 @@ class BillingQuery:
 
     db: Database
     filter: BillingFilter
+    lock: asyncio.Lock
+    """Of the aggregates of an operation."""
     currency: str = api_field("Currency of all amounts, as an ISO 4217 code.")
 
     async def totals(self) -> BillableTimeTotals:
-        async with self.db.connection() as conn:
+        async with self.lock, self.db.connection() as conn:
             return await billing.totals(conn, self.filter)
 
 

@@ -32,15 +32,15 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatisticsQuery:
-    """The object behind Statistics. Runs one statement at a time, so that it occupies one connection."""
+    """The object behind Statistics. `lock` is the operation's, so that it occupies one connection."""
 
     reads: Database | ReadRoute
     filter: ReportFilter
-    _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock
 
     async def run(self, query: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """Call `query` with a connection, the filter and `arguments`."""
-        async with self._lock, self.reads.connection() as conn, server.planned_for_values(conn):
+        async with self.lock, self.reads.connection() as conn, server.planned_for_values(conn):
             return await query(conn, self.filter, *arguments)
 
 
