@@ -7,12 +7,16 @@ not with the number of fields that it expands to.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     InlineFragmentNode,
@@ -21,7 +25,9 @@ from graphql import (
     VariableNode,
     get_named_type,
     get_nullable_type,
+    is_abstract_type,
     is_list_type,
+    is_wrapping_type,
 )
 
 from app.graphql.pagination import DEFAULT_PAGE, MAX_PAGE
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
 
 _OBJECT_COST = 2
 _SCALAR_COST = 1
+_MAX_COST = 10**12
+"""More than any limit; a float could not hold the cost of a selection that is nested hundreds of times."""
 _AGGREGATE_COST = 500
 """A figure or count reads every matching row, however short its result is."""
 _AGGREGATE_COSTS = {
@@ -64,8 +72,8 @@ class Complexity:
     aliases: int = 0
     directives: int = 0
     width: int = 0  # fields of the selection set itself, without nested ones
-    cost: int = 0
-    row_cost: int = 0  # of a connection: the cost of `nodes` and `edges` per row
+    cost: float = 0
+    row_cost: float = 0  # of a connection: the cost of `nodes` and `edges` per row
 
     def add(self, other: Complexity) -> None:
         """Add a selection that is in the same selection set."""
@@ -101,6 +109,7 @@ class ComplexityVisitor:
         size = self._selection_set(node.selection_set, self._schema.get_root_type(node.operation))
         size.directives += len(node.directives or ())
         size.directives += sum(len(v.directives or ()) for v in node.variable_definitions or ())
+        size.cost = ceil(size.cost)
         return size
 
     def _selection_set(self, selection_set: SelectionSetNode, type_: GraphQLNamedType | None) -> Complexity:
@@ -136,15 +145,20 @@ class ComplexityVisitor:
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Complexity:
         name = node.name.value
         self.names.add(name)
-        type_, is_list = _field_type(parent, name)
+        type_, is_list = _field_type(self._schema, parent, name)
+        size: float = self._assumed_list if is_list else 1
+        value_cost: float = _SCALAR_COST
         if node.selection_set is None:
-            nested, value_cost = Complexity(), _SCALAR_COST
+            nested = Complexity()
         else:
             nested = self._selection_set(node.selection_set, type_)
             value_cost = _OBJECT_COST + nested.cost
             if nested.row_cost:
                 value_cost += self._page_size(node) * nested.row_cost
+            value_cost = min(value_cost, _MAX_COST)
         type_name = "" if parent is None else parent.name
+        if type_name.startswith("__") or name in _INTROSPECTION:
+            size = introspection_sizes(self._schema).get(name, 1)
         base_cost = _aggregate_cost(type_name, name)
         is_row_list = is_list and type_name.endswith("Connection")
         return Complexity(
@@ -153,7 +167,7 @@ class ComplexityVisitor:
             aliases=nested.aliases + (node.alias is not None),
             directives=nested.directives,
             width=1,
-            cost=0 if is_row_list else base_cost + value_cost * (self._assumed_list if is_list else 1),
+            cost=0 if is_row_list else base_cost + value_cost * size,
             row_cost=value_cost if is_row_list else 0,
         )
 
@@ -172,13 +186,47 @@ def _aggregate_cost(type_name: str, name: str) -> int:
     return _AGGREGATE_COSTS.get((type_name, name), _AGGREGATE_COST if is_figure or is_count else 0)
 
 
-def _field_type(parent: GraphQLNamedType | None, name: str) -> tuple[GraphQLNamedType | None, bool]:
+def _field_type(
+    schema: GraphQLSchema, parent: GraphQLNamedType | None, name: str
+) -> tuple[GraphQLNamedType | None, bool]:
     """Return the named type of a field, None if validation rejects it, and whether the field is a list."""
-    if not isinstance(parent, _TYPES_WITH_FIELDS) or (field := parent.fields.get(name)) is None:
+    if not isinstance(parent, _TYPES_WITH_FIELDS) or (field := schema.get_field(parent, name)) is None:
         return None, False
-    # The lists of introspection are free: the whole schema is a single, constant response.
-    is_list = is_list_type(get_nullable_type(field.type)) and not parent.name.startswith("__")
-    return get_named_type(field.type), is_list
+    return get_named_type(field.type), is_list_type(get_nullable_type(field.type))
+
+
+@cache
+def introspection_sizes(schema: GraphQLSchema) -> dict[str, float]:
+    """Return how many values a field of introspection has on average, by name; one if it is missing."""
+    types = list(schema.type_map.values())
+    fields = [f for t in types if isinstance(t, _TYPES_WITH_FIELDS) for f in t.fields.values()]
+    inputs = [f for t in types if isinstance(t, GraphQLInputObjectType) for f in t.fields.values()]
+    arguments = [a for each in (*fields, *schema.directives) for a in each.args.values()]
+    references = [each.type for each in (*fields, *inputs, *arguments)]
+    wrappers = sum(map(_wrappers, references))
+    most_fields = max(len(t.fields) for t in types if isinstance(t, _TYPES_WITH_FIELDS))
+    # A type that the client selects may be the largest one.
+    selected = ("__type", "queryType", "mutationType", "subscriptionType")
+    totals = {
+        "fields": len(fields),
+        "inputFields": len(inputs),
+        "enumValues": sum(len(t.values) for t in types if isinstance(t, GraphQLEnumType)),
+        "interfaces": sum(len(t.interfaces) for t in types if isinstance(t, _TYPES_WITH_FIELDS)),
+        "possibleTypes": sum(len(schema.get_possible_types(t)) for t in types if is_abstract_type(t)),
+    }
+    return {
+        **dict.fromkeys(selected, most_fields * len(types) / len(fields)),
+        "types": len(types),
+        "directives": len(schema.directives),
+        "args": len(arguments) / (len(fields) + len(schema.directives)),
+        # Nested again and again, it sums up to the wrappers of a type.
+        "ofType": wrappers / (len(references) + wrappers),
+        **{name: total / len(types) for name, total in totals.items()},
+    }
+
+
+def _wrappers(type_: object) -> int:
+    return 1 + _wrappers(type_.of_type) if is_wrapping_type(type_) else 0
 
 
 def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:

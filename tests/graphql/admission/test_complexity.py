@@ -137,7 +137,8 @@ def test_the_counts_are_those_of_expanded_fragments(text):
         ("{ statistics { __typename tickets { escalated } } }", 2 + 1 + 500 + 2 + 1),
         ("{ statistics { ... on Statistics { outcomes { status } } } }", 2 + 500 + 10 * (2 + 1)),
         ("{ statistics { engineers(first: 3) { nodes { completed } } } }", 2 + 500 + 2 + 3 * (2 + 1)),
-        ("{ __schema { types { fields { name } } } }", 2 + 2 + 2 + 1),
+        ("{ __schema { types { name } } }", 2 + len(SCHEMA.type_map) * (2 + 1)),
+        ("{ __schema { directives { name } } }", 2 + len(SCHEMA.directives) * (2 + 1)),
     ],
 )
 def test_the_cost_of(query, points):
@@ -174,3 +175,12 @@ def test_cyclic_fragments_count_once():
 def test_introspection_counts_as_one_level():
     deep = "{ __schema { types { fields { type { ofType { ofType { name } } } } } } viewer { role } }"
     assert measure(parse(deep)).depth == 2
+
+
+def test_the_cost_of_nested_introspection_is_finite():
+    """Floats end at 1e308."""
+    fragments = [
+        f"fragment F{i} on __Type {{ possibleTypes {{ name {f'...F{i + 1} ' * 500} }} }}" for i in range(130)
+    ]
+    query = '{ __type(name: "Ticket") { ...F0 } }' + " ".join(fragments)
+    assert cost(query) > 10**12

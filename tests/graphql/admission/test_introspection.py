@@ -17,6 +17,7 @@ from graphql import (
 from app.domain.model import Actor, Role
 from app.domain.policy import ExplorePermission, can_explore
 from app.graphql import schema
+from app.graphql.admission.limits import Limits
 from tests.graphql.conftest import act_as
 from tests.snapshots import SCHEMA_GRAPHQL
 
@@ -33,6 +34,47 @@ async def test_introspection_returns_the_schema_on_file(ask):
     assert print_schema(lexicographic_sort_schema(introspected)) == print_schema(
         lexicographic_sort_schema(on_file)
     )
+
+
+STANDARD = get_introspection_query(input_value_deprecation=True)
+LARGE = [
+    STANDARD,
+    "{ __schema { types { fields { args { name type { name } } } } } }",
+    "{ __schema { types { fields { type { ofType { fields { name description } } } } } } }",
+    "{ __schema { types { fields { type { fields { name } ofType { fields { name } } } } } } }",
+    "{ __schema { types { possibleTypes { fields { name type { name ofType { name } } } } } } }",
+    "{ __schema { types { fields { type { ofType { possibleTypes { name } } } } } } }",
+    "{ __schema { types { fields { type { ofType { enumValues { name } } } } } } }",
+    "{ __schema { types { inputFields { type { name ofType { name ofType { name } } } } } } }",
+    "{ __schema { mutationType { fields { type { ofType { possibleTypes { name } } } } } } }",
+    '{ __type(name: "Mutation") { fields { args { type { ofType { inputFields { name } } } } } } }',
+    '{ __type(name: "Assignment") { fields { name description type { name ofType { name } } } } }',
+    "{ __schema { directives { args { name type { name } } } } }",
+]
+
+
+@pytest.mark.parametrize("query", LARGE)
+async def test_introspection_costs_what_it_returns(ask, query):
+    answer = await ask.answer(query)
+    points = answer["extensions"]["cost"]["requested"]
+    assert points_of(answer["data"]) < 4 * points
+
+
+def points_of(value: object) -> int:
+    """The cost of a response by its objects and scalars."""
+    if isinstance(value, dict):
+        return 2 + sum(map(points_of, value.values()))
+    return sum(map(points_of, value)) if isinstance(value, list) else 1
+
+
+async def test_repeated_introspection_is_too_expensive(ask):
+    roots = " ".join(f"a{i}: {LARGE[1].strip('{} ')} }} }} }} }} }}" for i in range(20))
+    [error] = (await ask.answer(f"{{ {roots} }}"))["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["limit"]) == ("QUERY_TOO_LARGE", "cost")
+
+
+async def test_the_standard_introspection_query_is_well_within_the_limit(ask):
+    assert (await ask.answer(STANDARD))["extensions"]["cost"]["requested"] < Limits().cost / 2
 
 
 MISSPELT_QUERIES = [
