@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -28,7 +27,7 @@ from app.db.errors import (
     is_retryable,
     is_rollback_certain,
 )
-from app.db.session import instrumented, reset_session
+from app.db.session import Session, instrumented
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -226,19 +225,6 @@ class Database:
             lock.release()
 
 
-def _statement_observer(
-    metrics: Metrics, on_statement: Callable[[str, float], object] | None
-) -> Callable[[str, float], None]:
-    observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
-
-    def observe(name: str, duration_s: float) -> None:
-        observer_of(name)(duration_s)
-        if on_statement is not None:
-            on_statement(name, duration_s)
-
-    return observe
-
-
 @asynccontextmanager
 async def open_database(
     url: str,
@@ -256,6 +242,12 @@ async def open_database(
     that `url` is of a pooler in transaction mode. Raises Unavailable.
     """
     metrics = metrics or Metrics()
+
+    def observe(name: str, duration_s: float) -> None:
+        metrics.statement_seconds(name).observe(duration_s)
+        if on_statement is not None:
+            on_statement(name, duration_s)
+
     session_options = {
         "server_settings": limits.session_settings,
         "statement_cache_size": _STATEMENT_CACHE_SIZE,
@@ -268,8 +260,8 @@ async def open_database(
             timeout=limits.connect_s,
             # The server's own timeout fires first, unless the server does not respond.
             command_timeout=limits.statement_s + _RESPONSE_MARGIN_S,
-            connection_class=instrumented(_statement_observer(metrics, on_statement)),
-            reset=reset_session,
+            connection_class=instrumented(observe),
+            reset=Session.reset_state,  # type: ignore[arg-type] # its connections are sessions
             # Neither prepared statements nor connections expire: both are expensive to make.
             max_cached_statement_lifetime=0,
             max_queries=_NO_LIMIT,
