@@ -183,24 +183,18 @@ class ObjectCompleter(Completer):
 
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
         values = await self._settle_values(execution, values, paths)
-        present: Sequence[int] = range(len(values))
-        if _NONE in set(map(type, values)):
-            present = [index for index in present if values[index] is not None]
+        present = [index for index, value in enumerate(values) if value is not None]
         completed: list[Any] = [None] * len(values)
         for type_, indices in (await self._by_type(execution, values, paths, present)).items():
             accepted = await self._accepted(execution, type_, values, paths, indices)
             if not accepted:
                 continue
+            results: list[dict[str, Any]] = [{} for _ in accepted]
+            for index, result in zip(accepted, results, strict=True):
+                completed[index] = result
+            sources = [values[index] for index in accepted]
             plan = self._plan(execution, type_)
-            if len(accepted) == len(values):
-                completed = [{} for _ in values]
-                execution.enqueue(plan, values, completed, paths)
-            else:
-                results: list[dict[str, Any]] = [{} for _ in accepted]
-                for index, result in zip(accepted, results, strict=True):
-                    completed[index] = result
-                sources = [values[index] for index in accepted]
-                execution.enqueue(plan, sources, results, paths.for_indices(accepted))
+            execution.enqueue(plan, sources, results, paths.for_indices(accepted))
         return completed
 
     async def _by_type(

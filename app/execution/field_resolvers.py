@@ -15,7 +15,7 @@ from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
-from app.execution.plan import FieldResolver
+from app.execution.plan import CombinedColumn, FieldResolver
 from app.execution.waiting import attempt, is_awaitable_type
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class AttributeResolver(FieldResolver):
 
     def __init__(self, name: str, *, is_leaf: bool) -> None:
         self._read = attrgetter(name)
-        self.attribute = name if is_leaf else None
         self.can_return_awaitable = not is_leaf
 
     def start(self, _: Execution, layer: Layer, __: Field) -> list[Any]:
@@ -121,32 +120,15 @@ class BatchResolver(FieldResolver):
     """Calls one function for all objects. Its result may be awaited as a whole, or value by value."""
 
     is_async = True
-    has_combined_result = True
 
     def __init__(self, resolve: BatchResolverFn) -> None:
         self._resolve = resolve
 
     def start(self, execution: Execution, layer: Layer, _: Field) -> list[Any]:
         result = attempt(self._resolve, layer.sources, execution.executor.context_value)
-        if is_awaitable_type(type(result)):  # type: ignore[arg-type] # a class is hashable
-            return _Combined([result])
-        return _one_for_each(result, len(layer.sources))
-
-    def split(self, column: list[Any], size: int) -> list[Any]:
-        return _one_for_each(column[0], size) if type(column) is _Combined else column
-
-
-class _Combined(list[Any]):
-    """A column with a single awaitable: that of the whole column."""
-
-
-def _one_for_each(result: Any, size: int) -> list[Any]:  # noqa: ANN401 - values, or the exception of all
-    if isinstance(result, Exception):
-        return [result] * size
-    values = list(result)
-    if len(values) != size:
-        return [TypeError(f"A batch resolver returned {len(values)} values for {size} objects.")] * size
-    return values
+        column = CombinedColumn([result])
+        is_awaitable = is_awaitable_type(type(result))  # type: ignore[arg-type] # a class is hashable
+        return column if is_awaitable else column.split(len(layer.sources))
 
 
 class FallbackResolver(FieldResolver):

@@ -26,8 +26,8 @@ from app.execution.field_resolvers import resolver_for
 from app.execution.plan import Field, SelectionPlan
 
 if TYPE_CHECKING:
-    from graphql import Executor, GraphQLField, GraphQLObjectType, GraphQLOutputType
-    from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+    from graphql import Executor, GraphQLObjectType, GraphQLOutputType
+    from graphql.execution.collect_fields import GroupedFieldSet
 
     from app.execution.plan import Completer
 
@@ -108,32 +108,16 @@ def _plan_selection(executor: Executor[Any], field: Field, type_: GraphQLObjectT
 def _plan_fields(
     executor: Executor[Any], parent: GraphQLObjectType, grouped: GroupedFieldSet
 ) -> SelectionPlan:
-    definitions = {
-        key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
-    }
-    # Fields that the schema does not have are omitted, as graphql-core does without validation.
-    return SelectionPlan(
-        [
-            _plan_field(executor, parent, definition, grouped[key], key=key, index=index)
-            for index, (key, definition) in enumerate(definitions.items())
-            if definition is not None
-        ]
-    )
-
-
-def _plan_field(
-    executor: Executor[Any],
-    parent: GraphQLObjectType,
-    definition: GraphQLField,
-    details: FieldDetailsList,
-    *,
-    key: str,
-    index: int,
-) -> Field:
-    field = Field(parent, definition, details, key=key, index=index)
-    field.completer = _completer_for(executor, field, definition.type)
-    field.resolver = resolver_for(executor, field)
-    return field
+    fields: list[Field] = []
+    for key, details in grouped.items():
+        definition = executor.schema.get_field(parent, details[0].node.name.value)
+        # Fields that the schema does not have are omitted, as graphql-core does without validation.
+        if definition is not None:
+            field = Field(parent, definition, details, key, len(fields))
+            field.completer = _completer_for(executor, field, definition.type)
+            field.resolver = resolver_for(executor, field)
+            fields.append(field)
+    return SelectionPlan(fields)
 
 
 def _completer_for(executor: Executor[Any], field: Field, type_: GraphQLOutputType) -> Completer:

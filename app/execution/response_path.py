@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphql.pyutils import Path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from graphql import GraphQLObjectType
+    from app.execution.plan import Field
 
 
-class PathField(Protocol):
-    """What a path needs of a field."""
-
-    parent: GraphQLObjectType
-    key: str
-
-
-LazyPath: TypeAlias = "tuple[LazyPath, PathField | int] | None"
+LazyPath: TypeAlias = "tuple[LazyPath, Field | int] | None"
 """The path of the enclosing object or list, and the field or index in it; None is the root."""
 
 
@@ -40,7 +33,7 @@ class LazyPaths:
             self._paths = self._create()
         return self._paths
 
-    def for_field(self, field: PathField) -> LazyPaths:
+    def for_field(self, field: Field) -> LazyPaths:
         return LazyPaths(lambda: [(path, field) for path in self.all()])
 
     def for_items(self, sizes: Sequence[int | None]) -> LazyPaths:
@@ -57,7 +50,7 @@ class LazyPaths:
         return LazyPaths(lambda: [self[index] for index in indices])
 
 
-def path_steps(path: LazyPath) -> list[PathField | int]:
+def path_steps(path: LazyPath) -> list[Field | int]:
     """Return the fields and indices from the root to the value."""
     steps = []
     while path is not None:
