@@ -32,7 +32,6 @@ PlanSelection: TypeAlias = "Callable[[Executor[Any], Field, GraphQLObjectType], 
 
 _NONE = type(None)
 _LISTS = frozenset({list, tuple})
-_UNKNOWN: Any = object()
 
 
 class InstanceCheck:
@@ -53,10 +52,7 @@ class LeafCompleter(Completer):
         self._serializers: dict[type, ColumnSerializer | None] = {}
 
     def complete_sync(
-        self,
-        execution: Execution,  # noqa: ARG002 - as in the base
-        values: Sequence[Any],
-        paths: LazyPaths,  # noqa: ARG002
+        self, _execution: Execution, values: Sequence[Any], _paths: LazyPaths
     ) -> Sequence[Any] | None:
         types = set(map(type, values))
         has_nulls = self.nullable and _NONE in types
@@ -65,10 +61,9 @@ class LeafCompleter(Completer):
         if len(types) != 1:
             return None if types else values
         (value_type,) = types
-        serialize: ColumnSerializer | None = self._serializers.get(value_type, _UNKNOWN)
-        if serialize is _UNKNOWN:
-            serialize = serializer_for(self._type, value_type, native=self._native_leaves)
-            self._serializers[value_type] = serialize
+        if value_type not in self._serializers:
+            self._serializers[value_type] = serializer_for(self._type, value_type, native=self._native_leaves)
+        serialize = self._serializers[value_type]
         if serialize is identity or serialize is None:
             return None if serialize is None else values
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from graphql import (
     ExecutionResult,
@@ -16,12 +16,9 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
 
 from app.execution.null_propagation import propagate_nulls
-from app.execution.plan import Execution
+from app.execution.plan import Execution, SelectionPlan
 from app.execution.planner import PlanCache
 from app.execution.response_path import LazyPaths
-
-if TYPE_CHECKING:
-    from app.execution.plan import SelectionPlan
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
 _SHARED = frozenset({"fragments", "fragment_definitions"})
@@ -80,7 +77,7 @@ class BreadthFirstExecutor(Executor[Any]):
             return super().execute_operation(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        return self.execute_plans(root.split_fields() if serially else [root])
+        return self.execute_plans([SelectionPlan([field]) for field in root.fields] if serially else [root])
 
     def root_plan(self) -> SelectionPlan | None:
         """Return the plan of the root fields; None if graphql-core has to execute or reject the operation."""

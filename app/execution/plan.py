@@ -82,15 +82,11 @@ class Completer(ABC):
                 values[index] = None
             elif value is None or value is Undefined:
                 if not self.nullable:
-                    execution.add_error(paths[index], self._null_error())
+                    name = f"{self.field.parent}.{self.field.nodes[0].name.value}"
+                    error = TypeError(f"Cannot return null for non-nullable field {name}.")
+                    execution.add_error(paths[index], error)
                 values[index] = None
         return values
-
-    def _null_error(self) -> TypeError:
-        field = self.field
-        return TypeError(
-            f"Cannot return null for non-nullable field {field.parent}.{field.nodes[0].name.value}."
-        )
 
 
 @dataclasses.dataclass(eq=False)
@@ -124,10 +120,6 @@ class SelectionPlan:
             index for index, field in enumerate(fields) if field.resolver.can_return_awaitable
         ]
         """Indices into `fields`."""
-
-    def split_fields(self) -> list[SelectionPlan]:
-        """Return one plan per field: mutations are executed one after another."""
-        return [SelectionPlan([field]) for field in self.fields]
 
 
 class Layer(NamedTuple):

@@ -46,7 +46,8 @@ class PlanCache:
     def root(self, executor: Executor[Any], type_: GraphQLObjectType) -> SelectionPlan | None:
         """Return the plan of the root type; None if the operation has @defer or @stream.
 
-        Raises RecursionError, and GraphQLError when a condition has no value.
+        Raises RecursionError when fragments are nested too deeply, and GraphQLError when a condition has no
+        value.
         """
         directives = self._directives
         if directives is None:
@@ -59,7 +60,15 @@ class PlanCache:
         key = tuple(map(variables.get, directives.conditions))
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _plan_root(executor, type_)
+            collected = collect_fields(
+                executor.schema,
+                executor.fragments,
+                executor.variable_values,
+                type_,
+                executor.operation,
+                executor.hide_suggestions,
+            )
+            plan = self._plans[key] = _plan_fields(executor, type_, collected.grouped_field_set)
         return plan
 
 
@@ -77,19 +86,6 @@ class _DirectiveVisitor(Visitor):
             for argument in node.arguments or ():
                 if isinstance(argument.value, VariableNode):
                     self.conditions[argument.value.name.value] = None
-
-
-def _plan_root(executor: Executor[Any], root: GraphQLObjectType) -> SelectionPlan:
-    """Raises RecursionError when fragments are nested too deeply."""
-    collected = collect_fields(
-        executor.schema,
-        executor.fragments,
-        executor.variable_values,
-        root,
-        executor.operation,
-        executor.hide_suggestions,
-    )
-    return _plan_fields(executor, root, collected.grouped_field_set)
 
 
 def _plan_selection(executor: Executor[Any], field: Field, type_: GraphQLObjectType) -> SelectionPlan:

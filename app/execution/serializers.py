@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import UUID
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     GraphQLBoolean,
     GraphQLFloat,
     GraphQLID,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 ColumnSerializer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Serializes values of one class. Raises MixedTypes when they must be serialized one by one."""
 
-_MIN_INT, _MAX_INT = -(2**31), 2**31 - 1
 _zone = attrgetter("tzinfo")
 _UTC = {UTC}
 
@@ -69,7 +70,7 @@ def _texts(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _ints(values: Sequence[Any]) -> Sequence[Any]:
-    if min(values) < _MIN_INT or max(values) > _MAX_INT:
+    if min(values) < GRAPHQL_MIN_INT or max(values) > GRAPHQL_MAX_INT:
         raise MixedTypes
     return values
 
