@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
-from app.db import migrate, pooler, sql
-from app.db.connections import connect
+from app.db import migrate, sql
+from app.db.connections import alter_role, connect, role_settings
 from app.db.errors import Unavailable
 from app.db.migration_files import read
 from app.graphql.admission.limits import Limits
@@ -112,11 +112,11 @@ async def _of_replicas(settings: Settings, say: Callable[[str], object]) -> Asyn
 
 async def _of_pooler(settings: Settings, say: Callable[[str], object]) -> AsyncIterator[str]:
     say("  Through a pooler, whose role must bring the settings of a session")
-    wanted = pooler.role_settings(time_limits_for(settings).session_settings)
+    wanted = role_settings(time_limits_for(settings).session_settings)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, wanted):
-            remedy = pooler.alter_role(role, name, wanted[name])
+            remedy = alter_role(role, name, wanted[name])
             yield f"The role has another {name}. As an administrator: {remedy}"
 
 

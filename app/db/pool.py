@@ -13,9 +13,8 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
-from app.db import pooler
 from app.db.connection_cache import ConnectionCache
-from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx
+from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx, pooler_options
 from app.db.errors import (
     CONNECT_ERRORS,
     CONNECTION_LOST,
@@ -115,10 +114,8 @@ class Database:
         With `snapshot` the transaction is read-only, and all its reads see the same state.
         """
         async with self.connection() as conn:
-            transaction = (
-                conn.transaction(isolation="repeatable_read", readonly=True)
-                if snapshot
-                else conn.transaction()
+            transaction = conn.transaction(
+                isolation="repeatable_read" if snapshot else None, readonly=snapshot
             )
             await transaction.start()
             try:
@@ -265,7 +262,7 @@ async def open_database(
             # Neither prepared statements nor connections expire: both are expensive to make.
             max_cached_statement_lifetime=0,
             max_queries=_NO_LIMIT,
-            **(pooler.connect_options(limits.session_settings) if pooled else session_options),
+            **(pooler_options(limits.session_settings) if pooled else session_options),
         )
     except CONNECT_ERRORS as error:
         raise Unavailable from error

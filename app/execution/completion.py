@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from graphql import GraphQLError
 from graphql.execution.executor import invalid_return_type_error
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from graphql import Executor, GraphQLLeafType, GraphQLObjectType
 
-    from app.execution.plan import Execution, Field, SelectionPlan
-    from app.execution.response_path import LazyPaths
+    from app.execution.plan import Execution, Field, LazyPaths, SelectionPlan
     from app.execution.serializers import ColumnSerializer
 
 PlanSelection: TypeAlias = "Callable[[Executor[Any], Field, GraphQLObjectType], SelectionPlan]"
@@ -105,12 +104,8 @@ class ListCompleter(Completer):
         return [list(islice(items, size)) for size in sizes]
 
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
-        lists = [
-            value
-            if value is None or type(value) in _LISTS
-            else await self._to_list(execution, value, paths, index)
-            for index, value in enumerate(await self._settle_values(execution, values, paths))
-        ]
+        values = await self._settle_values(execution, values, paths)
+        lists = [await self._to_list(execution, value, paths, index) for index, value in enumerate(values)]
         sizes = [None if items is None else len(items) for items in lists]
         values = list(chain.from_iterable(items for items in lists if items is not None))
         item_paths = paths.for_items(sizes)
@@ -126,7 +121,9 @@ class ListCompleter(Completer):
         value: Any,  # noqa: ANN401 - whatever a resolver returned
         paths: LazyPaths,
         index: int,
-    ) -> list[Any] | None:
+    ) -> Sequence[Any] | None:
+        if value is None or type(value) in _LISTS:
+            return cast("Sequence[Any] | None", value)
         field = self.field
         try:
             if execution.executor.is_async_iterable(value):

@@ -16,9 +16,8 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
 
 from app.execution.null_propagation import propagate_nulls
-from app.execution.plan import Execution, SelectionPlan
+from app.execution.plan import Execution, LazyPaths, SelectionPlan
 from app.execution.planner import PlanCache
-from app.execution.response_path import LazyPaths
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
 _SHARED = frozenset({"fragments", "fragment_definitions"})
@@ -82,12 +81,12 @@ class BreadthFirstExecutor(Executor[Any]):
     def root_plan(self) -> SelectionPlan | None:
         """Return the plan of the root fields; None if graphql-core has to execute or reject the operation."""
         type_ = self.schema.get_root_type(self.operation.operation)
-        cannot_be_planned = (
-            self.abort_signal is not None
+        if (
+            type_ is None
+            or self.abort_signal is not None
             or self.hooks is not None
             or any(fragment.variable_signatures for fragment in self.fragments.values())
-        )
-        if type_ is None or cannot_be_planned:
+        ):
             return None
         try:
             return self.plans.root(self, type_)

@@ -8,11 +8,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
-from strawberry import ID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
-from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 from app.execution.plan import CombinedColumn, FieldResolver
@@ -20,8 +17,7 @@ from app.execution.waiting import attempt, is_awaitable_type
 
 if TYPE_CHECKING:
     from graphql import Executor, GraphQLField, GraphQLResolveInfo
-    from strawberry import Info, Schema
-    from strawberry.types.arguments import StrawberryArgument
+    from strawberry import Schema
     from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.plan import Execution, Field, Layer
@@ -34,7 +30,6 @@ BATCH_RESOLVER = "batch_resolver"
 """The key of a BatchResolverFn in a field's extensions or, in Strawberry, in its metadata."""
 
 _BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
-_SIMPLE = (str, int, float, bool, ID)
 
 
 class ConstantResolver(FieldResolver):
@@ -88,8 +83,7 @@ class DirectResolver(FieldResolver):
         self._source_parameters = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
         self._info_parameters = [p.name for p in (resolver.info_parameter,) if p]
         self._arguments = {
-            schema.config.name_converter.from_argument(argument): (argument, _is_simple(argument))
-            for argument in field.arguments
+            schema.config.name_converter.from_argument(argument): argument for argument in field.arguments
         }
 
     def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
@@ -105,15 +99,12 @@ class DirectResolver(FieldResolver):
     def _call(self, core_info: GraphQLResolveInfo[Any], source: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever resolvers take and return
         info = self._schema.config.info_class(core_info, self._field)
         kwargs = dict.fromkeys(self._source_parameters, source) | dict.fromkeys(self._info_parameters, info)
+        registry, config = self._schema.schema_converter.scalar_registry, self._schema.config
         for name, value in arguments.items():
-            argument, is_simple = self._arguments[name]
-            kwargs[argument.python_name] = value if is_simple else self._convert(name, value, info)
+            argument = self._arguments[name]
+            converted = convert_argument(value, argument.type, registry, config, info, path=(name,))
+            kwargs[argument.python_name] = converted
         return self._resolver(source, **kwargs) if self._takes_self else self._resolver(**kwargs)
-
-    def _convert(self, name: str, value: Any, info: Info) -> Any:  # noqa: ANN401 - any input
-        schema, (argument, _) = self._schema, self._arguments[name]
-        registry = schema.schema_converter.scalar_registry
-        return convert_argument(value, argument.type, registry, schema.config, info, path=(name,))
 
 
 class BatchResolver(FieldResolver):
@@ -149,14 +140,6 @@ class FallbackResolver(FieldResolver):
             return resolve(source, info, **_argument_values(executor, field))
 
         return [attempt(call, source, index) for index, source in enumerate(layer.sources)]
-
-
-def _is_simple(argument: StrawberryArgument) -> bool:
-    """Whether Strawberry passes values of the argument on unchanged."""
-    type_ = argument.type
-    if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
-        type_ = type_.of_type
-    return type_ in _SIMPLE or isinstance(type_, StrawberryEnumDefinition)
 
 
 def _argument_values(executor: Executor[Any], field: Field) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLError, located_error
 
 from app.execution.completion import ListCompleter
-from app.execution.response_path import path_steps
+from app.execution.plan import path_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.execution.plan import Completer, Field
-    from app.execution.response_path import LazyPath
+    from app.execution.plan import Completer, Field, LazyPath
 
 
 def propagate_nulls(

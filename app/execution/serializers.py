@@ -49,14 +49,12 @@ def serializer_for(leaf: GraphQLLeafType, class_: type, *, native: bool) -> Colu
     definition = (leaf.extensions or {}).get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if isinstance(leaf, CustomGraphQLEnumType):
         return _enum_names(leaf) if class_ is leaf.wrapped_cls else None
-    if leaf is GraphQLID and issubclass(class_, UUID):
+    if issubclass(class_, UUID) and (leaf is GraphQLID or definition is base_scalars.UUIDDefinition):
         return _texts
-    if definition is base_scalars.DateTimeDefinition:
-        return _utc_datetimes if native and class_ is datetime else None
-    if definition is base_scalars.DecimalDefinition:
-        return _texts if class_ is Decimal else None
-    if definition is base_scalars.UUIDDefinition:
-        return _texts if issubclass(class_, UUID) else None
+    if class_ is Decimal and definition is base_scalars.DecimalDefinition:
+        return _texts
+    if class_ is datetime and definition is base_scalars.DateTimeDefinition and native:
+        return _utc_datetimes
     return _BUILT_IN.get((leaf, class_))
 
 
