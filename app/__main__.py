@@ -2,5 +2,5 @@
 
 from app.cli import main
 
-if __name__ == "__main__":  # and not where a worker is begun
+if __name__ == "__main__":  # not in a worker process, which imports this module, too
     main()

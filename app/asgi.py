@@ -36,8 +36,7 @@ from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
 from app.graphql.transport.websocket import GraphQLWebSocketEndpoint
 from app.http.auth import tokens
-from app.http.auth.claims import ClaimMapping
-from app.http.auth.jwks import SigningKeys
+from app.http.auth.authenticator import authenticator_for
 from app.http.headers import header
 from app.http.lifespan_state import LifespanState, lifespan_state
 from app.http.middleware import access_log, read_after_write, request_id, security
@@ -52,12 +51,15 @@ from app.server.graceful_shutdown import ShutdownState
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from starlette.types import Scope
+    from starlette.types import ASGIApp, Scope
 
     from app.config import Settings
     from app.graphql.batching.loader import Batch
     from app.graphql.context import NewContext
     from app.observability.tracing import Tracing
+
+
+GRAPHQL_PATH = "/graphql"
 
 
 def create_app(
@@ -99,24 +101,11 @@ def create_app(
         await websocket.drain()
 
     shutdown_state = ShutdownState(end_streams)
-    browser_middleware = security.browser_middleware(settings.served_hosts, settings.cors_origins)
-    signed_in_middleware = [
-        *browser_middleware,
-        Middleware(
-            AuthenticationMiddleware, backend=tokens.BearerBackend(authenticator), on_error=tokens.refuse
-        ),
-    ]
-    graphql_route = Route("/graphql", graphql, middleware=signed_in_middleware)
+    graphql_route, routes = _browser_routes(settings, authenticator, graphql, websocket)
     app = Starlette(
         routes=[
             graphql_route,
-            Route(
-                "/billing.csv",
-                billing_csv.BillingCsv(settings.billing_currency),
-                middleware=signed_in_middleware,
-            ),
-            WebSocketRoute("/graphql", websocket, middleware=browser_middleware),
-            *_page_routes(settings, authenticator),
+            *routes,
             *health.routes(_readiness_check(shutdown_state)),
             *metrics_route.routes(metrics, settings.metrics_token, production=settings.production),
         ],
@@ -125,25 +114,13 @@ def create_app(
             Middleware(access_log.AccessLogMiddleware, metrics, span),
             Middleware(security.SecurityHeadersMiddleware),
             Middleware(security.JsonErrorsMiddleware),
-            Middleware(FastRouteMiddleware, graphql_route.path, graphql_route.app),
+            Middleware(FastRouteMiddleware, GRAPHQL_PATH, graphql_route.app),
         ],
-        exception_handlers={Exception: security.fault},
+        exception_handlers={Exception: security.internal_error},
         lifespan=_lifespan(settings, time_limits or time_limits_for(settings), feed, metrics, tracing),
     )
     app.state.shutdown_state = shutdown_state
     return app
-
-
-def authenticator_for(settings: Settings) -> tokens.Authenticator:
-    """Return the identity provider's authenticator, or the development one. Raises SettingsError."""
-    if not settings.has_identity_provider:
-        return tokens.DevelopmentTokens(settings.dev_secret)
-    return tokens.ProviderTokens(
-        keys=SigningKeys(settings.auth_jwks_url),
-        issuer=settings.auth_issuer,
-        audience=settings.auth_audience,
-        claim_mapping=ClaimMapping(settings.auth_role_claim, settings.role_map, settings.auth_engineer_claim),
-    )
 
 
 def documents_for(settings: Settings) -> TrustedDocuments:
@@ -179,31 +156,37 @@ def tracing_for(settings: Settings) -> Tracing | None:
     return Tracing()
 
 
-def provider_for(settings: Settings) -> pages.Provider | None:
-    """The identity provider of the web pages; None if they have no sign-in of their own."""
-    if not settings.auth_client_id:
-        return None
-    return pages.Provider(
-        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
+def _browser_routes(
+    settings: Settings, authenticator: tokens.Authenticator, graphql: ASGIApp, websocket: ASGIApp
+) -> tuple[Route, list[BaseRoute]]:
+    """Return the route of GraphQL over HTTP, and the other routes that browsers call."""
+    hosts_and_cors = security.browser_middleware(settings.served_hosts, settings.cors_origins)
+    # CORS lets other sites call the API, but not sign in.
+    hosts_only = security.browser_middleware(settings.served_hosts, ())
+    authentication = Middleware(
+        AuthenticationMiddleware,
+        backend=tokens.BearerBackend(authenticator),
+        on_error=tokens.authentication_error_response,
     )
-
-
-def _page_routes(settings: Settings, authenticator: tokens.Authenticator) -> list[BaseRoute]:
     development_tokens = authenticator if isinstance(authenticator, tokens.DevelopmentTokens) else None
-    return pages.routes(
-        provider_for(settings),
-        None if settings.production else development_tokens,
-        production=settings.production,
-        # CORS lets other sites call the API, but not sign in.
-        browser_middleware=security.browser_middleware(settings.served_hosts, ()),
-    )
+    bills = billing_csv.BillingCsv(settings.billing_currency)
+    return Route(GRAPHQL_PATH, graphql, middleware=[*hosts_and_cors, authentication]), [
+        Route("/billing.csv", bills, middleware=[*hosts_and_cors, authentication]),
+        WebSocketRoute(GRAPHQL_PATH, websocket, middleware=hosts_and_cors),
+        *pages.routes(
+            pages.provider_for(settings),
+            None if settings.production else development_tokens,
+            production=settings.production,
+            browser_middleware=hosts_only,
+        ),
+    ]
 
 
 def _context_factory(feed: Feed, currency: str) -> NewContext:
     """Return the function that creates the context of each operation. All contexts share its caches."""
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
 
-    def new_context(scope: Scope, verified: tokens.Verified | None) -> Context:
+    def new_context(scope: Scope, verified: tokens.VerifiedToken | None) -> Context:
         state = lifespan_state(scope)
         is_http = scope["type"] == "http"
         client = scope.get("client")
@@ -253,7 +236,7 @@ def _lifespan(
             yield {"database": db, "replicas": replicas if replica_urls else None}
             feed_task.cancel()
         if tracing:
-            await asyncio.to_thread(tracing.end)
+            await asyncio.to_thread(tracing.close)
 
     return lifespan
 

@@ -1,11 +1,11 @@
-"""The command line: parses, calls one function, and says errors in one sentence."""
+"""The command line: each command parses its options and calls one function."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -26,32 +26,33 @@ from app.http.auth.tokens import DevelopmentTokens
 from app.jobs import billing_export, retention
 from app.observability import logs
 from app.queries import billing, migration
-from app.server import server
-from app.server import supervisor as several
+from app.server import server, supervisor
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.config import Settings
+    from app.db.connections import Connection
     from app.queries.billing import BillingFilter
 
-_LONGEST_EXPORT_S = 3600
-_OUR_ERRORS = (
+T = TypeVar("T")
+_EXPORT_TIMEOUT_S = 3600
+_EXPECTED_ERRORS = (
     config.SettingsError,
     EmbeddedPostgresError,
     InvalidInput,
     MigrationError,
     load.NotEmpty,
-    several.PortTaken,
+    supervisor.PortTaken,
 )
 
 
 def main() -> None:
-    """Run a command; a known error is one line on stderr and exit code 1."""
+    """Run a command; an expected error is one line on stderr and exit code 1."""
     try:
         commands(prog_name="python -m app")
-    except _OUR_ERRORS as error:
+    except _EXPECTED_ERRORS as error:
         sys.exit(f"Error: {error}")
     except Unavailable as error:
         sys.exit(f"Error: DATABASE_URL: the database does not answer ({error.__cause__ or 'timed out'}).")
@@ -60,7 +61,7 @@ def main() -> None:
 @click.group()
 @click.pass_context
 def commands(context: click.Context) -> None:
-    """Baton, the system of record for who holds a service ticket."""
+    """Baton, the system of record for service ticket assignments."""
     context.obj = config.load()
     logs.set_up(production=context.obj.production)
 
@@ -68,10 +69,12 @@ def commands(context: click.Context) -> None:
 @commands.command("dev")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
-@click.option("--tickets", default=300, show_default=True, help="Demo tickets for an empty database.")
+@click.option(
+    "--tickets", default=300, show_default=True, help="Number of demo tickets, if the database is empty."
+)
 @click.pass_obj
 def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
-    """Run everything on this machine: private PostgreSQL, schema, demo data, server."""
+    """Run everything on this machine: a private PostgreSQL, schema, demo data and server."""
     dev.run(settings, host, port, tickets)
 
 
@@ -79,49 +82,52 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on the port."
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes that share the port.",
 )
 @click.option(
     "--own-ports",
     type=click.IntRange(1),
-    help="Each worker also answers on a port of its own, from this one upwards: for scrapers.",
+    help="First of consecutive ports, one for each worker in addition, for metrics scrapers.",
 )
 @click.pass_obj
 def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: int | None) -> None:
-    """Serve the API; needs DATABASE_URL, and a schema that is this code's."""
+    """Serve the API and the web pages. Needs DATABASE_URL and a migrated database."""
     app = create_app(settings)
-    asyncio.run(_refuse_other_schema(settings.required_database_url, settings.database_wait_s))
+    asyncio.run(_require_current_schema(settings.required_database_url, settings.database_wait_s))
     if workers == 1 and own_ports is None:
         server.run(app, host, port, drain_s=settings.shutdown_drain_s)
     else:
         own = [None if own_ports is None else own_ports + n for n in range(workers)]
-        several.run(partial(_work, settings), host, port, own)
+        supervisor.run(partial(_serve_as_worker, settings), host, port, own)
 
 
-def _work(settings: Settings, sockets: Sequence[socket.socket]) -> None:
-    """As one of several workers."""
+def _serve_as_worker(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     logs.set_up(production=settings.production)
     server.run(create_app(settings), "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
 
 
 @commands.command("seed")
-@click.option("--tickets", default=300, show_default=True, help="How many tickets.")
+@click.option("--tickets", default=300, show_default=True, help="Number of tickets.")
 @click.pass_obj
 def _seed(settings: Settings, tickets: int) -> None:
-    """Load demo data into an empty database, always the same."""
+    """Load demo data, the same each time, into an empty database."""
     asyncio.run(_seed_database(settings.direct_url, tickets))
 
 
 @commands.command("token")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--engineer", help="The engineer's id; with --role engineer.")
+@click.option("--engineer", help="The engineer's id; required for --role engineer.")
 @click.option("--ttl", default=3600, show_default=True, help="Seconds until it expires.")
 @click.pass_obj
 def _token(settings: Settings, role: str, engineer: str | None, ttl: int) -> None:
     """Print a bearer token for development."""
     engineer_id = None if engineer is None else values.engineer_id("--engineer", engineer)
     if (role == Role.ENGINEER) != (engineer_id is not None):
-        raise click.UsageError("--engineer goes with --role engineer, and the other way round.")
+        raise click.UsageError("--engineer is required for --role engineer, and allowed for no other role.")
     click.echo(DevelopmentTokens(settings.dev_secret).sign(Role(role), engineer_id, ttl_s=ttl))
 
 
@@ -134,36 +140,38 @@ def _schema() -> None:
 @commands.command("doctor")
 @click.pass_obj
 def _doctor(settings: Settings) -> None:
-    """Check settings, database, schema, time and extensions, and say what to do."""
-    sys.exit(asyncio.run(doctor.examine(settings, say=click.echo)))
+    """Check settings, sign-in and database, and print what to fix."""
+    sys.exit(asyncio.run(doctor.examine(settings, emit=click.echo)))
 
 
 @commands.group("export")
 def _export() -> None:
-    """Write what others go on with to standard output."""
+    """Export data to standard output."""
 
 
 @_export.command("billing")
-@click.option("--from", "start", required=True, help="The first moment; a date is its midnight in UTC.")
-@click.option("--to", "until", required=True, help="The first moment after, a year later at most.")
-@click.option("--customer", help="Only tickets of the customer with exactly this name.")
-@click.option("--ticket", help="Only this ticket, by its id.")
+@click.option("--from", "start", required=True, help="Start of the period; a date means midnight in UTC.")
+@click.option("--to", "until", required=True, help="End of the period, exclusive; at most a year later.")
+@click.option("--customer", help="Only tickets of the customer with this exact name.")
+@click.option("--ticket", help="Only the ticket with this id.")
 @click.pass_obj
 def _export_billing(
     settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
 ) -> None:
-    """Hours and parts of work that ended in a period, and what they cost, as CSV."""
-    wanted = billing_export.parse_filter(start, until, customer, ticket)
-    asyncio.run(_write_bill(settings, wanted))
+    """Export the hours, parts and cost of work that ended in a period, as CSV."""
+    billing_filter = billing_export.parse_filter(start, until, customer, ticket)
+    asyncio.run(_write_bill(settings, billing_filter))
 
 
 @commands.command("retain")
-@click.option("--dry-run", is_flag=True, help="Only say what would be dropped.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be dropped.")
 @click.pass_obj
 def _retain(settings: Settings, *, dry_run: bool) -> None:
-    """Drop the months of events that are older than EVENTS_KEPT_MONTHS; as the owner of the tables."""
+    """Drop event partitions older than EVENTS_KEPT_MONTHS. Needs the owner of the tables."""
     if not settings.events_kept_months:
-        raise config.SettingsError("EVENTS_KEPT_MONTHS must be set to drop events; unset, all are kept.")
+        raise config.SettingsError(
+            "EVENTS_KEPT_MONTHS must be set to drop events; if unset, all events are kept."
+        )
 
     async def run() -> None:
         async with open_database(settings.direct_url, pool_size=1) as db:
@@ -174,11 +182,11 @@ def _retain(settings: Settings, *, dry_run: bool) -> None:
 
 @commands.group("migrate")
 def _migrate() -> None:
-    """Change the schema, one migrator at a time."""
+    """Change the database schema. Only one migration runs at a time."""
 
 
-_to = click.option("--to", type=int, help="The migration to end at, such as 2.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Try it and roll it back.")
+_to = click.option("--to", type=int, help="The last migration to apply or to keep, such as 2.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Run the migrations and roll them back.")
 
 
 @_migrate.command("up")
@@ -186,15 +194,10 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Try it and roll it back
 @_dry_run
 @click.pass_obj
 def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
-    """Apply what is pending."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            done = await migrate.up(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-        if not done:
-            click.echo("Nothing is pending.")
-
-    asyncio.run(run())
+    """Apply pending migrations."""
+    up = partial(migrate.up, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    if not _with_connection(settings, up):
+        click.echo("Nothing is pending.")
 
 
 @_migrate.command("down")
@@ -202,78 +205,68 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 @_dry_run
 @click.pass_obj
 def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
-    """Undo the newest migration, or all that come after --to."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            done = await migrate.down(conn, sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-        if not done:
-            click.echo("Nothing is applied.")
-
-    asyncio.run(run())
+    """Revert the newest migration, or all after --to."""
+    down = partial(migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    if not _with_connection(settings, down):
+        click.echo("Nothing is applied.")
 
 
 @_migrate.command("status")
 @click.pass_obj
 def _status(settings: Settings) -> None:
-    """Say what is applied and what is pending."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            found = await migrate.status(conn, sql.MIGRATIONS)
-        for m in found.applied:
-            click.echo(f"applied  {m.label}")
-        for m in found.pending:
-            click.echo(f"pending  {m.label}")
-        for m in found.on_request:
-            click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
-
-    asyncio.run(run())
+    """Print applied and pending migrations."""
+    status = _with_connection(settings, partial(migrate.status, folder=sql.MIGRATIONS))
+    for m in status.applied:
+        click.echo(f"applied  {m.label}")
+    for m in status.pending:
+        click.echo(f"pending  {m.label}")
+    for m in status.on_request:
+        click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
 
 
 @_migrate.command("grant")
 @click.argument("role")
 @click.pass_obj
 def _grant(settings: Settings, role: str) -> None:
-    """Give the server's role what it needs, and no more."""
-
-    async def run() -> None:
-        async with connect(settings.direct_url) as conn:
-            await grants.grant(conn, role)
-
-    asyncio.run(run())
+    """Grant a role the minimal privileges of the server."""
+    _with_connection(settings, partial(grants.grant, role=role))
 
 
 @_migrate.command("verify")
 @click.pass_obj
 def _verify(settings: Settings) -> None:
-    """Say what became of every old assignment; exit 1 when the counts do not add up."""
+    """Check that every assignment of the old schema was migrated; exit with 1 if counts differ."""
+    report = _with_connection(settings, migration.report)
+    for line in report:
+        result = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
+        click.echo(f"{line.item:<70}{line.counted:>12}  {result}".rstrip())
+    sys.exit(0 if all(line.agrees for line in report) else 1)
 
-    async def run() -> bool:
+
+def _with_connection(settings: Settings, function: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run the function on one connection that bypasses the pooler."""
+
+    async def run() -> T:
         async with connect(settings.direct_url) as conn:
-            report = await migration.report(conn)
-        for line in report:
-            verdict = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
-            click.echo(f"{line.item:<70}{line.counted:>12}  {verdict}".rstrip())
-        return all(line.agrees for line in report)
+            return await function(conn)
 
-    sys.exit(0 if asyncio.run(run()) else 1)
+    return asyncio.run(run())
 
 
-async def _write_bill(settings: Settings, wanted: BillingFilter) -> None:
-    """In no hurry: whoever reads it may take a while, and nobody else waits for the connection."""
-    limits = TimeLimits(statement_s=_LONGEST_EXPORT_S, idle_s=_LONGEST_EXPORT_S)
+async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None:
+    """With long timeouts: the reader may be slow, and no other request needs the connection."""
+    limits = TimeLimits(statement_s=_EXPORT_TIMEOUT_S, idle_s=_EXPORT_TIMEOUT_S)
     async with (
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
-        async for piece in billing_export.csv_chunks(
-            billing.every_line(tx, wanted), settings.billing_currency
+        async for chunk in billing_export.csv_chunks(
+            billing.every_line(tx, billing_filter), settings.billing_currency
         ):
-            click.echo(piece, nl=False)
+            click.echo(chunk, nl=False)
 
 
-async def _refuse_other_schema(url: str, wait_s: int) -> None:
+async def _require_current_schema(url: str, wait_s: int) -> None:
     async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
         problem = await migrate.problem(conn, read(sql.MIGRATIONS))
     if problem is not None:

@@ -120,7 +120,7 @@ class Feed:
                 log.warning("feed_lost_its_connection", cause=repr(error.__cause__))
             except Exception:
                 log.exception("fault")
-            self._metrics.feed_losses.inc()
+            self._metrics.feed_reconnects.inc()
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def follow(
@@ -170,7 +170,7 @@ class Feed:
             cursor = await self._read_new(conn, cursor)
             cursor = self._cursor = cursor.advance(((0, final_below - 1),) if final_below else ())
             self._metrics.feed_gaps.set(len(cursor.unseen) - 1)
-            self._metrics.feed_looked.set_to_current_time()
+            self._metrics.feed_last_poll.set_to_current_time()
             self._wake_followers()
             # Read the events of many commits at once.
             await asyncio.sleep(_MIN_INTERVAL_S)

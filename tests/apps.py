@@ -1,9 +1,10 @@
-"""Applications for tests: created from settings, started, and called over ASGI."""
+"""Applications for tests: created from settings, started, and called over ASGI or in a process."""
 
 from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -51,6 +52,12 @@ def make_app(
         documents=documents,
         tracing=tracing,
     )
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Environment variables for a process, with these settings and no others."""
+    names = {field.name.upper() for field in fields(Settings)}
+    return {name: value for name, value in os.environ.items() if name not in names} | settings
 
 
 @asynccontextmanager

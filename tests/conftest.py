@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every test: one server a session, one migrated template, databases cloned from it."""
+"""PostgreSQL for all tests: one server per session, one migrated template, and databases cloned from it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from app.db.pool import Database, open_database
-from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import SECRET, authorization, client_of, make_app
+from tests.apps import TOKENS, authorization, client_of, make_app
 from tests.databases import migrate_whole, new_database, new_server
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     import httpx
 
     from app.db.connections import Tx
+    from app.http.auth.tokens import DevelopmentTokens
 
-# How long something takes on a busy machine says nothing about it.
+# Time limits would fail on a busy machine.
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
 
@@ -39,7 +39,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session", autouse=USE_FOR_ALL_TESTS)
 async def _pooler(server: str) -> AsyncIterator[None]:
-    """Between the product and the database in every test, where it is asked for."""
+    """Run all tests through PgBouncer, if the environment enables it."""
     await create_role(server)
     with pgbouncer(server) as pooled, all_pools_through(pooled, server):
         yield
@@ -53,7 +53,7 @@ async def empty_database(server: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def template(server: str) -> AsyncIterator[str]:
-    """The name of a migrated database that nobody is connected to."""
+    """The name of a migrated database without connections."""
     async with new_database(server) as url:
         await migrate_whole(url)
         yield urlsplit(url).path.removeprefix("/")
@@ -61,7 +61,7 @@ async def template(server: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def fresh_url(server: str, template: str) -> AsyncIterator[str]:
-    """A migrated database of the test's own."""
+    """A new migrated database."""
     async with new_database(server, template) as url:
         yield url
 
@@ -86,9 +86,9 @@ async def _shared_db(shared_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def db(_shared_db: Database) -> AsyncIterator[Database]:
-    """A migrated, empty database, emptied again afterwards."""
+    """A shared migrated database; emptied after the test."""
     yield _shared_db
-    # A feed of an application that has just ended may still be reading; then it is tried again.
+    # Retries if the feed of an application that is stopping still reads.
     await _shared_db.in_transaction(
         lambda tx: tx.execute("TRUNCATE engineers, equipment, service_tickets, idempotency_keys CASCADE")
     )
@@ -111,12 +111,12 @@ def make(db: Database) -> Factories:
 
 @pytest.fixture
 def tokens() -> DevelopmentTokens:
-    return DevelopmentTokens(SECRET)
+    return TOKENS
 
 
 @pytest.fixture
 async def client(db: Database, shared_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The whole application, spoken to over HTTP as a dispatcher."""
+    """An HTTP client of the application, signed in as a dispatcher."""
     app = make_app(shared_url, database_pool_size=POOL_SIZE)
     async with client_of(app, headers=authorization()) as client:
         yield client

@@ -119,14 +119,21 @@ def _allowed_from(by_status: Iterable[AssignmentStatus | None]) -> str:
 
 
 _COLUMNS = """
-SELECT c.relname, a.attname, t.typname,
-    EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p' AND attnum = ANY (conkey)),
-    EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'f' AND attnum = ANY (conkey)),
-    EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'u' AND conkey = ARRAY[attnum])
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    AND c.relname <> 'schema_migrations' AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY c.relname, a.attnum
+SELECT relname, attname, typname, is_primary, is_foreign, is_unique
+FROM (
+    SELECT c.relname, a.attname, a.attnum, t.typname,
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p' AND attnum = ANY (conkey))
+            AS is_primary,
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'f' AND attnum = ANY (conkey))
+            AS is_foreign,
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'u' AND conkey = ARRAY[attnum])
+            AS is_unique
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname <> 'schema_migrations' AND a.attnum > 0 AND NOT a.attisdropped
+) AS columns
+WHERE is_primary OR is_foreign OR is_unique
+ORDER BY relname, attnum
 """
 _REFERENCES = """
 SELECT k.confrelid::regclass::text, k.conrelid::regclass::text, a.attname, NOT a.attnotnull,
@@ -134,6 +141,7 @@ SELECT k.confrelid::regclass::text, k.conrelid::regclass::text, a.attname, NOT a
         WHERE u.conrelid = k.conrelid AND u.contype IN ('p', 'u') AND u.conkey = k.conkey)
 FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
 WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace
+    AND NOT (SELECT relispartition FROM pg_class WHERE oid = k.conrelid)
 ORDER BY 2, 3
 """
 

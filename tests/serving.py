@@ -1,4 +1,4 @@
-"""The application on a real socket, for tests of what happens below ASGI."""
+"""The application served on a real socket, for what uvicorn's protocol decides below ASGI."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import uvicorn
 from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.server import config
 from tests.apps import make_app
+from tests.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 LIMIT_S = 0.5
 PATIENCE_S = 20
-_FEED_RUNS = re.compile(r"^baton_feed_last_\w+_timestamp_seconds [1-9]", re.MULTILINE)
+_FEED_RUNS = re.compile(r"^baton_feed_last_poll_timestamp_seconds [1-9]", re.MULTILINE)
 
 
-class Impatient(RequestTimeoutProtocol):
+class ShortTimeoutProtocol(RequestTimeoutProtocol):
     timeout_s = LIMIT_S
 
 
@@ -33,15 +34,21 @@ class Served:
     port: int
 
     @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/graphql"
+        return f"{self.base_url}/graphql"
 
     async def until_feed_runs(self) -> None:
         """Wait until subscriptions receive events: the feed starts a moment after the server."""
-        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE_S):
-            metrics = f"http://127.0.0.1:{self.port}/metrics"
-            while not _FEED_RUNS.search((await client.get(metrics)).text):  # noqa: ASYNC110 - polls the server
-                await asyncio.sleep(0.01)
+        async with httpx.AsyncClient(base_url=self.base_url) as client:
+
+            async def has_polled() -> bool:
+                return _FEED_RUNS.search((await client.get("/metrics")).text) is not None
+
+            await until(has_polled)
 
     async def send(self, request: bytes) -> bytes:
         """Send raw bytes. Returns everything that arrives until the server closes the connection."""
@@ -56,10 +63,9 @@ class Served:
 @asynccontextmanager
 async def serving(app: Any, *, port: int = 0, **protocols: Any) -> AsyncIterator[Served]:
     server = uvicorn.Server(config(app, "127.0.0.1", port, log_level="critical", **protocols))
-    task = asyncio.create_task(server._serve())  # `serve` would take the signals of pytest
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
+    task = asyncio.create_task(server._serve())  # `serve` would install signal handlers
+    await until(lambda: server.started or task.done())
+    assert not task.done()
     try:
         yield Served(server.servers[0].sockets[0].getsockname()[1])
     finally:
@@ -80,8 +86,8 @@ async def served(app: Any) -> AsyncIterator[Served]:
 
 
 @pytest.fixture(scope="session")
-async def impatient(shared_url: str) -> AsyncIterator[Served]:
-    """Like `served`, but a request must be complete within LIMIT_S."""
+async def short_timeout(shared_url: str) -> AsyncIterator[Served]:
+    """As `served`, but a request must be complete within LIMIT_S."""
     app = make_app(shared_url)
-    async with serving(app, http=Impatient) as served:
+    async with serving(app, http=ShortTimeoutProtocol) as served:
         yield served

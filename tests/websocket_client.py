@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from app.domain.model import Role
 from app.graphql.transport.websocket import PROTOCOL
 from app.http.auth.tokens import DevelopmentTokens
-from tests.conftest import SECRET
+from tests.apps import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -215,7 +215,7 @@ class Database:
         except TimeoutError as error:
             raise Unavailable from error
         finally:
-            self.metrics.turn_seconds.observe(time.perf_counter() - started)
+            self.metrics.ticket_lock_wait_seconds.observe(time.perf_counter() - started)
         try:
             yield
         finally:

@@ -187,13 +187,13 @@ class ReadRoute:
             async with AsyncExitStack() as attempt:
                 conn = await attempt.enter_async_context(replica.db.connection())
                 if await self._wait_for_position(conn):
-                    self.metrics.standby_reads("served").inc()
+                    self.metrics.replica_reads("served").inc()
                     stack.push_async_exit(attempt.pop_all())
                     return conn
                 outcome = "behind"
         except Unavailable:
             replica.is_usable = False
-        self.metrics.standby_reads(outcome).inc()
+        self.metrics.replica_reads(outcome).inc()
         # One operation never goes back to an older state.
         self._replica = None
         return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from app.domain.declarations import api_field, row_dataclass
 from app.domain.lifecycle import ACTIVE
 from app.domain.model import TOP_TIER, AssignmentStatus, EngineerId
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from app.domain.model import Assignment
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class EngineerTime:
     """The hours of one engineer on a ticket."""
 
     engineer_id: EngineerId
-    time_spent_hours: Decimal
-    assignments: int
+    time_spent_hours: Decimal = api_field("Total hours of the engineer, with two decimals.")
+    assignments: int = api_field("Number of times the ticket was assigned to the engineer.")
 
 
 def current_assignment(history: Sequence[Assignment]) -> Assignment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from types import MappingProxyType
 
+from app.domain.declarations import ApiEnum
 from app.domain.model import AssignmentStatus, CompletionStatus, TicketStatus
 
 ACTIVE = frozenset({AssignmentStatus.ASSIGNED, AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS})
@@ -15,20 +16,20 @@ ENDED = frozenset(AssignmentStatus) - ACTIVE
 TERMINAL_TICKET_STATUSES = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED, TicketStatus.CANCELLED})
 
 
-class Action(StrEnum):
-    """The actions on assignments, and `set_hourly_rate`. Each is one mutation."""
+class Action(ApiEnum):
+    """Change that a mutation makes."""
 
-    ASSIGN = "assign"
-    ACCEPT = "accept"
-    REJECT = "reject"
-    START = "start"
-    COMPLETE = "complete"
-    ESCALATE = "escalate"
-    REASSIGN = "reassign"
-    CANCEL = "cancel"
-    RATE = "rate"
-    CORRECT = "correct"
-    SET_HOURLY_RATE = "set_hourly_rate"
+    ASSIGN = "assign", "Assign a ticket to an engineer."
+    ACCEPT = "accept", "Accept an assignment."
+    REJECT = "reject", "Reject an assignment."
+    START = "start", "Start work on an assignment."
+    COMPLETE = "complete", "Complete an assignment with an outcome."
+    ESCALATE = "escalate", "Escalate a ticket to a higher tier."
+    REASSIGN = "reassign", "Reassign a ticket to another engineer at the same tier."
+    CANCEL = "cancel", "Cancel an assignment."
+    RATE = "rate", "Store the customer's rating of an assignment."
+    CORRECT = "correct", "Correct the hours of an assignment."
+    SET_HOURLY_RATE = "set_hourly_rate", "Set the hourly rate of an engineer."
 
 
 ALLOWED_FROM = MappingProxyType(

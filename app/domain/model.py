@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, NewType, Self, TypeVar, dataclass_transform
+from typing import Any, NewType, Self
 from uuid import UUID
 
-T = TypeVar("T")
+from app.domain.declarations import ApiEnum, api_field, row_dataclass
 
 TicketId = NewType("TicketId", str)
 """Text: a KSUID, a UUID, or a number such as TICKET-2024-0001."""
@@ -22,69 +21,71 @@ TIER_NAMES = {1: "OEM", 2: "Dealer", 3: "Distributor", 4: "Service provider", 5:
 TOP_TIER = max(TIER_NAMES)
 
 
-@dataclass_transform(frozen_default=True)
-def row_dataclass(cls: type[T]) -> type[T]:
-    """Make a dataclass for database rows, with fields in the order of the columns of the SELECT list.
+class TicketStatus(ApiEnum):
+    """Status of a ticket. Tickets that are resolved, closed or cancelled cannot be assigned."""
 
-    Only the type checker knows that it is frozen: creating a frozen dataclass takes ten times as long, and a
-    response may need a thousand rows.
-    """
-    return dataclass(slots=True, unsafe_hash=True)(cls)
-
-
-class TicketStatus(StrEnum):
-    NEW = "new"
-    ASSIGNED = "assigned"
-    IN_PROGRESS = "in_progress"
-    ON_HOLD = "on_hold"
-    RESOLVED = "resolved"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
+    NEW = "new", "Not assigned; the ticket needs an engineer."
+    ASSIGNED = "assigned", "Assigned to an engineer who has not started work."
+    IN_PROGRESS = "in_progress", "An engineer is working on the ticket."
+    ON_HOLD = "on_hold", "Another visit is necessary; parts or the customer were unavailable."
+    RESOLVED = "resolved", "The fault was repaired."
+    CLOSED = "closed", "The ticket was closed after its work was done."
+    CANCELLED = "cancelled", "The ticket was withdrawn."
 
 
-class TicketPriority(StrEnum):
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
+class TicketPriority(ApiEnum):
+    """Urgency of a ticket."""
+
+    CRITICAL = "critical", "Patients are at risk."
+    HIGH = "high", "The equipment is out of service."
+    MEDIUM = "medium", "The equipment works with restrictions."
+    LOW = "low", "The repair can wait."
 
 
-class AssignmentStatus(StrEnum):
-    ASSIGNED = "assigned"
-    ACCEPTED = "accepted"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    ESCALATED = "escalated"
-    CANCELLED = "cancelled"
+class AssignmentStatus(ApiEnum):
+    """Status of an assignment. ASSIGNED, ACCEPTED and IN_PROGRESS are active; the others are final."""
+
+    ASSIGNED = "assigned", "The engineer has not responded yet."
+    ACCEPTED = "accepted", "The engineer accepted and has not started work."
+    IN_PROGRESS = "in_progress", "The engineer is working."
+    COMPLETED = "completed", "The work ended with success, or another visit is necessary."
+    FAILED = "failed", "The work ended without success."
+    REJECTED = "rejected", "The engineer rejected the assignment."
+    ESCALATED = "escalated", "The ticket was escalated to a higher tier."
+    CANCELLED = "cancelled", "The assignment was cancelled, or the ticket reassigned."
 
 
-class CompletionStatus(StrEnum):
-    SUCCESS = "success"
-    FAILED = "failed"
-    ESCALATED = "escalated"
-    PARTS_REQUIRED = "parts_required"
-    CUSTOMER_UNAVAILABLE = "customer_unavailable"
+class CompletionStatus(ApiEnum):
+    """Outcome of an assignment."""
+
+    SUCCESS = "success", "The fault was repaired; the ticket is resolved."
+    FAILED = "failed", "The repair failed; the ticket needs another engineer."
+    ESCALATED = "escalated", "Escalated to a higher tier; set only by `escalateTicket`."
+    PARTS_REQUIRED = "parts_required", "Parts were missing; the ticket is on hold."
+    CUSTOMER_UNAVAILABLE = "customer_unavailable", "The customer was unavailable; the ticket is on hold."
 
 
-class AssignmentType(StrEnum):
-    AUTO = "auto"
-    MANUAL = "manual"
-    ESCALATION = "escalation"
-    REASSIGNMENT = "reassignment"
+class AssignmentType(ApiEnum):
+    """How an assignment was created."""
+
+    AUTO = "auto", "A rule chose the engineer."
+    MANUAL = "manual", "A person chose the engineer."
+    ESCALATION = "escalation", "The ticket was escalated from a lower tier."
+    REASSIGNMENT = "reassignment", "The ticket was reassigned within the tier."
 
 
-class Role(StrEnum):
-    ADMIN = "admin"
-    DISPATCHER = "dispatcher"
-    ENGINEER = "engineer"
-    AUDITOR = "auditor"
+class Role(ApiEnum):
+    """Role of a user."""
+
+    ADMIN = "admin", "May read and change everything."
+    DISPATCHER = "dispatcher", "May read everything, and change everything except hourly rates."
+    ENGINEER = "engineer", "May read, accept, reject, start and complete their own assignments."
+    AUDITOR = "auditor", "May read everything and change nothing."
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The authenticated user, from the access token."""
+    """The signed-in user."""
 
     subject: str
     role: Role
@@ -104,48 +105,60 @@ NO_AUDIT_CONTEXT = AuditContext()
 
 @row_dataclass
 class Engineer:
-    id: EngineerId
-    name: str
-    email: str | None
-    level: int
-    region: str | None
-    skills: tuple[str, ...]
-    is_active: bool
+    """A field engineer."""
+
+    id: EngineerId = api_field("Id of the engineer.")
+    name: str = api_field("Name of the engineer.")
+    email: str | None = api_field("Email address; null if unknown.")
+    level: int = api_field(
+        "Skill level, 1 to 3. Not the support tier, which is the responsible organisation."
+    )
+    region: str | None = api_field("Home region; null if unknown.")
+    skills: tuple[str, ...] = api_field("Skills, for example equipment categories, models or manufacturers.")
+    is_active: bool = api_field("Whether the engineer can be given new assignments.")
 
 
 @row_dataclass
 class Equipment:
-    id: EquipmentId
-    name: str
-    serial_number: str | None
-    manufacturer: str | None
-    model: str | None
-    category: str | None
+    """A piece of medical equipment."""
+
+    id: EquipmentId = api_field("Id of the equipment.")
+    name: str = api_field("Name of the equipment.")
+    serial_number: str | None = api_field("The manufacturer's serial number; null if unknown.")
+    manufacturer: str | None = api_field("Name of the manufacturer; null if unknown.")
+    model: str | None = api_field("Name of the model; null if unknown.")
+    category: str | None = api_field("Category, for example MRI; null if unknown.")
 
 
 @row_dataclass
 class Ticket:
-    id: TicketId
-    ticket_number: str
-    status: TicketStatus
-    priority: TicketPriority
-    customer_name: str | None
-    issue_category: str | None
-    issue_description: str | None
+    """A service ticket: a fault of a piece of equipment, with all assignments made to repair it."""
+
+    id: TicketId = api_field("Id of the ticket.")
+    ticket_number: str = api_field("Human-readable number of the ticket.")
+    status: TicketStatus = api_field("Current status.")
+    priority: TicketPriority = api_field("Urgency.")
+    customer_name: str | None = api_field("Name of the customer who owns the equipment; null if unknown.")
+    issue_category: str | None = api_field("Category of the fault; null if unknown.")
+    issue_description: str | None = api_field(
+        "The customer's description of the fault; null if there is none."
+    )
     equipment_id: EquipmentId | None
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None
-    resolved_at: datetime | None
-    closed_at: datetime | None
+    created_at: datetime = api_field("When the ticket was reported.")
+    updated_at: datetime = api_field("When the ticket was last changed.")
+    started_at: datetime | None = api_field("When work on the ticket first started; null if it has not.")
+    resolved_at: datetime | None = api_field("When the fault was last resolved; null if it never was.")
+    closed_at: datetime | None = api_field("When the ticket was closed; null while it is open.")
 
 
 @row_dataclass
 class PartUsed:
-    part_number: str
-    part_name: str
-    quantity: int
-    cost: Decimal
+    """A spare part that was installed."""
+
+    part_number: str = api_field("The manufacturer's part number.")
+    part_name: str = api_field("Name of the part.")
+    quantity: int = api_field("Number of pieces.")
+    cost: Decimal = api_field("Price of one piece, with two decimals.")
 
     @classmethod
     def from_json(cls, part: dict[str, Any]) -> Self:
@@ -160,52 +173,77 @@ class PartUsed:
 
 @row_dataclass
 class Assignment:
-    """The assignment of an engineer to a ticket. `completed_at` is also set by escalation and cancellation.
+    """The assignment of a ticket to an engineer: who, why, when, for how long, and the outcome."""
 
-    The fields without a default are set when the assignment is created; commands set the others later.
-    """
-
-    id: AssignmentId
+    # Fields without a default are set when the assignment is created; commands set the others later.
+    id: AssignmentId = api_field("Id of the assignment.")
     ticket_id: TicketId
     engineer_id: EngineerId
     equipment_id: EquipmentId | None
-    assignment_sequence: int
-    assignment_tier: int
-    assignment_tier_name: str
-    assignment_reason: str | None
-    assignment_type: AssignmentType
-    status: AssignmentStatus
-    assigned_by: str | None
-    assigned_at: datetime
+    assignment_sequence: int = api_field("Position in the ticket's history: 1, 2, 3, … without gaps.")
+    assignment_tier: int = api_field("Support tier (the responsible organisation), 1 OEM to 5 Hospital.")
+    assignment_tier_name: str = api_field("Name of the support tier.")
+    assignment_reason: str | None = api_field("Why the engineer was assigned; null if no reason was given.")
+    assignment_type: AssignmentType = api_field("How the assignment was created.")
+    status: AssignmentStatus = api_field("Current status.")
+    assigned_by: str | None = api_field(
+        "Who made the assignment: the subject of their token. Null if unknown."
+    )
+    assigned_at: datetime = api_field("When the engineer was assigned.")
+    # The GraphQL type declares these two, because the schema has them last.
     created_at: datetime
     updated_at: datetime
-    accepted_at: datetime | None = None
-    rejected_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    rejection_reason: str | None = None
-    escalation_reason: str | None = None
-    cancellation_reason: str | None = None
-    completion_status: CompletionStatus | None = None
-    time_spent_hours: Decimal | None = None
-    diagnosis: str | None = None
-    actions_taken: str | None = None
-    parts_used: tuple[PartUsed, ...] = ()
-    notes: str | None = None
-    customer_rating: int | None = None
-    customer_feedback: str | None = None
+    accepted_at: datetime | None = api_field(
+        "When the engineer accepted; null if not accepted, or unknown.", default=None
+    )
+    rejected_at: datetime | None = api_field(
+        "When the engineer rejected the assignment; null if they did not.", default=None
+    )
+    started_at: datetime | None = api_field(
+        "When the engineer started work; null if they have not.", default=None
+    )
+    completed_at: datetime | None = api_field(
+        "When the assignment was completed, failed, was escalated or was cancelled; null while it is active,"
+        " and if it was rejected.",
+        default=None,
+    )
+    rejection_reason: str | None = api_field(
+        "Why the engineer rejected the assignment; null if they did not.", default=None
+    )
+    escalation_reason: str | None = api_field(
+        "Why the ticket was escalated; null if it was not.", default=None
+    )
+    cancellation_reason: str | None = api_field(
+        "Why it was cancelled or reassigned; null if it was not.", default=None
+    )
+    completion_status: CompletionStatus | None = api_field(
+        "Outcome of the work; null while there is none.", default=None
+    )
+    time_spent_hours: Decimal | None = api_field(
+        "Hours worked, 0 to 999.99, two decimals; null if not reported.", default=None
+    )
+    diagnosis: str | None = api_field(
+        "Cause of the fault that the engineer found; null if not reported.", default=None
+    )
+    actions_taken: str | None = api_field("Work that the engineer did; null if not reported.", default=None)
+    parts_used: tuple[PartUsed, ...] = api_field("Parts that were installed.", default=())
+    notes: str | None = api_field("Other notes of the engineer; null if there are none.", default=None)
+    customer_rating: int | None = api_field(
+        "The customer's rating, 1 (worst) to 5 (best); null if not rated.", default=None
+    )
+    customer_feedback: str | None = api_field("The customer's comment; null if there is none.", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class HourlyRate:
-    """The cost of an engineer's hour from `valid_from` on. For equal `valid_from`, the highest id applies."""
+    """Hourly rate of an engineer, valid from a time until the next rate's."""
 
-    id: int
+    id: int  # for equal `valid_from`, the highest applies
     engineer_id: EngineerId
-    hourly_rate: Decimal
-    valid_from: datetime
-    set_by: str
-    set_at: datetime
+    hourly_rate: Decimal = api_field("Price of one hour, with two decimals.")
+    valid_from: datetime = api_field("Start of validity; applies to assignments that ended then or later.")
+    set_by: str = api_field("Who set the rate: the subject of their token.")
+    set_at: datetime = api_field("When the rate was set. With equal `validFrom`, the later one applies.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.errors import Unauthenticated
 from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation
-from app.http.auth.tokens import Verified
+from app.http.auth.tokens import VerifiedToken
 
-NewContext: TypeAlias = "Callable[[Scope, Verified | None], Context]"
+NewContext: TypeAlias = "Callable[[Scope, VerifiedToken | None], Context]"
 """Creates the context of an operation for the caller that is signed in on a connection."""
 
 

@@ -18,20 +18,16 @@ from app.graphql.load_functions import TicketPage
 from app.graphql.pagination import (
     DEFAULT_PAGE,
     After,
-    Connection,
     First,
     Page,
     PageRequest,
     parse_datetime,
     parse_row_id,
 )
-from app.graphql.types.assignment import Assignment
-from app.graphql.types.billing import BillableTime, BillingQuery, HourlyRate
-from app.graphql.types.declarations import field
-from app.graphql.types.engineer import Engineer, EngineerSuggestion
-from app.graphql.types.statistics import Statistics, StatisticsFilter, StatisticsQuery, report_filter
-from app.graphql.types.ticket import Ticket, TicketFilter
-from app.graphql.types.viewer import Viewer
+from app.graphql.types.billing import BillingQuery
+from app.graphql.types.declarations import resolver_field
+from app.graphql.types.statistics import StatisticsFilter, StatisticsQuery, report_filter
+from app.graphql.types.ticket import TicketFilter
 from app.queries import engineers, rates, tickets
 from app.queries.billing import BillingFilter
 from app.queries.engineers import Suggestion
@@ -42,17 +38,14 @@ _validate_text = values.text(values.SHORT)
 
 @strawberry.type(description="Read operations.")
 class Query:
-    @field("A ticket; null if it does not exist, or you may not see it.", Ticket | None)
+    @resolver_field("A ticket; null if it does not exist, or you may not see it.")
     def ticket(
         self, info: Info, id: Annotated[ID, described("Id of the ticket.")]
     ) -> Awaitable[model.Ticket | None]:
         _require_actor(info)
         return info.context.loaders.ticket.load(argument(values.ticket_id, "id", id))
 
-    @field(
-        "Tickets, newest first. An engineer gets only tickets that are or were assigned to them.",
-        Connection[Ticket],
-    )
+    @resolver_field("Tickets, newest first. An engineer gets only tickets that are or were assigned to them.")
     async def tickets(
         self,
         info: Info,
@@ -73,16 +66,15 @@ class Query:
 
         return Page(page, rows, lambda t: (t.created_at, t.id), count)
 
-    @field("An assignment; null if it does not exist, or you may not see it.", Assignment | None)
+    @resolver_field("An assignment; null if it does not exist, or you may not see it.")
     def assignment(
         self, info: Info, id: Annotated[ID, described("Id of the assignment.")]
     ) -> Awaitable[model.Assignment | None]:
         _require_actor(info)
         return info.context.loaders.assignment.load(argument(values.assignment_id, "id", id))
 
-    @field(
-        "An engineer; null if they do not exist, or you may not see them. An engineer sees only themselves.",
-        Engineer | None,
+    @resolver_field(
+        "An engineer; null if they do not exist, or you may not see them. An engineer sees only themselves."
     )
     def engineer(
         self, info: Info, id: Annotated[ID, described("Id of the engineer.")]
@@ -93,7 +85,7 @@ class Query:
             return None
         return info.context.loaders.engineer.load(engineer_id)
 
-    @field("Engineers, ordered by name. An engineer sees only themselves.", Connection[Engineer])
+    @resolver_field("Engineers, ordered by name. An engineer sees only themselves.")
     async def engineers(
         self,
         info: Info,
@@ -121,9 +113,8 @@ class Query:
 
         return Page(page, rows, lambda e: (e.name, e.id), count)
 
-    @field(
-        "Hours and parts of the assignments that ended in a period, and their cost; null for engineers.",
-        BillableTime | None,
+    @resolver_field(
+        "Hours and parts of the assignments that ended in a period, and their cost; null for engineers."
     )
     async def billable_time(
         self,
@@ -144,10 +135,9 @@ class Query:
         )
         return BillingQuery(info.context.db, filter, info.context.currency)
 
-    @field(
+    @resolver_field(
         "All hourly rates of an engineer, latest `validFrom` first, including those corrected later; null"
-        " for engineers.",
-        Connection[HourlyRate] | None,
+        " for engineers."
     )
     async def hourly_rates(
         self,
@@ -169,8 +159,8 @@ class Query:
 
         return Page(page, rows, lambda r: (r.valid_from, str(r.id)), count)
 
-    @field(
-        "Statistics of a period. For an engineer, they cover only the engineer's own assignments.", Statistics
+    @resolver_field(
+        "Statistics of a period. For an engineer, they cover only the engineer's own assignments."
     )
     async def statistics(
         self,
@@ -184,11 +174,10 @@ class Query:
         only = visible_to(_require_actor(info), ReadPermission.STATISTICS)
         return StatisticsQuery(info.context.reads, report_filter(period(from_, to), filter, only))
 
-    @field(
+    @resolver_field(
         f"The {MAX_SUGGESTIONS} best candidates for a ticket, best first: most skills that match the"
         " equipment, then the customer's region, then fewest active assignments. The engineer who is"
-        " currently assigned is excluded. Null if the ticket does not exist, and for engineers.",
-        list[EngineerSuggestion] | None,
+        " currently assigned is excluded. Null if the ticket does not exist, and for engineers."
     )
     async def suggest_engineers(
         self,
@@ -219,7 +208,7 @@ class Query:
                 first=MAX_SUGGESTIONS,
             )
 
-    @field("The signed-in user.", Viewer)
+    @resolver_field("The signed-in user.")
     async def viewer(self, info: Info) -> model.Actor:
         return _require_actor(info)
 

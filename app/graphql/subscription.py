@@ -44,7 +44,7 @@ class Subscription:
         )
         cursor = None if after_cursor is None else argument(_parse_cursor, "afterCursor", after_cursor)
         try:
-            with info.context.db.metrics.followers.track_inprogress():
+            with info.context.db.metrics.feed_subscribers.track_inprogress():
                 async with aclosing(info.context.feed.follow(info.context.db, filter, cursor)) as items:
                     async for item in items:
                         yield item

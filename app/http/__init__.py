@@ -1,1 +1,1 @@
-"""HTTP that is not GraphQL."""
+"""HTTP except GraphQL: middleware, authentication, routes. Imported by graphql and asgi."""

@@ -1,10 +1,9 @@
-"""What is refused before GraphQL comes into it, in the shape of GraphQL's errors."""
+"""Errors of HTTP, in the format of GraphQL errors."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def errors_body(code: str, message: str, **more: object) -> dict[str, Any]:
-    """`more` goes into the extensions."""
-    return {"errors": [{"message": message, "extensions": {"code": code, **more}}]}
+def errors_body(code: str, message: str, **extensions: object) -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": {"code": code, **extensions}}]}

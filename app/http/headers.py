@@ -1,4 +1,4 @@
-"""Reads one header of a request; to make a mapping of them all takes longer than the look."""
+"""Reads single request headers, which is faster than to build a mapping of all of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first of this name, which is in small letters; None where there is none."""
+    """The first header with this lower-case name; None if there is none."""
     for key, value in scope["headers"]:
         if key == name:
-            given: bytes = value
-            return given.decode("latin-1")
+            text: str = value.decode("latin-1")
+            return text
     return None
 
 
 def joined(scope: Scope, name: bytes) -> str:
-    """All of this name as one list (RFC 9110, 5.3)."""
+    """All headers with this lower-case name as one list (RFC 9110, section 5.3)."""
     return ", ".join([value.decode("latin-1") for key, value in scope["headers"] if key == name])

@@ -1,1 +1,1 @@
-"""Metrics, traces and logs. Knows nothing of tickets; any layer above may import it."""
+"""Metrics, traces and logs. Knows nothing of tickets; any other package may import it."""

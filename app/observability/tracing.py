@@ -1,6 +1,6 @@
-"""OpenTelemetry: a span for each request or operation, and one for each of its statements.
+"""OpenTelemetry: a span per request or operation, and one per statement.
 
-Imported only where traces are wanted, since it needs the extra `otel`.
+Imported only if traces are configured, since it needs the extra `otel`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _ATTRIBUTES = {
     "code": "baton.code",
     "refusals": "baton.refusals",
 }
-_FAULTS = ("INTERNAL", "UNAVAILABLE", "TIMEOUT")
+_ERROR_CODES = ("INTERNAL", "UNAVAILABLE", "TIMEOUT")
 
 
 class Tracing:
-    """The SDK's own settings hold: OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER and so on."""
+    """The SDK reads its own variables: OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER and so on."""
 
     def __init__(self, exporter: SpanExporter | None = None) -> None:
         name = os.environ.get("OTEL_SERVICE_NAME", "baton")
@@ -51,22 +51,22 @@ class Tracing:
 
     @contextmanager
     def span(self, log_fields: dict[str, Any], headers: Sequence[tuple[bytes, bytes]]) -> Iterator[None]:
-        """Under the caller's span, if `headers` name one. What is known of it at the end is in `facts`."""
+        """A child of the span in `headers`, if any. `log_fields` become its attributes when it ends."""
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         parent = self._propagator.extract(carrier)
         with self._tracer.start_as_current_span("request", context=parent, kind=SpanKind.SERVER) as span:
             with bound_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id)):
                 yield
-            # An operation's own name is its client's choice, and would be one of ever more.
+            # Clients choose operation names without limit, so the type is the name of the span.
             span.update_name(log_fields.get("type") or log_fields.get("method", "operation"))
-            for fact, value in log_fields.items():
-                if fact in _ATTRIBUTES:
-                    span.set_attribute(_ATTRIBUTES[fact], value)
-            if log_fields.get("code") in _FAULTS:
+            for name, value in log_fields.items():
+                if name in _ATTRIBUTES:
+                    span.set_attribute(_ATTRIBUTES[name], value)
+            if log_fields.get("code") in _ERROR_CODES:
                 span.set_status(StatusCode.ERROR)
 
-    def statement(self, name: str, took_s: float) -> None:
-        """One that has just ended. What nobody has asked for, as the jobs', is not traced."""
+    def statement(self, name: str, duration_s: float) -> None:
+        """Record a statement that has just ended. Those outside of a request, as in jobs, are not traced."""
         if not trace.get_current_span().get_span_context().is_valid:
             return
         end_ns = time.time_ns()
@@ -74,9 +74,9 @@ class Tracing:
             name,
             kind=SpanKind.CLIENT,
             attributes={"db.system.name": "postgresql", "db.query.summary": name},
-            start_time=end_ns - int(took_s * 1e9),
+            start_time=end_ns - int(duration_s * 1e9),
         ).end(end_ns)
 
-    def end(self) -> None:
-        """Send what has not been sent."""
+    def close(self) -> None:
+        """Export the remaining spans."""
         self._provider.shutdown()

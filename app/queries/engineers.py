@@ -21,7 +21,7 @@ EngineerKey: TypeAlias = "tuple[str, EngineerId]"
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A candidate engineer for a ticket, and the criteria that match."""
+    """A candidate engineer and the criteria that match."""
 
     matching_skills: tuple[str, ...]
     same_region: bool

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from app.db import sql
+from app.domain.declarations import ApiEnum, api_field, row_dataclass
 from app.domain.model import AssignmentStatus, CompletionStatus, EngineerId
 from app.domain.period import Period
 
@@ -23,12 +23,12 @@ MAX_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")
 
 
-class Unit(StrEnum):
-    """The unit of a time series."""
+class Unit(ApiEnum):
+    """Length of the intervals of a series."""
 
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
+    DAY = "day", "Days, from midnight to midnight."
+    WEEK = "week", "Weeks, from Monday to Sunday."
+    MONTH = "month", "Calendar months."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,111 +48,131 @@ class ReportFilter:
         return start, until, self.tier, self.engineer_id, self.customer, self.equipment_model
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class EscalationCount:
-    """The number of tickets with this number of escalations."""
+    """Number of tickets with a certain number of escalations."""
 
-    escalations: int
-    tickets: int
+    escalations: int = api_field("Number of escalations per ticket, 0 or more.")
+    tickets: int = api_field("Number of tickets that were escalated so many times.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class TicketFigures:
-    by_escalations: Sequence[EscalationCount]
+    """Tickets that were reported in the period, and their escalations until now."""
 
-    @property
-    def tickets(self) -> int:
-        return sum(count.tickets for count in self.by_escalations)
+    tickets: int = api_field("Number of tickets.")
+    escalated: int = api_field("Number of tickets that were escalated at least once.")
+    escalated_share: Decimal | None = api_field(
+        "Escalated share, 0 to 1, four decimals; null without tickets."
+    )
+    average_escalations: Decimal | None = api_field(
+        "Escalations per ticket, four decimals; null without tickets."
+    )
+    by_escalations: Sequence[EscalationCount] = api_field("Tickets by number of escalations, fewest first.")
 
-    @property
-    def escalated(self) -> int:
-        return sum(count.tickets for count in self.by_escalations if count.escalations)
-
-    @property
-    def escalated_share(self) -> Decimal | None:
-        return _ratio(self.escalated, self.tickets)
-
-    @property
-    def average_escalations(self) -> Decimal | None:
-        return _ratio(sum(count.escalations * count.tickets for count in self.by_escalations), self.tickets)
+    @classmethod
+    def of(cls, counts: Sequence[EscalationCount]) -> Self:
+        tickets = sum(count.tickets for count in counts)
+        escalated = sum(count.tickets for count in counts if count.escalations)
+        escalations = sum(count.escalations * count.tickets for count in counts)
+        return cls(tickets, escalated, _ratio(escalated, tickets), _ratio(escalations, tickets), counts)
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class EscalationPath:
-    from_tier: int
-    to_tier: int | None
-    manual: int
-    automatic: int
+    """Escalations in the period from one tier to another."""
+
+    from_tier: int = api_field("Support tier that escalated, 1 to 5.")
+    to_tier: int | None = api_field("Next support tier, 1 to 5; null if an old record does not have it.")
+    manual: int = api_field("Number of escalations made by a person.")
+    automatic: int = api_field("Number of escalations made by a rule.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class EngineerWork:
+    """Work of one engineer in the period."""
+
     engineer_id: EngineerId
-    assignments: int
-    accepted: int
-    mean_seconds_to_accept: Decimal | None
-    escalated_to_manually: int
-    escalated_to_automatically: int
-    completed: int
-    failed: int
-    rejected: int
-    escalated_from_manually: int
-    escalated_from_automatically: int
-    reassigned: int
-    cancelled: int
-    time_spent_hours: Decimal
+    assignments: int = api_field("Number of assignments made in the period.")
+    accepted: int = api_field("Number of those assignments that the engineer has accepted by now.")
+    mean_seconds_to_accept: Decimal | None = api_field(
+        "Average seconds from assignment to acceptance, with three decimals; null if there are none. Old"
+        " records are excluded."
+    )
+    escalated_to_manually: int = api_field("Escalations to the engineer by a person in the period.")
+    escalated_to_automatically: int = api_field("Escalations to the engineer by a rule in the period.")
+    completed: int = api_field("Number of assignments completed in the period, with any outcome.")
+    failed: int = api_field("Number of assignments that failed in the period.")
+    rejected: int = api_field("Number of assignments that the engineer rejected in the period.")
+    escalated_from_manually: int = api_field("Escalations from the engineer by a person in the period.")
+    escalated_from_automatically: int = api_field("Escalations from the engineer by a rule in the period.")
+    reassigned: int = api_field("Number of assignments reassigned to another engineer in the period.")
+    cancelled: int = api_field("Number of assignments cancelled in the period.")
+    time_spent_hours: Decimal = api_field("Hours of assignments that ended in the period, with two decimals.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class Durations:
-    """Times are None if nothing was counted. `left_out` counts old rows without reliable times."""
+    """Distribution of a duration, in seconds."""
 
-    counted: int
-    left_out: int
-    mean_seconds: Decimal | None
-    p50_seconds: Decimal | None
-    p95_seconds: Decimal | None
+    counted: int = api_field("Number of durations.")
+    left_out: int = api_field(
+        "Number of old records without reliable times; excluded from the other figures."
+    )
+    mean_seconds: Decimal | None = api_field("Average in seconds, three decimals; null if `counted` is 0.")
+    p50_seconds: Decimal | None = api_field("Median in seconds, three decimals; null if `counted` is 0.")
+    p95_seconds: Decimal | None = api_field(
+        "95th percentile in seconds, three decimals; null if `counted` is 0."
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class OutcomeCount:
-    status: AssignmentStatus
-    completion_status: CompletionStatus | None
-    assignments: int
+    """Number of assignments that ended with a certain outcome."""
+
+    status: AssignmentStatus = api_field("Final status of the assignments.")
+    completion_status: CompletionStatus | None = api_field(
+        "Outcome of the work; null if there was none, or an old record does not have it."
+    )
+    assignments: int = api_field("Number of assignments.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class ReasonCount:
-    reason: str | None
-    assignments: int
+    """Number of assignments that were rejected for a certain reason."""
+
+    reason: str | None = api_field("The reason as it was entered; null if an old record has none.")
+    assignments: int = api_field("Number of assignments.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class TierTime:
-    tier: int
-    assignments: int
-    time_spent_hours: Decimal
+    """Hours of one support tier."""
+
+    tier: int = api_field("Support tier, 1 OEM to 5 Hospital.")
+    assignments: int = api_field("Number of assignments that ended in the period.")
+    time_spent_hours: Decimal = api_field("Hours of those assignments, with two decimals.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class TimeSpent:
-    """Time by name of a customer or equipment model; None if unknown."""
+    """Hours of one customer or equipment model."""
 
-    name: str | None
-    assignments: int
-    time_spent_hours: Decimal
+    name: str | None = api_field("Name of the customer or model; null for assignments without one.")
+    assignments: int = api_field("Number of assignments that ended in the period.")
+    time_spent_hours: Decimal = api_field("Hours of those assignments, with two decimals.")
 
 
-@dataclass(frozen=True, slots=True)
+@row_dataclass
 class SeriesPart:
-    """`start` is the first day of the interval in the requested time zone."""
+    """Figures of one day, week or month."""
 
-    start: date
-    tickets: int
-    assignments: int
-    escalations: int
-    completed: int
-    time_spent_hours: Decimal
+    start: date = api_field("First day of the interval. The period may cut the first and the last interval.")
+    tickets: int = api_field("Number of tickets reported.")
+    assignments: int = api_field("Number of assignments made.")
+    escalations: int = api_field("Number of escalations.")
+    completed: int = api_field("Number of assignments completed.")
+    time_spent_hours: Decimal = api_field("Hours of assignments that ended, with two decimals.")
 
 
 _TICKETS = sql.load("statistics", "tickets_by_escalations", row=EscalationCount)
@@ -169,7 +189,7 @@ _SERIES = sql.load("statistics", "series", row=SeriesPart)
 
 
 async def ticket_figures(conn: Connection, filter: ReportFilter) -> TicketFigures:
-    return TicketFigures(await _TICKETS.all(conn, *filter.as_parameters))
+    return TicketFigures.of(await _TICKETS.all(conn, *filter.as_parameters))
 
 
 async def escalations_by_tier(conn: Connection, filter: ReportFilter) -> list[EscalationPath]:

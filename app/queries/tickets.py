@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.db import sql
+from app.domain.declarations import row_dataclass
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
 from app.domain.model import (
     Assignment,
@@ -16,7 +17,6 @@ from app.domain.model import (
     Ticket,
     TicketPriority,
     TicketStatus,
-    row_dataclass,
 )
 from app.queries import server
 

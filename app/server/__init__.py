@@ -1,1 +1,1 @@
-"""Runs the ASGI application: protocol, timeouts, worker processes, shutdown. Knows nothing of tickets."""
+"""Serving with uvicorn: protocols, timeouts, supervisor, graceful shutdown. Imported by asgi and cli."""

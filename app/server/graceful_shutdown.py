@@ -1,4 +1,4 @@
-"""How a server ends: what was begun is finished, streams are completed, and all in a bounded time."""
+"""Graceful shutdown in bounded time: readiness fails, then requests finish and streams complete."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_NEW_OBJECTS = 50_000
-"""Between two collections. A large answer is a thousand objects, nearly none of which stand in a circle."""
+_GC_THRESHOLD = 50_000
+"""New objects before a collection. A large response creates a thousand objects, nearly all without cycles."""
 
 
 @dataclass(slots=True)
 class ShutdownState:
-    """What the application knows of its end."""
+    """Shared by the server and the application."""
 
     end_streams: Callable[[], Awaitable[object]]
-    """Completes subscriptions, after the operations of their sockets."""
+    """Completes subscriptions after the running operations of their sockets."""
     has_started: bool = False
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but a signal is first told to load balancers, and streams do not keep it from ending.
+    """At a signal, fails readiness for `drain_s` before it stops, and then ends streams, too.
 
-    The collector of circles is spared what need not be looked at.
+    It also tunes the garbage collector for a server.
     """
 
     def __init__(self, config: uvicorn.Config, shutdown_state: ShutdownState, *, drain_s: float) -> None:
         super().__init__(config)
-        self._stopping = shutdown_state
+        self._shutdown_state = shutdown_state
         self._drain_s = drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there by now stays: to walk through it again and again, a full collection took up to 0.3 s.
+        # What exists after startup stays: a full collection of it took up to 0.3 s each time.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+        gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping.has_started = True
+        self._shutdown_state.has_started = True
         log.info("stopping", drain_s=self._drain_s)
         await self._drain()
         if not self.force_exit:
-            await self._stopping.end_streams()
+            await self._shutdown_state.end_streams()
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        """Go on as before, until those who ask /readyz have stopped sending; a second signal ends it."""
+        """Keep serving until load balancers have noticed /readyz; a second signal skips the rest."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._drain_s
-        while loop.time() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a flag
+        deadline = loop.time() + self._drain_s
+        while loop.time() < deadline and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a flag
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""How one process serves the application: HTTP/1.1 and WebSocket."""
+"""Serves the application in one process: HTTP/1.1 and WebSocket."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from app.server.write_timeout import WriteTimeoutMixin
 
 MAX_RESPONSE_S = 20
-"""How long the server waits at its end for answers that are under way."""
+"""How long a stopping server waits for responses in progress."""
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Of a WebSocket; a longer one closes it with 1009."""
+"""Of a WebSocket message; a longer one closes the connection with 1009."""
 
 
 def config(
@@ -41,11 +41,11 @@ def config(
         host=host,
         port=port,
         http=http,
-        ws=ws,  # type: ignore[arg-type] # a class will do
+        ws=ws,  # type: ignore[arg-type] # uvicorn accepts a class
         ws_max_size=MAX_MESSAGE_BYTES,
-        # A compressed message of 256 KiB may be one of 250 MiB, and each connection keeps two windows.
+        # A message of 256 KiB could decompress to 250 MiB, and each connection would need two windows.
         ws_per_message_deflate=False,
-        log_config=None,  # as everything else: app/observability/logs.py
+        log_config=None,  # app/observability/logs.py configures it
         log_level=log_level,
         access_log=False,  # app/http/middleware/access_log.py writes it
         server_header=False,
@@ -61,13 +61,13 @@ def run(
     drain_s: float = 0,
     sockets: Sequence[socket.socket] | None = None,
 ) -> None:
-    """Serve until a signal comes, and `drain_s` longer; then exit with 0. `app.state.stopping` is told.
+    """Serve until a signal, and for `drain_s` after it; then exit with 0.
 
-    `sockets` are bound already, and take the place of `host` and `port`.
+    `sockets` are bound already, and replace `host` and `port`.
     """
-    # uvicorn raises the signal once more when it is done, for whoever was there before it.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    # uvicorn raises the signal again when it is done, for the handlers installed before.
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: sys.exit(0))
     Server(config(app, host, port), app.state.shutdown_state, drain_s=drain_s).run(
         None if sockets is None else list(sockets)
     )

@@ -1,4 +1,4 @@
-"""Several processes that serve on one port, each started again when it dies."""
+"""Several worker processes that serve on one port; a worker that exits is restarted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
@@ -24,90 +23,95 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _SPAWN = multiprocessing.get_context("spawn")
-_PAUSE_S = 1
-"""Between the end of one and the start of the next: what cannot start does not take a whole core."""
+_RESTART_DELAY_S = 1
+"""Keeps a worker that cannot start from using a whole core."""
+
+Serve: TypeAlias = "Callable[[Sequence[socket.socket]], None]"
 
 
 class PortTaken(Exception):
-    """Somebody else serves there."""
+    """Another process listens there."""
 
 
-def run(
-    serve: Callable[[Sequence[socket.socket]], None], host: str, port: int, own_ports: Sequence[int | None]
-) -> None:
+def run(serve: Serve, host: str, port: int, own_ports: Sequence[int | None]) -> None:
     """Call `serve` in a process for each of `own_ports`, with sockets for `port` and for its own, if any.
 
-    Until a signal comes, which all of them are sent; then exit with 0. `serve` is a function of a module, or
-    a partial of one. Raises PortTaken.
+    Runs until a signal, which is passed on to the workers; then exits with 0. `serve` must be picklable.
+    Raises PortTaken.
     """
-    shared = _bound(host, port)
-    own = [[] if own_port is None else [_bound(host, own_port)] for own_port in own_ports]
-    crew = _Crew([partial(_SPAWN.Process, target=_work, args=(serve, [shared, *each])) for each in own])
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, crew.end)
-    crew.work()
+    shared = _listen(host, port)
+    supervisor = Supervisor(
+        serve, [[shared] if own is None else [shared, _listen(host, own)] for own in own_ports]
+    )
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, supervisor.stop)
+    supervisor.run()
     sys.exit(0)
 
 
 @dataclass(slots=True)
-class _Crew:
-    hire: Sequence[Callable[[], SpawnProcess]]
-    _at_work: dict[int, SpawnProcess] = field(default_factory=dict, init=False)
-    _is_ending: bool = field(default=False, init=False)
+class Supervisor:
+    serve: Serve
+    sockets: Sequence[Sequence[socket.socket]]
+    """Of each worker."""
+    _workers: dict[int, SpawnProcess] = field(default_factory=dict, init=False)
+    _is_stopping: bool = field(default=False, init=False)
 
-    def work(self) -> None:
-        """Until all have ended, which they do only after a signal."""
-        for which in range(len(self.hire)):
-            self._start(which)
-        while self._at_work:
-            connection.wait([process.sentinel for process in self._at_work.values()])
-            for which, process in list(self._at_work.items()):
+    def run(self) -> None:
+        """Start the workers and restart them until all have exited after a signal."""
+        for number in range(len(self.sockets)):
+            self._spawn(number)
+        while self._workers:
+            connection.wait([process.sentinel for process in self._workers.values()])
+            for number, process in list(self._workers.items()):
                 if process.exitcode is not None:
-                    del self._at_work[which]
-                    self._replace(which, process)
+                    del self._workers[number]
+                    self._restart(number, process.exitcode)
 
-    def end(self, number: int, _: FrameType | None) -> None:
-        self._is_ending = True
-        for process in self._at_work.values():
-            _send(process, number)
+    def stop(self, signal_number: int, _: FrameType | None) -> None:
+        self._is_stopping = True
+        for process in self._workers.values():
+            _send_signal(process, signal_number)
 
-    def _start(self, which: int) -> None:
-        process = self._at_work[which] = self.hire[which]()
+    def _spawn(self, number: int) -> None:
+        process = self._workers[number] = _SPAWN.Process(
+            target=_run_worker, args=(self.serve, self.sockets[number])
+        )
         process.start()
-        if self._is_ending:  # the signal came before there was anybody to hear it
-            _send(process, signal.SIGTERM)
+        if self._is_stopping:  # the signal came before the process existed
+            _send_signal(process, signal.SIGTERM)
 
-    def _replace(self, which: int, ended: SpawnProcess) -> None:
-        if not self._is_ending:
-            log.error("worker_died", worker=which, code=ended.exitcode)
-            time.sleep(_PAUSE_S)
-        if not self._is_ending:
-            self._start(which)
+    def _restart(self, number: int, exit_code: int) -> None:
+        if not self._is_stopping:
+            log.error("worker_died", worker=number, code=exit_code)
+            time.sleep(_RESTART_DELAY_S)
+        if not self._is_stopping:
+            self._spawn(number)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise PortTaken(f"{host}:{port} cannot be served: {error.strerror}.") from error
+        raise PortTaken(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
-def _send(process: SpawnProcess, number: int) -> None:
+def _send_signal(process: SpawnProcess, signal_number: int) -> None:
     if process.pid is not None and process.exitcode is None:
-        os.kill(process.pid, number)
+        os.kill(process.pid, signal_number)
 
 
-def _work(serve: Callable[[Sequence[socket.socket]], None], sockets: Sequence[socket.socket]) -> None:
-    # Ctrl-C is for the parent, which passes it on once.
+def _run_worker(serve: Serve, sockets: Sequence[socket.socket]) -> None:
+    # Its own process group: Ctrl-C reaches only the parent, which passes it on once.
     os.setpgrp()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     serve(sockets)
 
 
-def _end_with_parent() -> None:
-    """A parent that was killed sends nothing any more."""
+def _stop_with_parent() -> None:
+    """Stop when the parent is gone: one that was killed cannot send a signal."""
     parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - it started this process
+    assert parent is not None  # noqa: S101 - this is a child process
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)

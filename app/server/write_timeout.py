@@ -1,4 +1,4 @@
-"""Lets go of clients that ask and do not read: their answers wait in memory, and who makes them waits too."""
+"""Disconnects clients that do not read their responses, which would otherwise stay in memory."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _TRY_AGAIN_LATER = 1013
 
 
 class WriteTimeoutMixin:
-    """For a protocol of uvicorn: what is written must become little again within `write_limit_s`."""
+    """For a uvicorn protocol: once the write buffer is full, it must drain within `write_timeout_s`."""
 
-    write_limit_s: ClassVar[float] = 10
+    write_timeout_s: ClassVar[float] = 10
 
     loop: AbstractEventLoop
     transport: Transport
-    _until_too_slow: TimerHandle | None = None
+    _write_timer: TimerHandle | None = None
 
     def pause_writing(self) -> None:
         super().pause_writing()  # type: ignore[misc] # of the protocol
-        self._until_too_slow = self.loop.call_later(self.write_limit_s, self._too_slow)
+        self._write_timer = self.loop.call_later(self.write_timeout_s, self._on_write_timeout)
 
     def resume_writing(self) -> None:
-        self._wait_no_longer()
+        self._cancel_write_timer()
         super().resume_writing()  # type: ignore[misc]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_longer()
+        self._cancel_write_timer()
         super().connection_lost(exc)  # type: ignore[misc]
 
-    def _too_slow(self) -> None:
+    def _on_write_timeout(self) -> None:
         self.transport.abort()
 
-    def _wait_no_longer(self) -> None:
-        if self._until_too_slow is not None:
-            self._until_too_slow.cancel()
-            self._until_too_slow = None
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
-    """A WebSocket that is told why it ends, where it still reads at all."""
+    """Sends a close frame at the timeout, and aborts the connection shortly after."""
 
-    _last_words_s: ClassVar[float] = 2
+    _close_timeout_s: ClassVar[float] = 2
 
-    def _too_slow(self) -> None:
+    def _on_write_timeout(self) -> None:
         if not self.close_sent:
             self.conn.fail(_TRY_AGAIN_LATER, "Too slow in reading")
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
-        self._until_too_slow = self.loop.call_later(self._last_words_s, self.transport.abort)
+        self._write_timer = self.loop.call_later(self._close_timeout_s, self.transport.abort)

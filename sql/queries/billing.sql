@@ -59,8 +59,8 @@ GROUP BY a.ticket_id, a.engineer_id, r.id, r.hourly_rate, r.valid_from
 ) AS l
 
 -- fragment: columns
-l.ticket_id, l.engineer_id, l.rate_id, l.hourly_rate, l.rate_valid_from, l.assignments, l.hours,
-    l.assignments_without_hours, l.labour_cost, l.parts_cost, l.parts_without_price, l.cost, l.parts,
+l.ticket_id, l.engineer_id, l.rate_id, l.assignments, l.hours, l.assignments_without_hours, l.hourly_rate,
+    l.rate_valid_from, l.labour_cost, l.parts, l.parts_cost, l.parts_without_price, l.cost,
     t.ticket_number, t.customer_name, e.name AS engineer_name
 
 -- fragment: join_names

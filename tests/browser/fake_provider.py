@@ -66,7 +66,7 @@ class FakeProvider:
         )
 
     async def _keys(self, _: Request) -> Response:
-        return JSONResponse({"keys": [RSA.listed]})
+        return JSONResponse({"keys": [RSA.jwk]})
 
     async def _authorize(self, request: Request) -> Response:
         params = dict(request.query_params)

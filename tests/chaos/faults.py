@@ -20,10 +20,10 @@ import httpx
 
 from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
+from tests.apps import SECRET
 from tests.chaos.cluster import Cluster
 from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
-from tests.conftest import SECRET
 from tests.databases import frozen
 
 if TYPE_CHECKING:

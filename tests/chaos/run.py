@@ -27,13 +27,13 @@ from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
+from tests.apps import SECRET
 from tests.chaos.checker import AssignmentState, Event, History, Operation, Read, Row, violations
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import DRAIN_S, PATIENCE_S, ClusterFaults, Faults, Server
 from tests.chaos.follower import Follower
 from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
-from tests.conftest import SECRET
 from tests.databases import free_port, migrate_whole, new_home
 from tests.factories import Factories
 from tests.pgbouncer import create_role, pgbouncer, through

@@ -1,4 +1,4 @@
-"""What the documents say of the settings is so."""
+"""The documentation of settings is complete and correct."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.asgi import authenticator_for
+from app.http.auth.authenticator import authenticator_for
 from app.http.auth.claims import is_access_token
 from app.http.auth.tokens import ProviderTokens
 
@@ -17,8 +17,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 SIGN_IN = (DOCS / "sign-in.md").read_text(encoding="utf-8")
 RELIABILITY = (DOCS / "reliability.md").read_text(encoding="utf-8")
 SETTINGS = {f.name.upper(): f.default for f in fields(config.Settings)}
-NOT_OURS = {"SSL_CERT_FILE"}
-# What each provider would put into the token of an engineer who may also audit.
+OTHERS = {"SSL_CERT_FILE"}
+# The token that each provider issues for an engineer who is an auditor, too.
 TOKENS = {
     "Keycloak": (
         {"typ": "JWT"},
@@ -38,35 +38,35 @@ TOKENS = {
 }
 
 
-def test_settings_of_sign_in_are_told_and_no_others():
-    told = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", SIGN_IN)) - NOT_OURS
-    assert told - SETTINGS.keys() == set()
-    assert {name for name in SETTINGS if name.startswith("AUTH_")} - told == set()
+def test_sign_in_settings_are_documented():
+    documented = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", SIGN_IN)) - OTHERS
+    assert documented - SETTINGS.keys() == set()
+    assert {name for name in SETTINGS if name.startswith("AUTH_")} - documented == set()
 
 
-def test_defaults_are_told():
-    told = re.findall(r"^\| `(\w+)` \|.*\| `(.+)` \|$", SIGN_IN, re.MULTILINE)
-    assert dict(told) == {
+def test_sign_in_defaults_are_documented():
+    documented = re.findall(r"^\| `(\w+)` \|.*\| `(.+)` \|$", SIGN_IN, re.MULTILINE)
+    assert dict(documented) == {
         "AUTH_ROLE_CLAIM": "roles",
         "AUTH_ENGINEER_CLAIM": "engineer_id",
         "AUTH_SCOPES": "openid",
     }
-    assert {name: SETTINGS[name] for name, _ in told} == dict(told)
+    assert {name: SETTINGS[name] for name, _ in documented} == dict(documented)
 
 
-def test_time_limits_of_the_database_are_told():
-    told = re.findall(r"^\| `(DATABASE_\w+)` \| `(\d+)` \|", RELIABILITY, re.MULTILINE)
-    assert {name: int(default) for name, default in told} == {
+def test_database_timeouts_are_documented():
+    documented = re.findall(r"^\| `(DATABASE_\w+)` \| `(\d+)` \|", RELIABILITY, re.MULTILINE)
+    assert {name: int(default) for name, default in documented} == {
         name: default for name, default in SETTINGS.items() if name.endswith("_TIMEOUT_S")
     }
 
 
 @pytest.mark.parametrize("provider", TOKENS)
-def test_the_settings_of_each_provider_read_its_tokens(provider):
+def test_documented_settings_of_each_provider_read_its_tokens(provider):
     chapter = SIGN_IN.split(f"## {provider}\n")[1].split("\n## ")[0]
-    told = dict(re.findall(r"^(\w+)=(.+)$", chapter, re.MULTILINE))
-    assert told.keys() <= SETTINGS.keys()
-    authenticator = authenticator_for(config.load(told))
+    documented = dict(re.findall(r"^(\w+)=(.+)$", chapter, re.MULTILINE))
+    assert documented.keys() <= SETTINGS.keys()
+    authenticator = authenticator_for(config.load(documented))
     assert isinstance(authenticator, ProviderTokens)
     header, claims = TOKENS[provider]
     assert is_access_token(header, claims)

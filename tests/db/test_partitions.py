@@ -339,13 +339,13 @@ async def test_the_doctor_reports_what_is_due(fresh_db, fresh_url, old_events, k
     async def report(kept_months):
         lines = []
         settings = Settings(database_url=fresh_url, events_kept_months=kept_months)
-        await examine(settings, say=lines.append)
+        await examine(settings, emit=lines.append)
         return [line for line in lines if "partitions" in line or "EVENTS_KEPT_MONTHS:" in line]
 
     assert await report(0) == [
         f"  assignment_events has partitions until {month(3)}",
         f"  idempotency_keys has partitions until {day(-1)}",
-        "  !! idempotency_keys needs new partitions: let a server run, or look why tend_partitions fails.",
+        "  !! idempotency_keys needs new partitions: run a server, or find out why tend_partitions fails.",
     ]
     await tend_partitions(fresh_db)
     assert await report(1) == [

@@ -15,8 +15,7 @@ from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.db.connections import connect
 from app.db.pool import open_database
-from tests.apps import authorization, client_of
-from tests.conftest import SECRET
+from tests.apps import SECRET, authorization, client_of
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
 from tests.pgbouncer import ROLE, create_role, pgbouncer, skip_unless_installed, through
@@ -107,7 +106,7 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
     async with connect(own_url) as conn:
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     lines = []
-    await doctor.examine(config.load(settings), say=lines.append)
+    await doctor.examine(config.load(settings), emit=lines.append)
     fixes = [match[0] for line in lines if (match := re.findall(r"ALTER ROLE .*;", line))]
     assert fixes == [
         f"ALTER ROLE \"{ROLE}\" SET lock_timeout = '5000ms';",
@@ -118,7 +117,7 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
             await conn.execute(statement)
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     lines.clear()
-    await doctor.examine(config.load(settings), say=lines.append)
+    await doctor.examine(config.load(settings), emit=lines.append)
     assert not any("ALTER ROLE" in line for line in lines)
 
 

@@ -73,7 +73,7 @@ class Client:
 
     async def count(self, outcome):
         text = (await self._http.get("/metrics")).text
-        match = re.search(rf'^baton_standby_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
+        match = re.search(rf'^baton_replica_reads_total{{outcome="{outcome}"}} (\S+)', text, re.MULTILINE)
         return 0 if match is None else float(match[1])
 
     async def wait_for_replicas(self):
@@ -174,7 +174,7 @@ async def test_the_doctor_reports_the_state_of_each_replica(cluster):
     replica_urls = [cluster.url(1), cluster.url(2), "postgresql://nobody@127.0.0.1:1/nothing"]
     settings = {"DATABASE_URL": cluster.url(1), "DATABASE_REPLICA_URLS": " ".join(replica_urls)}
     lines = []
-    assert await doctor.examine(config.load(settings), say=lines.append)
+    assert await doctor.examine(config.load(settings), emit=lines.append)
     states = [line for line in lines if re.search(r"DATABASE_REPLICA_URLS, \d", line)]
     assert [re.search(r"the primary now|a standby|does not answer", line)[0] for line in states] == [
         "the primary now",

@@ -1,4 +1,4 @@
-"""One seeded database, and one server on it, for all that the documents show."""
+"""A seeded database, and a server on it, for the examples of the documents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,28 +18,22 @@ from app.config import Settings
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.demo.load import seed
-from tests.conftest import SECRET
+from tests.apps import SECRET
 from tests.databases import free_port, migrate_whole, new_database
-from tests.docs.examples import Reader
+from tests.docs.examples import PlaceholderValues
 from tests.docs.markdown import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-_OURS = {f.name.upper() for f in fields(Settings)}
-_PATIENCE_S = 30
-
-
-@dataclass(frozen=True)
-class Served:
-    database: str
-    origin: str
+_SETTINGS = {f.name.upper() for f in fields(Settings)}
+_START_TIMEOUT_S = 30
 
 
 def environment(database_url: str) -> dict[str, str]:
-    """Of a reader who has installed the product and set up its database."""
-    others = {name: value for name, value in os.environ.items() if name not in _OURS}
-    python = os.path.dirname(sys.executable)  # noqa: PTH120 - not where its links lead
+    """The environment of somebody who has installed Baton and set up its database."""
+    others = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    python = os.path.dirname(sys.executable)  # noqa: PTH120 - resolving links would leave the virtual environment
     return others | {
         "DATABASE_URL": database_url,
         "AUTH_DEV_SECRET": SECRET,
@@ -50,21 +44,21 @@ def environment(database_url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 async def operator(server: str) -> str:
-    """The server's URL for who sets databases up and is no superuser."""
+    """The server's URL for a role that may create databases but is not a superuser."""
     async with connect(server) as conn:
         await conn.execute("CREATE ROLE operator LOGIN CREATEDB")
-        # Whom the runbook gives rights.
+        # The runbook grants privileges to it.
         await conn.execute("CREATE ROLE baton_server LOGIN")
     return server.replace("//postgres@", "//operator@")
 
 
 @pytest.fixture(scope="session")
 async def seeded(operator: str) -> AsyncIterator[str]:
-    """The name of a database with demo data that nobody is connected to."""
+    """The name of a database with demo data, without connections: a template for others."""
     async with new_database(operator) as url:
         await migrate_whole(url)
         async with open_database(url, pool_size=1) as db:
-            # As of the day that the documents show.
+            # The results in the documents are those of this day.
             await seed(db, now=datetime(2026, 7, 1, 12, tzinfo=UTC))
         yield urlsplit(url).path.removeprefix("/")
 
@@ -76,31 +70,32 @@ async def database(operator: str, seeded: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def served(database: str) -> Iterator[Served]:
+def origin(database: str) -> Iterator[str]:
+    """The origin of a server on `database`."""
     port = free_port()
+    origin = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-    served = Served(database, f"http://127.0.0.1:{port}")
     with subprocess.Popen(command, cwd=ROOT, env=environment(database), stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + _PATIENCE_S
-            while not _is_ready(served):
-                assert process.poll() is None, "the server has ended"
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            while not _is_ready(origin):
+                assert process.poll() is None, "the server has exited"
                 assert time.monotonic() < deadline, "the server is not ready"
                 time.sleep(0.05)
-            yield served
+            yield origin
         finally:
-            # It need not wait for a load balancer.
+            # SIGTERM would drain for load balancers.
             process.kill()
 
 
-def _is_ready(served: Served) -> bool:
+def _is_ready(origin: str) -> bool:
     try:
-        return httpx.get(f"{served.origin}/readyz").is_success
+        return httpx.get(f"{origin}/readyz").is_success
     except httpx.TransportError:
         return False
 
 
 @pytest.fixture(scope="session")
-async def reader(database: str) -> AsyncIterator[Reader]:
+async def values(database: str) -> AsyncIterator[PlaceholderValues]:
     async with connect(database) as conn:
-        yield Reader(conn)
+        yield PlaceholderValues(conn)

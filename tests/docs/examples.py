@@ -1,9 +1,9 @@
-"""The operations that documents show, as a reader would try them: one after the other, on data of one's own.
+"""The operations in the documents, with their variables and expected responses.
 
-A block may begin with who signs in: `# As the engineer.`; a dispatcher does where it does not say. The blocks
-of JSON right below are its variables and, with `data` or `errors`, its answer: `…` stands for anything, and
-what it leaves out is not looked at. Names in angle brackets are what the reader puts in, found anew for each
-block, on one ticket for each section.
+A GraphQL block may start with a comment that names the role, `# As the engineer.`; a dispatcher is the
+default. The JSON blocks below it are its variables and, with `data` or `errors`, its response. In a response
+`…` stands for any text, and omitted fields are not compared. Names in angle brackets are replaced for each
+block; all blocks of a section use the same ticket.
 """
 
 from __future__ import annotations
@@ -12,28 +12,31 @@ import json
 import re
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.db.connections import Connection
 from app.domain.cursor import Cursor
-from tests.docs.markdown import Block, blocks_of
+from tests.docs.markdown import Block, blocks_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LAST = "SELECT {} FROM engineer_assignments WHERE ticket_id = $1 ORDER BY assignment_sequence DESC LIMIT 1"
-_FREE = (
+_NOT_YET_ASSIGNED = (
     "SELECT id::text FROM engineers WHERE is_active AND id NOT IN"
     " (SELECT engineer_id FROM engineer_assignments WHERE ticket_id = $1) ORDER BY id OFFSET {} LIMIT 1"
 )
-_MEANT = {
+_PLACEHOLDERS = {
     "ticket": "SELECT $1::text",
     "equipment": "SELECT equipment_id FROM service_tickets WHERE id = $1",
     "customer": "SELECT customer_name FROM service_tickets WHERE id = $1",
     "assignment": _LAST.format("id::text"),
     "first assignment": f"{_LAST.format('id::text').removesuffix('DESC LIMIT 1')} LIMIT 1",
-    "engineer": f"SELECT coalesce(({_LAST.format('engineer_id::text')}), ({_FREE.format(0)}))",
-    "another engineer": _FREE.format(1),
+    "engineer": f"SELECT coalesce(({_LAST.format('engineer_id::text')}), ({_NOT_YET_ASSIGNED.format(0)}))",
+    "another engineer": _NOT_YET_ASSIGNED.format(1),
     "inactive engineer": "SELECT id::text FROM engineers WHERE NOT is_active AND $1 <> '' LIMIT 1",
 }
-"""What a name in angle brackets stands for, on ticket $1."""
+"""The statement that returns the value of each name in angle brackets, for ticket $1."""
 
 _NEW_TICKET = """
 INSERT INTO service_tickets (id, ticket_number, equipment_id, customer_name, issue_description, priority)
@@ -49,52 +52,55 @@ class Example:
     block: Block
     role: str
     variables: str
-    answer: str | None
+    response: str | None
 
     @property
-    def place(self) -> str:
-        return self.block.place
+    def location(self) -> str:
+        return self.block.location
 
 
-def stories() -> list[list[Example]]:
-    """The examples of each section: they follow one another."""
-    sections = groupby(blocks_of("graphql"), key=lambda block: (block.page.name, block.section))
+def examples_by_section() -> list[list[Example]]:
+    """The examples of a section depend on each other, in their order."""
+    sections = groupby(blocks_in("graphql"), key=lambda block: (block.page.name, block.section))
     return [[_example(block) for block in blocks] for _, blocks in sections]
 
 
 def _example(block: Block) -> Example:
     below = block.page.blocks[block.page.blocks.index(block) + 1 :]
-    told = list(takewhile(lambda b: b.language == "json" and b.section == block.section, below))
-    answers = [b.text for b in told if {"data", "errors"} & json.loads(b.text).keys()]
-    variables = [b.text for b in told if b.text not in answers]
-    assert max(len(answers), len(variables)) <= 1, f"{block.place}: more than one block of a kind below"
+    texts = [b.text for b in takewhile(lambda b: b.language == "json" and b.section == block.section, below)]
+    responses = [text for text in texts if {"data", "errors"} & json.loads(text).keys()]
+    variables = [text for text in texts if text not in responses]
+    assert max(len(responses), len(variables)) <= 1, f"{block.location}: two JSON blocks of the same kind"
     role = _ROLE.match(block.text)
     return Example(
-        block, role[1] if role else "dispatcher", (variables or ["{}"])[0], answers[0] if answers else None
+        block,
+        role[1] if role else "dispatcher",
+        variables[0] if variables else "{}",
+        responses[0] if responses else None,
     )
 
 
 @dataclass
-class Reader:
-    """Puts in what is meant; reports a fault anew for each section."""
+class PlaceholderValues:
+    """Replaces names in angle brackets; creates a ticket for each section."""
 
     conn: Connection
     _tickets: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    async def filled_in(self, text: str, block: Block) -> str:
+    async def fill(self, text: str, block: Block) -> str:
         ticket = await self._ticket(block.page.name, block.section)
         text = text.replace("<cursor>", _CURSOR)
-        for name, statement in _MEANT.items():
+        for name, statement in _PLACEHOLDERS.items():
             if f"<{name}>" in text:
-                meant = await self.conn.fetchval(statement, ticket)
-                assert meant is not None, f"{block.place}: there is no <{name}> yet"
-                text = text.replace(f"<{name}>", meant)
-        left = re.search(r"<[a-z ]+>", text)
-        assert not left, f"{block.place}: what is {left}?"
+                value = await self.conn.fetchval(statement, ticket)
+                assert value is not None, f"{block.location}: there is no <{name}> yet"
+                text = text.replace(f"<{name}>", value)
+        unknown = re.search(r"<[a-z ]+>", text)
+        assert not unknown, f"{block.location}: unknown name {unknown}"
         return text
 
-    async def engineer_of(self, block: Block) -> str:
-        return await self.filled_in("<engineer>", block)
+    async def engineer(self, block: Block) -> str:
+        return await self.fill("<engineer>", block)
 
     async def _ticket(self, *section: str) -> str:
         if section not in self._tickets:
@@ -102,14 +108,20 @@ class Reader:
         return self._tickets[section]
 
 
-def differences(shown: Any, got: Any, path: str = "") -> list[str]:
-    """Where the answer is not as it is shown."""
-    if isinstance(shown, dict) and isinstance(got, dict):
-        return [d for name, part in shown.items() for d in differences(part, got.get(name), f"{path}.{name}")]
-    if isinstance(shown, list) and isinstance(got, list) and (len(shown) == len(got)):
-        return [d for i, part in enumerate(shown) for d in differences(part, got[i], f"{path}[{i}]")]
-    if isinstance(shown, str) and "…" in shown:
-        start, end = shown.split("…", 1)
-        alike = got is not None and str(got).startswith(start) and str(got).endswith(end)
-        return [] if alike else [f"{path}: {got!r} instead of {shown!r}"]
-    return [] if shown == got else [f"{path}: {got!r} instead of {shown!r}"]
+def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
+    """Where the response is not as documented."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for name, value in expected.items():
+            yield from differences(value, actual.get(name), f"{path}.{name}")
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for i, value in enumerate(expected):
+            yield from differences(value, actual[i], f"{path}[{i}]")
+    elif not _matches(expected, actual):
+        yield f"{path}: {actual!r} instead of {expected!r}"
+
+
+def _matches(expected: Any, actual: Any) -> bool:
+    if isinstance(expected, str) and "…" in expected and actual is not None:
+        start, end = expected.split("…", 1)
+        return str(actual).startswith(start) and str(actual).endswith(end)
+    return bool(expected == actual)

@@ -1,4 +1,4 @@
-"""The documents, read as Markdown: their fenced blocks, headings, links and inline code."""
+"""Parses the documents: fenced blocks, headings, links and inline code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between fences; `section` is the nearest heading of level 2 above it."""
+    """A fenced block; `section` is the heading of level 2 above it."""
 
     page: Page
     line: int
@@ -29,7 +29,7 @@ class Block:
     text: str
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self.page.name}:{self.line}"
 
 
@@ -51,33 +51,36 @@ class Page:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        found, section = [], ""
+        blocks, section = [], ""
         for number, token in enumerate(self._tokens):
             if token.type == "heading_open" and token.tag == "h2":
                 section = self._tokens[number + 1].content
             elif token.type == "fence" and token.map is not None:
-                found.append(Block(self, token.map[0] + 1, section, token.info.strip(), token.content))
-        return found
+                blocks.append(Block(self, token.map[0] + 1, section, token.info.strip(), token.content))
+        return blocks
 
     @cached_property
     def anchors(self) -> set[str]:
-        """The headings' names, as the pages of Git hosts make them; no page has one heading twice."""
-        heads = zip(self._tokens, self._tokens[1:], strict=False)
-        titles = [inline.content for head, inline in heads if head.type == "heading_open"]
+        """Anchors of the headings as Git hosts generate them; no page has two equal headings."""
+        pairs = zip(self._tokens, self._tokens[1:], strict=False)
+        titles = [inline.content for token, inline in pairs if token.type == "heading_open"]
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
     @cached_property
     def links(self) -> list[str]:
-        of = {"link_open": "href", "image": "src"}
-        found = [str(token.attrs[of[token.type]]) for token in self._inline() if token.type in of]
-        return found + re.findall(r'<(?:img|a) [^>]*?(?:src|href)="([^"]+)"', self.text)
+        attributes = {"link_open": "href", "image": "src"}
+        links = [
+            str(token.attrs[attributes[token.type]])
+            for token in self._inline_tokens()
+            if token.type in attributes
+        ]
+        return links + re.findall(r'<(?:img|a) [^>]*?(?:src|href)="([^"]+)"', self.text)
 
     @cached_property
-    def code(self) -> list[str]:
-        """What stands between backticks within a line."""
-        return [token.content for token in self._inline() if token.type == "code_inline"]
+    def inline_code(self) -> list[str]:
+        return [token.content for token in self._inline_tokens() if token.type == "code_inline"]
 
-    def _inline(self) -> Iterator[Token]:
+    def _inline_tokens(self) -> Iterator[Token]:
         for token in self._tokens:
             yield from token.children or ()
 
@@ -87,5 +90,5 @@ PAGES = [
 ]
 
 
-def blocks_of(language: str) -> list[Block]:
+def blocks_in(language: str) -> list[Block]:
     return [block for page in PAGES for block in page.blocks if block.language == language]

@@ -1,4 +1,4 @@
-"""Every command that the documents show runs, or stands below with why it is not run here."""
+"""Every command in the documents is executed, or is listed here with the reason why not."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ from app.cli import commands
 from app.demo.embedded_postgres import find_binaries
 from tests.databases import new_database
 from tests.docs.conftest import environment
-from tests.docs.markdown import PAGES, ROOT, blocks_of
+from tests.docs.markdown import PAGES, ROOT, blocks_in
 
-NOT_RUN = {
-    "make run": "it serves until it is stopped; tests/e2e starts the same",
-    "make test": "that is us",
-    "make check": "it takes minutes; CI runs it",
-    "make fix": "it writes into the checkout",
-    "make bench": "it takes a quarter of an hour",
+NOT_EXECUTED = {
+    "make run": "serves until it is stopped; tests/e2e starts the same",
+    "make test": "runs these tests",
+    "make check": "takes minutes; CI runs it",
+    "make fix": "writes to the working tree",
+    "make bench": "takes 15 minutes",
 }
-"""By their first two words; each target of make is looked for in the Makefile all the same."""
+"""By the first two words. Targets of make must still exist in the Makefile."""
 
 _DATABASE = re.compile(r"postgresql://…(/\w+)?")
-_SHELLS = [(page, list(blocks)) for page, blocks in groupby(blocks_of("sh"), key=lambda block: block.page)]
+_BLOCKS_BY_PAGE = [(page, list(blocks)) for page, blocks in groupby(blocks_in("sh"), key=lambda b: b.page)]
 _SETTING = re.compile(r"[A-Z_]+=\S.*")
 
 
-def begun(line: str) -> str:
+def first_words(line: str) -> str:
     return " ".join(line.split()[:2])
 
 
-def script_of(blocks) -> str:
-    """All blocks of a page as one script, without what is not run. Settings of .env files are no commands."""
+def script(blocks) -> str:
+    """All blocks of a page as one script, without settings of .env files and commands of NOT_EXECUTED."""
     lines = []
     for block in blocks:
-        told = block.text.splitlines()
-        if all(_SETTING.fullmatch(line) for line in told):
+        block_lines = block.text.splitlines()
+        if all(_SETTING.fullmatch(line) for line in block_lines):
             continue
-        lines.append(f"echo '== {block.place}' >&2")
-        lines += [line for line in told if begun(line) not in NOT_RUN]
+        lines.append(f"echo '== {block.location}' >&2")
+        lines += [line for line in block_lines if first_words(line) not in NOT_EXECUTED]
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("page", "blocks"), _SHELLS, ids=lambda value: getattr(value, "name", ""))
-async def test_commands_run(page, blocks, served, operator, seeded, reader, tmp_path):
-    script = await reader.filled_in(script_of(blocks), blocks[-1])
-    script = script.replace("http://127.0.0.1:8000", served.origin).replace(".venv/bin/python", "python")
+@pytest.mark.parametrize(("page", "blocks"), _BLOCKS_BY_PAGE, ids=lambda value: getattr(value, "name", ""))
+async def test_commands_succeed(page, blocks, origin, operator, seeded, values, tmp_path):
+    text = await values.fill(script(blocks), blocks[-1])
+    text = text.replace("http://127.0.0.1:8000", origin).replace(".venv/bin/python", "python")
     async with new_database(operator, seeded) as database:
         settings = environment(database)
         settings["PATH"] = f"{find_binaries()}:{settings['PATH']}"
-        done = await asyncio.to_thread(
+        result = await asyncio.to_thread(
             subprocess.run,
-            ["/bin/sh", "-eux", "-c", _DATABASE.sub(partial(named, database), script)],
+            ["/bin/sh", "-eux", "-c", _DATABASE.sub(partial(quoted_url, database), text)],
             cwd=tmp_path,
             env=settings,
             capture_output=True,
@@ -68,44 +68,44 @@ async def test_commands_run(page, blocks, served, operator, seeded, reader, tmp_
             timeout=300,
             check=False,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"errors"' not in done.stdout, done.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert '"errors"' not in result.stdout, result.stdout
 
 
-def named(database: str, said: re.Match[str]) -> str:
-    """The URL of the database that is meant, quoted for a shell; the page's own where none is named."""
-    return shlex.quote(urlsplit(database)._replace(path=said[1] or urlsplit(database).path).geturl())
+def quoted_url(database: str, match: re.Match[str]) -> str:
+    """The URL of the named database, or of the page's own, quoted for a shell."""
+    return shlex.quote(urlsplit(database)._replace(path=match[1] or urlsplit(database).path).geturl())
 
 
-def test_what_is_not_run_is_shown_somewhere():
-    shown = {begun(line) for block in blocks_of("sh") for line in block.text.splitlines()}
-    assert NOT_RUN.keys() <= shown
+def test_commands_that_are_not_executed_are_documented():
+    documented = {first_words(line) for block in blocks_in("sh") for line in block.text.splitlines()}
+    assert NOT_EXECUTED.keys() <= documented
 
 
-def commands_of_ours():
-    """What is shown, in blocks or in sentences."""
-    lines = [line for block in blocks_of("sh") for line in block.text.replace("\\\n", " ").splitlines()]
-    for said in lines + [code for page in PAGES for code in page.code]:
-        yield from re.findall(r"(?:python -m|make|npm --prefix admin-ui run)\s+[^|;)#&>]+", said)
+def documented_commands():
+    """Commands in blocks and in inline code."""
+    lines = [line for block in blocks_in("sh") for line in block.text.replace("\\\n", " ").splitlines()]
+    for text in lines + [code for page in PAGES for code in page.inline_code]:
+        yield from re.findall(r"(?:python -m|make|npm --prefix admin-ui run)\s+[^|;)#&>]+", text)
 
 
-def test_commands_that_are_named_are_there():
+def test_documented_commands_exist():
     scripts = json.loads((ROOT / "admin-ui" / "package.json").read_text(encoding="utf-8"))["scripts"]
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for said in commands_of_ours():
-        match said.split():
+    for command in documented_commands():
+        match command.split():
             case ["make", target, *_]:
-                assert target in targets, said
-            case ["npm", "--prefix", "admin-ui", "run", script, *_]:
-                assert script in scripts, said
+                assert target in targets, command
+            case ["npm", "--prefix", "admin-ui", "run", name, *_]:
+                assert name in scripts, command
             case ["python", "-m", "app", *words]:
-                assert problem(commands, words) is None, said
+                assert unknown_word(commands, words) is None, command
             case ["python", "-m", module, *_]:
-                assert find_spec(module), said
+                assert find_spec(module), command
 
 
-def problem(group: click.Group, words: list[str]) -> str | None:
-    """Why click would not understand the words; options' values and arguments are not looked at."""
+def unknown_word(group: click.Group, words: list[str]) -> str | None:
+    """The first subcommand or option that click does not know. Values and arguments are not checked."""
     command: click.Command = group
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         if words[0] not in command.commands:
@@ -115,7 +115,7 @@ def problem(group: click.Group, words: list[str]) -> str | None:
     return next((word for word in words if word.startswith("--") and word not in known), None)
 
 
-def test_a_command_that_is_not_there_is_noticed():
-    assert problem(commands, ["migrate", "up", "--to", "6"]) is None
-    assert problem(commands, ["migrate", "sideways"]) == "sideways"
-    assert problem(commands, ["token", "--roles", "admin"]) == "--roles"
+def test_unknown_commands_and_options_are_detected():
+    assert unknown_word(commands, ["migrate", "up", "--to", "6"]) is None
+    assert unknown_word(commands, ["migrate", "sideways"]) == "sideways"
+    assert unknown_word(commands, ["token", "--roles", "admin"]) == "--roles"

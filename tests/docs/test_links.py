@@ -1,4 +1,4 @@
-"""Where the documents point, there is something."""
+"""Links and file names in the documents are valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.docs.markdown import PAGES, ROOT, Page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_and_anchors_exist(page):
     for link in page.links:
         if re.match(r"https?://", link):
             continue
@@ -21,15 +21,15 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files_that_are_named_are_there(page):
-    named = re.findall(
+def test_named_files_exist(page):
+    names = re.findall(
         r"\b(?:app|docs|sql|tests|admin-ui)/[\w./-]*\w\.(?:py|md|sql|json|tsx?|yaml)\b", page.text
     )
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_every_document_is_in_the_index():
     index = Page(ROOT / "docs" / "README.md")
-    listed = {(index.path.parent / link.partition("#")[0]).resolve() for link in index.links}
-    written = {page.path for page in PAGES if page.name.startswith("docs/")}
-    assert written - listed == {index.path}
+    linked = {(index.path.parent / link.partition("#")[0]).resolve() for link in index.links}
+    documents = {page.path for page in PAGES if page.name.startswith("docs/")}
+    assert documents - linked == {index.path}

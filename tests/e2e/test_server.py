@@ -1,17 +1,15 @@
-"""The real thing, started as people start it, and a ticket's whole way through it as clients speak."""
+"""The product started with `dev`, and a ticket from assignment to resolution, with several clients."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +28,9 @@ from graphql import (
     visit,
 )
 
-from app.config import Settings
+from tests.apps import environment
 from tests.databases import free_port
+from tests.polling import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     Ask = Callable[..., Any]
 
 CHECKOUT = Path(__file__).parents[2]
-OURS = {f.name.upper() for f in fields(Settings)}
 PATIENCE_S = 20
 
 
@@ -55,18 +53,9 @@ class Running:
 
     def token(self, *options: str) -> str:
         command = [sys.executable, "-m", "app", "token", *options]
-        return subprocess.check_output(command, cwd=CHECKOUT, env=environment(self.home), text=True).strip()
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in OURS} | {"DATA_DIR": str(home)}
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+        return subprocess.check_output(
+            command, cwd=CHECKOUT, env=environment(DATA_DIR=str(self.home)), text=True
+        ).strip()
 
 
 @contextmanager
@@ -75,7 +64,11 @@ def started(home: Path) -> Iterator[Running]:
     command = [sys.executable, "-m", "app", "dev", "--port", str(port), "--tickets", "40"]
     with (home / "output").open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=environment(home), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=CHECKOUT,
+            env=environment(DATA_DIR=str(home)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     running = Running(home, port, process)
 
@@ -87,7 +80,7 @@ def started(home: Path) -> Iterator[Running]:
             return False
 
     try:
-        until(ready, "the server is not ready")
+        wait_until(ready, "the server is not ready")
         yield running
     finally:
         process.terminate()
@@ -97,7 +90,7 @@ def started(home: Path) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="baton-e2e-"))
-    folder.chmod(0o755)  # as root, the database runs as somebody else
+    folder.chmod(0o755)  # as root, the database runs as another user
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,7 +109,7 @@ def dispatcher(running: Running) -> str:
 # Clients
 
 
-def curl(running: Running, token: str) -> Ask:
+def plain_client(running: Running, token: str) -> Ask:
     def ask(query: str, **variables: Any) -> Any:
         answer = httpx.post(
             f"{running.url}/graphql",
@@ -142,7 +135,7 @@ def gql_client(running: Running, token: str) -> Ask:
 
 
 def apollo_client(running: Running, token: str) -> Ask:
-    """It names the operation, asks for every __typename and prefers the newer media type."""
+    """Sends operationName, selects __typename everywhere, and prefers the newer media type."""
 
     def ask(query: str, **variables: Any) -> Any:
         document = visit(parse(query), WithTypenames())
@@ -184,7 +177,7 @@ def without_typenames(data: Any) -> Any:
     return {name: without_typenames(value) for name, value in data.items() if name != "__typename"}
 
 
-# The main job
+# A ticket from assignment to resolution
 
 
 FIND = """query Find {
@@ -223,13 +216,13 @@ HISTORY = """query History($id: ID!) {
 }"""
 
 
-@pytest.mark.parametrize("client", [curl, gql_client, apollo_client])
-def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client):
+@pytest.mark.parametrize("client", [plain_client, gql_client, apollo_client])
+def test_a_ticket_is_escalated_twice_and_resolved(running, dispatcher, client):
     dispatch = client(running, dispatcher)
-    found = dispatch(FIND)
-    [ticket] = found["tickets"]["nodes"]
+    lists = dispatch(FIND)
+    [ticket] = lists["tickets"]["nodes"]
     before = len(ticket["assignmentHistory"])
-    engineers = [e["id"] for e in found["engineers"]["nodes"] if e["isActive"]][:3]
+    engineers = [e["id"] for e in lists["engineers"]["nodes"] if e["isActive"]][:3]
 
     first = dispatch(ASSIGN, input={"ticketId": ticket["id"], "engineerId": engineers[0]})["assignTicket"]
     assert first | {"id": ""} == {"id": "", "assignmentSequence": before + 1, "assignmentTier": 1}
@@ -263,16 +256,16 @@ def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client)
     after = dispatch(HISTORY, id=ticket["id"])["ticket"]
     assert (after["status"], after["currentAssignment"]) == ("RESOLVED", None)
     assert after["escalationCount"] >= 2
-    told = {
+    defaults = {
         "assignedBy": "dispatcher@development",
         "customerRating": None,
         "timeSpentHours": None,
         "partsUsed": [],
     }
-    up = {"status": "ESCALATED", "completionStatus": "ESCALATED"}
+    escalated = {"status": "ESCALATED", "completionStatus": "ESCALATED"}
     assert after["assignmentHistory"][before:] == [
-        told
-        | up
+        defaults
+        | escalated
         | {
             "assignmentSequence": before + tier,
             "assignmentTier": tier,
@@ -281,7 +274,7 @@ def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client)
         }
         for tier in (1, 2)
     ] + [
-        told
+        defaults
         | {
             "assignmentSequence": before + 3,
             "assignmentTier": 3,
@@ -296,7 +289,7 @@ def test_a_ticket_goes_up_three_tiers_and_is_solved(running, dispatcher, client)
     ]
 
 
-def test_it_tells_what_it_is_and_that_it_is_well(running):
+def test_health_and_pages_are_served(running):
     with httpx.Client(base_url=running.url) as client:
         assert client.get("/livez").text == "ok\n"
         assert client.get("/readyz").json() == {"ready": True, "reason": None}
@@ -304,15 +297,15 @@ def test_it_tells_what_it_is_and_that_it_is_well(running):
         assert client.get("/nothing").status_code == 404
 
 
-def test_it_says_how_to_ask_and_what_it_says_works(running):
+def test_the_printed_curl_command_works(running):
     output = (running.home / "output").read_text()
-    command = output[output.index("curl") : output.index("Ctrl-C")]
+    command = output[output.index("curl") : output.index("Press Ctrl-C")]
     answer = subprocess.check_output(["/bin/sh", "-c", command], text=True)
     assert '"ticketNumber"' in answer
     assert '"errors"' not in answer
 
 
-def test_it_reads_http_strictly_and_does_not_tell_what_it_is_made_of(running):
+def test_invalid_http_is_400_and_no_server_header_is_sent(running):
     with socket.create_connection(("127.0.0.1", running.port)) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -322,18 +315,18 @@ def test_it_reads_http_strictly_and_does_not_tell_what_it_is_made_of(running):
 
 
 def processes_of(home: Path) -> list[str]:
-    listed = subprocess.check_output(["/bin/ps", "axww", "-o", "pid,args"], text=True).splitlines()
-    return [line for line in listed if str(home) in line]
+    lines = subprocess.check_output(["/bin/ps", "axww", "-o", "pid,args"], text=True).splitlines()
+    return [line for line in lines if str(home) in line]
 
 
-# Last, because it stops the server that the others use.
-def test_it_stops_whole_and_goes_on_where_it_was(running, dispatcher):
+# Last, because it stops the shared server.
+def test_a_restart_leaves_no_process_and_keeps_the_data(running, dispatcher):
     query = "query All { tickets(first: 100) { totalCount nodes { id status assignmentHistory { id } } } }"
-    before = curl(running, dispatcher)(query)
+    before = plain_client(running, dispatcher)(query)
     assert before["tickets"]["totalCount"] == 40
     assert processes_of(running.home)
     running.process.send_signal(signal.SIGTERM)
     running.process.wait(PATIENCE_S)
-    until(lambda: not processes_of(running.home), "processes are left")
-    with started(running.home) as again:
-        assert curl(again, dispatcher)(query) == before
+    wait_until(lambda: not processes_of(running.home), "processes are left")
+    with started(running.home) as restarted:
+        assert plain_client(restarted, dispatcher)(query) == before

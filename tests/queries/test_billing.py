@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app.db.connections import connect
 from app.domain.period import Period
 from app.queries import billing
-from app.queries.billing import BillableTotals, BillingFilter
+from app.queries.billing import BillableTimeTotals, BillingFilter
 from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History
 from tests.queries.test_plans import TEXT, parts
@@ -193,13 +193,13 @@ async def read_pages(conn: Connection, filter: BillingFilter, size: int) -> list
     return lines
 
 
-def sums(lines: list[BillableLine]) -> BillableTotals:
+def sums(lines: list[BillableLine]) -> BillableTimeTotals:
     """The sums of the columns, as in a spreadsheet."""
 
     def of(values) -> Decimal:
         return total(list(values)) or Decimal(0)
 
-    return BillableTotals(
+    return BillableTimeTotals(
         lines=len(lines),
         lines_without_cost=sum(line.cost is None for line in lines),
         assignments=sum(line.assignments for line in lines),

@@ -352,7 +352,7 @@ async def test_database_knows_every_accepted_time_zone(conn):
 
 
 def test_ratios_without_tickets_are_none():
-    assert (TicketFigures([]).escalated_share, TicketFigures([]).average_escalations) == (None, None)
+    assert (TicketFigures.of([]).escalated_share, TicketFigures.of([]).average_escalations) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What two servers could read differently is refused, and a request is never taken for two."""
+"""Request framing: ambiguous requests are refused, against request smuggling."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MALFORMED = {
     "the same length twice": HEAD + LENGTH + LENGTH + LAST + BODY,
     "a length with a sign": HEAD + b"Content-Length: +27\r\n" + LAST + BODY,
     "a negative length": HEAD + b"Content-Length: -1\r\n" + LAST + BODY,
-    "a length that is a list": HEAD + b"Content-Length: 27, 27\r\n" + LAST + BODY,
-    "a length beyond all bounds": HEAD + b"Content-Length: 99999999999999999999999\r\n" + LAST + BODY,
+    "a list of lengths": HEAD + b"Content-Length: 27, 27\r\n" + LAST + BODY,
+    "a length that overflows": HEAD + b"Content-Length: 99999999999999999999999\r\n" + LAST + BODY,
     "a coding after chunked": HEAD + b"Transfer-Encoding: chunked, gzip\r\n" + LAST + CHUNK,
-    "a coding that hides": HEAD + b"Transfer-Encoding: xchunked\r\n" + LAST + CHUNK,
-    "chunked twice": HEAD + CHUNKED + b"Transfer-Encoding: identity\r\n" + LAST + CHUNK,
-    "a chunk of no size": HEAD + CHUNKED + LAST + b"\r\n" + CHUNK,
-    "a chunk of bad size": HEAD + CHUNKED + LAST + b"1g\r\n",
+    "an unknown coding": HEAD + b"Transfer-Encoding: xchunked\r\n" + LAST + CHUNK,
+    "two codings": HEAD + CHUNKED + b"Transfer-Encoding: identity\r\n" + LAST + CHUNK,
+    "a chunk without a size": HEAD + CHUNKED + LAST + b"\r\n" + CHUNK,
+    "a chunk of invalid size": HEAD + CHUNKED + LAST + b"1g\r\n",
     "a chunk of negative size": HEAD + CHUNKED + LAST + b"-1\r\nx\r\n",
-    "a chunk longer than it says": HEAD + CHUNKED + LAST + b"1\r\n" + BODY,
-    "a chunk beyond all bounds": HEAD + CHUNKED + LAST + b"fffffffffffffffff\r\n",
+    "a chunk longer than its size": HEAD + CHUNKED + LAST + b"1\r\n" + BODY,
+    "a chunk size that overflows": HEAD + CHUNKED + LAST + b"fffffffffffffffff\r\n",
     "no Host": b"GET /livez HTTP/1.1\r\n" + LAST,
     "two Hosts": b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n" + LAST,
     "a space before the colon": b"GET /livez HTTP/1.1\r\nHost : x\r\n" + LAST,
@@ -43,46 +43,46 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("what", MALFORMED)
-async def test_what_can_be_read_in_two_ways_is_400(served, what):
-    answer = await served.send(MALFORMED[what])
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 "), answer
-    assert answer.count(b"HTTP/1.1") == 2  # the answer's, and the one that its message names
+@pytest.mark.parametrize("kind", MALFORMED)
+async def test_an_ambiguous_request_is_400(served, kind):
+    response = await served.send(MALFORMED[kind])
+    head, _, body = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 "), response
+    assert response.count(b"HTTP/1.1") == 2  # the status line, and the message
     assert b"connection: close" in head.lower()
     assert json.loads(body)["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("body", [LENGTH + LAST + BODY, CHUNKED + LAST + CHUNK])
-async def test_what_can_be_read_in_one_way_is_served(served, body):
-    answer = await served.send(HEAD + body)
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b'\r\n\r\n{"data":{"__typename":"Query"}' in answer
+async def test_an_unambiguous_request_is_served(served, body):
+    response = await served.send(HEAD + body)
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'\r\n\r\n{"data":{"__typename":"Query"}' in response
 
 
 async def test_http_1_0_needs_no_host(served):
     assert (await served.send(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
 
 
-async def test_headers_have_a_cap_too(served):
+async def test_headers_have_a_maximum_size(served):
     for head in (b"GET /" + b"a" * 70_000, HEAD + b"X-A: b\r\n" * 9_000, HEAD + b"X-A: " + b"b" * 70_000):
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(head)
         assert await reader.readline() == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
         writer.close()
-    long = quote("{ __typename }" + " " * 16_000)
+    long_query = quote("{ __typename }" + " " * 16_000)
     assert b"200 OK" in await served.send(
-        b"GET /graphql?query=%s HTTP/1.1\r\nHost: x\r\n" % long.encode() + LAST
+        b"GET /graphql?query=%s HTTP/1.1\r\nHost: x\r\n" % long_query.encode() + LAST
     )
 
 
-async def test_a_client_reads_why_its_body_was_too_large_though_it_sends_on(served):
-    """And may then ask something else: what it still had to send is not taken for a request."""
+async def test_413_is_readable_while_the_body_is_still_sent(served):
+    """The rest of the body is not taken for a request, so that the connection can be reused."""
     for body in (
         b"Content-Length: 2520000\r\n\r\n" + LAST * (120_000),
         CHUNKED + b"\r\n2673c0\r\n" + LAST * (120_000) + b"\r\n0\r\n\r\n",
     ):
-        answer = await served.send(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
-        assert answer.startswith(b"HTTP/1.1 413 ")
-        assert answer.count(b"HTTP/1.1") == 2
-        assert answer.endswith(b"\r\n\r\nok\n")
+        response = await served.send(HEAD + body + b"GET /livez HTTP/1.1\r\nHost: x\r\n" + LAST)
+        assert response.startswith(b"HTTP/1.1 413 ")
+        assert response.count(b"HTTP/1.1") == 2
+        assert response.endswith(b"\r\n\r\nok\n")

@@ -1,4 +1,4 @@
-"""What the application is served with."""
+"""The configuration of uvicorn."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ async def application(*_):
     raise AssertionError
 
 
-def test_the_faster_loop_is_taken_where_there_is_one(monkeypatch):
+def test_uvloop_is_used_if_installed(monkeypatch):
     config = server.config(application, "127.0.0.1", 0)
     assert config.get_loop_factory() is uvloop.new_event_loop
-    monkeypatch.setitem(sys.modules, "uvloop", None)  # as on a platform that has none
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # as on platforms without it
     loop = server.config(application, "127.0.0.1", 0).get_loop_factory()()
     try:
         assert isinstance(loop, asyncio.SelectorEventLoop)
@@ -26,6 +26,6 @@ def test_the_faster_loop_is_taken_where_there_is_one(monkeypatch):
         loop.close()
 
 
-def test_no_lines_are_made_that_nobody_reads():
+def test_uvicorn_writes_no_access_log():
     server.config(application, "127.0.0.1", 0)
     assert not logging.getLogger("uvicorn.access").hasHandlers()

@@ -1,4 +1,4 @@
-"""A client that is late is told so and let go, however it is late; one that is not, is not."""
+"""Timeouts for slow requests and slow readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.graphql.admission.limits import Limits
 from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
 from tests.apps import make_app
-from tests.serving import LIMIT_S, PATIENCE_S, Impatient, serving
+from tests.serving import LIMIT_S, PATIENCE_S, ShortTimeoutProtocol, serving
 from tests.websocket_client import open_websocket, subscribe
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ BODY = b'{"query": "{ __typename }"}'
 WHOLE = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
-LATE: dict[str, tuple[bytes, bytes]] = {
-    "says nothing": (b"", b""),
-    "stops in its first line": (b"POST /gra", b""),
-    "goes on with headers for ever": (POST, b"X-A: b\r\n"),
-    "goes on with one header for ever": (POST + b"X-A: ", b"b"),
-    "goes on with its URL for ever": (b"GET /", b"a"),
+SLOW: dict[str, tuple[bytes, bytes]] = {
+    "sends nothing": (b"", b""),
+    "stops in the request line": (b"POST /gra", b""),
+    "sends headers without end": (POST, b"X-A: b\r\n"),
+    "sends a header without end": (POST + b"X-A: ", b"b"),
+    "sends a URL without end": (b"GET /", b"a"),
     "never sends the body": (POST + b"Content-Length: 1000\r\n\r\n", b""),
     "sends the body byte by byte": (POST + b"Content-Length: 1000\r\n\r\n", b" "),
     "sends chunk by chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-    "sends a trailer for ever": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n"),
-    "waits to be told to continue": (POST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", b""),
-    "is slow with its second request": (WHOLE + POST, b"X-A: b\r\n"),
-    "sends empty lines after its first": (WHOLE, b"\r\n"),
+    "sends trailers without end": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n"),
+    "waits for 100 Continue": (POST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", b""),
+    "is slow with the second request": (WHOLE + POST, b"X-A: b\r\n"),
+    "sends empty lines after the first request": (WHOLE, b"\r\n"),
 }
-"""First what comes at once, then what comes again and again."""
+"""What is sent at once, and what is sent repeatedly after it."""
 
 
 async def drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
@@ -51,8 +51,8 @@ async def drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
             await writer.drain()
 
 
-async def sent(port: int, first: bytes, piece: bytes) -> bytes | None:
-    """What came back until the server closed; None when the client was reset, as it still sent, unread."""
+async def response_to(port: int, first: bytes, piece: bytes) -> bytes | None:
+    """All that the server sends until it closes; None if it resets a client that is still sending."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     dripping = asyncio.create_task(drip(writer, piece))
     try:
@@ -65,23 +65,23 @@ async def sent(port: int, first: bytes, piece: bytes) -> bytes | None:
         writer.close()
 
 
-@pytest.mark.parametrize("how", LATE)
-async def test_a_client_that_is_late_is_told_so_and_let_go(impatient, how):
-    first, piece = LATE[how]
-    answer = await sent(impatient.port, first, piece)
-    if answer is None:
+@pytest.mark.parametrize("kind", SLOW)
+async def test_a_slow_request_gets_408_and_is_disconnected(short_timeout, kind):
+    first, piece = SLOW[kind]
+    response = await response_to(short_timeout.port, first, piece)
+    if response is None:
         assert piece
     else:
-        assert b"HTTP/1.1 408 Request Timeout\r\n" in answer
-        assert answer.endswith(b'"code":"REQUEST_TIMEOUT"}}]}')
+        assert b"HTTP/1.1 408 Request Timeout\r\n" in response
+        assert response.endswith(b'"code":"REQUEST_TIMEOUT"}}]}')
 
 
-async def test_a_client_that_goes_on_after_its_refusal_is_let_go(impatient):
+async def test_a_client_that_keeps_sending_after_an_error_is_disconnected(short_timeout):
     for refused in (
         b"PUT /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n",
         POST + b"Content-Length: 999999\r\n\r\n",
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", short_timeout.port)
         writer.write(refused)
         assert (await reader.readline()).split()[1] in (b"405", b"413")
         dripping = asyncio.create_task(drip(writer, b" "))
@@ -91,17 +91,19 @@ async def test_a_client_that_goes_on_after_its_refusal_is_let_go(impatient):
         writer.close()
 
 
-async def test_many_late_clients_are_no_trouble_to_others(impatient):
-    late = [asyncio.create_task(sent(impatient.port, *LATE[how])) for how in LATE for _ in range(5)]
+async def test_many_slow_clients_do_not_delay_others(short_timeout):
+    slow = [
+        asyncio.create_task(response_to(short_timeout.port, *SLOW[kind])) for kind in SLOW for _ in range(5)
+    ]
     await asyncio.sleep(LIMIT_S / 5)
-    assert (await impatient.send(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
+    assert (await short_timeout.send(LIVEZ.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(
         b"ok\n"
     )
-    assert all(answer is None or b" 408 " in answer for answer in await asyncio.gather(*late))
+    assert all(response is None or b" 408 " in response for response in await asyncio.gather(*slow))
 
 
-async def test_a_client_that_is_slow_but_in_time_is_served(impatient):
-    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+async def test_a_request_within_the_timeout_is_served(short_timeout):
+    reader, writer = await asyncio.open_connection("127.0.0.1", short_timeout.port)
     for third in pieces(WHOLE, 3):
         writer.write(third)
         await asyncio.sleep(LIMIT_S / 6)
@@ -109,8 +111,8 @@ async def test_a_client_that_is_slow_but_in_time_is_served(impatient):
     writer.close()
 
 
-async def test_a_connection_may_be_kept_for_longer_than_one_request_may_take(impatient):
-    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+async def test_a_connection_can_outlive_the_request_timeout(short_timeout):
+    reader, writer = await asyncio.open_connection("127.0.0.1", short_timeout.port)
     for _ in range(7):
         writer.write(LIVEZ)
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -132,17 +134,23 @@ async def slow_application(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def slow() -> AsyncIterator[Any]:
-    async with serving(slow_application, http=Impatient) as served:
+    async with serving(slow_application, http=ShortTimeoutProtocol) as served:
         yield served
 
 
-async def test_a_client_that_waits_for_us_is_not_late(slow):
-    """Also when it has begun, or sent, its next request in the meantime."""
-    for request in (LIVEZ, LIVEZ + b"GET /", LIVEZ + LIVEZ, LIVEZ + POST + b"Content-Length: 2\r\n\r\n "):
+async def test_a_client_that_waits_for_a_response_does_not_time_out(slow):
+    """Even if it has started or sent its next request in the meantime."""
+
+    async def status_line(request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", slow.port)
         writer.write(request)
-        assert await asyncio.wait_for(reader.readline(), PATIENCE_S) == b"HTTP/1.1 200 OK\r\n"
+        line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
         writer.close()
+        return line
+
+    next_requests = (b"", b"GET /", LIVEZ, POST + b"Content-Length: 2\r\n\r\n ")
+    lines = await asyncio.gather(*(status_line(LIVEZ + request) for request in next_requests))
+    assert lines == [b"HTTP/1.1 200 OK\r\n"] * 4
 
 
 def pieces(whole: bytes, count: int) -> Iterable[bytes]:
@@ -150,54 +158,54 @@ def pieces(whole: bytes, count: int) -> Iterable[bytes]:
     return (whole[start : start + size] for start in range(0, len(whole), size))
 
 
-# Who asks, and does not read
+# Slow readers
 
 
-class LittlePatience(WriteTimeoutMixin):
-    write_limit_s = LIMIT_S
+class ShortWriteTimeout(WriteTimeoutMixin):
+    write_timeout_s = LIMIT_S
 
 
-class ImpatientWriter(LittlePatience, RequestTimeoutProtocol):
+class SlowReaderProtocol(ShortWriteTimeout, RequestTimeoutProtocol):
     pass
 
 
-class ImpatientSocket(LittlePatience, WebSocketProtocol):
+class SlowReaderWebSocket(ShortWriteTimeout, WebSocketProtocol):
     pass
 
 
-def narrow(port: int) -> socket.socket:
-    """A connection whose client keeps little of what it has not read."""
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    narrow.connect(("127.0.0.1", port))
-    narrow.setblocking(False)  # noqa: FBT003 - as the module has it
-    return narrow
+def small_buffer_client(port: int) -> socket.socket:
+    """A connection with a small receive buffer."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.setblocking(False)  # noqa: FBT003 - as the module has it
+    return client
 
 
 @pytest.fixture
-async def curt(shared_url) -> AsyncIterator[Served]:
-    """A server that gives up on slow readers after LIMIT_S."""
-    limits = Limits(operations=ENOUGH, message_burst=ENOUGH)
+async def short_write_timeout(shared_url) -> AsyncIterator[Served]:
+    """A server that disconnects slow readers after LIMIT_S."""
+    limits = Limits(operations=MANY, message_burst=MANY)
     app = make_app(shared_url, limits=limits)
-    async with serving(app, http=ImpatientWriter, ws=ImpatientSocket) as served:
+    async with serving(app, http=SlowReaderProtocol, ws=SlowReaderWebSocket) as served:
         yield served
 
 
-ENOUGH = 500
-MUCH = "{ %s }" % ("a" * 16_000)
-"""Asks for little work, and for an answer that repeats it."""
+MANY = 500
+LARGE_RESPONSE = "{ %s }" % ("a" * 16_000)
+"""Little work with a large response, which repeats the name in an error."""
 
 
-async def test_a_socket_that_is_not_read_is_closed_and_what_it_asked_for_ends(curt):
+async def test_an_unread_websocket_is_closed_and_its_operations_end(short_write_timeout):
     before = asyncio.all_tasks()
-    reader = narrow(curt.port)
-    async with open_websocket(curt.port, sock=reader, max_queue=1, close_timeout=0.1) as ws:
+    reader = small_buffer_client(short_write_timeout.port)
+    async with open_websocket(short_write_timeout.port, sock=reader, max_queue=1, close_timeout=0.1) as ws:
         ws.socket.transport.pause_reading()
-        await ws.send(*(subscribe(str(i), MUCH) for i in range(ENOUGH)))
+        await ws.send(*(subscribe(str(i), LARGE_RESPONSE) for i in range(MANY)))
         await asyncio.sleep(LIMIT_S)
-        running_jobs = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
-        assert len(running_jobs) == 1
-        assert (await asyncio.wait(running_jobs, timeout=PATIENCE_S))[1] == set()
+        connections = [task for task in asyncio.all_tasks() - before if "run_asgi" in repr(task)]
+        assert len(connections) == 1
+        assert (await asyncio.wait(connections, timeout=PATIENCE_S))[1] == set()
 
 
 async def keep_sending(client: socket.socket, request: bytes) -> None:
@@ -207,9 +215,9 @@ async def keep_sending(client: socket.socket, request: bytes) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_an_answer_that_is_not_read_is_given_up(curt):
-    body = b'{"query": "%b"}' % MUCH.encode()
+async def test_an_unread_response_closes_the_connection(short_write_timeout):
+    body = b'{"query": "%b"}' % LARGE_RESPONSE.encode()
     post = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    # The server resets it at last, which who still sends notices.
-    with narrow(curt.port) as client, pytest.raises(ConnectionError):
+    # A client that is still sending notices the reset.
+    with small_buffer_client(short_write_timeout.port) as client, pytest.raises(ConnectionError):
         await asyncio.wait_for(keep_sending(client, post), PATIENCE_S)

@@ -17,7 +17,7 @@ from app.graphql.transport.messages import CloseConnection, parse_message, parse
 from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
 from app.http.auth.jwks import KeysUnavailable
-from app.http.auth.tokens import LEEWAY_S, InvalidToken, bearer
+from app.http.auth.tokens import LEEWAY_S, InvalidToken, bearer_token
 from app.http.errors import errors_body
 from app.http.middleware.access_log import no_span
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.graphql.pipeline import OperationPipeline
     from app.graphql.transport.messages import Message
     from app.graphql.transport.stream_limit import StreamLimit
-    from app.http.auth.tokens import Authenticator, Verified
+    from app.http.auth.tokens import Authenticator, VerifiedToken
     from app.http.middleware.access_log import Span
 
 log = structlog.get_logger()
@@ -119,13 +119,13 @@ class GraphQLWebSocketEndpoint:
         except TooManyStreams:
             raise CloseConnection(4429, "Too many connections") from None
 
-    async def _verify(self, payload: Message) -> Verified | None:
+    async def _verify(self, payload: Message) -> VerifiedToken | None:
         """Verify the token in the payload. Without one, nobody is signed in, as over HTTP."""
         header = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if header is None:
             return None
         try:
-            return await self._authenticator.verify(bearer(header))
+            return await self._authenticator.verify(bearer_token(header))
         except InvalidToken:
             raise CloseConnection(4403, "The token is invalid or has expired") from None
         except KeysUnavailable:
@@ -147,7 +147,7 @@ class _Connection:
         self._limits = limits
         self._span = span
         self._message_bucket = TokenBucket(limits.message_burst, limits.messages_per_s)
-        self._verified: Verified | None = None
+        self._verified: VerifiedToken | None = None
         self._receive_timeout: asyncio.Timeout | None = None
         self._is_draining = False
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -164,7 +164,7 @@ class _Connection:
                 case _:
                     await self._answer_ping(message)
 
-    def sign_in(self, verified: Verified | None) -> str:
+    def sign_in(self, verified: VerifiedToken | None) -> str:
         """Set the caller of later operations. Returns the subject of the rate limit."""
         self._verified = verified
         return self._new_context(self._socket.scope, verified).subject

@@ -1,13 +1,34 @@
-"""Batch resolvers that several types share. Each loads one related object for every parent."""
+"""Batch resolvers, which resolve a field for all objects of a layer at once: a list needs one batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from inspect import isawaitable
+from typing import Any, TypeAlias, TypeVar
 
 from app.domain import model
+from app.execution.waiting import await_all
+from app.graphql.batching.loader import BatchLoader
 from app.graphql.context import Context
-from app.graphql.fields import BatchResult, load_each
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+BatchResult: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
+BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Context], BatchResult]
+"""Returns a value for each object. It may be an awaitable, or the exception that the field raises."""
+
+
+def load_each(loader: BatchLoader[K, V], keys: Iterable[K | None]) -> BatchResult:
+    """Load the value of each key; None for a key that is None."""
+    return loader.load_column(list(keys))
+
+
+async def gather_results(batch_result: BatchResult) -> list[Any]:
+    """Await every value. Returns an exception in place of a value that failed."""
+    values = list(await batch_result if isawaitable(batch_result) else batch_result)
+    await await_all([values])
+    return values
 
 
 def load_engineers(parents: Sequence[Any], context: Context) -> BatchResult:

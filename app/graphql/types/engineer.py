@@ -6,28 +6,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from strawberry import ID, Parent
+from strawberry import Parent
 
 from app.domain import model
 from app.graphql.arguments import described
 from app.graphql.context import Context, Info
-from app.graphql.fields import batched_field, gather_results, load_each
 from app.graphql.load_functions import EngineerPage, EngineerTotal
-from app.graphql.pagination import DEFAULT_PAGE, After, Connection, First, Page, PageRequest, parse_datetime
-from app.graphql.types.declarations import field, lazy_type, type_for
-from app.queries import engineers
+from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, parse_datetime
+from app.graphql.types.batch_resolvers import gather_results, load_each
+from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
+from app.queries.engineers import Suggestion
 
 
-@type_for(model.Engineer, "A field engineer.")
+@type_for(model.Engineer)
 class Engineer:
-    id: ID = field("Id of the engineer.")
-    name: str = field("Name of the engineer.")
-    email: str | None = field("Email address; null if unknown.")
-    level: int = field("Skill level, 1 to 3. Not the support tier, which is the responsible organisation.")
-    region: str | None = field("Home region; null if unknown.")
-    skills: list[str] = field("Skills, for example equipment categories, models or manufacturers.")
-    is_active: bool = field("Whether the engineer can be given new assignments.")
-
     @batched_field(int, "Number of active assignments.")
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
         counts = await gather_results(
@@ -38,9 +30,8 @@ class Engineer:
             for count in counts
         ]
 
-    @field(
-        "Assignments of the engineer, newest first. Other engineers see only those of their own tickets.",
-        Connection[lazy_type("Assignment", "assignment")],  # type: ignore[misc] # made at run time
+    @resolver_field(
+        "Assignments of the engineer, newest first. Other engineers see only those of their own tickets."
     )
     async def assignments(
         root: Parent[model.Engineer],
@@ -64,7 +55,7 @@ class Engineer:
         return Page(page, rows, key=lambda a: (a.assigned_at, a.id), count=count)
 
 
-@type_for(engineers.Suggestion, "A candidate engineer and the criteria that match.")
+@type_for(Suggestion)
 class EngineerSuggestion:
     engineer: Engineer = field("The candidate.")
     matching_skills: list[str] = field(

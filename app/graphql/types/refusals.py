@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, get_type_hints
+from typing import Any
 
 import strawberry
 
 from app.domain.errors import DomainError, RefusalCode
-from app.graphql.types.declarations import field
-from app.graphql.types.type_mapping import graphql_type
+from app.graphql.types.declarations import field, with_api_fields
 
 
 @strawberry.interface(description="A business rule rejected the mutation; nothing changed.")
@@ -19,12 +18,8 @@ class Refusal:
 
 
 def _make_type(error: type[DomainError]) -> type:
-    hints = get_type_hints(error)
-    namespace: dict[str, Any] = {"__annotations__": {}}
-    for f in fields(error):
-        namespace["__annotations__"][f.name] = graphql_type(hints[f.name])
-        namespace[f.name] = field(f.metadata["description"])
-    return strawberry.type(type(error.__name__, (Refusal,), namespace), description=error.__doc__)
+    cls = with_api_fields(type(error.__name__, (Refusal,), {}), error)
+    return strawberry.type(cls, description=error.__doc__)
 
 
 REFUSAL_TYPES: dict[type[DomainError], type] = {

@@ -15,7 +15,7 @@ from strawberry import ID, Parent
 
 from app.db.pool import Database
 from app.db.replicas import ReadRoute
-from app.domain import values
+from app.domain import model, values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId
 from app.domain.period import Period
@@ -24,25 +24,14 @@ from app.graphql.arguments import argument, described, optional
 from app.graphql.pagination import (
     DEFAULT_PAGE,
     After,
-    Connection,
     First,
     Page,
     PageRequest,
     page_of_all,
     parse_decimal,
 )
-from app.graphql.types.declarations import field, type_for
-from app.graphql.types.statistics_figures import (
-    Durations,
-    EngineerWork,
-    EscalationPath,
-    OutcomeCount,
-    ReasonCount,
-    SeriesPart,
-    TicketFigures,
-    TierTime,
-    TimeSpent,
-)
+from app.graphql.types.batch_resolvers import load_engineers
+from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
 from app.queries import server, statistics
 from app.queries.statistics import ReportFilter, Unit
 
@@ -91,70 +80,69 @@ def report_filter(
     )
 
 
+@type_for(statistics.EngineerWork)
+class EngineerWork:
+    engineer = batched_field(model.Engineer, "The engineer with these figures.")(load_engineers)
+
+
 @type_for(
     StatisticsQuery,
     "Statistics of a period. A ticket counts in the period in which it was reported, an assignment in that in"
     " which it was made, its outcome and hours in that in which it ended.",
 )
 class Statistics:
-    @field("Tickets, and how often they were escalated.", TicketFigures)
+    @resolver_field("Tickets, and how often they were escalated.")
     async def tickets(root: Parent[StatisticsQuery]) -> statistics.TicketFigures:
         return await root.run(statistics.ticket_figures)
 
-    @field("Number of escalations between each pair of tiers.", list[EscalationPath])
+    @resolver_field("Number of escalations between each pair of tiers.")
     async def escalations(root: Parent[StatisticsQuery]) -> list[statistics.EscalationPath]:
         return await root.run(statistics.escalations_by_tier)
 
-    @field("Figures of each engineer, most hours first.", Connection[EngineerWork])
+    @resolver_field("Figures of each engineer, most hours first.")
     async def engineers(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.EngineerWork]:
         rows = await root.run(statistics.work_of_engineers)
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_id)
 
-    @field("Time from assignment to acceptance, of assignments made in the period.", Durations)
+    @resolver_field("Time from assignment to acceptance, of assignments made in the period.")
     async def time_to_accept(root: Parent[StatisticsQuery]) -> statistics.Durations:
         return await root.run(statistics.time_to_accept)
 
-    @field(
-        "Time from the report of a ticket to its successful completion, of completions in the period.",
-        Durations,
+    @resolver_field(
+        "Time from the report of a ticket to its successful completion, of completions in the period."
     )
     async def time_to_resolve(root: Parent[StatisticsQuery]) -> statistics.Durations:
         return await root.run(statistics.time_to_resolve)
 
-    @field("Number of assignments for each outcome.", list[OutcomeCount])
+    @resolver_field("Number of assignments for each outcome.")
     async def outcomes(root: Parent[StatisticsQuery]) -> list[statistics.OutcomeCount]:
         return await root.run(statistics.outcomes)
 
-    @field(
-        f"The {statistics.MAX_REASONS} most frequent reasons why engineers rejected assignments.",
-        list[ReasonCount],
-    )
+    @resolver_field(f"The {statistics.MAX_REASONS} most frequent reasons why engineers rejected assignments.")
     async def rejections(root: Parent[StatisticsQuery]) -> list[statistics.ReasonCount]:
         return await root.run(statistics.rejections_by_reason)
 
-    @field("Hours for each support tier, lowest tier first.", list[TierTime])
+    @resolver_field("Hours for each support tier, lowest tier first.")
     async def time_by_tier(root: Parent[StatisticsQuery]) -> list[statistics.TierTime]:
         return await root.run(statistics.time_by_tier)
 
-    @field("Hours for each equipment model, most hours first.", Connection[TimeSpent])
+    @resolver_field("Hours for each equipment model, most hours first.")
     async def time_by_equipment_model(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
         rows = await root.run(statistics.time_by_equipment_model)
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
-    @field("Hours for each customer, most hours first.", Connection[TimeSpent])
+    @resolver_field("Hours for each customer, most hours first.")
     async def time_by_customer(
         root: Parent[StatisticsQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[statistics.TimeSpent]:
         rows = await root.run(statistics.time_by_customer)
         return page_of_all(PageRequest.parse(first, after, parse_decimal, str), rows, _by_hours_and_name)
 
-    @field(
-        "Figures for each day, week or month that overlaps the period, in order of time.", list[SeriesPart]
-    )
+    @resolver_field("Figures for each day, week or month that overlaps the period, in order of time.")
     async def series(
         root: Parent[StatisticsQuery],
         unit: Annotated[Unit, described("Length of the intervals.")] = Unit.DAY,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,23 +12,23 @@ from strawberry import ID
 from app.domain import history, model, values
 from app.graphql.arguments import optional
 from app.graphql.context import Context
-from app.graphql.fields import BatchResolverFn, BatchResult, batched_field, gather_results, load_each
-from app.graphql.types.assignment import Assignment
-from app.graphql.types.batch_resolvers import load_engineers, load_equipment
-from app.graphql.types.declarations import field, type_for
-from app.graphql.types.engineer import Engineer
-from app.graphql.types.equipment import Equipment
+from app.graphql.types.batch_resolvers import (
+    BatchResolverFn,
+    BatchResult,
+    gather_results,
+    load_each,
+    load_engineers,
+    load_equipment,
+)
+from app.graphql.types.declarations import batched_field, field, type_for
 from app.queries import tickets
 
 _validate_search = values.text(values.SHORT)
 
 
-@type_for(history.EngineerTime, "The hours of one engineer on a ticket.")
+@type_for(history.EngineerTime)
 class EngineerTime:
-    time_spent_hours: Decimal = field("Total hours of the engineer, with two decimals.")
-    assignments: int = field("Number of times the ticket was assigned to the engineer.")
-
-    engineer = batched_field(Engineer, "The engineer who worked these hours.")(load_engineers)
+    engineer = batched_field(model.Engineer, "The engineer who worked these hours.")(load_engineers)
 
 
 def _load_histories(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
@@ -46,31 +45,18 @@ def _from_history(compute: Callable[[list[model.Assignment]], Any]) -> BatchReso
     return resolve
 
 
-@type_for(
-    model.Ticket, "A service ticket: a fault of a piece of equipment, with all assignments made to repair it."
-)
+@type_for(model.Ticket)
 class Ticket:
-    id: ID = field("Id of the ticket.")
-    ticket_number: str = field("Human-readable number of the ticket.")
-    status: model.TicketStatus = field("Current status.")
-    priority: model.TicketPriority = field("Urgency.")
-    customer_name: str | None = field("Name of the customer who owns the equipment; null if unknown.")
-    issue_category: str | None = field("Category of the fault; null if unknown.")
-    issue_description: str | None = field("The customer's description of the fault; null if there is none.")
-    created_at: datetime = field("When the ticket was reported.")
-    updated_at: datetime = field("When the ticket was last changed.")
-    started_at: datetime | None = field("When work on the ticket first started; null if it has not.")
-    resolved_at: datetime | None = field("When the fault was last resolved; null if it never was.")
-    closed_at: datetime | None = field("When the ticket was closed; null while it is open.")
+    equipment = batched_field(model.Equipment | None, "The faulty equipment; null if unknown.")(
+        load_equipment
+    )
 
-    equipment = batched_field(Equipment | None, "The faulty equipment; null if unknown.")(load_equipment)
-
-    @batched_field(Assignment | None, "The active assignment; null if the ticket is not assigned.")
+    @batched_field(model.Assignment | None, "The active assignment; null if the ticket is not assigned.")
     def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
         return load_each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
 
     assignment_history = batched_field(
-        list[Assignment], "All assignments of the ticket, ordered by sequence."
+        list[model.Assignment], "All assignments of the ticket, ordered by sequence."
     )(_load_histories)
     escalation_count = batched_field(int, "Number of times the ticket was escalated.")(
         _from_history(history.escalation_count)
@@ -79,7 +65,7 @@ class Ticket:
         _from_history(history.total_hours)
     )
     time_by_engineer = batched_field(
-        list[EngineerTime], "Hours of each engineer, ordered by their first assignment."
+        list[history.EngineerTime], "Hours of each engineer, ordered by their first assignment."
     )(_from_history(history.time_by_engineer))
 
 

@@ -1,1 +1,1 @@
-"""Who is signed in: access tokens, signing keys, claims, and development sign-in."""
+"""Authentication: access tokens, signing keys, claims, development sign-in. Imported by asgi, graphql."""

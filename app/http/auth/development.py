@@ -1,4 +1,4 @@
-"""Signing in without a password, in development: the pages choose whom to be, and get a token."""
+"""Sign-in without a password in development: the pages choose a role and get a token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.config import is_this_machine
+from app.config import is_loopback
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId, Role
@@ -26,49 +26,50 @@ _TTL_S = int(timedelta(hours=12).total_seconds())
 
 
 def route(tokens: DevelopmentTokens, *, browser_middleware: Sequence[Middleware]) -> Route:
-    """POST /dev/token: {role, engineerId} becomes {accessToken, expiresIn}, for this machine's own pages."""
+    """POST /dev/token takes {role, engineerId} and returns {accessToken, expiresIn}. Only for local pages."""
 
     async def sign_in(request: Request) -> Response:
-        if not _is_at_home(request):
-            return _refused(
-                403, "Only this machine signs in without a password. Elsewhere: python -m app token."
+        if not _is_local(request):
+            return _error(
+                403,
+                "Sign-in without a password works only on this machine. Elsewhere, use python -m app token.",
             )
         if request.headers.get("content-type") != "application/json":
-            return _refused(415, "Send application/json.")
+            return _error(415, "Send application/json.")
         try:
-            role, engineer_id = _whom(await request.json())
+            role, engineer_id = _requested_identity(await request.json())
         except (ValueError, InvalidInput) as error:
-            return _refused(400, str(error))
+            return _error(400, str(error))
         token = tokens.sign(role, engineer_id, ttl_s=_TTL_S)
         return JSONResponse({"accessToken": token, "expiresIn": _TTL_S})
 
     return Route("/dev/token", sign_in, methods=["POST"], middleware=browser_middleware)
 
 
-def _is_at_home(request: Request) -> bool:
-    """Nobody on the network, no page of another site, and no name of another site that leads here."""
+def _is_local(request: Request) -> bool:
+    """Whether a page of this server on this machine sent it. Checks the host against DNS rebinding."""
     try:
-        # Not request.url: for a name that it finds odd, that tells the server's own address.
-        called = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        # Not request.url: it replaces an invalid Host header by the server's own address.
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return False
     return (
         request.client is not None
-        and is_this_machine(request.client.host)
-        and is_this_machine(called)
+        and is_loopback(request.client.host)
+        and is_loopback(host)
         and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     )
 
 
-def _whom(body: object) -> tuple[Role, EngineerId | None]:
+def _requested_identity(body: object) -> tuple[Role, EngineerId | None]:
     """Raises ValueError or InvalidInput."""
     if not isinstance(body, dict):
-        raise ValueError("Send an object with a role.")  # noqa: TRY004 - it is the client's mistake
+        raise ValueError("Send an object with a role.")  # noqa: TRY004 - invalid input
     role, engineer = Role(str(body.get("role"))), body.get("engineerId")
     if (role is Role.ENGINEER) != (engineer is not None):
-        raise ValueError("engineerId goes with the role engineer, and the other way round.")
+        raise ValueError("engineerId is required for the role engineer, and allowed for no other.")
     return role, None if engineer is None else values.engineer_id("engineerId", engineer)
 
 
-def _refused(status: int, message: str) -> Response:
+def _error(status: int, message: str) -> Response:
     return JSONResponse({"message": message}, status_code=status)

@@ -1,6 +1,6 @@
-"""Who asks: a bearer token becomes an actor.
+"""Authentication by bearer token.
 
-An Authenticator is the seam: development signs its own tokens, production asks an identity provider.
+An Authenticator verifies tokens: DevelopmentTokens signs its own, ProviderTokens uses an identity provider.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import jwt
 import structlog
+from cachetools import LRUCache
 from starlette.authentication import (
     AuthCredentials,
     AuthenticationBackend,
@@ -39,21 +40,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LEEWAY_S = 30
-"""How far the provider's clock and ours may differ."""
+"""Tolerated difference between the provider's clock and ours."""
 CACHED_TOKENS = 1024
-_MAX_TOKEN = 16 * 1024
-_DEVELOPMENT = "baton-development"
-_REQUIRED = ["exp", "iat", "iss", "sub"]
-_WRONG = (jwt.PyJWTError, UnknownKey, InvalidInput, ValueError, OverflowError, OSError)
+_MAX_TOKEN_LENGTH = 16 * 1024
+_DEVELOPMENT_ISSUER = "baton-development"
+_REQUIRED_CLAIMS = ["exp", "iat", "iss", "sub"]
+_VERIFICATION_ERRORS = (jwt.PyJWTError, UnknownKey, InvalidInput, ValueError, OverflowError, OSError)
 
 
 class InvalidToken(Exception):
-    """The token is not ours, is expired, or lacks a claim."""
+    """The token has another issuer, has expired, or lacks a claim."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """Whom a token speaks for, until when (`exp`), and its own name (`jti`) where it has one."""
+class VerifiedToken:
+    """A verified token: its actor, expiry (`exp`) and id (`jti`), None if it has no id."""
 
     actor: Actor
     expires_at: datetime
@@ -65,13 +66,13 @@ class Verified:
 
 
 class Authenticator(Protocol):
-    async def verify(self, token: str) -> Verified:
-        """Raises InvalidToken; KeysUnavailable when nobody can tell."""
+    async def verify(self, token: str) -> VerifiedToken:
+        """Raises InvalidToken, or KeysUnavailable if the token can be neither accepted nor rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevelopmentTokens:
-    """Signs and checks tokens with a secret of our own (HS256)."""
+    """Signs and verifies tokens with a shared secret (HS256)."""
 
     secret: str
 
@@ -79,7 +80,7 @@ class DevelopmentTokens:
         now = datetime.now(UTC)
         subject = f"{role}@development" if engineer_id is None else f"engineer:{engineer_id}"
         claims = {
-            "iss": _DEVELOPMENT,
+            "iss": _DEVELOPMENT_ISSUER,
             "sub": subject,
             "role": role,
             "engineer_id": None if engineer_id is None else str(engineer_id),
@@ -89,14 +90,14 @@ class DevelopmentTokens:
         }
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
-    async def verify(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         try:
             claims = jwt.decode(
                 token,
                 self.secret,
                 algorithms=["HS256"],
-                issuer=_DEVELOPMENT,
-                options={"require": _REQUIRED},
+                issuer=_DEVELOPMENT_ISSUER,
+                options={"require": _REQUIRED_CLAIMS},
             )
             engineer_id = claims.get("engineer_id")
             actor = Actor(
@@ -104,53 +105,54 @@ class DevelopmentTokens:
                 role=Role(str(claims.get("role"))),
                 engineer_id=None if engineer_id is None else values.engineer_id("engineer_id", engineer_id),
             )
-            return _verified(actor, claims)
-        except _WRONG as error:
+            return _verified_token(actor, claims)
+        except _VERIFICATION_ERRORS as error:
             raise InvalidToken from error
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    verified: Verified
+class _CachedToken:
+    verified: VerifiedToken
     key_id: str
     key: jwt.PyJWK
 
 
 @dataclass(slots=True)
 class ProviderTokens:
-    """Checks access tokens of an identity provider, as an OAuth 2 resource server (RFC 9068, section 4)."""
+    """Verifies access tokens of an identity provider as an OAuth 2 resource server (RFC 9068, section 4)."""
 
     keys: SigningKeys
     issuer: str
     audience: str
     claim_mapping: token_claims.ClaimMapping
     now: Callable[[], float] = time.time
-    _kept: dict[bytes, _Kept] = field(default_factory=dict, init=False)
+    _cache: LRUCache[bytes, _CachedToken] = field(default_factory=lambda: LRUCache(CACHED_TOKENS), init=False)
 
-    async def verify(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         try:
-            if len(token) > _MAX_TOKEN:
+            if len(token) > _MAX_TOKEN_LENGTH:
                 raise ValueError("too long")
             digest = hashlib.sha256(token.encode()).digest()
-            kept = await self._recall(digest) or await self._check(token)
-        except _WRONG as error:
+            cached = await self._cached(digest)
+            if cached is None:
+                cached = self._cache[digest] = await self._check(token)
+        except _VERIFICATION_ERRORS as error:
             log.info("token_refused", reason=repr(error)[:200])
             raise InvalidToken from error
-        self._keep(digest, kept)
-        return kept.verified
+        return cached.verified
 
-    async def _recall(self, digest: bytes) -> _Kept | None:
-        """What is known of the token, as long as it lasts and the provider lists the key that signed it."""
-        kept = self._kept.pop(digest, None)
-        if kept is None or self.now() >= kept.verified.expires_at.timestamp() + LEEWAY_S:
+    async def _cached(self, digest: bytes) -> _CachedToken | None:
+        """None if not cached, expired, or if the provider no longer lists the key that signed it."""
+        cached = self._cache.get(digest)
+        if cached is None or self.now() >= cached.verified.expires_at.timestamp() + LEEWAY_S:
             return None
-        return kept if await self.keys.find(kept.key_id) is kept.key else None
+        return cached if await self.keys.find(cached.key_id) is cached.key else None
 
-    async def _check(self, token: str) -> _Kept:
+    async def _check(self, token: str) -> _CachedToken:
         head = jwt.get_unverified_header(token)
-        # The signature settles it below; this only spares the provider a question about nonsense.
+        # jwt.decode checks this, too; here it avoids a fetch of keys for invalid tokens.
         if head.get("alg") not in ALGORITHMS:
-            raise ValueError("its algorithm is not one of ours")
+            raise ValueError("its algorithm is not allowed")
         if "kid" not in head:
             raise ValueError("it has no key id")
         key = await self.keys.find(head["kid"])
@@ -161,30 +163,24 @@ class ProviderTokens:
             issuer=self.issuer,
             audience=self.audience,
             leeway=LEEWAY_S,
-            options={"require": [*_REQUIRED, "aud"]},
+            options={"require": [*_REQUIRED_CLAIMS, "aud"]},
         )
         if not token_claims.is_access_token(head, claims):
             raise ValueError("not an access token")
-        return _Kept(_verified(self.claim_mapping.actor(claims), claims), head["kid"], key)
-
-    def _keep(self, digest: bytes, kept: _Kept) -> None:
-        """The one that was not asked for the longest gives way."""
-        self._kept[digest] = kept
-        if len(self._kept) > CACHED_TOKENS:
-            del self._kept[next(iter(self._kept))]
+        return _CachedToken(_verified_token(self.claim_mapping.actor(claims), claims), head["kid"], key)
 
 
-def _verified(actor: Actor, claims: Mapping[str, Any]) -> Verified:
-    return Verified(
+def _verified_token(actor: Actor, claims: Mapping[str, Any]) -> VerifiedToken:
+    return VerifiedToken(
         actor=actor,
         expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
-        token_id=token_claims.name("jti", claims["jti"]) if "jti" in claims else None,
+        token_id=token_claims.checked_text("jti", claims["jti"]) if "jti" in claims else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn(BaseUser):
-    verified: Verified
+class AuthenticatedUser(BaseUser):
+    verified: VerifiedToken
 
     @property
     def is_authenticated(self) -> bool:
@@ -196,28 +192,29 @@ class SignedIn(BaseUser):
 
 
 class ProviderUnavailable(AuthenticationError):
-    """The identity provider is out of reach, and its keys are not known well enough."""
+    """The identity provider is unavailable, and no cached key can verify the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class BearerBackend(AuthenticationBackend):
-    """Reads the Authorization header. Without one, nobody is signed in; with a wrong one, 401."""
+    """Reads the Authorization header. A request without it is anonymous; an invalid token is an error."""
 
     authenticator: Authenticator
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        given = header(conn.scope, b"authorization")
-        if given is None:
+        authorization = header(conn.scope, b"authorization")
+        if authorization is None:
             return None
         try:
-            return AuthCredentials(), SignedIn(await self.authenticator.verify(bearer(given)))
+            verified = await self.authenticator.verify(bearer_token(authorization))
         except InvalidToken:
             raise AuthenticationError from None
         except KeysUnavailable:
             raise ProviderUnavailable from None
+        return AuthCredentials(), AuthenticatedUser(verified)
 
 
-def bearer(header: object) -> str:
+def bearer_token(header: object) -> str:
     """The token of an Authorization header. Raises InvalidToken."""
     scheme, _, token = str(header).partition(" ")
     if scheme.lower() != "bearer":
@@ -225,8 +222,8 @@ def bearer(header: object) -> str:
     return token.strip()
 
 
-def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
-    """One answer for every wrong token: what is wrong with it helps only who forged it (RFC 6750, 3.1)."""
+def authentication_error_response(_: HTTPConnection, error: AuthenticationError) -> Response:
+    """Respond the same for every invalid token: details would help only attackers (RFC 6750, section 3.1)."""
     if isinstance(error, ProviderUnavailable):
         message = "The service cannot reach the identity provider; try again shortly."
         return _error(
@@ -236,5 +233,7 @@ def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
     return _error(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _error(status: int, code: str, message: str, headers: Mapping[str, str], **more: object) -> Response:
-    return JSONResponse(errors_body(code, message, **more), status_code=status, headers=headers)
+def _error(
+    status: int, code: str, message: str, headers: Mapping[str, str], **extensions: object
+) -> Response:
+    return JSONResponse(errors_body(code, message, **extensions), status_code=status, headers=headers)

@@ -1,1 +1,1 @@
-"""ASGI middleware for all routes, and for the routes that browsers call. Imported by asgi and routes."""
+"""ASGI middleware, for all routes or for those that browsers call. Imported by asgi, graphql and routes."""

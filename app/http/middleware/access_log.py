@@ -1,4 +1,4 @@
-"""Counts each HTTP request, says it to the log in one line, and traces it where that is wanted."""
+"""Counts, logs and traces each HTTP request."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Span: TypeAlias = "Callable[[dict[str, Any], list[tuple[bytes, bytes]]], AbstractContextManager[None]]"
-"""Around something of which the facts are known at its end, with the headers by which it came."""
+"""Opens a span from the log fields, which are complete when it closes, and the request headers."""
 
-_ASKED_EVERY_FEW_SECONDS = frozenset({"/livez", "/readyz", "/metrics"})
-_COUNTED_BY_PATH = _ASKED_EVERY_FEW_SECONDS | {"/graphql"}
-_LONGEST_PATH = 200
-_SMALLEST_REFUSAL = 400
-_CLIENT_LEFT = 499
-"""As nginx says it; nobody is answered with this."""
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+_LABELLED_PATHS = _PROBES | {"/graphql"}
+_MAX_PATH = 200
+_FIRST_ERROR_STATUS = 400
+_CLIENT_DISCONNECTED = 499
+"""nginx's status for a client that disconnected before the response; never sent."""
 
 
 def no_span(_: dict[str, Any], __: list[tuple[bytes, bytes]]) -> AbstractContextManager[None]:
@@ -38,7 +38,7 @@ def no_span(_: dict[str, Any], __: list[tuple[bytes, bytes]]) -> AbstractContext
 
 @dataclass(frozen=True, slots=True)
 class AccessLogMiddleware:
-    """No query string, header, body or address is said: they may hold anything, people's data among it."""
+    """Logs no query string, header, body or address: they may contain secrets or personal data."""
 
     app: ASGIApp
     metrics: Metrics
@@ -48,44 +48,44 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        log_fields: dict[str, Any] = {"method": scope["method"], "path": scope["path"][:_LONGEST_PATH]}
-        scope["state"]["facts"] = log_fields
-        status = _CLIENT_LEFT
+        log_fields: dict[str, Any] = {"method": scope["method"], "path": scope["path"][:_MAX_PATH]}
+        scope["state"]["log_fields"] = log_fields
+        status = _CLIENT_DISCONNECTED
 
-        async def send_and_see(message: Message) -> None:
+        async def send_and_keep_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        began = time.perf_counter()
-        span = no_span if scope["path"] in _ASKED_EVERY_FEW_SECONDS else self.span
+        started = time.perf_counter()
+        span = no_span if scope["path"] in _PROBES else self.span
         with span(log_fields, scope["headers"]):
             try:
-                await self.app(scope, receive, send_and_see)
+                await self.app(scope, receive, send_and_keep_status)
             except Exception:
                 status = 500
                 raise
             finally:
                 log_fields["status"] = status
-                self._tell(scope["path"], log_fields, time.perf_counter() - began)
+                self._record(scope["path"], log_fields, time.perf_counter() - started)
 
-    def _tell(self, path: str, log_fields: dict[str, Any], took_s: float) -> None:
+    def _record(self, path: str, log_fields: dict[str, Any], duration_s: float) -> None:
         status = log_fields["status"]
-        self.metrics.responses(path if path in _COUNTED_BY_PATH else "other", status).inc()
-        if path in _ASKED_EVERY_FEW_SECONDS and status < _SMALLEST_REFUSAL:
+        self.metrics.responses(path if path in _LABELLED_PATHS else "other", status).inc()
+        if path in _PROBES and status < _FIRST_ERROR_STATUS:
             return
         level = max(level_of(log_fields.get("code")), _level_of_status(status))
-        log.log(level, "request", **log_fields, ms=round(took_s * 1000, 1))
+        log.log(level, "request", **log_fields, ms=round(duration_s * 1000, 1))
 
 
 def _level_of_status(status: int) -> int:
     if status in (503, 504):
         return logging.WARNING
-    return logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - the server's faults
+    return logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004 - server errors
 
 
 def log_fields(scope: Scope) -> dict[str, Any]:
-    """What will be told of the request; of a WebSocket, of one of its operations."""
-    log_fields: dict[str, Any] = scope["state"]["facts"] if scope["type"] == "http" else {}
-    return log_fields
+    """The log fields of an HTTP request; new ones for each operation of a WebSocket."""
+    fields: dict[str, Any] = scope["state"]["log_fields"] if scope["type"] == "http" else {}
+    return fields

@@ -1,4 +1,4 @@
-"""The way to the path that nearly everybody asks, without a look at all routes."""
+"""Calls the endpoint of /graphql without matching the other routes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FastRouteMiddleware:
-    """For HTTP at exactly this path; the route is still there for who comes by another way."""
+    """For HTTP requests of exactly this path; WebSockets and mounted applications still use the router."""
 
     app: ASGIApp
     path: str
-    to: ASGIApp
+    endpoint: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        straight = scope["type"] == "http" and scope["path"] == self.path and not scope.get("root_path")
-        await (self.to if straight else self.app)(scope, receive, send)
+        is_exact = scope["type"] == "http" and scope["path"] == self.path and not scope.get("root_path")
+        await (self.endpoint if is_exact else self.app)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""How a client says up to where it must see, and is told: the header Baton-Position."""
+"""The header Baton-Position: the WAL position that a client must see in its next read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 HEADER = "Baton-Position"
 _NAME = HEADER.lower().encode()
-_FORM = re.compile(r"\d{1,19}", re.ASCII)
+_POSITION = re.compile(r"\d{1,19}", re.ASCII)
 
 
 def requested_position(scope: Scope) -> int | None:
-    """None where the client names none, or nothing that we told: then nothing but the newest will do."""
+    """None if the header is missing or malformed: then the client reads from the primary."""
     text = header(scope, _NAME)
-    return int(text) if text and scope["type"] == "http" and _FORM.fullmatch(text) else None
+    return int(text) if text and scope["type"] == "http" and _POSITION.fullmatch(text) else None

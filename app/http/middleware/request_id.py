@@ -1,4 +1,4 @@
-"""Gives every request an id: in its answer, in the lines of the log, and in the events of what it changes."""
+"""Gives every request an id, for its response, its log lines and the audit of its changes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 HEADER = "X-Request-Id"
 _NAME = HEADER.lower().encode()
-_NEW_AT_ONCE = 256
-# What is written to logs and tables, and read by people who search for it.
-_SANE = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_IDS_PER_READ = 256
+# Safe in logs and tables, and readable.
+_VALID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 
 
 def _new_ids() -> Iterator[str]:
-    """To ask the system for each of them takes longer than all else that is done about an id."""
+    """Reads random bytes for many ids at once: a system call for each would dominate the cost."""
     while True:
-        digits = token_hex(16 * _NEW_AT_ONCE)
-        yield from (digits[at : at + 32] for at in range(0, len(digits), 32))
+        digits = token_hex(16 * _IDS_PER_READ)
+        yield from (digits[start : start + 32] for start in range(0, len(digits), 32))
 
 
 _new_id = _new_ids()
@@ -36,7 +36,7 @@ _new_id = _new_ids()
 
 @dataclass(frozen=True, slots=True)
 class RequestIdMiddleware:
-    """The id that a proxy or a client has given, when it is sane, else a new one."""
+    """Uses the id of the proxy or client if it is valid, or a new one."""
 
     app: ASGIApp
 
@@ -44,8 +44,8 @@ class RequestIdMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        given = header(scope, _NAME)
-        request_id = given if given and _SANE.fullmatch(given) else next(_new_id)
+        client_id = header(scope, _NAME)
+        request_id = client_id if client_id and _VALID.fullmatch(client_id) else next(_new_id)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What stands before the routes: headers, hosts and origins, and the shape of what is refused there."""
+"""Security headers, allowed hosts and origins, and JSON bodies for errors outside of GraphQL."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-_SMALLEST_REFUSAL = 400
+_FIRST_ERROR_STATUS = 400
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityHeadersMiddleware:
-    """Adds to every answer what it does not say itself: a page may load scripts, a file may be kept."""
+    """Adds each header that the response does not set itself: pages load scripts, assets are cached."""
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = {name for name, _ in message["headers"]}
-                missing = [header for header in _RAW_HEADERS if header[0] not in said]
+                present = {name for name, _ in message["headers"]}
+                missing = [header for header in _RAW_HEADERS if header[0] not in present]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 
@@ -51,44 +51,44 @@ class SecurityHeadersMiddleware:
 
 @dataclass(frozen=True, slots=True)
 class JsonErrorsMiddleware:
-    """What Starlette refuses by itself, in plain text, is refused as everything else is."""
+    """Turns Starlette's plain-text errors into JSON errors."""
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plain: Message | None = None
+        error_start: Message | None = None
 
         async def send_json(message: Message) -> None:
-            nonlocal plain
-            if message["type"] == "http.response.start" and _is_plain_refusal(message):
-                plain = message
-            elif plain is None:
+            nonlocal error_start
+            if message["type"] == "http.response.start" and _is_plain_text_error(message):
+                error_start = message
+            elif error_start is None:
                 await send(message)
             else:
-                await _as_json(plain, message["body"].decode())(scope, receive, send)
+                await _json_error(error_start, message["body"].decode())(scope, receive, send)
 
         await self.app(scope, receive, send_json)
 
 
-def _is_plain_refusal(start: Message) -> bool:
-    if start["status"] < _SMALLEST_REFUSAL:
+def _is_plain_text_error(start: Message) -> bool:
+    if start["status"] < _FIRST_ERROR_STATUS:
         return False
     return Headers(raw=start["headers"]).get("Content-Type", "").startswith("text/plain")
 
 
-def _as_json(start: Message, text: str) -> Response:
+def _json_error(start: Message, text: str) -> Response:
     headers = MutableHeaders(raw=start["headers"])
     del headers["Content-Type"], headers["Content-Length"]
     status = start["status"]
     code, message = {
         404: ("NOT_FOUND", "There is nothing at this path; the API is at /graphql."),
-        405: ("METHOD_NOT_ALLOWED", f"This path is asked by {headers.get('Allow')}."),
+        405: ("METHOD_NOT_ALLOWED", f"This path allows only the methods {headers.get('Allow')}."),
     }.get(status, ("BAD_USER_INPUT", f"{text}."))
     return JSONResponse(errors_body(code, message), status_code=status, headers=headers)
 
 
 def browser_middleware(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Middleware]:
-    """For the routes that people's browsers reach. Health is not: probes ask it by address."""
+    """For routes that browsers call. Probes and scrapers call health and metrics by IP address instead."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts, www_redirect=False)
     if not cors_origins:
         return [hosts]
@@ -102,8 +102,8 @@ def browser_middleware(allowed_hosts: Sequence[str], cors_origins: Sequence[str]
     return [hosts, origins]
 
 
-async def fault(request: Request, _: Exception) -> Response:
-    """What nothing else has caught; the server logs it. It is answered outside of all middleware."""
+async def internal_error(request: Request, _: Exception) -> Response:
+    """Respond to an uncaught exception, which uvicorn logs. Runs outside of all middleware."""
     body = errors_body("INTERNAL", "Something went wrong on our side.")
     headers = {**_HEADERS, HEADER: request_id.of(request.scope)}
     return JSONResponse(body, status_code=500, headers=headers)

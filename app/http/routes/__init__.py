@@ -1,1 +1,1 @@
-"""Routes that are not GraphQL: web pages, health, metrics, billing.csv. Imported by asgi only."""
+"""Routes except GraphQL: web pages, health, metrics, billing.csv. Imported by asgi, graphql and doctor."""

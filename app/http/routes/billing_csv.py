@@ -1,4 +1,4 @@
-"""GET /billing.csv: the lines of a bill, all of one moment, sent as fast as they are read."""
+"""GET /billing.csv: the billing export, read from one snapshot and streamed."""
 
 from __future__ import annotations
 
@@ -28,123 +28,136 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-AT_ONCE = 2
-"""Downloads of one server; each holds a connection of the pool for as long as its client reads."""
-LONGEST_S = 120.0
+MAX_CONCURRENT = 2
+"""Downloads per server; each keeps a connection of the pool for as long as its client reads."""
+MAX_DOWNLOAD_S = 120.0
 _RETRY_AFTER_S = 5
 _PARAMETERS = ("from", "to", "customer", "ticketId")
-# Without it, Excel takes UTF-8 for something else.
+# Without it, Excel does not read the file as UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-class Refused(Exception):
+class DownloadRefused(Exception):
     def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: object
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        **extensions: object,
     ) -> None:
         super().__init__(message)
-        self.response = JSONResponse(errors_body(code, message, **more), status_code=status, headers=headers)
+        body = errors_body(code, message, **extensions)
+        self.response = JSONResponse(body, status_code=status, headers=headers)
 
 
-class CutShort(Exception):
-    """The file cannot be finished. Raised to drop the connection, so that nobody takes it for whole."""
+class DownloadAborted(Exception):
+    """Raised out of the application to drop the connection, so that no client takes the file for complete."""
 
 
 class BillingCsv:
     """An ASGI application."""
 
-    def __init__(self, currency: str, *, longest_s: float = LONGEST_S) -> None:
+    def __init__(self, currency: str, *, max_download_s: float = MAX_DOWNLOAD_S) -> None:
         self._currency = currency
-        self._longest_s = longest_s
-        self._under_way = 0
+        self._max_download_s = max_download_s
+        self._active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            wanted = _wanted(request)
-            with self._one_more():
-                await self._while_read(receive, self._send(lifespan_state(scope)["database"], wanted, send))
-        except Refused as refused:
+            billing_filter = _parse_request(request)
+            with self._slot():
+                database = lifespan_state(scope)["database"]
+                await self._run_while_connected(receive, self._send(database, billing_filter, send))
+        except DownloadRefused as refused:
             await refused.response(scope, receive, send)
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
-        if self._under_way >= AT_ONCE:
-            raise _later(
-                429, "RATE_LIMITED", f"{AT_ONCE} downloads are under way already.", wait_s=_RETRY_AFTER_S
-            )
-        self._under_way += 1
+    def _slot(self) -> Iterator[None]:
+        """Count one download. Raises DownloadRefused if there are MAX_CONCURRENT."""
+        if self._active >= MAX_CONCURRENT:
+            message = f"{MAX_CONCURRENT} downloads are in progress already."
+            raise _retry_later(429, "RATE_LIMITED", message, wait_s=_RETRY_AFTER_S)
+        self._active += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._active -= 1
 
-    async def _while_read(self, receive: Receive, sending: Coroutine[None, None, None]) -> None:
-        """Do it, until the client leaves; and not for ever, although it reads now and then."""
+    async def _run_while_connected(self, receive: Receive, sending: Coroutine[None, None, None]) -> None:
+        """Run `sending` until it ends, the client disconnects, or the time is up (DownloadAborted)."""
         work = asyncio.ensure_future(sending)
-        leaving = asyncio.ensure_future(_left(receive))
+        disconnect = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait((work, leaving), timeout=self._longest_s, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done() and not leaving.done():
-                log.warning("download_cut_short", after_s=self._longest_s)
-                raise CutShort
+            await asyncio.wait(
+                (work, disconnect), timeout=self._max_download_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not work.done() and not disconnect.done():
+                log.warning("download_aborted", after_s=self._max_download_s)
+                raise DownloadAborted
         finally:
-            leaving.cancel()
+            disconnect.cancel()
             work.cancel()
-            await asyncio.wait((work, leaving))
+            await asyncio.wait((work, disconnect))
         if not work.cancelled():
             work.result()
 
-    async def _send(self, db: Database, wanted: BillingFilter, send: Send) -> None:
-        begun = False
+    async def _send(self, db: Database, billing_filter: BillingFilter, send: Send) -> None:
+        has_started = False
         try:
             async with (
                 db.transaction(snapshot=True) as tx,
-                aclosing(billing_export.csv_chunks(billing.every_line(tx, wanted), self._currency)) as pieces,
+                aclosing(
+                    billing_export.csv_chunks(billing.every_line(tx, billing_filter), self._currency)
+                ) as chunks,
             ):
-                async for piece in pieces:
-                    if not begun:
-                        await send(_start(wanted))
-                        await send(_part(_BYTE_ORDER_MARK))
-                        begun = True
-                    await send(_part(piece))
+                async for chunk in chunks:
+                    if not has_started:
+                        await send(_response_start(billing_filter))
+                        await send(_body_chunk(_BYTE_ORDER_MARK))
+                        has_started = True
+                    await send(_body_chunk(chunk))
         except Unavailable as error:
             log.warning("database_unavailable", cause=repr(error.__cause__))
-            if begun:
-                raise CutShort from None
+            if has_started:
+                raise DownloadAborted from None
             message = "The service cannot reach its database, or it was too slow."
-            raise _later(503, "UNAVAILABLE", message, wait_s=1) from None
+            raise _retry_later(503, "UNAVAILABLE", message, wait_s=1) from None
         await send({"type": "http.response.body", "body": b""})
 
 
-def _wanted(request: Request) -> BillingFilter:
-    """Raises Refused."""
+def _parse_request(request: Request) -> BillingFilter:
+    """Raises DownloadRefused."""
     if request.method != "GET":
-        raise Refused(405, "METHOD_NOT_ALLOWED", "This path is asked by GET.", {"Allow": "GET"})
+        raise DownloadRefused(
+            405, "METHOD_NOT_ALLOWED", "This path allows only the method GET.", {"Allow": "GET"}
+        )
     if not request.user.is_authenticated:
         message = "Sign in: send a bearer token in the Authorization header."
-        raise Refused(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": "Bearer"})
+        raise DownloadRefused(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": "Bearer"})
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
-        raise Refused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
+        raise DownloadRefused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
         return billing_export.parse_filter(*_parameters(request))
-    except InvalidInput as refused:
-        raise Refused(400, "BAD_USER_INPUT", refused.message, field=refused.field) from None
+    except InvalidInput as error:
+        raise DownloadRefused(400, "BAD_USER_INPUT", error.message, field=error.field) from None
 
 
 def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
-    """What nobody knows is refused: a filter that is misspelt would bill too much. Raises InvalidInput."""
-    given = request.query_params.multi_items()
-    for name, _ in given:
+    """Refuse unknown parameters: a misspelt filter would bill too much. Raises InvalidInput."""
+    items = request.query_params.multi_items()
+    for name, _ in items:
         if name not in _PARAMETERS:
             raise InvalidInput(name, f"is none of {', '.join(_PARAMETERS)}")
-    found = dict(given)
-    if len(found) < len(given):
-        raise InvalidInput("query", "must say each parameter once")
-    return found.get("from", ""), found.get("to", ""), found.get("customer"), found.get("ticketId")
+    values = dict(items)
+    if len(values) < len(items):
+        raise InvalidInput("query", "must contain each parameter once")
+    return values.get("from", ""), values.get("to", ""), values.get("customer"), values.get("ticketId")
 
 
-def _later(status: int, code: str, message: str, *, wait_s: int) -> Refused:
-    return Refused(
+def _retry_later(status: int, code: str, message: str, *, wait_s: int) -> DownloadRefused:
+    return DownloadRefused(
         status,
         code,
         f"{message} Try again in {wait_s} s.",
@@ -153,8 +166,9 @@ def _later(status: int, code: str, message: str, *, wait_s: int) -> Refused:
     )
 
 
-def _start(wanted: BillingFilter) -> dict[str, object]:
-    name = f"billing_{wanted.period.start:%Y-%m-%d}_{wanted.period.until:%Y-%m-%d}.csv"
+def _response_start(billing_filter: BillingFilter) -> dict[str, object]:
+    period = billing_filter.period
+    name = f"billing_{period.start:%Y-%m-%d}_{period.until:%Y-%m-%d}.csv"
     return {
         "type": "http.response.start",
         "status": 200,
@@ -165,10 +179,10 @@ def _start(wanted: BillingFilter) -> dict[str, object]:
     }
 
 
-def _part(text: str) -> dict[str, object]:
+def _body_chunk(text: str) -> dict[str, object]:
     return {"type": "http.response.body", "body": text.encode(), "more_body": True}
 
 
-async def _left(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

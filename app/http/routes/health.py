@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it may be given work."""
+"""Liveness and readiness probes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def routes(why_not_ready: Callable[[Scope], Awaitable[str | None]]) -> list[BaseRoute]:
-    """/livez answers while the event loop turns; /readyz asks `why_not_ready`: None when all is well."""
+    """/livez responds while the event loop runs; /readyz responds with 503 and the reason if not ready."""
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus."""
+"""GET /metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.http.auth.tokens import InvalidToken, bearer
+from app.http.auth.tokens import InvalidToken, bearer_token
 from app.http.errors import errors_body
 from app.observability.metrics import CONTENT_TYPE
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 def routes(metrics: Metrics, token: str, *, production: bool) -> list[BaseRoute]:
-    """For who has the `token`. Without one everybody may ask in development, and nobody in production."""
+    """Require `token` as a bearer token. If empty: public in development, no /metrics in production."""
     if production and not token:
         return []
 
     async def scrape(request: Request) -> Response:
-        if token and not _has(token, request):
+        if token and not _is_authorized(request, token):
             body = errors_body("UNAUTHENTICATED", "Send METRICS_TOKEN as a bearer token.")
             return JSONResponse(body, status_code=401, headers={"WWW-Authenticate": "Bearer"})
-        # It takes some milliseconds, in which others are served.
+        # Takes some milliseconds, which must not block the event loop.
         text = await asyncio.to_thread(metrics.text)
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     return [Route("/metrics", scrape)]
 
 
-def _has(token: str, request: Request) -> bool:
+def _is_authorized(request: Request, token: str) -> bool:
     try:
-        given = bearer(request.headers.get("authorization", ""))
+        request_token = bearer_token(request.headers.get("authorization", ""))
     except InvalidToken:
         return False
-    return hmac.compare_digest(given.encode(), token.encode())
+    return hmac.compare_digest(request_token.encode(), token.encode())

@@ -1,4 +1,4 @@
-"""The web pages: the admin UI and GraphiQL, built from admin-ui/ into app/static, and what they may load."""
+"""The web pages admin UI and GraphiQL, built from admin-ui/ into app/static, and their security policy."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
+    from app.config import Settings
     from app.http.auth.tokens import DevelopmentTokens
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 BUILT = Path(__file__).parents[2] / "static"
 
-# What the admin UI shows itself: an address that is typed, kept or reloaded leads there too.
+# The admin UI routes these on the client, so that bookmarks and reloads must load it, too.
 _ADMIN_PATHS = (
     "/",
     "/tickets",
@@ -38,18 +39,18 @@ _ADMIN_PATHS = (
     "/sign-in",
     "/sign-in/callback",
 )
-_NOTE = """Baton: who holds a service ticket.
+_NOTE = """Baton, the system of record for service ticket assignments.
 
 GraphQL     POST /graphql
 Health      GET /livez, GET /readyz
 
-This installation is without the web pages. Install again without BATON_WEB=0 to have them.
+This installation has no web pages. Reinstall without BATON_WEB=0 to get them.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Where people sign in, and what the pages ask it for."""
+    """The identity provider, as the pages use it."""
 
     issuer: str
     client_id: str
@@ -60,6 +61,15 @@ class Provider:
     def origin(self) -> str:
         parts = urlsplit(self.issuer)
         return f"{parts.scheme}://{parts.netloc}"
+
+
+def provider_for(settings: Settings) -> Provider | None:
+    """None if the pages offer no sign-in at an identity provider."""
+    if not settings.auth_client_id:
+        return None
+    return Provider(
+        settings.auth_issuer, settings.auth_client_id, settings.auth_scopes, settings.auth_audience
+    )
 
 
 def are_built(built: Path = BUILT) -> bool:
@@ -74,10 +84,12 @@ def routes(
     browser_middleware: Sequence[Middleware],
     built: Path = BUILT,
 ) -> list[BaseRoute]:
-    """People sign in at the provider, or with `tokens` without a password. Without built pages, a note."""
+    """Sign in at `provider`, or without a password with `tokens`. Serve a note if no pages are built."""
     sign_in: dict[str, Any] = {"kind": "development" if tokens else "none"}
     if provider is not None:
-        sign_in = {"kind": "provider"} | {_camel(name): value for name, value in asdict(provider).items()}
+        sign_in = {"kind": "provider"} | {
+            _camel_case(name): value for name, value in asdict(provider).items()
+        }
     config = {"environment": "production" if production else "development", "signIn": sign_in}
 
     async def ui_config(_: Request) -> Response:
@@ -100,7 +112,7 @@ def routes(
 _SELF_ONLY = (
     "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
 )
-# Its editor writes style elements, runs workers, and has icons inside its stylesheets.
+# The editor inserts style elements, runs workers, and embeds icons in its stylesheets.
 _GRAPHIQL_POLICY = (
     _SELF_ONLY + "connect-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
     "img-src 'self' data:; worker-src 'self'"
@@ -108,12 +120,12 @@ _GRAPHIQL_POLICY = (
 
 
 def _admin_policy(provider: Provider | None) -> str:
-    asked = "'self'" if provider is None else f"'self' {provider.origin}"
-    return _SELF_ONLY + f"connect-src {asked}; style-src 'self'; img-src 'self'"
+    connect = "'self'" if provider is None else f"'self' {provider.origin}"
+    return _SELF_ONLY + f"connect-src {connect}; style-src 'self'; img-src 'self'"
 
 
 def _page(file: Path, policy: str) -> Endpoint:
-    # Asked for again each time, as it names the assets of this version.
+    # Revalidated on each load: the page names the assets of its version.
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
 
     async def page(_: Request) -> Response:
@@ -127,7 +139,7 @@ async def _note(request: Request) -> Response:
 
 
 class _Assets(StaticFiles):
-    """Their names change with their content, so browsers may keep them. The build compressed them."""
+    """Cached by browsers without limit, since names contain a content hash. The build adds .gz files."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = None
@@ -147,6 +159,6 @@ class _Assets(StaticFiles):
         return response
 
 
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(other.title() for other in others)
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

@@ -142,7 +142,7 @@ def test_the_documented_limits_are_current():
 
 async def test_the_doctor_prints_the_limits():
     lines: list[str] = []
-    await doctor.examine(config.load({}), say=lines.append)
+    await doctor.examine(config.load({}), emit=lines.append)
     for f in fields(Limits):
         assert f"  {f.name} = {f.default}\n      {f.metadata['description']}" in lines
 

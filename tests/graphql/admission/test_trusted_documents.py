@@ -215,5 +215,5 @@ async def test_settings_add_documents_and_reject_others(tmp_path):
     with pytest.raises(SettingsError, match="TRUSTED_DOCUMENTS_ONLY must be 1 or 0, not 'yes'"):
         config.load({"TRUSTED_DOCUMENTS_ONLY": "yes"})
     lines: list[str] = []
-    await doctor.examine(settings, say=lines.append)
+    await doctor.examine(settings, emit=lines.append)
     assert any("documents are trusted, and no others run" in line for line in lines)

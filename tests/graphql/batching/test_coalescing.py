@@ -157,7 +157,7 @@ async def test_an_expensive_query_is_executed_by_itself(monkeypatch, ask, make, 
     responses = await execute_at_once(ask, [(HISTORY, each.ticket_id, token) for each in assignments])
     assert all(len(response["data"]["ticket"]["assignmentHistory"]) == 1 for response in responses)
     metrics = (await ask.client.get("/metrics")).text
-    assert ("\nbaton_company_size_count 0.0\n" in metrics) == (max_cost == 0)  # language: quoted
+    assert ("\nbaton_coalesced_queries_count 0.0\n" in metrics) == (max_cost == 0)
 
 
 @pytest.mark.usefixtures("no_statement_timeouts")

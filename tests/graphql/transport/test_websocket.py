@@ -16,8 +16,7 @@ from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import make_app
-from tests.conftest import SECRET
+from tests.apps import SECRET, make_app
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
@@ -26,7 +25,7 @@ from tests.websocket_client import WebSocketClient, as_dispatcher, open_websocke
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from app.http.auth.tokens import Verified
+    from app.http.auth.tokens import VerifiedToken
 
 TYPENAME = "{ __typename }"
 FOLLOW = "subscription { assignmentEvents { type actor assignment { id } ticket { id } } }"
@@ -107,7 +106,7 @@ async def test_an_invalid_token_is_refused(served, header):
 
 async def test_unavailable_keys_close_with_try_again(serve):
     class Unavailable:
-        async def verify(self, _: str) -> Verified:
+        async def verify(self, _: str) -> VerifiedToken:
             raise KeysUnavailable
 
     served = await serve(Unavailable())
@@ -136,7 +135,7 @@ async def test_a_missing_init_times_out(monkeypatch, served):
 
 async def test_slow_token_verification_times_out(monkeypatch, serve):
     class Hangs:
-        async def verify(self, _: str) -> Verified:
+        async def verify(self, _: str) -> VerifiedToken:
             await asyncio.sleep(3600)
             raise AssertionError
 

@@ -1,4 +1,4 @@
-"""An identity provider, a clock that the test moves, and what checks tokens with both."""
+"""An identity provider, a clock that tests move, and the objects that use them."""
 
 from __future__ import annotations
 

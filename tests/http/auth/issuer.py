@@ -1,4 +1,4 @@
-"""An identity provider in this process: keys of its own, listed over HTTP, and every way to be wrong."""
+"""An identity provider in this process: signs tokens and serves its keys over HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ISSUER = "https://idp.example/realms/field"
 AUDIENCE = "https://baton.example/api"
-_LISTS = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+_ALGORITHMS = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Key:
     private: Any = field(repr=False)
 
     @property
-    def listed(self) -> dict[str, Any]:
-        public = json.loads(_LISTS[self.algorithm].to_jwk(self.private.public_key()))
+    def jwk(self) -> dict[str, Any]:
+        public = json.loads(_ALGORITHMS[self.algorithm].to_jwk(self.private.public_key()))
         return public | {"kid": self.id, "use": "sig", "alg": self.algorithm}
 
 
@@ -52,9 +52,9 @@ ED = Key("ed", "EdDSA", ed25519.Ed25519PrivateKey.generate())
 
 
 def token(key: Key = RSA, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A good one, unless `claims` say otherwise; a claim that is None is left out."""
+    """A valid token, with `claims` overriding its own; None omits a claim."""
     now = int(time.time())
-    good = {
+    defaults = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": "maria",
@@ -62,47 +62,46 @@ def token(key: Key = RSA, *, header: dict[str, Any] | None = None, **claims: Any
         "exp": now + 300,
         "roles": ["dispatcher"],
     }
-    given = {name: value for name, value in (good | claims).items() if value is not None}
+    payload = {name: value for name, value in (defaults | claims).items() if value is not None}
     headers = {"kid": key.id, "typ": "at+jwt"} | (header or {})
-    return jwt.encode(given, key.private, algorithm=key.algorithm, headers=headers)
+    return jwt.encode(payload, key.private, algorithm=key.algorithm, headers=headers)
 
 
 @dataclass
 class Issuer:
-    """What it answers may be changed while it runs."""
+    """Tests change its response while it runs."""
 
     url: str = ""
-    keys: list[dict[str, Any]] = field(default_factory=lambda: [RSA.listed])
+    keys: list[dict[str, Any]] = field(default_factory=lambda: [RSA.jwk])
     body: bytes | None = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    asked: int = 0
-    answers: threading.Event = field(default_factory=threading.Event)
+    requests: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.answers.set()
+        self.released.set()
 
     def hold(self) -> None:
-        """From now on, whoever asks waits until `answers` is set."""
-        self.answers.clear()
+        """Block requests until `released` is set."""
+        self.released.clear()
         self.reached.clear()
 
-    async def is_asked(self) -> None:
-        """Returns when somebody waits for an answer."""
+    async def until_requested(self) -> None:
         assert await asyncio.to_thread(self.reached.wait, 20)
 
 
 @contextmanager
 def running(tls: tuple[Path, Path] | None = None) -> Iterator[Issuer]:
-    """Over HTTPS with a certificate and its key."""
+    """Serve HTTPS if `tls` has the files of a certificate and its key."""
     issuer = Issuer()
 
-    class Answers(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            issuer.asked += 1
+            issuer.requests += 1
             issuer.reached.set()
-            assert issuer.answers.wait(20)
+            assert issuer.released.wait(20)
             body = issuer.body if issuer.body is not None else json.dumps({"keys": issuer.keys}).encode()
             self.send_response(issuer.status)
             for name, value in issuer.headers.items():
@@ -113,7 +112,7 @@ def running(tls: tuple[Path, Path] | None = None) -> Iterator[Issuer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -124,12 +123,12 @@ def running(tls: tuple[Path, Path] | None = None) -> Iterator[Issuer]:
         try:
             yield issuer
         finally:
-            issuer.answers.set()
+            issuer.released.set()
             server.shutdown()
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """For 127.0.0.1, signed by itself: the files of the certificate and of its key."""
+    """A self-signed certificate for 127.0.0.1: the files of the certificate and of its key."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

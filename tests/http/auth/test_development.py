@@ -1,4 +1,4 @@
-"""Signing in without a password: for whom it works, and for whom it does not."""
+"""Development sign-in: works on this machine only."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def client(*, address="127.0.0.1", host="localhost:8000", app=None):
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
 @pytest.mark.parametrize(
-    ("asked", "role", "engineer"),
+    ("body", "role", "engineer"),
     [
         ({"role": "dispatcher"}, Role.DISPATCHER, None),
         ({"role": "admin", "engineerId": None}, Role.ADMIN, None),
         ({"role": "engineer", "engineerId": ENGINEER}, Role.ENGINEER, ENGINEER),
     ],
 )
-async def test_whoever_is_at_the_machine_may_be_anybody(host, asked, role, engineer):
-    answer = (await client(host=host).post("/dev/token", json=asked)).json()
-    verified = await TOKENS.verify(answer["accessToken"])
+async def test_this_machine_can_sign_in_with_any_role(host, body, role, engineer):
+    response = (await client(host=host).post("/dev/token", json=body)).json()
+    verified = await TOKENS.verify(response["accessToken"])
     assert isinstance(verified.actor, Actor)
     assert verified.actor.role is role
     assert (verified.actor.engineer_id and str(verified.actor.engineer_id)) == engineer
-    assert answer["expiresIn"] > 60
+    assert response["expiresIn"] > 60
 
 
 @pytest.mark.parametrize(
-    ("where", "headers", "status"),
+    ("origin", "headers", "status"),
     [
         ({"address": "192.0.2.7"}, {}, 403),
         ({"host": "baton.example"}, {}, 403),
@@ -51,9 +51,9 @@ async def test_whoever_is_at_the_machine_may_be_anybody(host, asked, role, engin
         ({}, {"Content-Type": "text/plain"}, 415),
     ],
 )
-async def test_nobody_else_may(where, headers, status):
-    given = {"Content-Type": "application/json"} | headers
-    response = await client(**where).post("/dev/token", content=b'{"role": "admin"}', headers=given)
+async def test_other_machines_and_sites_are_refused(origin, headers, status):
+    headers = {"Content-Type": "application/json"} | headers
+    response = await client(**origin).post("/dev/token", content=b'{"role": "admin"}', headers=headers)
     assert response.status_code == status
     assert response.json().keys() == {"message"}
 
@@ -71,14 +71,14 @@ async def test_nobody_else_may(where, headers, status):
         f'{{"role": "admin", "engineerId": "{ENGINEER}"}}',
     ],
 )
-async def test_a_wish_that_makes_nobody_is_refused(body):
+async def test_an_invalid_body_is_refused(body):
     headers = {"Content-Type": "application/json"}
     response = await client().post("/dev/token", content=body, headers=headers)
     assert response.status_code == 400
     assert response.json()["message"]
 
 
-async def test_production_has_no_such_thing(shared_url):
+async def test_production_has_no_development_sign_in(shared_url):
     app = make_app(shared_url, app_env="production")
     response = await client(app=app).post("/dev/token", json={"role": "admin"})
     assert response.status_code == 404
@@ -86,8 +86,8 @@ async def test_production_has_no_such_thing(shared_url):
     assert config["signIn"] == {"kind": "none"}
 
 
-async def test_other_sites_may_not_read_it_even_where_they_may_call_the_api(shared_url):
+async def test_cors_does_not_apply_to_development_sign_in(shared_url):
     app = make_app(shared_url, cors_origins=("https://desk.example.com",))
-    asked = {"Origin": "https://desk.example.com"}
-    response = await client(app=app).post("/dev/token", json={"role": "admin"}, headers=asked)
+    headers = {"Origin": "https://desk.example.com"}
+    response = await client(app=app).post("/dev/token", json={"role": "admin"}, headers=headers)
     assert "access-control-allow-origin" not in response.headers

@@ -1,10 +1,9 @@
-"""Tokens of an identity provider, as a client sends them: who is let in, as whom, and who is not."""
+"""Tokens of an identity provider: which are accepted, for which actor, and which are rejected."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,19 +20,17 @@ from app.http.auth.jwks import COOLDOWN_S, FRESH_S
 from app.http.auth.tokens import CACHED_TOKENS, InvalidToken
 from tests.apps import client_of, make_app
 from tests.http.auth.conftest import CLAIM_MAPPING
-from tests.http.auth.issuer import AUDIENCE, EC, ED, NEXT, RSA, token
-from tests.http.auth.wrong_tokens import (
+from tests.http.auth.invalid_tokens import (
     BY_REASON,
-    WRONG,
-    in_s,
-    signed_otherwise,
+    INVALID,
+    seconds_from_now,
+    signed_with,
     unsigned,
     with_public_key_as_secret,
 )
+from tests.http.auth.issuer import AUDIENCE, EC, ED, NEXT, RSA, token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import httpx
 
 ENGINEER = UUID("0190d3a4-5b6c-7d8e-9f01-23456789abcd")
@@ -48,70 +45,64 @@ REFUSED = {
 VIEWER = {"query": "{ viewer { subject role } }"}
 
 
-@asynccontextmanager
-async def serving(url: str, authenticator: tokens.Authenticator) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(make_app(url, authenticator=authenticator)) as client:
-        yield client
-
-
 @pytest.fixture
 async def app(shared_url, provider):
-    async with serving(shared_url, provider) as client:
+    async with client_of(make_app(shared_url, authenticator=provider)) as client:
         yield client
 
 
-async def send(app: httpx.AsyncClient, given: str) -> httpx.Response:
-    return await app.post("/graphql", json=VIEWER, headers={"Authorization": f"Bearer {given}".encode()})
+async def send(app: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await app.post("/graphql", json=VIEWER, headers={"Authorization": f"Bearer {token}".encode()})
 
 
-# Who is not let in
+# Rejected
 
 
-async def test_every_wrong_token_has_the_same_answer(app, issuer):
+async def test_every_invalid_token_gets_the_same_response(app, issuer):
     assert (await send(app, token())).status_code == 200
-    answers = {}
-    for why, make in WRONG.items():
+    responses = {}
+    for name, make in INVALID.items():
         response = await send(app, make())
-        answers[why] = (response.status_code, response.json(), response.headers.get("WWW-Authenticate"))
-    same = (401, REFUSED, 'Bearer error="invalid_token"')
-    assert {why: answer for why, answer in answers.items() if answer != same} == {}
-    assert issuer.asked == 1
+        responses[name] = (response.status_code, response.json(), response.headers.get("WWW-Authenticate"))
+    expected = (401, REFUSED, 'Bearer error="invalid_token"')
+    assert {name: response for name, response in responses.items() if response != expected} == {}
+    assert issuer.requests == 1
 
 
 @pytest.mark.parametrize(
     ("reason", "make"),
-    [(reason, make) for reason, of_reason in BY_REASON.items() for make in of_reason.values()],
-    ids=WRONG.keys(),
+    [(reason, make) for reason, cases in BY_REASON.items() for make in cases.values()],
+    ids=INVALID.keys(),
 )
-async def test_a_wrong_token_is_refused_for_its_own_reason_and_only_the_log_has_it(provider, reason, make):
-    wrong = make()
+async def test_only_the_log_has_the_reason_for_an_invalid_token(provider, reason, make):
+    invalid = make()
     with capture_logs() as logs, pytest.raises(InvalidToken):
-        await provider.verify(wrong)
-    [said] = [log["reason"] for log in logs if log["event"] == "token_refused"]
-    assert reason in said
-    assert len(said) <= 200
-    assert wrong[-20:] not in said or len(wrong) < 20
+        await provider.verify(invalid)
+    [logged] = [log["reason"] for log in logs if log["event"] == "token_refused"]
+    assert reason in logged
+    assert len(logged) <= 200
+    assert invalid[-20:] not in logged or len(invalid) < 20
 
 
-async def test_every_other_header_has_the_answer_of_a_wrong_token(app):
+async def test_another_authorization_scheme_is_rejected(app):
     for header in ("Basic YTpi", "Bearer", "", token(), f"Token {token()}"):
         response = await app.post("/graphql", json=VIEWER, headers={"Authorization": header})
         assert (response.status_code, response.json()) == (401, REFUSED)
 
 
-async def test_nonsense_asks_the_provider_nothing(provider, issuer):
-    for wrong in ("x", "a.b.c", unsigned(), with_public_key_as_secret(), signed_otherwise("RS256")):
+async def test_malformed_tokens_cause_no_fetch(provider, issuer):
+    for invalid in ("x", "a.b.c", unsigned(), with_public_key_as_secret(), signed_with("RS256")):
         with pytest.raises(InvalidToken):
-            await provider.verify(wrong)
-    assert issuer.asked == 0
+            await provider.verify(invalid)
+    assert issuer.requests == 0
 
 
-async def test_half_a_surrogate_pair_is_a_wrong_token(provider):
+async def test_half_a_surrogate_pair_is_rejected(provider):
     with pytest.raises(InvalidToken):
         await provider.verify(token() + "\ud800")
 
 
-# Who is let in
+# Accepted
 
 
 @pytest.mark.parametrize(
@@ -131,28 +122,28 @@ async def test_half_a_surrogate_pair_is_a_wrong_token(provider):
     ],
     ids=str,
 )
-async def test_a_good_token_is_let_in(app, issuer, key, header, claims):
-    issuer.keys = [RSA.listed, EC.listed, ED.listed]
+async def test_a_valid_token_is_accepted(app, issuer, key, header, claims):
+    issuer.keys = [RSA.jwk, EC.jwk, ED.jwk]
     response = await send(app, token(key, header=header, **claims))
     assert response.json()["data"] == {"viewer": {"subject": "maria", "role": "DISPATCHER"}}
-    assert issuer.asked == 1
+    assert issuer.requests == 1
 
 
-async def test_the_clocks_may_differ_a_little(provider):
-    for claims in ({"exp": in_s(-25)}, {"nbf": in_s(25)}, {"iat": in_s(25)}):
-        await provider.verify(token(**claims))
+async def test_clocks_may_differ_by_the_leeway(provider):
+    for claim, offset_s in (("exp", -25), ("nbf", 25), ("iat", 25)):
+        await provider.verify(token(**{claim: seconds_from_now(offset_s)}))
 
 
-async def test_it_says_until_when_and_which_token(provider):
-    expires = in_s(60)
+async def test_verified_tokens_have_expiry_and_id(provider):
+    expires = seconds_from_now(60)
     verified = await provider.verify(token(exp=expires, jti="8f1c"))
-    assert verified == tokens.Verified(
+    assert verified == tokens.VerifiedToken(
         Actor("maria", Role.DISPATCHER), datetime.fromtimestamp(expires, UTC), "8f1c"
     )
     assert (await provider.verify(token())).token_id is None
 
 
-async def test_development_tokens_say_it_too(tokens):
+async def test_development_tokens_have_expiry_and_id(tokens):
     first, second = [await tokens.verify(tokens.sign(Role.AUDITOR, None, ttl_s=60)) for _ in range(2)]
     assert first.token_id != second.token_id
     assert timedelta(seconds=55) < first.expires_at - datetime.now(UTC) <= timedelta(seconds=60)
@@ -175,9 +166,9 @@ async def test_development_tokens_say_it_too(tokens):
     ],
     ids=str,
 )
-def test_a_role_is_where_the_settings_say(path, claims, roles, role):
-    reading = ClaimMapping(path, roles or CLAIM_MAPPING.roles, "engineer_id")
-    assert reading.actor({"sub": "s"} | claims) == Actor("s", role)
+def test_the_role_is_read_from_the_configured_claim(path, claims, roles, role):
+    mapping = ClaimMapping(path, roles or CLAIM_MAPPING.roles, "engineer_id")
+    assert mapping.actor({"sub": "s"} | claims) == Actor("s", role)
 
 
 @pytest.mark.parametrize(
@@ -190,34 +181,34 @@ def test_a_role_is_where_the_settings_say(path, claims, roles, role):
     ],
     ids=str,
 )
-def test_nobody_has_a_role_that_is_elsewhere(path, claims):
+def test_a_role_in_another_claim_does_not_count(path, claims):
     with pytest.raises(ValueError, match="no role of ours"):
         ClaimMapping(path, CLAIM_MAPPING.roles, "engineer_id").actor({"sub": "s"} | claims)
 
 
-def test_an_engineer_is_who_the_provider_says():
-    reading = ClaimMapping("roles", CLAIM_MAPPING.roles, "baton.engineer")
+def test_the_engineer_id_is_read_from_the_configured_claim():
+    mapping = ClaimMapping("roles", CLAIM_MAPPING.roles, "baton.engineer")
     claims: dict[str, Any] = {"sub": "s", "roles": "engineer", "baton": {"engineer": str(ENGINEER)}}
-    assert reading.actor(claims) == Actor("s", Role.ENGINEER, ENGINEER)
-    assert reading.actor(claims | {"roles": "auditor"}) == Actor("s", Role.AUDITOR)
-    for wrong in ("", "ENG-1", 7, [str(ENGINEER)], {}):
+    assert mapping.actor(claims) == Actor("s", Role.ENGINEER, ENGINEER)
+    assert mapping.actor(claims | {"roles": "auditor"}) == Actor("s", Role.AUDITOR)
+    for invalid in ("", "ENG-1", 7, [str(ENGINEER)], {}):
         with pytest.raises(InvalidInput):
-            reading.actor(claims | {"baton": {"engineer": wrong}})
+            mapping.actor(claims | {"baton": {"engineer": invalid}})
 
 
-# Tokens that are known already
+# Cached tokens
 
 
-async def test_a_known_token_is_not_verified_again(provider, monkeypatch):
-    given = token()
-    first = await provider.verify(given)
+async def test_a_cached_token_is_not_verified_again(provider, monkeypatch):
+    cached = token()
+    first = await provider.verify(cached)
     monkeypatch.setattr(jwt, "decode", None)
-    assert await provider.verify(given) is first
+    assert await provider.verify(cached) is first
 
 
-async def test_a_known_token_ends_with_its_time(provider, monkeypatch):
-    given = token(exp=in_s(60))
-    await provider.verify(given)
+async def test_a_cached_token_expires(provider, monkeypatch):
+    cached = token(exp=seconds_from_now(60))
+    await provider.verify(cached)
     later = time.time() + 60 + tokens.LEEWAY_S
 
     class Later(datetime):
@@ -228,51 +219,51 @@ async def test_a_known_token_ends_with_its_time(provider, monkeypatch):
     provider.now = lambda: later
     monkeypatch.setattr("jwt.api_jwt.datetime", Later)
     with pytest.raises(InvalidToken):
-        await provider.verify(given)
+        await provider.verify(cached)
 
 
-async def test_a_known_token_ends_with_its_key(provider, issuer, clock):
-    given = token()
-    await provider.verify(given)
-    issuer.keys = [NEXT.listed]
+async def test_a_cached_token_is_rejected_after_its_key_is_revoked(provider, issuer, clock):
+    cached = token()
+    await provider.verify(cached)
+    issuer.keys = [NEXT.jwk]
     clock.now_s += FRESH_S
     with pytest.raises(InvalidToken):
-        await provider.verify(given)
+        await provider.verify(cached)
     await provider.verify(token(NEXT))
 
 
-async def test_a_known_token_ends_with_its_key_also_when_another_takes_the_name(provider, issuer, clock):
-    given = token()
-    await provider.verify(given)
-    issuer.keys = [NEXT.listed | {"kid": RSA.id}]
+async def test_a_cached_token_is_rejected_when_another_key_has_its_key_id(provider, issuer, clock):
+    cached = token()
+    await provider.verify(cached)
+    issuer.keys = [NEXT.jwk | {"kid": RSA.id}]
     clock.now_s += FRESH_S
     with pytest.raises(InvalidToken):
-        await provider.verify(given)
+        await provider.verify(cached)
 
 
-async def test_only_so_many_tokens_are_kept_and_the_idle_ones_go_first(provider, issuer, monkeypatch):
-    issuer.keys = [ED.listed]
+async def test_the_cache_is_bounded_and_evicts_the_least_recently_used(provider, issuer, monkeypatch):
+    issuer.keys = [ED.jwk]
     busy, idle = token(ED, sub="busy"), token(ED, sub="idle")
-    for given in (busy, idle):
-        await provider.verify(given)
+    for each in (busy, idle):
+        await provider.verify(each)
     for i in range(CACHED_TOKENS - 1):
         await provider.verify(busy)
         await provider.verify(token(ED, sub=f"s{i}"))
-    assert len(provider._kept) == CACHED_TOKENS
-    for make in WRONG.values():
+    assert len(provider._cache) == CACHED_TOKENS
+    for make in INVALID.values():
         with pytest.raises(InvalidToken):
             await provider.verify(make())
-    assert len(provider._kept) == CACHED_TOKENS
+    assert len(provider._cache) == CACHED_TOKENS
     monkeypatch.setattr(jwt, "decode", None)
     await provider.verify(busy)
     with pytest.raises(TypeError):
         await provider.verify(idle)
 
 
-# When the provider does not answer
+# While the provider is unavailable
 
 
-async def test_a_provider_out_of_reach_is_503_and_no_wrong_token(app, issuer, clock):
+async def test_an_unavailable_provider_is_503_and_not_401(app, issuer, clock):
     issuer.status = 500
     response = await send(app, token())
     assert response.status_code == 503
@@ -286,7 +277,7 @@ async def test_a_provider_out_of_reach_is_503_and_no_wrong_token(app, issuer, cl
     assert (await send(app, token())).status_code == 200
 
 
-async def test_an_hour_without_the_provider_signs_nobody_out(app, issuer, clock):
+async def test_an_hour_without_the_provider_rejects_no_token(app, issuer, clock):
     before = token(sub="before")
     assert (await send(app, before)).status_code == 200
     issuer.status = 500
@@ -296,20 +287,20 @@ async def test_an_hour_without_the_provider_signs_nobody_out(app, issuer, clock)
         assert (await send(app, token(sub="new"))).status_code == 200
 
 
-async def test_others_are_served_while_the_provider_is_slow(app, issuer):
+async def test_other_requests_are_served_while_the_provider_is_slow(app, issuer):
     issuer.hold()
     waiting = asyncio.create_task(send(app, token()))
-    await issuer.is_asked()
+    await issuer.until_requested()
     for _ in range(10):
         assert (await app.get("/livez")).status_code == 200
     assert not waiting.done()
-    issuer.answers.set()
+    issuer.released.set()
     assert (await waiting).status_code == 200
 
 
-async def test_a_thousand_forged_tokens_ask_once(provider, issuer):
+async def test_a_thousand_forged_tokens_cause_one_fetch(provider, issuer):
     await provider.verify(token())
     for i in range(1000):
         with pytest.raises(InvalidToken):
             await provider.verify(token(ED, header={"kid": f"forged-{i}"}))
-    assert issuer.asked == 1
+    assert issuer.requests == 1

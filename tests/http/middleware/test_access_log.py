@@ -1,4 +1,4 @@
-"""One line for each request, in JSON, which says how it went and nothing of anybody."""
+"""The access log: one JSON line per request, without personal data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SECRETS = ("Clinic", "Ana Lima", "Bearer", "eyJ", "customer", "dispatcher@", "12
 
 class Lines:
     def __init__(self) -> None:
-        self.said = io.StringIO()
+        self.output = io.StringIO()
 
     @property
     def text(self) -> str:
-        return self.said.getvalue()
+        return self.output.getvalue()
 
     def __call__(self, event: str) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in self.text.splitlines()]
@@ -36,13 +36,13 @@ class Lines:
 
 @pytest.fixture
 def lines(monkeypatch):
-    """What a server in production would write."""
+    """The log as a server in production writes it."""
     lines = Lines()
     before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
-    monkeypatch.setattr("sys.stdout", lines.said)
+    monkeypatch.setattr("sys.stdout", lines.output)
     logs.set_up(production=True)
     structlog.configure(
-        logger_factory=structlog.WriteLoggerFactory(lines.said), cache_logger_on_first_use=False
+        logger_factory=structlog.WriteLoggerFactory(lines.output), cache_logger_on_first_use=False
     )
     yield lines
     structlog.configure(**before)
@@ -69,9 +69,9 @@ async def test_a_request_is_one_line(lines, client):
     }
 
 
-async def test_a_refusal_is_said_by_its_code(lines, client, make):
-    held = await make.assigned()
-    command = {"ticketId": held.ticket_id, "engineerId": str(await make.engineer())}
+async def test_a_refusal_is_logged_by_its_code(lines, client, make):
+    assignment = await make.assigned()
+    command = {"ticketId": assignment.ticket_id, "engineerId": str(await make.engineer())}
     await client.post("/graphql", json={"query": ASSIGN, "variables": {"input": command}})
     [line] = lines("request")
     assert (line["code"], line["refusals"], line["level"]) == ("OK", ["TICKET_ALREADY_ASSIGNED"], "info")
@@ -84,9 +84,7 @@ async def test_a_refusal_is_said_by_its_code(lines, client, make):
         ("{ viewer { role } tickets { nodes { customerName } } }", "INTERNAL", "error"),
     ],
 )
-async def test_the_level_says_whether_somebody_should_look(
-    lines, fresh_url, fresh_db, tokens, query, code, level
-):
+async def test_only_server_errors_are_logged_as_errors(lines, fresh_url, fresh_db, query, code, level):
     app = make_app(fresh_url, database_pool_size=1)
     async with fresh_db.connection() as conn:
         await conn.execute("ALTER TABLE service_tickets RENAME customer_name TO client_name")
@@ -96,7 +94,7 @@ async def test_the_level_says_whether_somebody_should_look(
     assert (line["code"], line["level"]) == (code, level)
 
 
-async def test_nothing_of_anybody_is_said(lines, client, make):
+async def test_no_personal_data_is_logged(lines, client, make):
     ticket = await make.ticket(customer_name="Clinic of Secrets")
     engineer = await make.engineer(name="Ana Lima", email="ana@clinic.example")
     command = {"ticketId": ticket, "engineerId": str(engineer), "reason": "The Clinic asked for Ana Lima"}
@@ -110,13 +108,13 @@ async def test_nothing_of_anybody_is_said(lines, client, make):
     assert [secret for secret in SECRETS if secret in lines.text] == []
 
 
-async def test_probes_that_are_well_and_scrapes_are_not_worth_a_line(lines, client):
+async def test_successful_probes_and_scrapes_are_not_logged(lines, client):
     for path in ("/livez", "/readyz", "/metrics", "/graphql"):
         await client.get(path)
     assert [line["path"] for line in lines("request")] == ["/graphql"]
 
 
-async def test_a_socket_has_a_line_for_each_operation(lines, shared_url, tokens):
+async def test_each_operation_of_a_websocket_is_logged(lines, shared_url):
     app = make_app(shared_url, database_pool_size=1)
     async with serving(app) as served, open_websocket(served.port) as ws:
         await ws.send(subscribe("1", "query Here { viewer { role } }"))
@@ -127,24 +125,24 @@ async def test_a_socket_has_a_line_for_each_operation(lines, shared_url, tokens)
     assert [secret for secret in SECRETS if secret in lines.text] == []
 
 
-async def test_a_long_name_or_path_is_cut(lines, client):
+async def test_long_names_and_paths_are_truncated(lines, client):
     await client.post("/graphql", json={"query": f"query {'N' * 1000} {{ viewer {{ role }} }}"})
     await client.get("/" + "p" * 1000)
-    named, found = lines("request")
-    assert (len(named["operation"]), len(found["path"])) == (64, 200)
+    operation, path = lines("request")
+    assert (len(operation["operation"]), len(path["path"])) == (64, 200)
 
 
-def test_what_libraries_say_is_json_as_well(lines, app):
-    config(app, "127.0.0.1", 0)  # as it is served: uvicorn must not bring its own way
+def test_libraries_log_in_json_too(lines, app):
+    config(app, "127.0.0.1", 0)  # uvicorn must not configure its own logging
     logging.getLogger("uvicorn.error").error("It went %s", "wrong", exc_info=ValueError())
-    logging.getLogger("uvicorn.access").info("never said")
+    logging.getLogger("uvicorn.access").info("not logged")
     [line] = lines("It went wrong")
     assert (line["level"], line["logger"]) == ("error", "uvicorn.error")
     assert "ValueError" in line["exception"]
     assert len(lines.text.splitlines()) == 1
 
 
-def test_what_no_encoding_can_hold_is_said_all_the_same(lines):
+def test_text_that_cannot_be_encoded_is_logged_escaped(lines):
     structlog.get_logger().info("odd", path="\ud800")
     assert lines("odd")[0]["path"] == "\ud800"
 

@@ -1,4 +1,4 @@
-"""Each request has an id, by which its answer, its log lines and what it changed are found together."""
+"""Request ids: in the response, the log and the events of a request."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ mutation ($ticket: ID!, $engineer: ID!) {
 """
 
 
-async def test_an_event_tells_its_request_and_its_token(client, make, db, tokens):
-    held = await make.assigned()
+async def test_an_event_has_the_request_id_and_the_token_id(client, make, db, tokens):
+    assignment = await make.assigned()
     token = tokens.sign(Role.DISPATCHER, None, ttl_s=60)
-    answer = await client.post(
+    response = await client.post(
         "/graphql",
         json={
             "query": ESCALATE,
-            "variables": {"ticket": held.ticket_id, "engineer": str(await make.engineer())},
+            "variables": {"ticket": assignment.ticket_id, "engineer": str(await make.engineer())},
         },
         headers={"Authorization": f"Bearer {token}", "X-Request-Id": "proxy-7:42"},
     )
-    assert answer.headers.get_list("x-request-id") == ["proxy-7:42"]
+    assert response.headers.get_list("x-request-id") == ["proxy-7:42"]
     token_id = jwt.decode(token, options={"verify_signature": False})["jti"]
     async with db.connection() as conn:
         rows = await conn.fetch("SELECT type, request_id, token_id FROM assignment_events ORDER BY id")
@@ -50,27 +50,27 @@ async def test_an_event_tells_its_request_and_its_token(client, make, db, tokens
 
 
 @pytest.mark.parametrize(
-    "given", [None, "", "two words", "x" * 129, "a;b", "ä".encode(), "<b>"], ids=["none", *"abcdef"]
+    "client_id", [None, "", "two words", "x" * 129, "a;b", "ä".encode(), "<b>"], ids=["none", *"abcdef"]
 )
-async def test_an_id_that_is_not_sane_is_replaced(client, given):
-    headers = {} if given is None else {"X-Request-Id": given}
+async def test_an_invalid_id_is_replaced(client, client_id):
+    headers = {} if client_id is None else {"X-Request-Id": client_id}
     ids = [(await client.get("/livez", headers=headers)).headers["x-request-id"] for _ in range(2)]
     assert all(NEW.fullmatch(each) for each in ids)
     assert ids[0] != ids[1]
 
 
-async def test_refusals_before_graphql_have_it_too(client):
+async def test_an_authentication_error_has_it(client):
     refused = await client.post(
         "/graphql", json={}, headers={"Authorization": "Bearer x", "X-Request-Id": "r-1"}
     )
     assert (refused.status_code, refused.headers["x-request-id"]) == (401, "r-1")
 
 
-async def test_every_line_of_the_log_has_it_and_only_its_own():
-    said = io.StringIO()
+async def test_every_log_line_has_the_id_of_its_request():
+    output = io.StringIO()
     before = structlog.get_config()
     logs.set_up(production=True)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(said), cache_logger_on_first_use=False)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(output), cache_logger_on_first_use=False)
     try:
 
         async def inner(scope, receive, send):
@@ -83,20 +83,20 @@ async def test_every_line_of_the_log_has_it_and_only_its_own():
     finally:
         structlog.configure(**before)
         logging.getLogger().handlers.clear()
-    lines = [json.loads(line) for line in said.getvalue().splitlines()]
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert [line.get("request_id") for line in lines] == ["r-1", "r-2", None]
 
 
-async def test_a_fault_that_nothing_catches_has_it():
+async def test_an_uncaught_exception_has_it():
     async def fails(_):
         raise RuntimeError
 
     app = Starlette(
         routes=[Route("/", fails)],
         middleware=[Middleware(RequestIdMiddleware)],
-        exception_handlers={Exception: security.fault},
+        exception_handlers={Exception: security.internal_error},
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.get("/", headers={"X-Request-Id": "r-1"})
-    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (500, ["r-1"])
+        response = await client.get("/", headers={"X-Request-Id": "r-1"})
+    assert (response.status_code, response.headers.get_list("x-request-id")) == (500, ["r-1"])

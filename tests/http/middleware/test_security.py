@@ -1,4 +1,4 @@
-"""What other sites and other hosts can make of the API: nothing, unless the settings say so."""
+"""Security headers, allowed hosts, CORS, and the settings for them."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ PREFLIGHT = {
 
 
 @asynccontextmanager
-async def of_app(url: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def client_with(url: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     app = make_app(url, database_pool_size=1, **settings)
     async with client_of(app, raise_app_exceptions=False) as client:
         yield client
 
 
-async def test_every_answer_has_the_headers_of_safety(client):
-    wrong = {"Authorization": "Bearer wrong"}
+async def test_every_response_has_the_security_headers(client):
+    invalid = {"Authorization": "Bearer wrong"}
     for response, status in (
         (await client.post("/graphql", json=TYPENAME), 200),
         (await client.post("/graphql", content=b"null"), 415),
         (await client.put("/graphql"), 405),
-        (await client.post("/graphql", json=TYPENAME, headers=wrong), 401),
+        (await client.post("/graphql", json=TYPENAME, headers=invalid), 401),
         (await client.get("/ui-config.json"), 200),
         (await client.get("/livez"), 200),
         (await client.get("/nothing"), 404),
     ):
         assert response.status_code == status
-        is_safe(response)
+        assert_security_headers(response)
 
 
-async def test_what_is_refused_before_any_route_is_refused_in_json(shared_url, tokens):
-    async with of_app(shared_url, cors_origins=(DESK,), allowed_hosts=("test",)) as client:
+async def test_errors_outside_of_routes_are_json(shared_url):
+    async with client_with(shared_url, cors_origins=(DESK,), allowed_hosts=("test",)) as client:
         foreign = {"Host": "evil.example.com"}
         for response, status, code in (
             (await client.get("/nothing"), 404, "NOT_FOUND"),
@@ -59,26 +59,26 @@ async def test_what_is_refused_before_any_route_is_refused_in_json(shared_url, t
         ):
             assert (response.status_code, code_of(response)) == (status, code)
             assert response.headers["Content-Type"] == "application/json"
-            is_safe(response)
+            assert_security_headers(response)
             assert status != 405 or "GET" in response.headers["Allow"]
         assert (await client.head("/nothing")).status_code == 404
 
 
-async def test_so_has_a_fault_that_nothing_has_caught(shared_url, tokens):
+async def test_an_uncaught_exception_is_json_without_details(shared_url):
     app = make_app(shared_url)
     app.router.routes[0].app.app = broken
     async with client_of(app, raise_app_exceptions=False) as client:
         response = await client.post("/graphql", json=TYPENAME)
     assert (response.status_code, code_of(response)) == (500, "INTERNAL")
     assert "secret" not in response.text
-    is_safe(response)
+    assert_security_headers(response)
 
 
 async def broken(*_: Any) -> None:
     raise RuntimeError("a secret")
 
 
-def is_safe(response: httpx.Response) -> None:
+def assert_security_headers(response: httpx.Response) -> None:
     for name, value in {
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
@@ -91,7 +91,7 @@ def is_safe(response: httpx.Response) -> None:
 # Other hosts
 
 
-async def test_a_host_that_is_not_ours_is_refused_and_health_is_asked_by_any(shared_url, tokens):
+async def test_other_hosts_are_refused_except_for_health(shared_url):
     allowed = {"allowed_hosts": ("tickets.example.com", "*.example.net")}
     for host, status in (
         ("tickets.example.com", 200),
@@ -102,7 +102,7 @@ async def test_a_host_that_is_not_ours_is_refused_and_health_is_asked_by_any(sha
         ("evil-example.net", 400),
         ("127.0.0.1:8000", 400),
     ):
-        async with of_app(shared_url, **allowed) as client:
+        async with client_with(shared_url, **allowed) as client:
             headers = {"Host": host}
             assert (await client.post("/graphql", json=TYPENAME, headers=headers)).status_code == status
             assert (await client.get("/", headers=headers)).status_code == status
@@ -112,79 +112,81 @@ async def test_a_host_that_is_not_ours_is_refused_and_health_is_asked_by_any(sha
 # Other sites
 
 
-async def test_a_page_of_another_site_may_read_nothing_by_default(client):
+async def test_cors_allows_nothing_by_default(client):
     response = await client.post("/graphql", json=TYPENAME, headers={"Origin": EVIL})
-    assert not allows(response)
+    assert not cors_headers(response)
     response = await client.options("/graphql", headers={"Origin": EVIL, **PREFLIGHT})
     assert response.status_code == 405
-    assert not allows(response)
+    assert not cors_headers(response)
 
 
-def allows(response: httpx.Response) -> list[str]:
+def cors_headers(response: httpx.Response) -> list[str]:
     return [name for name in response.headers if name.startswith("access-control")]
 
 
-async def test_a_page_of_a_site_that_the_settings_name_may(shared_url, tokens):
-    async with of_app(shared_url, cors_origins=(DESK,)) as client:
+async def test_cors_allows_configured_origins(shared_url):
+    async with client_with(shared_url, cors_origins=(DESK,)) as client:
         for origin, status in ((DESK, 200), (EVIL, 400), (DESK + ".evil.com", 400), ("null", 400)):
             preflight = await client.options("/graphql", headers={"Origin": origin, **PREFLIGHT})
             assert preflight.status_code == status
-            asked = await client.post("/graphql", json=TYPENAME, headers={"Origin": origin, "Accept": NEWER})
+            response = await client.post(
+                "/graphql", json=TYPENAME, headers={"Origin": origin, "Accept": NEWER}
+            )
             refused = await client.post(
                 "/graphql", json=TYPENAME, headers={"Origin": origin, "Authorization": "Bearer x"}
             )
-            assert (asked.status_code, refused.status_code) == (200, 401)
-            assert set(asked.headers["Vary"].split(", ")) == {"Accept", "Origin"}
-            for response in (preflight, asked, refused):
-                given = response.headers.get("Access-Control-Allow-Origin")
-                assert given == (DESK if origin == DESK else None)
-                assert "Access-Control-Allow-Credentials" not in response.headers
+            assert (response.status_code, refused.status_code) == (200, 401)
+            assert set(response.headers["Vary"].split(", ")) == {"Accept", "Origin"}
+            for each in (preflight, response, refused):
+                allowed = each.headers.get("Access-Control-Allow-Origin")
+                assert allowed == (DESK if origin == DESK else None)
+                assert "Access-Control-Allow-Credentials" not in each.headers
 
 
 SIMPLE = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
-"""What a page may send to another site without asking that site first."""
+"""Media types that pages may send to other sites without a preflight."""
 
 
 @pytest.mark.parametrize("content_type", SIMPLE)
-async def test_a_form_or_a_page_that_does_not_ask_first_has_no_effect(client, make, db, content_type):
-    held = await make.assigned()
-    body = httpx.Request("POST", "http://test", json={"query": accept_by(held.id)}).content
+async def test_requests_without_a_preflight_change_nothing(client, make, db, content_type):
+    assignment = await make.assigned()
+    body = httpx.Request("POST", "http://test", json={"query": accept_by(assignment.id)}).content
     for content in (body, body[:-1] + b', "x": "="}'):
         headers = {"Origin": EVIL, "Sec-Fetch-Mode": "no-cors", "Content-Type": content_type}
         response = await client.post("/graphql", content=content, headers=headers)
         assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
     link = await client.get(
-        "/graphql", params={"query": accept_by(held.id)}, headers={"Sec-Fetch-Mode": "navigate"}
+        "/graphql", params={"query": accept_by(assignment.id)}, headers={"Sec-Fetch-Mode": "navigate"}
     )
     assert link.status_code == 405
-    assert await status_of(db, held.id) == "assigned"
+    assert await status_of(db, assignment.id) == "assigned"
 
 
-async def test_a_browser_carries_no_sign_in_of_its_own(client, make, db, tokens):
-    """Only a header signs in, and pages of other sites cannot set it: cookies count for nothing."""
-    held = await make.assigned()
+async def test_cookies_do_not_authenticate(client, make, db):
+    """Only the Authorization header does, which pages of other sites cannot set."""
+    assignment = await make.assigned()
     token = client.headers.pop("Authorization").removeprefix("Bearer ")
     for cookie in (f"authorization=Bearer {token}", f"token={token}", f"session={token}"):
         response = await client.post(
-            "/graphql", json={"query": accept_by(held.id)}, headers={"Cookie": cookie}
+            "/graphql", json={"query": accept_by(assignment.id)}, headers={"Cookie": cookie}
         )
         assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert await status_of(db, held.id) == "assigned"
+    assert await status_of(db, assignment.id) == "assigned"
 
 
 # Settings
 
 
-def test_hosts_and_origins_are_lists_and_none_by_default():
+def test_hosts_and_origins_are_lists():
     assert (load({}).served_hosts, load({}).cors_origins) == (("*",), ())
-    given = load(
+    settings = load(
         {"ALLOWED_HOSTS": "a.example.com, *.b.example,[::1]", "CORS_ORIGINS": f"{DESK},http://localhost:5173"}
     )
-    assert given.served_hosts == ("a.example.com", "*.b.example", "[::1]")
-    assert given.cors_origins == (DESK, "http://localhost:5173")
+    assert settings.served_hosts == ("a.example.com", "*.b.example", "[::1]")
+    assert settings.cors_origins == (DESK, "http://localhost:5173")
 
 
-def test_production_says_which_hosts_it_serves():
+def test_production_requires_allowed_hosts():
     assert load({"APP_ENV": "production", "ALLOWED_HOSTS": "a.example"}).served_hosts == ("a.example",)
     with pytest.raises(SettingsError, match=r"ALLOWED_HOSTS must be set"):
         _ = load({"APP_ENV": "production"}).served_hosts
@@ -204,17 +206,19 @@ def test_production_says_which_hosts_it_serves():
         ("CORS_ORIGINS", "null"),
     ],
 )
-def test_an_entry_that_could_never_match_stops_the_start(name, wrong):
-    with pytest.raises(SettingsError, match=rf"^{name} must hold entries such as .*\.$"):
+def test_an_entry_that_could_never_match_is_refused(name, wrong):
+    with pytest.raises(SettingsError, match=rf"^{name} must contain entries such as .*\.$"):
         load({name: wrong})
 
 
-def test_none_at_all_can_be_said_where_that_means_something():
-    none = load({"SHUTDOWN_DRAIN_S": "0", "EVENTS_KEPT_MONTHS": "0", "DATABASE_WAIT_S": "0"})
-    assert (none.shutdown_drain_s, none.events_kept_months, none.database_wait_s) == (0, 0, 0)
+def test_some_numbers_can_be_zero():
+    settings = load({"SHUTDOWN_DRAIN_S": "0", "EVENTS_KEPT_MONTHS": "0", "DATABASE_WAIT_S": "0"})
+    assert (settings.shutdown_drain_s, settings.events_kept_months, settings.database_wait_s) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("name", "wrong"), [("SHUTDOWN_DRAIN_S", "-1"), ("DATABASE_POOL_SIZE", "0")])
-def test_a_number_that_says_nothing_stops_the_start(name, wrong):
-    with pytest.raises(SettingsError, match=rf"^{name} must be a whole number from \d, not '{wrong}'\.$"):
+def test_a_number_below_the_minimum_is_refused(name, wrong):
+    with pytest.raises(
+        SettingsError, match=rf"^{name} must be a whole number of at least \d, not '{wrong}'\.$"
+    ):
         load({name: wrong})

@@ -1,4 +1,4 @@
-"""/billing.csv: a bill for whom it is for, safe in a spreadsheet, and never half of it as if whole."""
+"""/billing.csv: permissions, spreadsheet safety, and no incomplete file that looks complete."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import pytest
 from app.db.connections import TimeLimits, connect
 from app.domain.model import Role
 from app.domain.period import Period
-from app.http.routes.billing_csv import AT_ONCE, BillingCsv
+from app.http.routes.billing_csv import MAX_CONCURRENT, BillingCsv
 from app.jobs.billing_export import COLUMNS
 from app.queries import billing
 from app.queries.billing import BillingFilter
 from tests.apps import make_app
+from tests.polling import until
 from tests.queries.history import BEGIN, ENGINEERS, History
 from tests.serving import PATIENCE_S, serving
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 WHOLE = {"from": "2026-01-01", "to": "2026-06-01"}
 PERIOD = Period.between(BEGIN, datetime(2026, 6, 1, tzinfo=UTC))
-EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
 HARMLESS = ['a"b,c', "Müller\nSöhne", "1-2", ""]
 
 
@@ -51,7 +52,7 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
-async def test_the_file_is_the_lines_and_adds_up_to_the_totals(client, db, history):
+async def test_the_rows_add_up_to_the_totals(client, db, history):
     response = await client.get("/billing.csv", params=WHOLE)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; charset=utf-8; header=present"
@@ -69,21 +70,21 @@ async def test_the_file_is_the_lines_and_adds_up_to_the_totals(client, db, histo
     assert {row["currency"] for row in rows} == {"EUR"}
 
 
-async def test_what_is_wanted_narrows_it(client, history):
+async def test_parameters_filter_the_rows(client, history):
     rows = read((await client.get("/billing.csv", params=WHOLE)).text)
     ticket = rows[0]["ticket_id"]
     of_ticket = read((await client.get("/billing.csv", params=WHOLE | {"ticketId": ticket})).text)
     assert of_ticket == [row for row in rows if row["ticket_id"] == ticket]
     of_customer = read((await client.get("/billing.csv", params=WHOLE | {"customer": "Charité"})).text)
     assert of_customer == [row for row in rows if row["customer"] == "Charité"]
-    none = read((await client.get("/billing.csv", params={"from": "2020-01-01", "to": "2020-02-01"})).text)
-    assert none == []
+    no_rows = read((await client.get("/billing.csv", params={"from": "2020-01-01", "to": "2020-02-01"})).text)
+    assert no_rows == []
 
 
 async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, history):
-    billed = {row["ticket_id"] for row in read((await client.get("/billing.csv", params=WHOLE)).text)}
-    names = EVIL + HARMLESS
-    named = dict(zip(sorted(billed), names, strict=False))
+    tickets = {row["ticket_id"] for row in read((await client.get("/billing.csv", params=WHOLE)).text)}
+    names = FORMULAS + HARMLESS
+    named = dict(zip(sorted(tickets), names, strict=False))
     assert len(named) == len(names)
     async with db.transaction() as tx:
         for ticket, name in named.items():
@@ -112,14 +113,14 @@ async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, hi
         (WHOLE | {"customer": ["x", "y"]}, "query"),
     ],
 )
-async def test_what_cannot_be_meant_is_refused(client, parameters, field):
+async def test_invalid_parameters_are_refused(client, parameters, field):
     response = await client.get("/billing.csv", params=parameters)
     assert response.status_code == 400
     [error] = response.json()["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
 
 
-async def test_only_get_is_answered(client):
+async def test_only_get_is_allowed(client):
     response = await client.post("/billing.csv", params=WHOLE)
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
@@ -134,7 +135,7 @@ async def test_only_get_is_answered(client):
         (Role.ADMIN, 200, None),
     ],
 )
-async def test_bills_are_for_those_whom_the_policy_names(client, tokens, role, status, code):
+async def test_the_policy_decides_who_may_read_bills(client, tokens, role, status, code):
     engineer = ENGINEERS[0] if role is Role.ENGINEER else None
     token = None if role is None else tokens.sign(role, engineer, ttl_s=60)
     client.headers.pop("Authorization")
@@ -143,16 +144,16 @@ async def test_bills_are_for_those_whom_the_policy_names(client, tokens, role, s
     assert response.status_code == status
     if code:
         assert response.json()["errors"][0]["extensions"]["code"] == code
-    wrong = await client.get("/billing.csv", params=WHOLE, headers={"Authorization": "Bearer x"})
-    assert wrong.status_code == 401
+    invalid = await client.get("/billing.csv", params=WHOLE, headers={"Authorization": "Bearer x"})
+    assert invalid.status_code == 401
 
 
-# On a real socket: who reads slowly, leaves, or is one too many.
+# On a real socket: slow readers, disconnects, and too many downloads
 
 
 @pytest.fixture
-async def much(db: Database, history: History) -> int:
-    """More lines than any buffer between here and there takes. Returns how many."""
+async def many_rows(db: Database, history: History) -> int:
+    """More rows than fit into the buffers between server and client; returns how many."""
     async with db.transaction() as tx:
         await tx.execute(
             "INSERT INTO service_tickets (id, ticket_number, customer_name)"
@@ -171,8 +172,8 @@ async def much(db: Database, history: History) -> int:
 
 @pytest.fixture
 async def app(shared_url: str, tokens: Any) -> Any:
-    # A reader who stops is let be, so that nothing here depends on how fast the machine is.
-    return make_app(shared_url, database_pool_size=AT_ONCE + 1, time_limits=TimeLimits(idle_s=60))
+    # Long enough that a paused reader keeps its transaction on a slow machine.
+    return make_app(shared_url, database_pool_size=MAX_CONCURRENT + 1, time_limits=TimeLimits(idle_s=60))
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ async def served(app: Any) -> AsyncIterator[Served]:
         yield served
 
 
-def asking(tokens: Any) -> bytes:
+def request_with(tokens: Any) -> bytes:
     token = tokens.sign(Role.AUDITOR, None, ttl_s=600)
     return (
         f"GET /billing.csv?from={WHOLE['from']}&to={WHOLE['to']} HTTP/1.1\r\nHost: x\r\n"
@@ -189,23 +190,23 @@ def asking(tokens: Any) -> bytes:
     ).encode()
 
 
-async def begun(port: int, tokens: Any) -> socket.socket:
-    """A client that has asked, read the first bytes of its answer, and stopped."""
+async def paused_reader(port: int, tokens: Any) -> socket.socket:
+    """A client that has read the first bytes of the response and stopped."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)  # noqa: FBT003 - as the module has it
     loop = asyncio.get_running_loop()
     await loop.sock_connect(client, ("127.0.0.1", port))
-    await loop.sock_sendall(client, asking(tokens))
+    await loop.sock_sendall(client, request_with(tokens))
     assert await asyncio.wait_for(loop.sock_recv(client, 12), PATIENCE_S) == b"HTTP/1.1 200"
     return client
 
 
-async def rest(client: socket.socket) -> bytes:
-    found, loop = b"", asyncio.get_running_loop()
-    while piece := await loop.sock_recv(client, 65536):
-        found += piece
-    return found
+async def read_rest(client: socket.socket) -> bytes:
+    data, loop = b"", asyncio.get_running_loop()
+    while chunk := await loop.sock_recv(client, 65536):
+        data += chunk
+    return data
 
 
 async def downloads(db: Database) -> int:
@@ -218,47 +219,47 @@ async def downloads(db: Database) -> int:
 
 
 async def until_none(db: Database) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while await downloads(db):  # noqa: ASYNC110 - the database does not say when
-            await asyncio.sleep(0.05)
+    async def has_none() -> bool:
+        return await downloads(db) == 0
+
+    await until(has_none)
 
 
-async def test_who_leaves_gives_the_connection_back(served, db, much, tokens):
-    client = await begun(served.port, tokens)
+async def test_a_disconnect_releases_the_connection(served, db, many_rows, tokens):
+    client = await paused_reader(served.port, tokens)
     assert await downloads(db) == 1
     client.close()
     await until_none(db)
 
 
-async def test_one_too_many_is_told_to_come_again(served, db, much, tokens):
-    readers = [await begun(served.port, tokens) for _ in range(AT_ONCE)]
-    refused = await served.send(asking(tokens))
+async def test_too_many_downloads_are_refused(served, db, many_rows, tokens):
+    readers = [await paused_reader(served.port, tokens) for _ in range(MAX_CONCURRENT)]
+    refused = await served.send(request_with(tokens))
     assert refused.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after: 5\r\n" in refused
     for reader in readers:
         reader.close()
     await until_none(db)
-    assert (await served.send(asking(tokens))).count(b"\r\nX-") == much
+    assert (await served.send(request_with(tokens))).count(b"\r\nX-") == many_rows
 
 
-async def test_who_reads_for_too_long_does_not_get_a_file_that_looks_whole(shared_url, db, much, tokens):
-    app = make_app(shared_url, database_pool_size=AT_ONCE + 1)
+async def test_a_download_that_takes_too_long_is_aborted(shared_url, db, many_rows, tokens):
+    app = make_app(shared_url, database_pool_size=MAX_CONCURRENT + 1)
     [route] = [route for route in app.routes if getattr(route, "path", None) == "/billing.csv"]
     assert isinstance(route.endpoint, BillingCsv)
-    route.endpoint._longest_s = 2  # it has long begun by then
+    route.endpoint._max_download_s = 2  # the download has started long before
     async with serving(app) as served:
-        client = await begun(served.port, tokens)
+        client = await paused_reader(served.port, tokens)
         await until_none(db)
-        assert not (await rest(client)).endswith(b"0\r\n\r\n")
+        assert not (await read_rest(client)).endswith(b"0\r\n\r\n")
         client.close()
 
 
-async def test_a_database_that_is_too_slow_is_told_before_anything_is_sent(shared_url, db, tokens):
+async def test_a_slow_database_is_503(shared_url, db, tokens):
     app = make_app(shared_url, time_limits=TimeLimits(statement_s=0.3))
-    # The lock is held for as long as it takes.
     async with serving(app) as served, connect(shared_url) as conn, conn.transaction():
         await conn.execute("LOCK TABLE hourly_rates IN ACCESS EXCLUSIVE MODE")
-        refused = await served.send(asking(tokens))
+        refused = await served.send(request_with(tokens))
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in refused
     assert b'"extensions":{"code":"UNAVAILABLE","retryAfterSeconds":1}' in refused

@@ -1,4 +1,4 @@
-"""How the web pages are served: whose they are, what they may load, how long they are kept."""
+"""The web pages: routes, security policies, caching and configuration."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app.http.auth.tokens import DevelopmentTokens
 from app.http.routes import pages
+from tests.apps import TOKENS
 
 PROVIDER = pages.Provider("https://login.example:8443/realms/field", "baton-pages", "openid", "https://api")
-TOKENS = DevelopmentTokens("a secret of thirty-two characters")
 SCRIPT = b"console.log('a script')\n"
 
 
@@ -43,7 +42,7 @@ def policy(response):
 @pytest.mark.parametrize(
     "path", ["/", "/tickets", "/tickets/T-1", "/tickets/a/b", "/my-work", "/statistics", "/sign-in?to=/"]
 )
-async def test_every_address_of_the_admin_ui_opens_it(built, path):
+async def test_every_path_of_the_admin_ui_loads_it(built, path):
     response = await client(built).get(path)
     assert "<title>Baton</title>" in response.text
     assert response.headers["cache-control"] == "no-cache"
@@ -59,10 +58,10 @@ async def test_every_address_of_the_admin_ui_opens_it(built, path):
     }
 
 
-async def test_the_admin_ui_may_ask_the_provider_too_and_graphiql_may_not(built):
-    asked = client(built, PROVIDER)
-    assert policy(await asked.get("/"))["connect-src"] == ["'self'", "https://login.example:8443"]
-    graphiql = await asked.get("/graphiql")
+async def test_only_the_admin_ui_may_connect_to_the_provider(built):
+    http_client = client(built, PROVIDER)
+    assert policy(await http_client.get("/"))["connect-src"] == ["'self'", "https://login.example:8443"]
+    graphiql = await http_client.get("/graphiql")
     assert "<title>GraphiQL</title>" in graphiql.text
     assert policy(graphiql)["connect-src"] == ["'self'"]
     assert policy(graphiql)["script-src"] == ["'self'"]
@@ -72,7 +71,7 @@ async def test_the_admin_ui_may_ask_the_provider_too_and_graphiql_may_not(built)
     ("name", "accepted", "encoding"),
     [("a-1f.js", "gzip, br", "gzip"), ("a-1f.js", "br", None), ("plain-2e.js", "gzip", None)],
 )
-async def test_assets_are_kept_and_come_compressed_where_they_can(built, name, accepted, encoding):
+async def test_assets_are_cached_and_compressed(built, name, accepted, encoding):
     response = await client(built).get(f"/assets/{name}", headers={"Accept-Encoding": accepted})
     assert response.content == SCRIPT
     assert response.headers.get("content-encoding") == encoding
@@ -82,23 +81,23 @@ async def test_assets_are_kept_and_come_compressed_where_they_can(built, name, a
 
 
 @pytest.mark.parametrize("path", ["/assets/none.js", "/assets/..%2findex.html", "/assets/", "/nothing"])
-async def test_what_is_not_there_is_not_kept(built, path):
+async def test_404_is_not_cached(built, path):
     response = await client(built).get(path)
     assert response.status_code == 404
     assert "cache-control" not in response.headers
 
 
-async def test_without_built_pages_a_note_says_how_to_have_them(tmp_path):
-    asked = client(tmp_path)
+async def test_without_built_pages_a_note_explains_how_to_get_them(tmp_path):
+    http_client = client(tmp_path)
     for path, status in (("/", 200), ("/graphiql", 404), ("/tickets/T-1", 404)):
-        response = await asked.get(path)
+        response = await http_client.get(path)
         assert response.status_code == status
         assert "BATON_WEB=0" in response.text
     assert not pages.are_built(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("given", "config"),
+    ("options", "config"),
     [
         ({"tokens": TOKENS, "production": False}, ("development", {"kind": "development"})),
         ({}, ("production", {"kind": "none"})),
@@ -117,6 +116,6 @@ async def test_without_built_pages_a_note_says_how_to_have_them(tmp_path):
         ),
     ],
 )
-async def test_the_pages_are_told_how_people_sign_in(built, given, config):
-    response = await client(built, **given).get("/ui-config.json")
+async def test_the_pages_get_the_sign_in_configuration(built, options, config):
+    response = await client(built, **options).get("/ui-config.json")
     assert response.json() == {"environment": config[0], "signIn": config[1]}

@@ -1,4 +1,4 @@
-"""Every way in which a token can be wrong, by the reason that the log has for it."""
+"""Invalid tokens of all kinds, by the reason that is logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def in_s(seconds: int) -> int:
+def seconds_from_now(seconds: int) -> int:
     return int(time.time()) + seconds
 
 
@@ -37,14 +37,14 @@ def unsigned(algorithm: object = "none") -> str:
 
 
 def with_public_key_as_secret() -> str:
-    """Taken by who lets the token choose the algorithm."""
+    """Accepted by servers that let the token choose the algorithm."""
     secret = RSA.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signed = f"{part({'alg': 'HS256', 'kid': RSA.id, 'typ': 'at+jwt'})}.{payload()}"
     mac = hmac.digest(secret, signed.encode(), hashlib.sha256)
     return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
-def signed_otherwise(algorithm: str, **header: str) -> str:
+def signed_with(algorithm: str, **header: str) -> str:
     claims = jwt.decode(token(), options={"verify_signature": False})
     return jwt.encode(claims, RSA.private, algorithm=algorithm, headers=header)
 
@@ -58,24 +58,24 @@ def development() -> str:
     return DevelopmentTokens("x" * 32).sign(Role.ADMIN, None, ttl_s=60)
 
 
-def without_bottom() -> str:
+def deeply_nested() -> str:
     return f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.{part({})}.x"
 
 
 JWT = {"typ": "JWT"}
-NOBODY = "roles has no role of ours"
+NO_ROLE = "roles has no role of ours"
 NO_ACCESS_TOKEN = "not an access token"  # noqa: S105 - a reason
 BY_REASON: dict[str, dict[str, Callable[[], str]]] = {
-    "not one of ours": {
+    "its algorithm is not allowed": {
         "no signature": unsigned,
-        "no signature, in other letters": lambda: unsigned("None"),
+        "no signature, spelled differently": lambda: unsigned("None"),
         "no algorithm": lambda: unsigned(None),
         "a list of algorithms": lambda: unsigned(["RS256"]),
         "HS256 with the public key": with_public_key_as_secret,
-        "an algorithm of the same key that we do not take": lambda: signed_otherwise("RS512", kid=RSA.id),
+        "another algorithm of the same key": lambda: signed_with("RS512", kid=RSA.id),
         "a development token": development,
     },
-    "no key id": {"no key id": lambda: signed_otherwise("RS256")},
+    "no key id": {"no key id": lambda: signed_with("RS256")},
     "does not match the key": {"another kind of key": lambda: token(EC, header={"kid": RSA.id})},
     "UnknownKey": {
         "an unknown key": lambda: token(FORGED),
@@ -83,12 +83,12 @@ BY_REASON: dict[str, dict[str, Callable[[], str]]] = {
     },
     "InvalidSignatureError": {
         "a known key's id, another's signature": lambda: token(FORGED, header={"kid": RSA.id}),
-        "the key in the token": lambda: token(FORGED, header={"kid": RSA.id, "jwk": FORGED.listed}),
+        "the key in the token": lambda: token(FORGED, header={"kid": RSA.id, "jwk": FORGED.jwk}),
         "jku": lambda: token(FORGED, header={"kid": RSA.id, "jku": "http://127.0.0.1:9/keys"}),
         "other claims": with_other_claims,
     },
-    "Unsupported critical": {"a header we must know": lambda: token(header={"crit": ["x"], "x": 1})},
-    "detached_payload": {"claims elsewhere": lambda: token(header={"crit": ["b64"], "b64": False})},
+    "Unsupported critical": {"an unknown critical header": lambda: token(header={"crit": ["x"], "x": 1})},
+    "detached_payload": {"a detached payload": lambda: token(header={"crit": ["b64"], "b64": False})},
     "InvalidAudienceError": {
         "another audience": lambda: token(aud="another API"),
         "a longer audience": lambda: token(aud=AUDIENCE + "/"),
@@ -100,28 +100,28 @@ BY_REASON: dict[str, dict[str, Callable[[], str]]] = {
     },
     "InvalidIssuerError": {
         "another issuer": lambda: token(iss="https://evil.example"),
-        "an issuer that is nearly ours": lambda: token(iss=ISSUER + "/"),
+        "an issuer with a trailing slash": lambda: token(iss=ISSUER + "/"),
     },
     "MissingRequiredClaimError('iss')": {"no issuer": lambda: token(iss=None)},
     "MissingRequiredClaimError('sub')": {"no subject": lambda: token(sub=None)},
-    "MissingRequiredClaimError('iat')": {"no time of issue": lambda: token(iat=None)},
+    "MissingRequiredClaimError('iat')": {"no issue time": lambda: token(iat=None)},
     "MissingRequiredClaimError('exp')": {"no expiry": lambda: token(exp=None)},
-    "ExpiredSignatureError": {"expired": lambda: token(exp=in_s(-31))},
-    "not yet valid (nbf)": {"not valid yet": lambda: token(nbf=in_s(40))},
-    "not yet valid (iat)": {"issued in the future": lambda: token(iat=in_s(40))},
-    "(exp) must be an integer": {"an expiry that is no number": lambda: token(exp="soon")},
+    "ExpiredSignatureError": {"expired": lambda: token(exp=seconds_from_now(-31))},
+    "not yet valid (nbf)": {"not valid yet": lambda: token(nbf=seconds_from_now(40))},
+    "not yet valid (iat)": {"issued in the future": lambda: token(iat=seconds_from_now(40))},
+    "(exp) must be an integer": {"an expiry that is not a number": lambda: token(exp="soon")},
     "Error(": {
-        "an expiry beyond the years": lambda: token(exp=10**15),
-        "an expiry beyond time": lambda: token(exp=10**18),
-        "an expiry beyond numbers": lambda: token(exp=10**30),
+        "an expiry after year 9999": lambda: token(exp=10**15),
+        "an expiry beyond the clock": lambda: token(exp=10**18),
+        "an expiry beyond 64 bits": lambda: token(exp=10**30),
     },
     "field='sub'": {
         "an empty subject": lambda: token(sub=""),
-        "a subject that no database can hold": lambda: token(sub="a\0b"),
-        "a subject without end": lambda: token(sub="x" * 256),
+        "a subject with a NUL": lambda: token(sub="a\0b"),
+        "a subject that is too long": lambda: token(sub="x" * 256),
     },
-    "sub has space around it": {"a subject that looks like another's": lambda: token(sub=" maria")},
-    "field='jti'": {"a token id that no database can hold": lambda: token(jti="\ud800")},
+    "sub has leading or trailing space": {"a subject with a leading space": lambda: token(sub=" maria")},
+    "field='jti'": {"a token id with half a surrogate pair": lambda: token(jti="\ud800")},
     NO_ACCESS_TOKEN: {
         "an ID token of Keycloak": lambda: token(header=JWT, typ="ID"),
         "a refresh token of Keycloak": lambda: token(header=JWT, typ="Refresh"),
@@ -131,16 +131,18 @@ BY_REASON: dict[str, dict[str, Callable[[], str]]] = {
         "a logout token": lambda: token(header={"typ": "logout+jwt"}),
         "a DPoP proof": lambda: token(header={"typ": "dpop+jwt"}),
     },
-    NOBODY: {
+    NO_ROLE: {
         "no role": lambda: token(roles=None),
         "an empty list of roles": lambda: token(roles=[]),
-        "a role that is not ours": lambda: token(roles=["chief"]),
-        "our role in capitals": lambda: token(roles="ADMIN"),
+        "an unknown role": lambda: token(roles=["chief"]),
+        "a role in capitals": lambda: token(roles="ADMIN"),
         "roles of a wrong type": lambda: token(roles={"admin": True}),
-        "a list of no texts": lambda: token(roles=[1, ["admin"], None]),
+        "a list without strings": lambda: token(roles=[1, ["admin"], None]),
     },
-    "engineer_id is missing": {"an engineer without id": lambda: token(roles=["engineer"])},
-    "must be a UUID": {"an engineer of no UUID": lambda: token(roles=["engineer"], engineer_id="ENG-1")},
+    "engineer_id is missing": {"an engineer without an id": lambda: token(roles=["engineer"])},
+    "must be a UUID": {
+        "an engineer id that is not a UUID": lambda: token(roles=["engineer"], engineer_id="ENG-1")
+    },
     "too long": {"too long": lambda: token(padding="x" * 20_000)},
     "DecodeError": {
         "nothing": lambda: "",
@@ -148,11 +150,11 @@ BY_REASON: dict[str, dict[str, Callable[[], str]]] = {
         "two parts": lambda: "a.b",
         "nonsense in three parts": lambda: "a.b.c",
         "four parts": lambda: token() + ".x",
-        "a header that is no object": lambda: f"{part(7)}.{part({})}.x",
-        "a header without bottom": without_bottom,
+        "a header that is not an object": lambda: f"{part(7)}.{part({})}.x",
+        "a deeply nested header": deeply_nested,
     },
     "must be a string": {
         "a key id of another type": lambda: f"{part({'alg': 'RS256', 'kid': 7})}.{part({})}."
     },
 }
-WRONG = {why: make for of_reason in BY_REASON.values() for why, make in of_reason.items()}
+INVALID = {name: make for cases in BY_REASON.values() for name, make in cases.items()}

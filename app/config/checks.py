@@ -1,0 +1,77 @@
+"""Checks of single settings and of combinations."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from app.config.settings import SettingsError
+from app.config.urls import ORIGIN, is_secure
+
+if TYPE_CHECKING:
+    from app.config.settings import Settings
+
+_CURRENCY = re.compile("[A-Z]{3}")
+_MIN_SECRET_LENGTH = 32  # RFC 7518, section 3.2
+
+
+def check(settings: Settings) -> None:
+    """Raises SettingsError for the first invalid setting."""
+    if settings.app_env not in ("development", "production"):
+        raise SettingsError(f"APP_ENV must be development or production, not {settings.app_env!r}.")
+    _check_databases(settings)
+    if settings.metrics_token and len(settings.metrics_token) < _MIN_SECRET_LENGTH:
+        raise SettingsError("METRICS_TOKEN must have 32 characters or more.")
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://.")
+    if not _CURRENCY.fullmatch(settings.billing_currency):
+        raise SettingsError(
+            f"BILLING_CURRENCY must be a code such as EUR, not {settings.billing_currency!r}."
+        )
+    _check_sign_in(settings)
+
+
+def _check_databases(settings: Settings) -> None:
+    for name, url in (
+        ("DATABASE_URL", settings.database_url),
+        ("DATABASE_DIRECT_URL", settings.database_direct_url),
+        *(("DATABASE_REPLICA_URLS", replica) for replica in settings.database_replica_urls.split()),
+    ):
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(f"{name} must begin with postgresql://.")
+    if settings.database_pooler not in ("", "transaction"):
+        raise SettingsError(
+            f"DATABASE_POOLER must be transaction or unset, not {settings.database_pooler!r}."
+        )
+    if settings.pooled and not settings.database_direct_url:
+        raise SettingsError(
+            "DATABASE_DIRECT_URL must be set when DATABASE_POOLER is: events and migrations bypass it."
+        )
+
+
+def _check_sign_in(settings: Settings) -> None:
+    if settings.production and settings.auth_dev_secret:
+        raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
+    if settings.auth_jwks_url and settings.auth_dev_secret:
+        raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
+    if settings.auth_dev_secret and len(settings.auth_dev_secret) < _MIN_SECRET_LENGTH:
+        raise SettingsError("AUTH_DEV_SECRET must have 32 characters or more.")
+    if settings.auth_jwks_url and not is_secure(settings.auth_jwks_url, production=settings.production):
+        raise SettingsError(
+            "AUTH_JWKS_URL must begin with https://; in development, http://localhost is allowed, too."
+        )
+    _ = settings.role_map  # raises here instead of at the first token
+    if settings.auth_client_id:
+        _check_sign_in_of_pages(settings)
+
+
+def _check_sign_in_of_pages(settings: Settings) -> None:
+    if not settings.has_identity_provider:
+        raise SettingsError("AUTH_CLIENT_ID must not be set without AUTH_JWKS_URL; see docs/sign-in.md.")
+    issuer = settings.auth_issuer
+    origin = "/".join(issuer.split("/")[:3])
+    if not is_secure(issuer, production=settings.production) or not ORIGIN.fullmatch(origin):
+        raise SettingsError("AUTH_ISSUER must begin with https:// when AUTH_CLIENT_ID is set.")
+    if "openid" not in settings.auth_scopes.split():
+        raise SettingsError("AUTH_SCOPES must include openid.")
