@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.connections import Connection
-    from app.queries.billing import BillingFilter
+    from app.jobs.billing_export import BillingExport
 
 T = TypeVar("T")
 _EXPORT_TIMEOUT_S = 3600
@@ -154,13 +154,20 @@ def _export() -> None:
 @click.option("--to", "until", required=True, help="End of the period, exclusive; at most a year later.")
 @click.option("--customer", help="Only tickets of the customer with this exact name.")
 @click.option("--ticket", help="Only the ticket with this id.")
+@click.option(
+    "--separator",
+    type=click.Choice(billing_export.SEPARATORS),
+    default=billing_export.SEPARATORS[0],
+    show_default=True,
+    help="Separator of columns.",
+)
 @click.pass_obj
 def _export_billing(
-    settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
+    settings: Settings, *, start: str, until: str, customer: str | None, ticket: str | None, separator: str
 ) -> None:
     """Export the hours, parts and cost of work that ended in a period, as CSV."""
-    billing_filter = billing_export.parse_filter(start, until, customer, ticket)
-    asyncio.run(_write_bill(settings, billing_filter))
+    export = billing_export.parse_export(start, until, customer, ticket, separator)
+    asyncio.run(_write_bill(settings, export))
 
 
 @commands.command("retain")
@@ -253,7 +260,7 @@ def _with_connection(settings: Settings, function: Callable[[Connection], Awaita
     return asyncio.run(run())
 
 
-async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None:
+async def _write_bill(settings: Settings, export: BillingExport) -> None:
     """With long timeouts: the reader may be slow, and no other request needs the connection."""
     limits = TimeLimits(statement_s=_EXPORT_TIMEOUT_S, idle_s=_EXPORT_TIMEOUT_S)
     async with (
@@ -261,7 +268,7 @@ async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None
         db.transaction(snapshot=True) as tx,
     ):
         async for chunk in billing_export.csv_chunks(
-            billing.every_line(tx, billing_filter), settings.billing_currency
+            billing.every_line(tx, export.filter), settings.billing_currency, export.separator
         ):
             click.echo(chunk, nl=False)
 
