@@ -9,6 +9,7 @@ from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app.config.database_url import is_database_url
 from app.config.settings import ORIGIN, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -75,8 +76,11 @@ def _check_databases(settings: Settings) -> None:
         ("DATABASE_DIRECT_URL", settings.database_direct_url),
         *(("DATABASE_REPLICA_URLS", replica) for replica in settings.database_replica_urls.split()),
     ):
-        if url and not url.startswith(("postgresql://", "postgres://")):
-            raise SettingsError(f"{name} must begin with postgresql://.")
+        if url and not is_database_url(url):
+            raise SettingsError(
+                f"{name} must begin with postgresql:// and have the form postgresql://user:password@host:port/"
+                "database; in user and password, write # / ? [ ] @ as %23 %2F %3F %5B %5D %40."
+            )
     if settings.database_pooler not in ("", "transaction"):
         raise SettingsError(
             f"DATABASE_POOLER must be transaction or unset, not {settings.database_pooler!r}."
