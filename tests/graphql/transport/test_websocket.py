@@ -14,9 +14,10 @@ from app.commands.run import run
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket
+from app.http.auth import tokens
 from app.http.auth.jwks import KeysUnavailable
 from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import SECRET, make_app
+from tests.apps import SECRET, WithdrawnKey, make_app
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
@@ -147,11 +148,19 @@ async def test_slow_token_verification_times_out(monkeypatch, serve):
 
 
 async def test_an_expired_token_closes_the_connection(monkeypatch, served):
-    monkeypatch.setattr(websocket, "LEEWAY_S", 0)
+    monkeypatch.setattr(tokens, "LEEWAY_S", 0)
     async with open_websocket(served.port, signed_in=False) as ws:
         await ws.sign_in(as_dispatcher(ttl_s=1))
         await ws.send(subscribe("1", FOLLOW))
         assert await ws.closed() == (4403, "The token has expired")
+
+
+async def test_a_withdrawn_key_closes_the_connection(monkeypatch, serve):
+    monkeypatch.setattr(tokens, "RECHECK_S", 0.1)
+    served = await serve(WithdrawnKey(SECRET))
+    async with open_websocket(served.port) as ws:
+        await ws.send(subscribe("1", FOLLOW))
+        assert await ws.closed() == (4403, "The token is no longer valid")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example"])
