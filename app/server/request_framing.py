@@ -78,9 +78,16 @@ class RequestFramingProtocol(HttpToolsProtocol):
                     self.handle_websocket_upgrade()
                     return
                 unparsed = unparsed[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self.parser.feed_data(self._head)
             else:
                 return
+
+    def handle_websocket_upgrade(self) -> None:
+        # Browsers send cookies of any size; the API has none, and websockets refuses long headers.
+        self.scope["headers"] = [header for header in self.scope["headers"] if header[0] != b"cookie"]
+        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -11,7 +11,8 @@ import pytest
 
 from app.graphql.admission.limits import Limits
 from app.server.request_timeout import RequestTimeoutProtocol
-from app.server.write_timeout import WebSocketProtocol, WriteTimeoutMixin
+from app.server.websocket_protocol import WebSocketProtocol
+from app.server.write_timeout import WriteTimeoutMixin
 from tests.apps import make_app
 from tests.serving import LIMIT_S, PATIENCE_S, ShortTimeoutProtocol, serving
 from tests.websocket_client import open_websocket, subscribe
@@ -186,7 +187,7 @@ def small_buffer_client(port: int) -> socket.socket:
 @pytest.fixture
 async def short_write_timeout(shared_url) -> AsyncIterator[Served]:
     """A server that disconnects slow readers after LIMIT_S."""
-    limits = Limits(operations=MANY, message_burst=MANY)
+    limits = Limits(operations=MANY)
     app = make_app(shared_url, limits=limits)
     async with serving(app, http=SlowReaderProtocol, ws=SlowReaderWebSocket) as served:
         yield served

@@ -13,7 +13,6 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.graphql.admission.rate_limit import TokenBucket
 from app.graphql.transport.messages import CloseConnection, parse_message, parse_subscribe
 from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
@@ -149,7 +148,6 @@ class _Connection:
         self._new_context = new_context
         self._limits = limits
         self._span = span
-        self._message_bucket = TokenBucket(limits.message_burst, limits.messages_per_s)
         self._verified: VerifiedToken | None = None
         self._receive_timeout: asyncio.Timeout | None = None
         self._is_draining = False
@@ -211,8 +209,6 @@ class _Connection:
         await self._socket.send_text(orjson.dumps(message).decode())
 
     async def _receive(self) -> Message:
-        while wait_s := self._message_bucket.consume(1):  # noqa: ASYNC110 - waits for time to pass
-            await asyncio.sleep(wait_s)
         received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect
