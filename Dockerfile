@@ -1,4 +1,4 @@
-# The exact tag; to pin its bytes as well, add the digest that `docker buildx imagetools inspect <tag>` prints:
+# To pin the content as well as the tag, add the digest that `docker buildx imagetools inspect <tag>` prints:
 #   docker build --build-arg BASE=python:3.13.9-slim-bookworm@sha256:<digest> .
 ARG BASE=python:3.13.9-slim-bookworm
 
@@ -9,7 +9,7 @@ COPY pyproject.toml hatch_build.py README.md schema.graphql ./
 COPY admin-ui admin-ui
 COPY sql sql
 COPY app app
-# With what traces need: whoever wants them only has to say where they go.
+# Includes the tracing extra, so that OTEL_EXPORTER_OTLP_ENDPOINT is enough to enable traces.
 RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[otel]'
 
 FROM ${BASE}
@@ -25,7 +25,7 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
 
 USER 10001
 EXPOSE 8000
-# /livez: a container is not mended by a restart when it is the database that is away.
+# /livez, not /readyz: restarting a container does not help while the database is down.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=90s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
 CMD ["python", "-m", "app", "serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,6 +1,6 @@
-# make run: the product; make test: its tests. Both need Python 3.11 or newer, and nothing else.
+# make run starts the product, make test runs its tests. Both need only Python 3.11 or newer.
 
-# The newest Python that really runs: a version manager may offer names that do not.
+# The first Python that works: version managers may install shims that fail.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(p) -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
@@ -9,9 +9,9 @@ WORKERS ?= auto
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 SOURCES := app tests hatch_build.py .ci/language.py
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
-# What the web pages are built from. Installing builds them where they are not of these sources: hatch_build.py.
+# Sources of the web pages. An installation rebuilds the pages if these have changed (hatch_build.py).
 PAGES := hatch_build.py $(shell find admin-ui -name node_modules -prune -o -type f -print)
-# Node.js of the check extra, which is the same for everybody.
+# Uses the Node.js of the check extra, so that everybody has the same version.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix admin-ui
 
 .PHONY: run test check fix bench soak clean
@@ -39,30 +39,30 @@ fix: .venv/check .venv/test admin-ui/node_modules/.checks
 	$(BIN)/python -m tests.snapshots
 	$(NPM) run fix
 
-# About a quarter of an hour. ROUNDS and SECONDS make it longer; ONLY="reads growth" chooses parts. Two that load a million
-# tickets are run only where they are named: statistics, and the migration under load.
+# Takes about a quarter of an hour. ROUNDS and SECONDS make it longer; ONLY="reads growth" selects parts. Two parts with a
+# million tickets run only if they are named: statistics and migration.
 bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(TICKETS),--tickets $(TICKETS))
 
-# Generated operations, EXAMPLES of each kind; then clients that never give up, while servers and database are killed
-# under them, for SECONDS; and so again through PgBouncer, and with standbys that take over; where etcd is, by Patroni.
+# EXAMPLES generated operations of each kind; then clients that retry while servers and database are killed, SECONDS long:
+# directly, through PgBouncer, with failovers, and, if etcd is installed, with failovers by Patroni.
 soak: .venv/soak
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600)
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --servers 4 --pooled
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --failover
-	@command -v etcd >/dev/null || echo "Patroni is left out: there is no etcd (apt-get install etcd-server)."
+	@command -v etcd >/dev/null || echo "Skipping Patroni: etcd is not installed (apt-get install etcd-server)."
 	! command -v etcd >/dev/null || $(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --patroni
 
 clean:
 	rm -rf .venv app/static admin-ui/node_modules
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is required, but none is on PATH." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# Each stamp is an installation with the extras that its goals need.
+# Each stamp file stands for an installation with the extras of its targets.
 .venv/run: .venv/bin/python pyproject.toml $(PAGES)
 	$(INSTALL) '.[dev]'
 	@touch $@
@@ -75,7 +75,7 @@ clean:
 	BATON_WEB=0 $(INSTALL) '.[dev,$*]'
 	@touch $@
 
-# More than the build asks for, which then makes do with these.
+# Includes the packages for the checks; the build of the pages uses this installation, too.
 admin-ui/node_modules/.checks: admin-ui/package-lock.json | .venv/check
 	$(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -36,7 +36,6 @@ from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
 from app.graphql.transport.websocket import GraphQLWebSocketEndpoint
 from app.http.auth import tokens
-from app.http.auth.authenticator import authenticator_for
 from app.http.headers import header
 from app.http.lifespan_state import LifespanState, lifespan_state
 from app.http.middleware import access_log, read_after_write, request_id, security
@@ -74,14 +73,13 @@ def create_app(
 
     An argument replaces what is otherwise made from the settings. Raises SettingsError.
     """
-    feed_url = settings.direct_url
-    authenticator = authenticator or authenticator_for(settings)
+    authenticator = authenticator or tokens.authenticator_for(settings)
     documents = documents or documents_for(settings)
     tracing = tracing or tracing_for(settings)
     limits = limits or Limits()
     metrics = Metrics()
     span = tracing.span if tracing else access_log.no_span
-    feed = Feed(feed_url, metrics, tracks_position=bool(settings.database_replica_urls))
+    feed = Feed(settings.direct_url, metrics, tracks_position=bool(settings.database_replica_urls))
     pipeline = OperationPipeline(
         limits,
         production=settings.production,

@@ -13,7 +13,7 @@ from app import config, doctor
 from app.asgi import create_app
 from app.db import grants, migrate, sql
 from app.db.connections import TimeLimits, connect, connect_when_ready
-from app.db.errors import Unavailable
+from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import MigrationError, read
 from app.db.pool import open_database
 from app.demo import dev, load
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.connections import Connection
-    from app.queries.billing import BillingFilter
+    from app.jobs.billing_export import BillingExport
 
 T = TypeVar("T")
 _EXPORT_TIMEOUT_S = 3600
+_PORT = click.IntRange(0, 65535)
 _EXPECTED_ERRORS = (
     config.SettingsError,
     EmbeddedPostgresError,
@@ -55,7 +56,12 @@ def main() -> None:
     except _EXPECTED_ERRORS as error:
         sys.exit(f"Error: {error}")
     except Unavailable as error:
-        sys.exit(f"Error: DATABASE_URL: the database does not answer ({error.__cause__ or 'timed out'}).")
+        cause = one_line(error.__cause__) if isinstance(error.__cause__, Exception) else ""
+        sys.exit(f"Error: DATABASE_URL: the database does not answer ({cause or 'timed out'}).")
+    except DRIVER_ERRORS as error:
+        sys.exit(f"Error: the database refused this to the role of DATABASE_URL: {one_line(error)}.")
+    except OSError as error:
+        sys.exit(f"Error: {one_line(error)}.")
 
 
 @click.group()
@@ -68,7 +74,7 @@ def commands(context: click.Context) -> None:
 
 @commands.command("dev")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", type=_PORT, default=8000, show_default=True)
 @click.option(
     "--tickets", default=300, show_default=True, help="Number of demo tickets, if the database is empty."
 )
@@ -80,7 +86,7 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 
 @commands.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", type=_PORT, default=8000, show_default=True)
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -90,14 +96,14 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 )
 @click.option(
     "--own-ports",
-    type=click.IntRange(1),
+    type=_PORT,
     help="First of consecutive ports, one for each worker in addition, for metrics scrapers.",
 )
 @click.pass_obj
 def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: int | None) -> None:
     """Serve the API and the web pages. Needs DATABASE_URL and a migrated database."""
     app = create_app(settings)
-    asyncio.run(_require_current_schema(settings.required_database_url, settings.database_wait_s))
+    asyncio.run(_require_schema_when_ready(settings.required_database_url, settings.database_wait_s))
     if workers == 1 and own_ports is None:
         server.run(app, host, port, drain_s=settings.shutdown_drain_s)
     else:
@@ -154,13 +160,20 @@ def _export() -> None:
 @click.option("--to", "until", required=True, help="End of the period, exclusive; at most a year later.")
 @click.option("--customer", help="Only tickets of the customer with this exact name.")
 @click.option("--ticket", help="Only the ticket with this id.")
+@click.option(
+    "--separator",
+    type=click.Choice(billing_export.SEPARATORS),
+    default=billing_export.SEPARATORS[0],
+    show_default=True,
+    help="Separator of columns.",
+)
 @click.pass_obj
 def _export_billing(
-    settings: Settings, start: str, until: str, customer: str | None, ticket: str | None
+    settings: Settings, *, start: str, until: str, customer: str | None, ticket: str | None, separator: str
 ) -> None:
     """Export the hours, parts and cost of work that ended in a period, as CSV."""
-    billing_filter = billing_export.parse_filter(start, until, customer, ticket)
-    asyncio.run(_write_bill(settings, billing_filter))
+    export = billing_export.parse_export(start, until, customer, ticket, separator)
+    asyncio.run(_write_bill(settings, export))
 
 
 @commands.command("retain")
@@ -175,6 +188,8 @@ def _retain(settings: Settings, *, dry_run: bool) -> None:
 
     async def run() -> None:
         async with open_database(settings.direct_url, pool_size=1) as db:
+            async with db.connection() as conn:
+                await _require_schema(conn)
             await retention.retain(db, settings.events_kept_months, dry_run=dry_run, emit=click.echo)
 
     asyncio.run(run())
@@ -229,7 +244,12 @@ def _status(settings: Settings) -> None:
 @click.pass_obj
 def _grant(settings: Settings, role: str) -> None:
     """Grant a role the minimal privileges of the server."""
-    _with_connection(settings, partial(grants.grant, role=role))
+
+    async def grant(conn: Connection) -> None:
+        await _require_schema(conn)
+        await grants.grant(conn, role)
+
+    _with_connection(settings, grant)
 
 
 @_migrate.command("verify")
@@ -253,28 +273,34 @@ def _with_connection(settings: Settings, function: Callable[[Connection], Awaita
     return asyncio.run(run())
 
 
-async def _write_bill(settings: Settings, billing_filter: BillingFilter) -> None:
+async def _write_bill(settings: Settings, export: BillingExport) -> None:
     """With long timeouts: the reader may be slow, and no other request needs the connection."""
     limits = TimeLimits(statement_s=_EXPORT_TIMEOUT_S, idle_s=_EXPORT_TIMEOUT_S)
     async with (
         open_database(settings.required_database_url, pool_size=1, limits=limits) as db,
         db.transaction(snapshot=True) as tx,
     ):
+        await _require_schema(tx)
         async for chunk in billing_export.csv_chunks(
-            billing.every_line(tx, billing_filter), settings.billing_currency
+            billing.every_line(tx, export.filter), settings.billing_currency, export.separator
         ):
             click.echo(chunk, nl=False)
 
 
-async def _require_current_schema(url: str, wait_s: int) -> None:
+async def _require_schema_when_ready(url: str, wait_s: int) -> None:
     async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
-        problem = await migrate.problem(conn, read(sql.MIGRATIONS))
-    if problem is not None:
+        await _require_schema(conn)
+
+
+async def _require_schema(conn: Connection) -> None:
+    if problem := await migrate.problem(conn, read(sql.MIGRATIONS)):
         raise MigrationError(problem)
 
 
 async def _seed_database(url: str, tickets: int) -> None:
     async with open_database(url, pool_size=1) as db:
+        async with db.connection() as conn:
+            await _require_schema(conn)
         with click.progressbar(length=tickets, label=f"Loading {tickets} tickets") as bar:
             counts = await load.seed(db, tickets=tickets, progress=bar.update)
     click.echo(f"{counts}")

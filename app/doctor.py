@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
-from app.db import migrate, pooler, sql
-from app.db.connections import connect
-from app.db.errors import Unavailable
+from app.db import migrate, names, sql
+from app.db.connections import alter_role, connect, role_settings
+from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import read
 from app.graphql.admission.limits import Limits
 from app.http.auth import jwks
@@ -82,8 +82,8 @@ async def check_sign_in(settings: Settings, emit: Emit) -> Problems:
     except jwks.KeysUnavailable as error:
         yield f"Signing keys cannot be fetched ({error}): check AUTH_JWKS_URL and the network."
     else:
-        names = ", ".join(f"{key_id} ({key.algorithm_name})" for key_id, key in sorted(keys.items()))
-        emit(f"  {settings.auth_issuer} signs with {names}")
+        listed = ", ".join(f"{key_id} ({key.algorithm_name})" for key_id, key in sorted(keys.items()))
+        emit(f"  {settings.auth_issuer} signs with {listed}")
 
 
 async def check_database(settings: Settings, emit: Emit) -> Problems:
@@ -103,6 +103,8 @@ async def check_database(settings: Settings, emit: Emit) -> Problems:
             yield problem
     except Unavailable as error:
         yield f"The database does not answer ({error.__cause__ or 'timed out'}): check DATABASE_URL."
+    except DRIVER_ERRORS as error:
+        yield f"The database refused a statement ({one_line(error)}): run migrate grant for this role."
 
 
 async def check_server(conn: Connection, emit: Emit) -> Problems:
@@ -123,6 +125,13 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
     if problem is not None:
         yield problem
         return
+    role = (await server.about(conn)).user
+    for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
+        yield (
+            f"Row security hides rows of {table} from {role}. As the owner of the table: "
+            f"CREATE POLICY baton ON {table} TO {role} USING (true). Or as an administrator: "
+            f"ALTER ROLE {role} BYPASSRLS."
+        )
     for ready in await partitions.ready_until(conn):
         emit(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:
@@ -133,11 +142,11 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
 
 async def check_pooler(settings: Settings, emit: Emit) -> Problems:
     emit("  Through a pooler: its role must have the session settings")
-    required = pooler.role_settings(time_limits_for(settings).session_settings)
+    required = role_settings(time_limits_for(settings).session_settings)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, required):
-            statement = pooler.alter_role(role, name, required[name])
+            statement = alter_role(role, name, required[name])
             yield f"The role has another {name}. As an administrator: {statement}"
 
 

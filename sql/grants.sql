@@ -1,7 +1,7 @@
 -- The privileges of the server's role: no DDL, no deletes of history, inserts only into the audit log.
 -- `python -m app migrate grant ROLE` replaces %I with the role.
 GRANT USAGE ON SCHEMA public TO %I;
-GRANT SELECT ON engineers, equipment, assignment_tiers, engineer_tiers, schema_migrations TO %I;
+GRANT SELECT ON engineers, equipment, assignment_tiers, engineer_tiers, baton_migrations TO %I;
 GRANT SELECT, UPDATE ON service_tickets TO %I;
 GRANT SELECT, INSERT, UPDATE ON engineer_assignments TO %I;
 GRANT SELECT, INSERT ON assignment_events TO %I;

@@ -79,9 +79,9 @@ CREATE FUNCTION public.assignment_migration_report() RETURNS TABLE(item text, co
     SET search_path TO 'baton', 'public'
     AS $_$
 DECLARE
-    -- After 0006_contract the old table is in schema legacy, unless it was dropped, and tickets are not synchronised.
+    -- After 0006_contract the old table is in schema baton_legacy, unless it was dropped, and tickets are not synchronised.
     side_by_side boolean := to_regclass('baton.engineer_assignments') IS NOT NULL;
-    old_table regclass := to_regclass(CASE WHEN side_by_side THEN 'public' ELSE 'legacy' END || '.engineer_assignments');
+    old_table regclass := to_regclass(CASE WHEN side_by_side THEN 'public' ELSE 'baton_legacy' END || '.engineer_assignments');
     accounted bigint;
 BEGIN
     SELECT count(*) FILTER (WHERE m.outcome <> 'no_engineer') INTO accounted FROM assignment_migration m;

@@ -130,7 +130,7 @@ FROM (
             AS is_unique
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname <> 'schema_migrations' AND a.attnum > 0 AND NOT a.attisdropped
+        AND c.relname <> 'baton_migrations' AND a.attnum > 0 AND NOT a.attisdropped
 ) AS columns
 WHERE is_primary OR is_foreign OR is_unique
 ORDER BY relname, attnum

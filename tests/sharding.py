@@ -45,7 +45,7 @@ REFERENCE = {
 LOCAL = {
     "idempotency_keys": "A key is unique over all tickets; its days are dropped.",
     "dropped_events": "One row, written by the owner.",
-    "schema_migrations": "Used by the migrator.",
+    "baton_migrations": "Used by the migrator.",
     "assignment_migration_state": "One row, of the migration from the old application.",
     "assignment_migration_issues": "Of the migration from the old application; a row may have no ticket.",
 }

@@ -20,7 +20,7 @@ from app.domain.model import TIER_NAMES, AssignmentStatus, TicketStatus
 from app.domain.policy import PERMISSIONS
 from app.graphql.admission.trusted_documents import MANIFESTS, hash_of
 from app.graphql.schema import sdl
-from tests import diagrams
+from tests import diagrams, names
 from tests.databases import migrate_whole, new_server
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def dump(url: str) -> str:
             "--no-owner",
             "--no-privileges",
             "--schema=public",
-            "--exclude-table=schema_migrations",
+            "--exclude-table=baton_migrations",
             # Partitions are created and dropped over time.
             "--exclude-table=assignment_events_(before|default)",
             "--exclude-table=idempotency_keys_(before|default)",
@@ -99,4 +99,5 @@ if __name__ == "__main__":
     workflow = diagrams.render_workflow(diagrams.WORKFLOW.read_text(encoding="utf-8"))
     diagrams.WORKFLOW.write_text(workflow, encoding="utf-8")
     with new_server() as server_url:
+        names.NAMES.write_text(asyncio.run(names.collect(server_url)), encoding="utf-8")
         asyncio.run(_write_database_snapshots(server_url))

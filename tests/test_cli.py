@@ -265,6 +265,12 @@ def test_export_billing_writes_to_standard_output(fresh_url):
     customer = rows[0]["customer"]
     filtered = run("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
     assert {row["customer"] for row in csv.DictReader(StringIO(filtered.out))} == {customer}
+    for other in (f"{customer} ", ""):
+        no_rows = run("export", "billing", *year, "--customer", other, DATABASE_URL=fresh_url)
+        assert len(no_rows.out.splitlines()) == 1
+    by_semicolon = run("export", "billing", *year, "--separator", ";", DATABASE_URL=fresh_url)
+    reader = csv.DictReader(StringIO(by_semicolon.out), delimiter=";")
+    assert [row | {"currency": "CHF"} for row in reader] == rows
     ticket = run("export", "billing", *year, "--ticket", rows[0]["ticket_id"], DATABASE_URL=fresh_url)
     assert {row["ticket_id"] for row in csv.DictReader(StringIO(ticket.out))} == {rows[0]["ticket_id"]}
 

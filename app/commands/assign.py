@@ -11,26 +11,17 @@ from app.commands.command import (
     text_field,
 )
 from app.commands.ticket_state import Change, TicketState
-from app.domain import values
-from app.domain.errors import (
-    EngineerInactive,
-    EngineerNotFound,
-    InvalidInput,
-    StaleSequence,
-    TicketAlreadyAssigned,
-    TicketNotFound,
-    TicketNotOpen,
-)
+from app.domain import errors, values
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentType, EngineerId, TicketId, TicketStatus
 
 REFUSALS = (
-    TicketNotFound,
-    TicketNotOpen,
-    TicketAlreadyAssigned,
-    EngineerNotFound,
-    EngineerInactive,
-    StaleSequence,
+    errors.TicketNotFound,
+    errors.TicketNotOpen,
+    errors.TicketAlreadyAssigned,
+    errors.EngineerNotFound,
+    errors.EngineerInactive,
+    errors.StaleSequence,
     *COMMON_REFUSALS,
 )
 
@@ -55,9 +46,9 @@ class AssignTicket(Command):
 
 def assign_ticket(command: AssignTicket, state: TicketState) -> Change:
     if command.type not in (AssignmentType.AUTO, AssignmentType.MANUAL):
-        raise InvalidInput("type", "must be AUTO or MANUAL; escalate and reassign set the others")
+        raise errors.InvalidInput("type", "must be AUTO or MANUAL; escalate and reassign set the others")
     if state.assignment is not None:
-        raise TicketAlreadyAssigned(state.assignment)
+        raise errors.TicketAlreadyAssigned(state.assignment)
     assignment = state.next_assignment(
         command.engineer_id,
         tier=command.tier,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field, text_field
+from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
-from app.domain.errors import AssignmentNotFound, TransitionNotAllowed
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
 
-REFUSALS = (AssignmentNotFound, TransitionNotAllowed, *COMMON_REFUSALS)
+REFUSALS = ASSIGNMENT_REFUSALS
 
 
 @command_dataclass

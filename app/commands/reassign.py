@@ -11,27 +11,18 @@ from app.commands.command import (
     text_field,
 )
 from app.commands.ticket_state import Change, TicketState
-from app.domain import values
-from app.domain.errors import (
-    EngineerInactive,
-    EngineerNotFound,
-    NoCurrentAssignment,
-    SameEngineer,
-    StaleSequence,
-    TicketNotFound,
-    TicketNotOpen,
-)
+from app.domain import errors, values
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketId, TicketStatus
 
 REFUSALS = (
-    TicketNotFound,
-    TicketNotOpen,
-    NoCurrentAssignment,
-    EngineerNotFound,
-    EngineerInactive,
-    SameEngineer,
-    StaleSequence,
+    errors.TicketNotFound,
+    errors.TicketNotOpen,
+    errors.NoCurrentAssignment,
+    errors.EngineerNotFound,
+    errors.EngineerInactive,
+    errors.SameEngineer,
+    errors.StaleSequence,
     *COMMON_REFUSALS,
 )
 

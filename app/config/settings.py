@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.config.urls import HOST, ORIGIN
 from app.domain.model import Role
 
-if TYPE_CHECKING:
-    import re
-
 DEFAULT_CURRENCY = "EUR"
+HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
+# In lower case and without a path, as browsers send it.
+ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
 
 class SettingsError(Exception):

@@ -37,8 +37,10 @@ UNAVAILABLE_ERRORS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 """The server cannot execute the statement now; the connection may still be usable."""
-CONNECT_ERRORS = (*CONNECTION_LOST, asyncpg.PostgresError)
-"""Connecting failed. Whatever the reason, the request did not cause it."""
+CONNECT_ERRORS = (*CONNECTION_LOST, asyncpg.PostgresError, ValueError)
+"""Connecting failed, or the URL is one that the driver cannot use. The request did not cause it."""
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What the driver raises in a command of the command line that reaches the database itself."""
 NOT_READY_ERRORS = (OSError, asyncpg.CannotConnectNowError)
 """The server may be starting. A wrong password or database name is not among them: waiting does not help."""
 
@@ -49,6 +51,17 @@ class Unavailable(Exception):
 
 class OutcomeUnknown(Unavailable):
     """COMMIT was sent but not confirmed. Retry only if a repeat can be detected."""
+
+
+def one_line(error: Exception) -> str:
+    """Return the message without a full stop.
+
+    Without PostgreSQL's hint, which may suggest to drop the objects that depend on another.
+    """
+    text = str(error) or type(error).__name__
+    if isinstance(error, asyncpg.PostgresError):
+        text = f"{error.args[0]} DETAIL: {error.detail}" if error.detail else str(error.args[0])
+    return " ".join(text.split()).rstrip(".")
 
 
 def is_retryable(error: Unavailable) -> bool:

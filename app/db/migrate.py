@@ -1,6 +1,6 @@
-"""Runs migrations: each once, in order, one migrator at a time, and recorded in schema_migrations.
+"""Runs migrations: each once, in order, one migrator at a time, and recorded in baton_migrations.
 
-A file runs in one transaction together with its row in schema_migrations. A file that runs outside a
+A file runs in one transaction together with its row in baton_migrations. A file that runs outside a
 transaction starts from the top again after a failure, so each of its statements must be safe to run twice. A
 file that runs on request is skipped unless it is named as the target.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.db import names, row_security
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from app.db.connections import Connection
 
 # A server runs these two often; a named statement leaves the pool's connection clean (app/db/session.py).
-_HAS_HISTORY = "/* migrate.has_history */ SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"
-_APPLIED = "/* migrate.applied */ SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+_HAS_HISTORY = """/* migrate.has_history */ SELECT 1 FROM pg_class c
+WHERE c.oid = to_regclass('public.baton_migrations') AND obj_description(c.oid, 'pg_class') LIKE 'Baton: %'"""
+_APPLIED = """/* migrate.applied */ SELECT version, name, checksum FROM public.baton_migrations
+WHERE applied_at IS NOT NULL ORDER BY version"""
+_STARTED = "/* migrate.started */ SELECT version FROM public.baton_migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,10 @@ async def up(
     """
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
-    async with migrator.advisory_lock():
+    async with migrator.advisory_lock(), row_security.all_rows(conn):
         current = await _compare(conn, migrations)
+        await names.check_schema(conn)
+        await names.check(conn, folder, await _started(conn), only_schemas=False)
         on_request = [] if to is None else current.on_request
         todo = sorted(current.pending + on_request, key=lambda m: m.version)
         return await migrator.run([(m, m.up) for m in todo if to is None or m.version <= to])
@@ -116,12 +122,21 @@ async def down(
     """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all."""
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
-    async with migrator.advisory_lock():
+    async with migrator.advisory_lock(), row_security.all_rows(conn):
         applied = (await _compare(conn, migrations)).applied
+        await names.check_schema(conn)
+        await names.check(conn, folder, await _started(conn), only_schemas=True)
         undo = applied[-1:] if to is None else [m for m in applied if m.version > to]
         if irreversible := [m.label for m in undo if m.down is None]:
             raise MigrationError(f"{irreversible[-1]}: there is no down file, so nothing was undone.")
         return await migrator.run([(m, m.down) for m in reversed(undo) if m.down])
+
+
+async def _started(conn: Connection) -> set[int]:
+    """Return the versions that own their names: applied, or started and interrupted. 0: the history."""
+    if not await conn.fetch(_HAS_HISTORY):
+        return set()
+    return {0} | {row[0] for row in await conn.fetch(_STARTED)}
 
 
 def _read_migrations(folder: Path, to: int | None) -> list[Migration]:

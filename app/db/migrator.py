@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from app.db.connections import Connection
+from app.db.errors import one_line
 from app.db.migration_files import Migration, MigrationError, Script, mask_literals
 
 if TYPE_CHECKING:
@@ -24,16 +25,26 @@ LOCK = 7_301_112_024_001  # The advisory lock of migrators; an arbitrary number.
 _NEW_INDEX = re.compile(
     r'\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(?:[^\s(]+\.)?("[^"]+"|[\w$]+)', re.IGNORECASE
 )
+_HAS_HISTORY = "SELECT to_regclass('public.baton_migrations') IS NOT NULL"
 _CREATE_HISTORY = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
+CREATE TABLE public.baton_migrations (
     version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now(), duration_seconds float8 NOT NULL)"""
+    applied_at timestamptz, duration_seconds float8);
+COMMENT ON TABLE public.baton_migrations IS 'Baton: applied migrations; without a time, only started.'"""
+_START = """
+INSERT INTO public.baton_migrations (version, name, checksum) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
 _RECORD = """
-INSERT INTO schema_migrations (version, name, checksum, duration_seconds) VALUES ($1, $2, $3, $4)"""
+INSERT INTO public.baton_migrations (version, name, checksum, applied_at, duration_seconds)
+VALUES ($1, $2, $3, now(), $4)"""
+_FINISH = """
+UPDATE public.baton_migrations
+SET name = $2, checksum = $3, applied_at = now(), duration_seconds = $4
+WHERE version = $1"""
+_FORGET = "DELETE FROM public.baton_migrations WHERE version = $1"
 _INVALID_INDEXES = """
 SELECT c.oid::regclass::text, c.relname
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname IN ('public', 'baton') ORDER BY 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,8 @@ class Migrator:
         """Run the files in order and return the labels of their migrations. A dry run rolls them back."""
         done: list[str] = []
         async with _rollback_at_end(self.conn) if self.dry_run else nullcontext():
-            await self.conn.execute(_CREATE_HISTORY)
+            if not await self.conn.fetchval(_HAS_HISTORY):
+                await self.conn.execute(_CREATE_HISTORY)
             for migration, script in steps:
                 if self.dry_run and not script.in_transaction:
                     for _, skipped in steps[len(done) :]:
@@ -119,16 +131,16 @@ class Migrator:
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
                 if attempt >= attempts:
                     raise MigrationError(
-                        f"{script.file}: {_one_line(error)}, {attempt} times; pg_locks shows who holds it: "
+                        f"{script.file}: {one_line(error)}, {attempt} times; pg_locks shows who holds it: "
                         "run this again when it is released."
                     ) from error
-                self.emit(f"{script.file}: {_one_line(error)} (attempt {attempt} of {attempts})")
+                self.emit(f"{script.file}: {one_line(error)} (attempt {attempt} of {attempts})")
             except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
                 raise MigrationError(
                     f"{script.file}: the connection was lost; check the status before you run this again."
                 ) from error
             except asyncpg.PostgresError as error:
-                raise MigrationError(f"{script.file}: {_one_line(error)}.") from error
+                raise MigrationError(f"{script.file}: {one_line(error)}.") from error
             # An attempt that made progress does not count.
             attempt = 1 if self.progress else attempt + 1
             self.progress.clear()
@@ -141,6 +153,8 @@ class Migrator:
                 await self._execute(script)
                 await self._record(migration, script, time.monotonic() - started)
         else:
+            if script is migration.up:
+                await self.conn.execute(_START, migration.version, migration.name, migration.checksum)
             await self._drop_invalid_indexes(script)
             await self._execute(script)
             if invalid := [address for address, _ in await self.conn.fetch(_INVALID_INDEXES)]:
@@ -175,7 +189,7 @@ class Migrator:
                 if not error.position:
                     raise
                 line = script.line(offset + int(error.position) - 1)
-                raise MigrationError(f"{line}: {_one_line(error)}.") from error
+                raise MigrationError(f"{line}: {one_line(error)}.") from error
 
     async def _set_timeouts(self, lock_timeout_s: float) -> None:
         await self.conn.execute(
@@ -185,9 +199,10 @@ class Migrator:
 
     async def _record(self, m: Migration, script: Script, duration_s: float) -> None:
         if script is m.up:
-            await self.conn.execute(_RECORD, m.version, m.name, m.checksum, duration_s)
+            statement = _RECORD if script.in_transaction else _FINISH
+            await self.conn.execute(statement, m.version, m.name, m.checksum, duration_s)
         else:
-            await self.conn.execute("DELETE FROM schema_migrations WHERE version = $1", m.version)
+            await self.conn.execute(_FORGET, m.version)
 
 
 @asynccontextmanager
@@ -199,7 +214,3 @@ async def _rollback_at_end(conn: Connection) -> AsyncIterator[None]:
     finally:
         if not conn.is_closed():
             await transaction.rollback()
-
-
-def _one_line(error: asyncpg.PostgresError) -> str:
-    return " ".join(str(error).split()).rstrip(".")

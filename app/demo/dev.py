@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -36,7 +37,10 @@ def run(settings: Settings, host: str, port: int, tickets: int) -> None:
         # No old application uses an embedded database, so migrations on request run, too.
         to = None if settings.database_url else read(sql.MIGRATIONS)[-1].version
         asyncio.run(_prepare(url, to, tickets))
-        _print_welcome(f"http://{host}:{port}", url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S))
+        shown_url = re.sub(r"(//[^:@]*):[^@]*@", r"\1@", url)  # without the password
+        _print_welcome(
+            f"http://{host}:{port}", shown_url, tokens.sign(Role.DISPATCHER, None, ttl_s=_TOKEN_TTL_S)
+        )
         server.run(create_app(replace(settings, database_url=url)), host, port)
 
 

@@ -46,6 +46,11 @@ def text(max_length: int, *, required: bool = False) -> Callable[[str, object], 
     return check
 
 
+def exact_text(field: str, value: object) -> str:
+    """Validate text that is compared with stored text. It is not stripped: it must equal the stored text."""
+    return _storable(field, str(value))
+
+
 def ticket_id(field: str, value: object) -> TicketId:
     text = _storable(field, str(value))
     if not 1 <= len(text) <= 64:  # noqa: PLR2004 - the column's length
@@ -70,21 +75,25 @@ def int_between(lowest: int, highest: int) -> Callable[[str, object], int]:
     return check
 
 
-def hours(field: str, value: object) -> Decimal:
-    return _two_places(field, value, MAX_HOURS)
+def decimal_up_to(highest: Decimal) -> Callable[[str, object], Decimal]:
+    def check(field: str, value: object) -> Decimal:
+        number = Decimal(str(value))
+        if not (number.is_finite() and 0 <= number <= highest and number == round(number, 2)):
+            raise InvalidInput(field, f"must be 0 to {highest} with two decimals at most")
+        return abs(round(number, 2))  # -0 is 0
 
-
-def money(field: str, value: object) -> Decimal:
-    return _two_places(field, value, MAX_MONEY)
+    return check
 
 
 def parse_datetime(field: str, value: object) -> datetime:
     """Convert a datetime, or text in ISO 8601, to UTC. A date without a time means midnight UTC."""
     try:
-        at = value if isinstance(value, datetime) else _parse_iso(str(value))
-        if at.tzinfo is None:
+        if not isinstance(value, datetime):
+            text = f"{value}T00:00:00Z" if _DATE.fullmatch(str(value)) else str(value)
+            value = datetime.fromisoformat(text)
+        if value.tzinfo is None:
             raise InvalidInput(field, "must have a time zone, as in 2026-03-01T00:00:00Z")
-        return at.astimezone(UTC)
+        return value.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInput(field, "must be a date and time such as 2026-03-01T00:00:00Z") from None
 
@@ -99,6 +108,8 @@ def parts(field: str, value: object) -> tuple[PartUsed, ...]:
 tier = int_between(1, TOP_TIER)
 sequence = int_between(0, MAX_INT)
 rating = int_between(1, MAX_RATING)
+hours = decimal_up_to(MAX_HOURS)
+money = decimal_up_to(MAX_MONEY)
 _quantity = int_between(1, MAX_QUANTITY)
 
 
@@ -110,17 +121,6 @@ def _part(field: str, part: PartUsed) -> PartUsed:
         quantity=_quantity(f"{field}.quantity", part.quantity),
         cost=money(f"{field}.cost", part.cost),
     )
-
-
-def _parse_iso(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
-
-
-def _two_places(field: str, value: object, highest: Decimal) -> Decimal:
-    number = Decimal(str(value))
-    if not (number.is_finite() and 0 <= number <= highest and number == round(number, 2)):
-        raise InvalidInput(field, f"must be 0 to {highest} with two decimals at most")
-    return abs(round(number, 2))  # -0 is 0
 
 
 def _uuid(field: str, value: object) -> UUID:

@@ -24,7 +24,6 @@ To = Annotated[
 
 
 def described(description: str) -> Any:  # noqa: ANN401 - goes into Annotated
-    """Describe an argument of a field."""
     return strawberry.argument(description=description)
 
 

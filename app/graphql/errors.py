@@ -12,6 +12,8 @@ from graphql import GraphQLError
 from app.db.errors import OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.domain.errors import InvalidInput
 
 log = structlog.get_logger()
@@ -26,8 +28,6 @@ _UNAVAILABLE = {
 
 
 class Unauthenticated(GraphQLError):
-    """The request has no token."""
-
     def __init__(self) -> None:
         super().__init__(
             "Sign in: send a bearer token in the Authorization header.",
@@ -53,8 +53,6 @@ class AmbiguousIdempotencyKey(GraphQLError):
 
 
 class DocumentNotTrusted(GraphQLError):
-    """Only trusted documents are executed, and this is not one."""
-
     def __init__(self) -> None:
         super().__init__(
             "The server executes only trusted documents: send the documentId of one, or its exact text.",
@@ -79,8 +77,6 @@ class PersistedQueriesNotSupported(GraphQLError):
 
 
 class QueryTooLarge(GraphQLError):
-    """The operation exceeds one of the limits."""
-
     def __init__(self, limit: str, maximum: int, counted: int | None = None) -> None:
         extensions: dict[str, object] = {"code": "QUERY_TOO_LARGE", "limit": limit, "maximum": maximum}
         # Nested fragments can expand to more fields than fit into a GraphQL Int.
@@ -92,8 +88,6 @@ class QueryTooLarge(GraphQLError):
 
 
 class RateLimited(GraphQLError):
-    """The subject has too few points left."""
-
     def __init__(self, wait_s: float) -> None:
         seconds = math.ceil(wait_s)
         super().__init__(
@@ -103,8 +97,6 @@ class RateLimited(GraphQLError):
 
 
 class TimedOut(GraphQLError):
-    """The query timed out."""
-
     def __init__(self, timeout_s: float) -> None:
         super().__init__(
             f"The query took longer than {timeout_s:g} s; request fewer fields or a smaller page.",
@@ -112,17 +104,27 @@ class TimedOut(GraphQLError):
         )
 
 
-def mask_errors(errors: list[GraphQLError], *, max_errors: int, has_suggestions: bool) -> list[GraphQLError]:
+def mask_errors(
+    errors: list[GraphQLError],
+    *,
+    max_errors: int,
+    has_suggestions: bool,
+    hide_names: Callable[[str], str] | None = None,
+) -> list[GraphQLError]:
     """Return the errors as a client may see them, at most `max_errors`; the last has the `errorCount`.
 
-    A fault is masked, and logged once with the id that the client receives. Without suggestions, an error
-    names nothing of the schema but what the client wrote.
+    A fault is masked, and logged once with the id that the client receives. `hide_names` changes the messages
+    of graphql-core, which name parts of the schema.
     """
     ids: dict[int, str] = {}  # by cause: one fault in a loader fails many fields
     masked = [_mask_error(error, ids) for error in errors]
     if not has_suggestions:
         for error in masked:
             error.message = error.message.partition(" Did you mean ")[0]
+    if hide_names is not None:
+        for original, error in zip(errors, masked, strict=True):
+            if "code" not in (original.extensions or {}):  # graphql-core's errors have none
+                error.message = hide_names(error.message)
     if len(masked) > max_errors:
         masked = masked[:max_errors]
         masked[-1].extensions = {**(masked[-1].extensions or {}), "errorCount": len(errors)}

@@ -35,7 +35,7 @@ class EngineerTotal(NamedTuple):
 
 
 class TicketPage(NamedTuple):
-    """Key of one page of tickets, newest first."""
+    """Key of one page of tickets, newest first: the arguments of `tickets.newest`."""
 
     filter: TicketFilter
     after: TicketKey | None
@@ -86,11 +86,6 @@ def rows_of_engineers(query: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn
 
 def ticket_pages(query: Callable[..., Awaitable[list[Ticket]]]) -> BatchLoadFn:
     async def load(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
-        return {
-            page: await query(
-                conn, page.filter, after=page.after, first=page.first, visible_to=page.visible_to
-            )
-            for page in pages
-        }
+        return {page: await query(conn, **page._asdict()) for page in pages}
 
     return load

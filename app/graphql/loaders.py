@@ -185,7 +185,7 @@ class Loaders:
 
     @cached_property
     def active_assignments(self) -> BatchLoader[EngineerId, EngineerCount | None]:
-        query = assignments.count_active_of_engineers
+        query = partial(assignments.count_active_of_engineers, visible_to=self._visible_to)
         return self._loader("active_assignments", lambda: one_row(query, _engineer_id))
 
     @cached_property

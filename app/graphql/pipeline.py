@@ -22,8 +22,7 @@ from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.graphql.admission.operation import Operation
 from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.coalescing import QueryCoalescer, execute_isolated
-from app.graphql.batching.event_cache import EventResultCache
+from app.graphql.batching.coalescing import EventResultCache, QueryCoalescer, execute_isolated
 from app.graphql.errors import TimedOut, mask_errors
 from app.graphql.schema import build_schema
 
@@ -174,7 +173,12 @@ class OperationPipeline:
         """Mask and record the errors. Returns a new result: that of an event is shared by its subscribers."""
         errors = result.errors
         if errors is not None:
-            errors = mask_errors(errors, max_errors=self._limits.errors, has_suggestions=not self._production)
+            errors = mask_errors(
+                errors,
+                max_errors=self._limits.errors,
+                has_suggestions=not self._production,
+                hide_names=self._policy.name_hider(operation),
+            )
             operation.context.observation.record_errors(errors)
         extensions = operation.response_extensions
         if position is not None:

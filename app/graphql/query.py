@@ -15,15 +15,7 @@ from app.domain.policy import ReadPermission, can_read, visible_to
 from app.graphql.arguments import From, To, argument, described, optional, period
 from app.graphql.context import Info
 from app.graphql.load_functions import TicketPage
-from app.graphql.pagination import (
-    DEFAULT_PAGE,
-    After,
-    First,
-    Page,
-    PageRequest,
-    parse_datetime,
-    parse_row_id,
-)
+from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, parse_datetime, parse_row_id
 from app.graphql.types.billing import BillingQuery
 from app.graphql.types.declarations import resolver_field
 from app.graphql.types.statistics import StatisticsFilter, StatisticsQuery, report_filter
@@ -33,7 +25,7 @@ from app.queries.billing import BillingFilter
 from app.queries.engineers import Suggestion
 
 MAX_SUGGESTIONS = 10
-_validate_text = values.text(values.SHORT)
+_validate_search = values.text(values.SHORT)
 
 
 @strawberry.type(description="Read operations.")
@@ -91,13 +83,16 @@ class Query:
         info: Info,
         search: Annotated[
             str | None,
-            described("Text contained in the name or region, ignoring case. At most 200 characters."),
+            described(
+                "Text contained in the name or region, ignoring case and the kind of white space. At most"
+                " 200 characters."
+            ),
         ] = None,
         first: First = DEFAULT_PAGE,
         after: After = None,
     ) -> Page[model.Engineer]:
         only = visible_to(_require_actor(info), ReadPermission.ENGINEERS)
-        db, text = info.context.reads, optional(_validate_text, "search", search)
+        db, text = info.context.reads, optional(_validate_search, "search", search)
         page = PageRequest.parse(first, after, str, UUID)
         async with db.connection() as conn:
             if only is None:
@@ -130,7 +125,7 @@ class Query:
             return None
         filter = BillingFilter(
             period(from_, to),
-            customer=optional(_validate_text, "customer", customer),
+            customer=optional(values.exact_text, "customer", customer),
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
         )
         return BillingQuery(info.context.db, filter, info.context.currency)

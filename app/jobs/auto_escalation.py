@@ -1,4 +1,8 @@
-"""Automatic escalation of assignments not accepted within the limit of their tier (assignment_tiers)."""
+"""Automatic escalation of assignments not accepted within the limit of their tier (assignment_tiers).
+
+A ticket goes to the lowest higher tier with an available engineer. Without any, the event `overdue` is
+recorded once, and the first run after an engineer became available escalates the ticket.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +67,7 @@ async def _escalate_next(tx: Tx, tried: list[TicketId]) -> str | None:
         ticket_id=ticket_id,
         reason=reason,
         next_engineer_id=assignment.next_engineer_id,
+        next_tier=assignment.next_tier,
         expected_sequence=assignment.assignment_sequence,
     )
     next_assignment = await run_in_transaction(tx, RULE, _escalate_by_rule, command)
@@ -71,7 +76,7 @@ async def _escalate_next(tx: Tx, tried: list[TicketId]) -> str | None:
 
 
 async def _record_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
-    """Record the event `overdue`. The assignment stays active: no engineer is available at the next tier."""
+    """Record the event `overdue`. The assignment waits for an engineer at a higher tier."""
     snapshot = await assignments.ticket_snapshot(tx, ticket_id, actor=RULE.subject)
     current = snapshot.assignment
     assert current is not None  # noqa: S101 - the ticket is locked

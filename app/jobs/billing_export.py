@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from app.domain import values
+from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.queries.billing import BillingFilter
 
@@ -21,24 +24,39 @@ COLUMNS = (
     "parts_without_price", "cost", "currency",
 )  # fmt: skip
 _CHUNK = 64 * 1024
-# Text with these first characters, full-width forms included, would run as a formula in a spreadsheet.
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-_name = values.text(values.SHORT)
+SEPARATORS = (",", ";")
+"""Of columns. Spreadsheets in many European languages split at semicolons."""
+# A spreadsheet runs a cell as a formula if it starts with = + - @ or a full-width form of these. It may split
+# at any of the characters in the first group, even inside quotes, and drop white space and quotes after it.
+_UNSAFE_CELL = re.compile(r"(^|[,;\t\n]|\r\n?)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
 
 
-def parse_filter(start: str, until: str, customer: str | None, ticket_id: str | None) -> BillingFilter:
+@dataclass(frozen=True, slots=True)
+class BillingExport:
+    filter: BillingFilter
+    separator: str
+
+
+def parse_export(
+    start: str, until: str, customer: str | None, ticket_id: str | None, separator: str | None
+) -> BillingExport:
     """Validate text from the command line or a URL. Raises InvalidInput."""
-    return BillingFilter(
+    if separator not in (None, *SEPARATORS):
+        raise InvalidInput("separator", "must be a comma or a semicolon")
+    filter = BillingFilter(
         Period.between(values.parse_datetime("from", start), values.parse_datetime("to", until)),
-        customer=None if customer is None else _name("customer", customer),
+        customer=None if customer is None else values.exact_text("customer", customer),
         ticket_id=None if ticket_id is None else values.ticket_id("ticketId", ticket_id),
     )
+    return BillingExport(filter, separator or SEPARATORS[0])
 
 
-async def csv_chunks(lines: AsyncIterator[BillableLine], currency: str) -> AsyncGenerator[str, None]:
+async def csv_chunks(
+    lines: AsyncIterator[BillableLine], currency: str, separator: str
+) -> AsyncGenerator[str, None]:
     """Yield the file in chunks of about 64 KiB: a header row, then a row for each line."""
     buffer = StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, delimiter=separator)
     writer.writerow(COLUMNS)
     async for line in lines:
         writer.writerow(_row(line, currency))
@@ -77,5 +95,5 @@ def _part(part: BillablePart) -> str:
 
 
 def _text(value: str | None) -> str | None:
-    """Put an apostrophe before a formula, so that spreadsheets show it as text."""
-    return f"'{value}" if value is not None and value.startswith(_FORMULA) else value
+    """Put an apostrophe wherever a formula could start, so that spreadsheets show it as text."""
+    return None if value is None else _UNSAFE_CELL.sub(r"\1'", value)

@@ -6,7 +6,7 @@ import platform
 import re
 from functools import cache, partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -22,6 +22,8 @@ from prometheus_client import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -62,79 +64,62 @@ class Metrics:
         counter = partial(Counter, registry=registry)
         gauge = partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
+        counters = _labelled(counter)
+        gauges = _labelled(gauge)
+        histograms = _labelled(histogram)
 
-        self.responses = cache(
-            counter("baton_http_responses_total", "HTTP responses.", ["path", "status"]).labels
+        self.responses = counters("baton_http_responses_total", "HTTP responses.", ["path", "status"])
+        self.operations = counters(
+            "baton_operations_total",
+            "Finished operations; `operation` is `other` unless it is in a trusted document.",
+            ["operation", "type", "transport", "code"],
         )
-        self.operations = cache(
-            counter(
-                "baton_operations_total",
-                "Finished operations; `operation` is `other` unless it is in a trusted document.",
-                ["operation", "type", "transport", "code"],
-            ).labels
+        self.operation_seconds = histograms(
+            "baton_operation_duration_seconds",
+            "Duration of queries and mutations.",
+            ["type", "transport"],
+            buckets=_FAST,
         )
-        self.operation_seconds = cache(
-            histogram(
-                "baton_operation_duration_seconds",
-                "Duration of queries and mutations.",
-                ["type", "transport"],
-                buckets=_FAST,
-            ).labels
+        self.refusals = counters(
+            "baton_refusals_total", "Mutations rejected by a business rule.", ["mutation", "code"]
         )
-        self.refusals = cache(
-            counter(
-                "baton_refusals_total", "Mutations rejected by a business rule.", ["mutation", "code"]
-            ).labels
-        )
-        self.streams = cache(
-            gauge("baton_open_streams", "Open WebSockets and event streams.", ["transport"]).labels
-        )
-        self.loader_keys = cache(
-            histogram(
-                "baton_loader_batch_size",
-                "Keys of one dataloader batch, which concurrent operations share.",
-                ["loader"],
-                buckets=_SIZES,
-            ).labels
+        self.streams = gauges("baton_open_streams", "Open WebSockets and event streams.", ["transport"])
+        self.loader_keys = histograms(
+            "baton_loader_batch_size",
+            "Keys of one dataloader batch, which concurrent operations share.",
+            ["loader"],
+            buckets=_SIZES,
         )
         self.coalesced_queries = histogram(
             "baton_coalesced_queries", "Queries in one coalesced execution.", buckets=_SIZES
         )
 
-        self.pool_connections = cache(
-            gauge("baton_pool_connections", "Connections to the database.", ["state"]).labels
-        )
+        self.pool_connections = gauges("baton_pool_connections", "Connections to the database.", ["state"])
         self.pool_waiting = gauge("baton_pool_waiting", "Requests that are waiting for a connection.")
         self.acquire_seconds = histogram(
             "baton_pool_acquire_seconds", "Waits for a connection, timeouts included.", buckets=_WAITS
         )
-        self.statement_seconds = cache(
-            histogram(
-                "baton_statement_duration_seconds",
-                "Duration of statements by their names in sql/queries, lock waits included.",
-                ["statement"],
-                buckets=_FAST,
-            ).labels
+        self.statement_seconds = histograms(
+            "baton_statement_duration_seconds",
+            "Duration of statements by their names in sql/queries, lock waits included.",
+            ["statement"],
+            buckets=_FAST,
         )
         self.ticket_lock_wait_seconds = histogram(
             "baton_ticket_lock_wait_seconds",
             "Waits for other changes of the same ticket in this server.",
             buckets=_WAITS,
         )
-        self.retries = cache(
-            counter("baton_transaction_retries_total", "Retried transactions.", ["cause"]).labels
-        )
+        self.retries = counters("baton_transaction_retries_total", "Retried transactions.", ["cause"])
         self.unknown_outcomes = counter(
             "baton_transaction_unknown_outcomes_total",
             "Commits with an unknown outcome: the connection was lost before the database answered.",
         )
 
-        self.replica_reads = cache(
-            counter(
-                "baton_replica_reads_total",
-                "Reads by replicas, and reads that the primary took over from a late or unavailable one.",
-                ["outcome"],
-            ).labels
+        self.replica_reads = counters(
+            "baton_replica_reads_total",
+            "Reads by replicas, and reads that the primary took over from a late or unavailable one.",
+            ["outcome"],
         )
 
         self.feed_subscribers = gauge("baton_feed_subscribers", "Subscriptions to the event feed.")
@@ -153,13 +138,9 @@ class Metrics:
             "baton_feed_reconnects_total", "Times that the feed had to reconnect to the database."
         )
 
-        self.jobs = cache(
-            counter("baton_job_runs_total", "Runs of periodic jobs.", ["job", "outcome"]).labels
-        )
-        self.escalations = cache(
-            counter(
-                "baton_auto_escalations_total", "Assignments that were not accepted in time.", ["outcome"]
-            ).labels
+        self.jobs = counters("baton_job_runs_total", "Runs of periodic jobs.", ["job", "outcome"])
+        self.escalations = counters(
+            "baton_auto_escalations_total", "Assignments that were not accepted in time.", ["outcome"]
         )
 
     def watch_pool(
@@ -178,3 +159,12 @@ class Metrics:
             for line in text.splitlines(keepends=True)
             if (match := _RENAMED.match(line))
         )
+
+
+def _labelled(metric: Callable[..., M]) -> Callable[..., Callable[..., M]]:
+    """Return a function that declares a metric with labels, and returns its cached `labels`."""
+
+    def declare(*args: Any, **options: Any) -> Callable[..., M]:  # noqa: ANN401 - those of `metric`
+        return cache(metric(*args, **options).labels)
+
+    return declare

@@ -112,9 +112,9 @@ async def count_of_engineers(
 
 
 async def count_active_of_engineers(
-    conn: Connection, engineer_ids: Sequence[EngineerId]
+    conn: Connection, engineer_ids: Sequence[EngineerId], *, visible_to: EngineerId | None = None
 ) -> list[EngineerCount]:
-    return await _COUNT_ACTIVE.all(conn, engineer_ids)
+    return await _COUNT_ACTIVE.all(conn, engineer_ids, visible_to)
 
 
 async def ticket_snapshot(
@@ -171,5 +171,4 @@ def _json(value: object) -> str:
 
 
 async def as_of_event(conn: Connection, event_id: int) -> Assignment:
-    """Return the assignment as it was right after the event."""
     return await _AS_OF_EVENT.one(conn, event_id)

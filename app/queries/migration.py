@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.db import sql
+from app.db import row_security, sql
 from app.db.migration_files import MigrationError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ _REPORT = sql.load("migration", "migration_report", row=ReportLine)
 
 
 async def report(conn: Connection) -> list[ReportLine]:
-    """Raises MigrationError before the migration."""
+    """Raises MigrationError before the migration, or if the role may not see all rows."""
     if not await _HAS_REPORT.one(conn):
         raise MigrationError("The old rows are not migrated yet; run: python -m app migrate up")
-    return await _REPORT.all(conn)
+    async with row_security.all_rows(conn):
+        return await _REPORT.all(conn)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """`next_engineer_id` is None if no engineer is available at the next tier."""
+    """`next_tier` and `next_engineer_id` are None if no engineer is available at any higher tier."""
 
     assignment_sequence: int
     accept_within: timedelta
+    next_tier: int | None
     next_engineer_id: EngineerId | None
 
 
@@ -29,11 +30,14 @@ _ASSIGNMENT = sql.load("overdue", "overdue_assignment", row=Overdue)
 
 
 async def lock_ticket(tx: Tx, excluded: Sequence[TicketId]) -> TicketId | None:
-    """Lock a ticket with an overdue assignment until `tx` ends. None if no other is unlocked."""
+    """Lock a ticket that can be escalated, or lacks the event `overdue`, until `tx` ends.
+
+    None if there is none that is not locked.
+    """
     ticket_id = await _LOCK_TICKET.first(tx, excluded)
     return None if ticket_id is None else TicketId(ticket_id)
 
 
 async def assignment(tx: Tx, ticket_id: TicketId) -> Overdue | None:
-    """The overdue assignment of a locked ticket; None if it is no longer overdue."""
+    """The overdue assignment of a locked ticket; None if nothing is to be done any more."""
     return await _ASSIGNMENT.first(tx, ticket_id)

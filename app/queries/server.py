@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.db import sql
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from app.db.connections import Connection
 
@@ -27,6 +27,7 @@ class Server:
 
 _ABOUT = sql.load("server", "about_server", row=Server)
 _DIFFERING_SETTINGS = sql.load("server", "settings_that_differ", row=str)
+_HIDDEN = sql.load("server", "tables_with_hidden_rows", row=str)
 _WRITTEN = sql.load("server", "written_position", row=int)
 _REPLAYED = sql.load("server", "replayed_position", row=int)
 _PLAN_FOR_VALUES = sql.load("server", "plan_for_values", row=str)
@@ -39,6 +40,11 @@ async def about(conn: Connection) -> Server:
 async def settings_that_differ(conn: Connection, expected: Mapping[str, str]) -> list[str]:
     """The names of the settings with another value in this session."""
     return await _DIFFERING_SETTINGS.all(conn, list(expected), list(expected.values()))
+
+
+async def tables_with_hidden_rows(conn: Connection, tables: Sequence[str]) -> list[str]:
+    """The tables of which row security hides rows from the role of this session."""
+    return await _HIDDEN.all(conn, tables)
 
 
 async def written_position(conn: Connection) -> int:

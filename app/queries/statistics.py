@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.db import sql
 from app.domain.declarations import ApiEnum, api_field, row_dataclass
@@ -17,7 +17,11 @@ from app.domain.model import AssignmentStatus, CompletionStatus, EngineerId
 from app.domain.period import Period
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.db.connections import Connection
+
+Row = TypeVar("Row")
 
 MAX_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")
@@ -175,30 +179,37 @@ class SeriesPart:
     time_spent_hours: Decimal = api_field("Hours of assignments that ended, with two decimals.")
 
 
-_TICKETS = sql.load("statistics", "tickets_by_escalations", row=EscalationCount)
-_ESCALATIONS = sql.load("statistics", "escalations_by_tier", row=EscalationPath)
-_ENGINEERS = sql.load("statistics", "work_of_engineers", row=EngineerWork)
+def _rows(
+    statement: str, row: type[Row], *further: object
+) -> Callable[[Connection, ReportFilter], Awaitable[list[Row]]]:
+    """Make the query that returns all rows of a statement, which takes the filter, then `further`."""
+    loaded = sql.load("statistics", statement, row=row)
+
+    async def query(conn: Connection, filter: ReportFilter) -> list[Row]:
+        return await loaded.all(conn, *filter.as_parameters, *further)
+
+    return query
+
+
+_tickets_by_escalations = _rows("tickets_by_escalations", EscalationCount)
+escalations_by_tier = _rows("escalations_by_tier", EscalationPath)
+outcomes = _rows("outcomes", OutcomeCount)
+rejections_by_reason = _rows("rejections_by_reason", ReasonCount, MAX_REASONS)
+"""The most frequent reasons, most frequent first."""
+time_by_tier = _rows("time_by_tier", TierTime)
+
+# In no particular order:
+work_of_engineers = _rows("work_of_engineers", EngineerWork)
+time_by_equipment_model = _rows("time_by_equipment_model", TimeSpent)
+time_by_customer = _rows("time_by_customer", TimeSpent)
+
 _TO_ACCEPT = sql.load("statistics", "time_to_accept", row=Durations)
 _TO_RESOLVE = sql.load("statistics", "time_to_resolve", row=Durations)
-_OUTCOMES = sql.load("statistics", "outcomes", row=OutcomeCount)
-_REJECTIONS = sql.load("statistics", "rejections_by_reason", row=ReasonCount)
-_BY_TIER = sql.load("statistics", "time_by_tier", row=TierTime)
-_BY_MODEL = sql.load("statistics", "time_by_equipment_model", row=TimeSpent)
-_BY_CUSTOMER = sql.load("statistics", "time_by_customer", row=TimeSpent)
 _SERIES = sql.load("statistics", "series", row=SeriesPart)
 
 
 async def ticket_figures(conn: Connection, filter: ReportFilter) -> TicketFigures:
-    return TicketFigures.of(await _TICKETS.all(conn, *filter.as_parameters))
-
-
-async def escalations_by_tier(conn: Connection, filter: ReportFilter) -> list[EscalationPath]:
-    return await _ESCALATIONS.all(conn, *filter.as_parameters)
-
-
-async def work_of_engineers(conn: Connection, filter: ReportFilter) -> list[EngineerWork]:
-    """In no particular order."""
-    return await _ENGINEERS.all(conn, *filter.as_parameters)
+    return TicketFigures.of(await _tickets_by_escalations(conn, filter))
 
 
 async def time_to_accept(conn: Connection, filter: ReportFilter) -> Durations:
@@ -207,29 +218,6 @@ async def time_to_accept(conn: Connection, filter: ReportFilter) -> Durations:
 
 async def time_to_resolve(conn: Connection, filter: ReportFilter) -> Durations:
     return await _TO_RESOLVE.one(conn, *filter.as_parameters)
-
-
-async def outcomes(conn: Connection, filter: ReportFilter) -> list[OutcomeCount]:
-    return await _OUTCOMES.all(conn, *filter.as_parameters)
-
-
-async def rejections_by_reason(conn: Connection, filter: ReportFilter) -> list[ReasonCount]:
-    """The MAX_REASONS most frequent reasons, most frequent first."""
-    return await _REJECTIONS.all(conn, *filter.as_parameters, MAX_REASONS)
-
-
-async def time_by_tier(conn: Connection, filter: ReportFilter) -> list[TierTime]:
-    return await _BY_TIER.all(conn, *filter.as_parameters)
-
-
-async def time_by_equipment_model(conn: Connection, filter: ReportFilter) -> list[TimeSpent]:
-    """In no particular order."""
-    return await _BY_MODEL.all(conn, *filter.as_parameters)
-
-
-async def time_by_customer(conn: Connection, filter: ReportFilter) -> list[TimeSpent]:
-    """In no particular order."""
-    return await _BY_CUSTOMER.all(conn, *filter.as_parameters)
 
 
 async def series(conn: Connection, filter: ReportFilter, unit: Unit, time_zone: str) -> list[SeriesPart]:

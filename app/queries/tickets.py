@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from app.db import sql
 from app.domain.declarations import row_dataclass
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
-from app.domain.model import (
-    Assignment,
-    Engineer,
-    EngineerId,
-    Ticket,
-    TicketPriority,
-    TicketStatus,
-)
+from app.domain.model import Assignment, Engineer, EngineerId, Ticket, TicketPriority, TicketStatus
 from app.queries import server
 
 if TYPE_CHECKING:
@@ -98,10 +91,10 @@ class TicketFilter:
 
 
 def like(search: str | None) -> str | None:
-    """Return an ILIKE pattern for texts that contain `search` literally."""
+    """Return an ILIKE pattern for texts that contain `search` literally, with one space for white space."""
     if search is None:
         return None
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = " ".join(search.split()).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 

@@ -1,5 +1,5 @@
 -- 0002 down: only the old tables remain in use. The history is kept complete in schema baton_kept, and restored by
--- the next up. To delete it for good: DROP SCHEMA baton_kept CASCADE.
+-- the next up; docs/migration.md says how to delete it for good.
 
 -- Drops only what the up file adds.
 -- squawk-ignore-file ban-drop-view, ban-drop-constraint, ban-set-schema, renaming-object
@@ -16,4 +16,6 @@ ALTER TABLE baton.engineer_assignments
     DROP CONSTRAINT engineer_assignments_ticket_id_fkey;
 ALTER TABLE idempotency_keys SET SCHEMA baton;
 ALTER TABLE assignment_events SET SCHEMA baton;
+ALTER FUNCTION app_now() SET SCHEMA baton;
+ALTER FUNCTION keep_ended_assignment() SET SCHEMA baton;
 ALTER SCHEMA baton RENAME TO baton_kept;

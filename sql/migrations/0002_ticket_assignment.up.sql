@@ -16,9 +16,13 @@ DO $$ BEGIN
         ALTER SCHEMA baton_kept RENAME TO baton;
         ALTER TABLE baton.assignment_events SET SCHEMA public;
         ALTER TABLE baton.idempotency_keys SET SCHEMA public;
+        ALTER FUNCTION baton.app_now() SET SCHEMA public;
+        ALTER FUNCTION baton.keep_ended_assignment() SET SCHEMA public;
     END IF;
 END $$;
+-- The migrator has checked that the names in schema public are free, and recognises its schemas by their comments.
 CREATE SCHEMA IF NOT EXISTS baton;
+COMMENT ON SCHEMA baton IS 'Baton: the assignment history and what migrates it.';
 
 -- The current time, read after locks were granted. Tests set it: SET LOCAL app.now = '2030-01-01Z'.
 CREATE OR REPLACE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$

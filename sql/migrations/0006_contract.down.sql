@@ -5,15 +5,15 @@
 DO $$
 DECLARE definition record;
 BEGIN
-    IF to_regclass('legacy.engineer_assignments') IS NULL THEN
+    IF to_regclass('baton_legacy.engineer_assignments') IS NULL THEN
         RETURN; -- done before an interruption
     END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
-    LOCK TABLE public.engineer_assignments, legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
+    LOCK TABLE public.engineer_assignments, baton_legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
-    ALTER TABLE legacy.engineer_assignments SET SCHEMA public;
-    FOR definition IN SELECT * FROM legacy.old_definitions LOOP
+    ALTER TABLE baton_legacy.engineer_assignments SET SCHEMA public;
+    FOR definition IN SELECT * FROM baton_legacy.old_definitions LOOP
         EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', definition.name, definition.type,
             'DEFAULT ' || definition.default_value, CASE WHEN definition.not_null THEN 'NOT NULL' END);
         EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', definition.name,
@@ -28,7 +28,7 @@ END $$;
 -- next
 -- Marks tickets that were created after the up as migrated. Those with a history keep it. The caller holds the locks
 -- of the tickets.
-CREATE OR REPLACE FUNCTION legacy.account_for(tickets varchar(64)[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION baton_legacy.account_for(tickets varchar(64)[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO assignment_migration
     SELECT t.id,
@@ -41,7 +41,7 @@ BEGIN
     PERFORM baton.take_over(ARRAY(SELECT to_jsonb(t) FROM service_tickets t WHERE t.id = ANY (tickets)));
 END $$;
 -- next
-CREATE OR REPLACE PROCEDURE legacy.restore_old_columns(batch int DEFAULT 500) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE PROCEDURE baton_legacy.restore_old_columns(batch int DEFAULT 500) LANGUAGE plpgsql AS $$
 DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
@@ -59,7 +59,7 @@ BEGIN
                     AND o.id IS NOT NULL THEN to_jsonb(o)
                 ELSE jsonb_strip_nulls(to_jsonb(c)) END AS columns
             FROM service_tickets_compat c
-            LEFT JOIN legacy.old_columns o ON o.id = c.id
+            LEFT JOIN baton_legacy.old_columns o ON o.id = c.id
             LEFT JOIN LATERAL (
                 SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
                 WHERE a.ticket_id = c.id
@@ -69,13 +69,13 @@ BEGIN
             WHERE c.id = ANY (tickets)
         ) AS restored
         WHERE t.id = restored.id;
-        PERFORM legacy.account_for(tickets);
+        PERFORM baton_legacy.account_for(tickets);
         COMMIT;
         reached := tickets[cardinality(tickets)];
     END LOOP;
 END $$;
 -- next
-CALL legacy.restore_old_columns();
+CALL baton_legacy.restore_old_columns();
 -- next
 DO $$
 BEGIN
@@ -86,8 +86,11 @@ BEGIN
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
     -- Tickets that were created while the others were restored.
-    PERFORM legacy.account_for(ARRAY(
+    PERFORM baton_legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
-    DROP SCHEMA legacy CASCADE;
+    DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
+    DROP PROCEDURE baton_legacy.restore_old_columns(int);
+    DROP TABLE baton_legacy.old_columns, baton_legacy.old_definitions;
+    DROP SCHEMA baton_legacy;
 END $$;

@@ -1,8 +1,7 @@
 -- migrate: on request, no-transaction
 -- 0006 up: the old application is no longer used. The history replaces the old table, and the old columns are dropped.
 --
--- The schemas legacy and baton keep what the down file needs. To delete it for good:
--- DROP SCHEMA legacy, baton CASCADE.
+-- The schemas baton_legacy and baton keep what the down file needs; docs/migration.md says how to delete it for good.
 
 -- Breaks the old application, which is its purpose, so it runs on request only.
 -- squawk-ignore-file ban-set-schema, ban-drop-column
@@ -21,9 +20,11 @@ BEGIN
 
     -- Copied before taking any lock, so that the lock is short. If the new application changes a ticket meanwhile,
     -- its last assignment differs from the one recorded here, and the down file uses the history instead.
-    DROP SCHEMA IF EXISTS legacy CASCADE;
-    CREATE SCHEMA legacy;
-    CREATE TABLE legacy.old_columns AS
+    -- An interrupted attempt may have left the schema and its copies; the migrator has checked that they are ours.
+    CREATE SCHEMA IF NOT EXISTS baton_legacy;
+    COMMENT ON SCHEMA baton_legacy IS 'Baton: what migration 0006 replaced, for its down file.';
+    DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;
+    CREATE TABLE baton_legacy.old_columns AS
     SELECT t.id, t.assigned_engineer_id, t.assigned_engineer_name, t.assignment_tier, t.assignment_tier_name,
         last.assignment_sequence AS last_sequence, last.status AS last_status
     FROM service_tickets t
@@ -33,8 +34,8 @@ BEGIN
         ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
         LIMIT 1
     ) AS last ON true;
-    ALTER TABLE legacy.old_columns ADD PRIMARY KEY (id);
-    CREATE TABLE legacy.old_definitions AS
+    ALTER TABLE baton_legacy.old_columns ADD PRIMARY KEY (id);
+    CREATE TABLE baton_legacy.old_definitions AS
     SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
         pg_get_expr(d.adbin, d.adrelid) AS default_value, a.attnotnull AS not_null
     FROM pg_attribute a
@@ -55,7 +56,7 @@ BEGIN
     DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
     DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
     DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
-    ALTER TABLE public.engineer_assignments SET SCHEMA legacy;
+    ALTER TABLE public.engineer_assignments SET SCHEMA baton_legacy;
     ALTER TABLE baton.engineer_assignments SET SCHEMA public;
     ALTER TABLE service_tickets
         DROP COLUMN assigned_engineer_id,

@@ -10,6 +10,7 @@ DROP INDEX CONCURRENTLY IF EXISTS engineer_assignments_unaccepted;
 RESET search_path;
 -- next
 CREATE SCHEMA IF NOT EXISTS baton;
+COMMENT ON SCHEMA baton IS 'Baton: the assignment history and what migrates it.';
 ALTER TABLE IF EXISTS public.engineer_tiers DROP CONSTRAINT IF EXISTS engineer_tiers_engineer_id_fkey;
 ALTER TABLE IF EXISTS public.engineer_tiers SET SCHEMA baton;
 ALTER TABLE IF EXISTS public.assignment_tiers SET SCHEMA baton;

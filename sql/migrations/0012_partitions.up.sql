@@ -66,7 +66,8 @@ BEGIN
     -- The upper bound of each first partition is that of its check.
     FOR item IN SELECT * FROM (VALUES ('assignment_events'), ('idempotency_keys')) AS t (parent) LOOP
         SELECT substring(pg_get_constraintdef(c.oid) FROM '''[^'']+''') INTO STRICT bound
-        FROM pg_constraint c WHERE c.conname = item.parent || '_before';
+        FROM pg_constraint c
+        WHERE c.conname = item.parent || '_before' AND c.conrelid = format('public.%I', item.parent || '_before')::regclass;
         EXECUTE format('ALTER TABLE public.%1$I ATTACH PARTITION public.%2$I FOR VALUES FROM (MINVALUE) TO (%3$s)',
             item.parent, item.parent || '_before', bound);
         EXECUTE format('ALTER TABLE public.%1$I DROP CONSTRAINT %1$I', item.parent || '_before');

@@ -22,6 +22,7 @@ DROP FUNCTION IF EXISTS public.make_time_partition(text, text, text, text, text)
 DROP VIEW IF EXISTS public.time_partitions;
 -- Kept for the next up.
 CREATE SCHEMA IF NOT EXISTS baton;
+COMMENT ON SCHEMA baton IS 'Baton: the assignment history and what migrates it.';
 ALTER TABLE IF EXISTS public.dropped_events SET SCHEMA baton;
 -- next
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS assignment_events_before_one ON public.assignment_events_before (id);

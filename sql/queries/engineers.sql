@@ -7,7 +7,9 @@ e.id, e.name, e.email, e.engineer_level AS level, e.home_region AS region, e.ski
     WHERE active.engineer_id = e.id AND active.status IN ('assigned', 'accepted', 'in_progress'))
 
 -- fragment: matches_search_1
-$1::text IS NULL OR e.name ILIKE $1 OR e.home_region ILIKE $1
+$1::text IS NULL
+    OR regexp_replace(e.name, {tickets.white_space}, ' ', 'g') ILIKE $1
+    OR regexp_replace(e.home_region, {tickets.white_space}, ' ', 'g') ILIKE $1
 
 -- name: engineers_by_ids(engineer_ids)
 SELECT {columns}

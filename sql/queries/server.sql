@@ -16,6 +16,25 @@ FROM (
 WHERE s.actual <> s.expected
 ORDER BY s.name;
 
+-- name: tables_with_hidden_rows(tables)
+-- Without a permissive policy for all rows, or with a restrictive one, the role may read or change only some.
+SELECT c.relname::text AS table_name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = ANY ($1::text[]) AND n.nspname IN ('baton', 'public') AND c.relkind IN ('r', 'p')
+  AND row_security_active(c.oid)
+  AND EXISTS (
+    SELECT FROM (VALUES ('SELECT', 'r'), ('UPDATE', 'w')) AS access (privilege, command)
+    CROSS JOIN LATERAL (
+        SELECT bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true') FILTER (WHERE p.polpermissive) AS shows_all,
+            bool_or(pg_get_expr(p.polqual, p.polrelid) <> 'true') FILTER (WHERE NOT p.polpermissive) AS hides_some
+        FROM pg_policy p
+        WHERE p.polrelid = c.oid AND p.polcmd::text IN ('*', access.command)
+          AND EXISTS (SELECT FROM unnest(p.polroles) AS r (id) WHERE r.id = 0 OR pg_has_role(r.id, 'USAGE'))
+    ) AS policy
+    WHERE has_table_privilege(c.oid, access.privilege)
+      AND (policy.shows_all IS NOT TRUE OR policy.hides_some))
+ORDER BY c.relname;
+
 -- name: written_position()
 -- The LSN of the next WAL record: every commit is before it. Fails on a replica.
 SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS position;

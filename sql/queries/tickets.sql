@@ -18,6 +18,12 @@ NOT EXISTS (SELECT FROM engineer_assignments a WHERE a.ticket_id = t.id AND {ass
 -- fragment: search_text
 (t.ticket_number || ' ' || coalesce(t.customer_name, '') || ' ' || coalesce(t.issue_category, ''))
 
+-- fragment: white_space
+'[\s\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+'
+
+-- fragment: spaced_search_text
+regexp_replace({search_text}, {white_space}, ' ', 'g')
+
 -- fragment: assigned
 current_assignments AS MATERIALIZED (
     SELECT a.ticket_id
@@ -32,7 +38,8 @@ FROM current_assignments c
 JOIN service_tickets t ON t.id = c.ticket_id
 WHERE ($3::text[] IS NULL OR t.status = ANY ($3))
   AND ($4::text[] IS NULL OR t.priority = ANY ($4))
-  AND ($5::text IS NULL OR {search_text} ILIKE $5)
+  AND ($5::text IS NULL OR ({search_text} ILIKE replace($5, ' ', '%')
+      AND ($5 NOT LIKE '% %' OR {search_text} ILIKE $5 OR {spaced_search_text} ILIKE $5)))
 
 -- fragment: from_own
 FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
@@ -43,7 +50,8 @@ WHERE ($2::uuid IS NULL OR a.engineer_id = $2)
   AND ($4::boolean IS NULL OR $4 = (a.id IS NOT NULL))
   AND ($5::text[] IS NULL OR t.status = ANY ($5))
   AND ($6::text[] IS NULL OR t.priority = ANY ($6))
-  AND ($7::text IS NULL OR {search_text} ILIKE $7)
+  AND ($7::text IS NULL OR ({search_text} ILIKE replace($7, ' ', '%')
+      AND ($7 NOT LIKE '% %' OR {search_text} ILIKE $7 OR {spaced_search_text} ILIKE $7)))
 
 -- name: lock_ticket(ticket_id, assignment_id)
 -- Locks the ticket, or else the ticket of the assignment, which never changes. Concurrent commands on the ticket wait
@@ -110,10 +118,12 @@ ORDER BY t.created_at DESC, t.id DESC
 LIMIT $8;
 
 -- name: newest_tickets_matching(search, statuses, priorities, unassigned, after_created_at, after_id, first)
--- The search text must equal the expression of the trigram index.
+-- The search text must equal the expression of the trigram index. A space in the pattern matches any white space: the
+-- index finds the words, the second condition checks what is between them, first without the slow regexp_replace.
 SELECT {columns}
 FROM service_tickets t
-WHERE {search_text} ILIKE $1
+WHERE {search_text} ILIKE replace($1, ' ', '%')
+  AND ($1 NOT LIKE '% %' OR {search_text} ILIKE $1 OR {spaced_search_text} ILIKE $1)
   AND ($2::text[] IS NULL OR t.status = ANY ($2))
   AND ($3::text[] IS NULL OR t.priority = ANY ($3))
   AND (NOT $4 OR {is_unassigned})
@@ -143,5 +153,6 @@ SELECT count(*)
 FROM service_tickets t
 WHERE ($1::text[] IS NULL OR t.status = ANY ($1))
   AND ($2::text[] IS NULL OR t.priority = ANY ($2))
-  AND ($3::text IS NULL OR {search_text} ILIKE $3)
+  AND ($3::text IS NULL OR ({search_text} ILIKE replace($3, ' ', '%')
+      AND ($3 NOT LIKE '% %' OR {search_text} ILIKE $3 OR {spaced_search_text} ILIKE $3)))
   AND (NOT $4 OR {is_unassigned});

@@ -90,7 +90,7 @@ def baton(database: str) -> Iterator[Server]:
     with new_home() as home:
         certificate = issuer.certificate(home)
         with issuer.running(certificate) as provider:
-            provider.keys = [issuer.ED.listed]
+            provider.keys = [issuer.ED.jwk]
             environment = {
                 "APP_ENV": "production",
                 "DATABASE_URL": database,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from app.domain.errors import (
@@ -19,6 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.lifecycle import Action
 from app.domain.model import TicketId
+from app.queries import assignments, tickets
 from tests.commands.samples import ENGINEERS_MAY, SAMPLES, with_values
 from tests.commands.world import NOBODY, NOTHING
 from tests.factories import ADMIN, AUDITOR, DISPATCHER, as_engineer
@@ -77,6 +80,28 @@ async def test_engineer_acts_only_on_own_assignment(sample, make, world, refused
     else:
         for actor in (own, other):
             await refused(Forbidden, sample, command, actor)
+
+
+@pytest.mark.parametrize("holder", ["another server", "a command of the own engineer"])
+@samples(lambda s: s.action in ENGINEERS_MAY)
+async def test_assignment_of_another_engineer_is_refused_without_a_lock(sample, make, world, refused, holder):
+    """While the ticket is locked, like an assignment that does not exist."""
+    command, engineer_id = await sample.prepare(make, world)
+    other = as_engineer(await make.engineer())
+    async with world.db.transaction() as tx:
+        [assignment] = await assignments.by_ids(tx, [command.assignment_id])
+        await tickets.lock(tx, assignment.ticket_id)
+        if holder == "another server":
+            own = None
+        else:
+            own = asyncio.create_task(world.run(sample.decide, command, as_engineer(engineer_id)))
+            while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                pass
+        for assignment_id in (command.assignment_id, NOTHING):
+            other_command = with_values(command, {"assignment_id": assignment_id})
+            await refused(AssignmentNotFound, sample, other_command, other)
+    if own is not None:
+        assert (await own).id == assignment.id
 
 
 @every_command

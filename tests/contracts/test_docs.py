@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.http.auth.authenticator import authenticator_for
 from app.http.auth.claims import is_access_token
-from app.http.auth.tokens import ProviderTokens
+from app.http.auth.tokens import ProviderTokens, authenticator_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIGN_IN = (DOCS / "sign-in.md").read_text(encoding="utf-8")

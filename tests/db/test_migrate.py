@@ -61,7 +61,8 @@ def write(folder, label, up, down=None):
 
 
 async def history(conn):
-    return [name for (name,) in await conn.fetch("SELECT name FROM schema_migrations ORDER BY version")]
+    rows = await conn.fetch("SELECT name FROM baton_migrations WHERE applied_at IS NOT NULL ORDER BY version")
+    return [name for (name,) in rows]
 
 
 async def tables(conn):
@@ -343,8 +344,20 @@ async def test_a_failure_without_a_position_reports_file_and_detail(conn, folder
         await migrate.up(conn, folder)
 
 
+async def test_the_hint_to_drop_dependent_objects_is_omitted(conn, folder):
+    await migrate.up(conn, folder)
+    await conn.execute("CREATE VIEW names AS SELECT name FROM boats")
+    write(folder, "0004_sink", "DROP TABLE boats;")
+    with pytest.raises(MigrationError) as error:
+        await migrate.up(conn, folder)
+    assert str(error.value) == (
+        "0004_sink.up.sql: cannot drop table boats because other objects depend on it "
+        "DETAIL: view names depends on table boats."
+    )
+
+
 async def test_a_file_and_its_history_row_commit_together(conn, folder):
-    early = "INSERT INTO schema_migrations VALUES (4, 'early', '', now(), 0);"
+    early = "INSERT INTO baton_migrations VALUES (4, 'early', '', now(), 0);"
     write(folder, "0004_ports", f"CREATE TABLE ports (id int); {early}")
     with pytest.raises(MigrationError, match=r"0004_ports\.up\.sql: duplicate key"):
         await migrate.up(conn, folder)

@@ -6,8 +6,9 @@ import pytest
 
 from tests.docs.markdown import blocks_in
 
-# Citus is not installed where the tests run.
-BLOCKS = [block for block in blocks_in("sql") if "CREATE EXTENSION citus" not in block.text]
+# Citus is not installed where the tests run; baton_kept exists after a downgrade (tests/migrations).
+_EXCLUDED = ("CREATE EXTENSION citus", "DROP SCHEMA baton_kept")
+BLOCKS = [block for block in blocks_in("sql") if not any(text in block.text for text in _EXCLUDED)]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.location)

@@ -120,7 +120,7 @@ async def test_active_assignments_exclude_ended_ones(ask, make, db):
 
 
 ENGINEERS = [EngineerId(UUID(int=n)) for n in (1, 2)]
-TEXTS = ["St. Mary", "100% Care", "100 Care", "A_B", "AxB", "a\\b", "Élan", ""]
+TEXTS = ["St. Mary", "St.\u00a0\tMary", "100% Care", "100 Care", "A_B", "AxB", "a\\b", "Élan", ""]
 
 ticket_rows = st.lists(
     st.fixed_dictionaries(
@@ -149,7 +149,8 @@ filters = st.fixed_dictionaries(
         "engineerId": st.none() | st.sampled_from([*ENGINEERS, EngineerId(UUID(int=3))]),
         "tier": st.none() | st.integers(1, 5),
         "unassigned": st.none() | st.booleans(),
-        "search": st.none() | st.sampled_from([*TEXTS, "%", "_", "\\", "MARY", "sr-0", "care", "nobody"]),
+        "search": st.none()
+        | st.sampled_from([*TEXTS, "% c", "_", "\\", " st.  MARY", "sr-0", "care", "t.%m", "nobody"]),
     },
 )
 
@@ -159,13 +160,14 @@ def matches(row: dict[str, Any], filter_: dict[str, Any]) -> bool:
     conditions = {name: value for name, value in filter_.items() if value is not None}
     engineer, tier = row["current"] or (None, None)
     is_open = row["status"] not in TERMINAL_TICKET_STATUSES
-    text = f"{row['number']} {row['customer'] or ''} "
+    text = " ".join(f"{row['number']} {row['customer'] or ''} ".split())
+    search = " ".join(conditions.get("search", "").split())
     return (
         row["status"] in conditions.get("status", TicketStatus)
         and row["priority"] in conditions.get("priority", TicketPriority)
         and conditions.get("engineerId", engineer) == engineer
         and conditions.get("tier", tier) == tier
-        and conditions.get("search", "").lower() in text.lower()
+        and search.lower() in text.lower()
         and (
             "unassigned" not in conditions
             or (row["current"] is not None and not conditions["unassigned"])

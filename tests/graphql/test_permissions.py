@@ -181,6 +181,31 @@ async def test_no_path_leads_an_engineer_to_other_tickets(ask_as, make):
     assert [page["totalCount"] for page in lists] == [1, 1]
 
 
+@pytest.mark.parametrize("role", Role)
+async def test_active_assignments_count_only_visible_tickets(ask_as, make, role):
+    """The engineer has two active assignments and one that went to a colleague, who has two others."""
+    engineer, colleague = await make.engineer(), await make.engineer()
+    own, _, handed_over = [await make.assigned(engineer=engineer) for _ in range(3)]
+    for _ in range(2):
+        await make.assigned(engineer=colleague)
+    await ask_as(
+        Role.ADMIN,
+        None,
+        "mutation($i: ReassignTicketInput!) { reassignTicket(input: $i) { __typename } }",
+        i={"ticketId": handed_over.ticket_id, "engineerId": str(colleague), "reason": "x"},
+    )
+    query = """query($own: ID!, $other: ID!) {
+        own: ticket(id: $own) { currentAssignment { engineer { activeAssignments } } }
+        other: ticket(id: $other) { currentAssignment { engineer {
+            activeAssignments assignments(status: ASSIGNED) { totalCount } } } } }"""
+    data = await ask_as(role, engineer, query, own=own.ticket_id, other=handed_over.ticket_id)
+    count = 1 if role is Role.ENGINEER else 3
+    assert [ticket["currentAssignment"]["engineer"] for ticket in data.values()] == [
+        {"activeAssignments": 2},
+        {"activeAssignments": count, "assignments": {"totalCount": count}},
+    ]
+
+
 async def test_an_engineer_role_without_engineer_id_reads_nothing(ask_as, own_and_other):
     data = await ask_as(Role.ENGINEER, None, READS["tickets"])
     assert data == {"tickets": {"totalCount": 0, "nodes": []}}

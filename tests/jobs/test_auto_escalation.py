@@ -18,7 +18,7 @@ from app.domain.model import AssignmentStatus, AssignmentType
 from app.jobs.auto_escalation import RULE, escalate_overdue
 from app.queries import overdue, tickets
 from tests.commands.world import World
-from tests.factories import Factories
+from tests.factories import DISPATCHER, Factories
 
 
 @pytest.fixture
@@ -116,6 +116,49 @@ async def test_escalation_continues_until_no_engineer_is_left(make, world, peopl
     assert (
         await world.run(accept_assignment, AcceptAssignment(assignment_id=current.id))
     ).status == "accepted"
+
+
+@pytest.mark.parametrize("tier", [1, 2, 3, 5])
+async def test_tiers_without_an_available_engineer_are_skipped(make, world, people, later, tier):
+    """Engineers of the own tier and inactive engineers are not available."""
+    await people(tier, 0)
+    if tier < 5:
+        await people(tier + 1, 0, is_active=False)
+    _, idle = await people(4, 1, 0)
+    await people(5, 0)
+    assigned = await make.assigned(tier=tier)
+    async with later(minutes=31) as db:
+        assert await escalate_overdue(db) == 1
+    [_, *escalated] = await world.history(assigned.ticket_id)
+    expected = [] if tier == 5 else [(4, idle, AssignmentType.AUTO)]
+    assert [(a.assignment_tier, a.engineer_id, a.assignment_type) for a in escalated] == expected
+
+
+@pytest.mark.parametrize("how", ["joined", "activated"])
+async def test_overdue_ticket_is_escalated_when_an_engineer_becomes_available(
+    make, world, people, later, how
+):
+    """Until then, the event `overdue` is recorded once."""
+    inactive = await people(3, 0, is_active=False)
+    assigned = await make.assigned(tier=1)
+    events = [("assigned", 1, DISPATCHER.subject), ("overdue", 1, RULE.subject)]
+    async with later(minutes=31) as db:
+        assert [await escalate_overdue(db) for _ in range(3)] == [1, 0, 0]
+        assert await world.events(assigned.ticket_id) == events
+        if how == "joined":
+            available = await people(2, 0)
+        else:
+            available = inactive
+            async with world.db.connection() as conn:
+                await conn.execute("UPDATE engineers SET is_active = true")
+        assert [await escalate_overdue(db) for _ in range(3)] == [1, 0, 0]
+    assert (await world.events(assigned.ticket_id))[2:] == [
+        ("escalated", 1, RULE.subject),
+        ("assigned", 2, RULE.subject),
+    ]
+    [_, escalated] = await world.history(assigned.ticket_id)
+    assert [escalated.engineer_id] == available
+    assert escalated.assignment_tier == (2 if how == "joined" else 3)
 
 
 async def test_highest_tier_gets_an_overdue_event(make, world, later):

@@ -122,6 +122,6 @@ async def test_down_migrates_tickets_created_after_the_contract(legacy_database)
 
 async def test_the_report_is_right_after_the_kept_schemas_are_dropped(legacy_database):
     conn = (await legacy_database(DOCUMENTED, to=LAST)).conn
-    await conn.execute("DROP SCHEMA legacy, baton CASCADE")
+    await conn.execute("DROP SCHEMA baton_legacy, baton CASCADE")
     await conn.execute("INSERT INTO service_tickets (id, ticket_number) VALUES ('new', 'new')")
     assert await mismatches(conn) == []

@@ -111,7 +111,16 @@ CASES: list[Case] = [
         (engineers(25), None, ["escalated"]),
         {"engineer_assignments_engineer"},
     ),
-    ("assignments.count_active_of_engineers", (engineers(100),), {"engineer_assignments_engineer_active"}),
+    (
+        "assignments.count_active_of_engineers",
+        (engineers(100), None),
+        {"engineer_assignments_engineer_active"},
+    ),
+    (
+        "assignments.count_active_of_engineers",
+        (engineers(100), ENGINEER),
+        {"engineer_assignments_engineer_active"},
+    ),
     (
         "assignments.ticket_snapshot",
         ("T-20", None, ENGINEER, "dispatcher", "key 7"),

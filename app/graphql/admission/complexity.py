@@ -7,7 +7,7 @@ not with the number of fields that it expands to.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from graphql import (
     FieldNode,
@@ -15,7 +15,6 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLInterfaceType,
     GraphQLObjectType,
-    GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
@@ -30,7 +29,14 @@ from app.graphql.pagination import DEFAULT_PAGE, MAX_PAGE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from graphql import DocumentNode, SelectionNode, SelectionSetNode, ValueNode
+    from graphql import (
+        DocumentNode,
+        GraphQLNamedType,
+        GraphQLSchema,
+        SelectionNode,
+        SelectionSetNode,
+        ValueNode,
+    )
 
 _OBJECT_COST = 2
 _SCALAR_COST = 1
@@ -38,6 +44,7 @@ _AGGREGATE_COST = 500
 _AGGREGATE_TYPES = ("Statistics",)
 """Each of their fields reads every row of a period, however short its result is."""
 _INTROSPECTION = ("__schema", "__type")
+_TYPES_WITH_FIELDS = (GraphQLObjectType, GraphQLInterfaceType)
 _MAX_DIGITS = len(str(MAX_PAGE))
 
 
@@ -64,48 +71,14 @@ class Complexity:
         self.row_cost += other.row_cost
 
 
-class FieldShape(NamedTuple):
-    """What the cost of a field depends on."""
-
-    type_name: str | None
-    is_list: bool = False
-
-
-_UNKNOWN = FieldShape(None)  # validation rejects the field
-
-
-class FieldIndex:
-    """The shape of every field of a schema."""
-
-    def __init__(self, schema: GraphQLSchema) -> None:
-        roots = {
-            "query": schema.query_type,
-            "mutation": schema.mutation_type,
-            "subscription": schema.subscription_type,
-        }
-        self.roots = {operation: root.name for operation, root in roots.items() if root is not None}
-        self._shapes = {
-            (type_.name, name): FieldShape(
-                get_named_type(field.type).name, is_list_type(get_nullable_type(field.type))
-            )
-            for type_ in schema.type_map.values()
-            # The lists of introspection are free: the whole schema is a single, constant response.
-            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and not type_.name.startswith("__")
-            for name, field in type_.fields.items()
-        }
-
-    def shape(self, type_name: str | None, field_name: str) -> FieldShape:
-        return _UNKNOWN if type_name is None else self._shapes.get((type_name, field_name), _UNKNOWN)
-
-
 class ComplexityVisitor:
     """Measures the operations of one document."""
 
     def __init__(
-        self, document: DocumentNode, index: FieldIndex, pages: Mapping[str, int], *, assumed_list: int
+        self, document: DocumentNode, schema: GraphQLSchema, pages: Mapping[str, int], *, assumed_list: int
     ) -> None:
         """`pages` are the page sizes that the variables request, by variable name."""
-        self._index = index
+        self._schema = schema
         self._pages = pages
         self._assumed_list = assumed_list
         self._fragments = {
@@ -118,24 +91,25 @@ class ComplexityVisitor:
         """The names of all fields measured so far."""
 
     def operation(self, node: OperationDefinitionNode) -> Complexity:
-        size = self._selection_set(node.selection_set, self._index.roots.get(node.operation.value))
+        size = self._selection_set(node.selection_set, self._schema.get_root_type(node.operation))
         size.directives += len(node.directives or ())
         size.directives += sum(len(v.directives or ()) for v in node.variable_definitions or ())
         return size
 
-    def _selection_set(self, selection_set: SelectionSetNode, type_name: str | None) -> Complexity:
+    def _selection_set(self, selection_set: SelectionSetNode, type_: GraphQLNamedType | None) -> Complexity:
         size = Complexity()
         for node in selection_set.selections:
             size.directives += len(node.directives or ())
-            size.add(self._selection(node, type_name))
+            size.add(self._selection(node, type_))
         return size
 
-    def _selection(self, node: SelectionNode, type_name: str | None) -> Complexity:
+    def _selection(self, node: SelectionNode, type_: GraphQLNamedType | None) -> Complexity:
         if isinstance(node, FieldNode):
-            return self._field(node, type_name)
+            return self._field(node, type_)
         if isinstance(node, InlineFragmentNode):
-            condition = node.type_condition
-            return self._selection_set(node.selection_set, condition.name.value if condition else type_name)
+            if node.type_condition:
+                type_ = self._schema.get_type(node.type_condition.name.value)
+            return self._selection_set(node.selection_set, type_)
         assert isinstance(node, FragmentSpreadNode)  # noqa: S101 - GraphQL has no other selection
         return self._fragment(node.name.value)
 
@@ -146,31 +120,33 @@ class ComplexityVisitor:
         if name not in self._measured:
             # A fragment counts as empty within itself: validation rejects cycles.
             self._measured[name] = Complexity()
-            size = self._selection_set(definition.selection_set, definition.type_condition.name.value)
+            type_ = self._schema.get_type(definition.type_condition.name.value)
+            size = self._selection_set(definition.selection_set, type_)
             size.directives += len(definition.directives or ())
             self._measured[name] = size
         return self._measured[name]
 
-    def _field(self, node: FieldNode, type_name: str | None) -> Complexity:
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Complexity:
         name = node.name.value
         self.names.add(name)
-        shape = self._index.shape(type_name, name)
+        type_, is_list = _field_type(parent, name)
         if node.selection_set is None:
             nested, value_cost = Complexity(), _SCALAR_COST
         else:
-            nested = self._selection_set(node.selection_set, shape.type_name)
+            nested = self._selection_set(node.selection_set, type_)
             value_cost = _OBJECT_COST + nested.cost
             if nested.row_cost:
                 value_cost += self._page_size(node) * nested.row_cost
+        type_name = "" if parent is None else parent.name
         base_cost = _AGGREGATE_COST if type_name in _AGGREGATE_TYPES and name != "__typename" else 0
-        is_row_list = shape.is_list and type_name is not None and type_name.endswith("Connection")
+        is_row_list = is_list and type_name.endswith("Connection")
         return Complexity(
             depth=1 if name in _INTROSPECTION else nested.depth + 1,
             fields=nested.fields + 1,
             aliases=nested.aliases + (node.alias is not None),
             directives=nested.directives,
             width=1,
-            cost=0 if is_row_list else base_cost + value_cost * (self._assumed_list if shape.is_list else 1),
+            cost=0 if is_row_list else base_cost + value_cost * (self._assumed_list if is_list else 1),
             row_cost=value_cost if is_row_list else 0,
         )
 
@@ -183,13 +159,21 @@ class ComplexityVisitor:
         return DEFAULT_PAGE
 
 
+def _field_type(parent: GraphQLNamedType | None, name: str) -> tuple[GraphQLNamedType | None, bool]:
+    """Return the named type of a field, None if validation rejects it, and whether the field is a list."""
+    if not isinstance(parent, _TYPES_WITH_FIELDS) or (field := parent.fields.get(name)) is None:
+        return None, False
+    # The lists of introspection are free: the whole schema is a single, constant response.
+    is_list = is_list_type(get_nullable_type(field.type)) and not parent.name.startswith("__")
+    return get_named_type(field.type), is_list
+
+
 def page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> dict[str, int]:
     """Return the page size that each variable would request, whether or not it is used for one."""
-    pages = {}
-    for definition in operation.variable_definitions or ():
-        name = definition.variable.name.value
-        pages[name] = page_size(variables.get(name, definition.default_value))
-    return pages
+    return {
+        (name := definition.variable.name.value): page_size(variables.get(name, definition.default_value))
+        for definition in operation.variable_definitions or ()
+    }
 
 
 def page_size(value: ValueNode | object) -> int:

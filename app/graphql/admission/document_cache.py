@@ -58,6 +58,5 @@ class CachedDocument:
 
 
 def document_cache() -> LRUCache[str, CachedDocument]:
-    """Create a cache by text."""
     # A short document counts as the average one, so that there are at most MAX_DOCUMENTS.
     return LRUCache(MAX_CHARACTERS, lambda each: max(len(each.text), MAX_CHARACTERS // MAX_DOCUMENTS))

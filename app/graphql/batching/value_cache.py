@@ -13,8 +13,6 @@ V = TypeVar("V")
 
 @dataclass(slots=True, eq=False)
 class PendingKeys:
-    """Keys that are being loaded."""
-
     futures: dict[Any, asyncio.Future[Any]]
     """Of the keys that were requested by themselves."""
 

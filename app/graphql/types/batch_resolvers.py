@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from inspect import isawaitable
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,8 +15,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 BatchResult: TypeAlias = Sequence[Any] | Awaitable[Sequence[Any]]
-BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Context], BatchResult]
-"""Returns a value for each object. It may be an awaitable, or the exception that the field raises."""
+"""A value for each object. It may be an awaitable, or the exception that the field raises."""
 
 
 def load_each(loader: BatchLoader[K, V], keys: Iterable[K | None]) -> BatchResult:

@@ -12,10 +12,10 @@ from strawberry import Parent
 
 from app.domain import model
 from app.execution.completion import InstanceCheck
-from app.execution.field_resolvers import BATCH_RESOLVER
+from app.execution.field_resolvers import BATCH_RESOLVER, BatchResolverFn
 from app.graphql.context import Info
 from app.graphql.pagination import Connection, Page
-from app.graphql.types.batch_resolvers import BatchResolverFn, gather_results
+from app.graphql.types.batch_resolvers import gather_results
 from app.queries.engineers import Suggestion
 
 T = TypeVar("T", bound=type)
@@ -27,7 +27,7 @@ _TYPES: dict[Any, Any] = {
     **{
         source: Annotated[name, strawberry.lazy(f"app.graphql.types.{module}")]
         for source, module, name in (
-            (model.Actor, "viewer", "Viewer"),
+            (model.Actor, "engineer", "Viewer"),
             (model.Assignment, "assignment", "Assignment"),
             (model.Engineer, "engineer", "Engineer"),
             (model.Ticket, "ticket", "Ticket"),

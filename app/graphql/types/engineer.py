@@ -1,4 +1,4 @@
-"""The types Engineer and EngineerSuggestion."""
+"""The types Engineer, EngineerSuggestion and Viewer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from app.graphql.arguments import described
 from app.graphql.context import Context, Info
 from app.graphql.load_functions import EngineerPage, EngineerTotal
 from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, parse_datetime
-from app.graphql.types.batch_resolvers import gather_results, load_each
+from app.graphql.types.batch_resolvers import gather_results, load_each, load_engineers
 from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
 from app.queries.engineers import Suggestion
 
 
 @type_for(model.Engineer)
 class Engineer:
-    @batched_field(int, "Number of active assignments.")
+    @batched_field(
+        int, "Number of active assignments. Other engineers count only those of their own tickets."
+    )
     async def active_assignments(engineers: Sequence[model.Engineer], context: Context) -> list[Any]:
         counts = await gather_results(
             load_each(context.loaders.active_assignments, (engineer.id for engineer in engineers))
@@ -66,3 +68,13 @@ class EngineerSuggestion:
         " assigned first to the customer's newest ticket."
     )
     active_assignments: int = field("Number of the candidate's active assignments.")
+
+
+@type_for(model.Actor)
+class Viewer:
+    subject: str = field("Subject of the user's token.")
+    role: model.Role = field("Role, which decides what the user may read and change.")
+
+    engineer = batched_field(model.Engineer | None, "The user's engineer record; null if there is none.")(
+        load_engineers
+    )

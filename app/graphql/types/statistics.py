@@ -21,23 +21,13 @@ from app.domain.model import EngineerId
 from app.domain.period import Period
 from app.domain.policy import NOBODY
 from app.graphql.arguments import argument, described, optional
-from app.graphql.pagination import (
-    DEFAULT_PAGE,
-    After,
-    First,
-    Page,
-    PageRequest,
-    page_of_all,
-    parse_decimal,
-)
+from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, page_of_all, parse_decimal
 from app.graphql.types.batch_resolvers import load_engineers
 from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
 from app.queries import server, statistics
 from app.queries.statistics import ReportFilter, Unit
 
 T = TypeVar("T")
-
-_validate_name = values.text(values.SHORT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,8 +65,8 @@ def report_filter(
         period,
         tier=optional(values.tier, "tier", filter.tier),
         engineer_id=engineer_id,
-        customer=optional(_validate_name, "customer", filter.customer),
-        equipment_model=optional(_validate_name, "equipmentModel", filter.equipment_model),
+        customer=optional(values.exact_text, "customer", filter.customer),
+        equipment_model=optional(values.exact_text, "equipmentModel", filter.equipment_model),
     )
 
 

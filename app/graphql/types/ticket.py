@@ -10,10 +10,10 @@ import strawberry
 from strawberry import ID
 
 from app.domain import history, model, values
+from app.execution.field_resolvers import BatchResolverFn
 from app.graphql.arguments import optional
 from app.graphql.context import Context
 from app.graphql.types.batch_resolvers import (
-    BatchResolverFn,
     BatchResult,
     gather_results,
     load_each,
@@ -80,8 +80,8 @@ class TicketFilter:
         " tickets with a current assignment."
     )
     search: str | None = field(
-        "Text contained in the ticket number, the customer's name or the issue category, ignoring case. At"
-        " most 200 characters."
+        "Text contained in the ticket number, the customer's name or the issue category, ignoring case and"
+        " the kind of white space. At most 200 characters."
     )
 
     def validated(self) -> tickets.TicketFilter:

@@ -18,26 +18,23 @@ from uuid import uuid4
 import jwt
 import structlog
 from cachetools import LRUCache
-from starlette.authentication import (
-    AuthCredentials,
-    AuthenticationBackend,
-    AuthenticationError,
-    BaseUser,
-)
-from starlette.responses import JSONResponse, Response
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
 
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import Actor, EngineerId, Role
 from app.http.auth import claims as token_claims
 from app.http.auth.jwks import ALGORITHMS, COOLDOWN_S, KeysUnavailable, SigningKeys, UnknownKey
-from app.http.errors import errors_body
+from app.http.errors import error_response
 from app.http.headers import header
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from starlette.requests import HTTPConnection
+    from starlette.responses import Response
+
+    from app.config import Settings
 
 log = structlog.get_logger()
 
@@ -178,6 +175,20 @@ class ProviderTokens:
         return _CachedToken(_verified_token(self.claim_mapping.actor(claims), claims), head["kid"], key)
 
 
+def authenticator_for(settings: Settings) -> Authenticator:
+    """Return the one of the identity provider or, without it, of development. Raises SettingsError."""
+    if not settings.has_identity_provider:
+        return DevelopmentTokens(settings.dev_secret)
+    return ProviderTokens(
+        keys=SigningKeys(settings.auth_jwks_url),
+        issuer=settings.auth_issuer,
+        audience=settings.auth_audience,
+        claim_mapping=token_claims.ClaimMapping(
+            settings.auth_role_claim, settings.role_map, settings.auth_engineer_claim
+        ),
+    )
+
+
 def _verified_token(actor: Actor, claims: Mapping[str, Any]) -> VerifiedToken:
     return VerifiedToken(
         actor=actor,
@@ -246,14 +257,10 @@ def authentication_error_response(_: HTTPConnection, error: AuthenticationError)
     """Respond the same for every invalid token: details would help only attackers (RFC 6750, section 3.1)."""
     if isinstance(error, ProviderUnavailable):
         message = "The service cannot reach the identity provider; try again shortly."
-        return _error(
+        return error_response(
             503, "UNAVAILABLE", message, {"Retry-After": str(COOLDOWN_S)}, retryAfterSeconds=COOLDOWN_S
         )
     message = "The token is invalid or has expired; sign in again."
-    return _error(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
-
-
-def _error(
-    status: int, code: str, message: str, headers: Mapping[str, str], **extensions: object
-) -> Response:
-    return JSONResponse(errors_body(code, message, **extensions), status_code=status, headers=headers)
+    return error_response(
+        401, "UNAUTHENTICATED", message, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    )

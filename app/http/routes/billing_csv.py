@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from app.db.errors import Unavailable
 from app.domain.errors import InvalidInput
 from app.domain.policy import ReadPermission, can_read
-from app.http.errors import errors_body
+from app.http.errors import error_response
 from app.http.lifespan_state import lifespan_state
 from app.jobs import billing_export
 from app.queries import billing
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     from starlette.types import Receive, Scope, Send
 
     from app.db.pool import Database
+    from app.jobs.billing_export import BillingExport
     from app.queries.billing import BillingFilter
 
 log = structlog.get_logger()
@@ -32,23 +32,16 @@ MAX_CONCURRENT = 2
 """Downloads per server; each keeps a connection of the pool for as long as its client reads."""
 MAX_DOWNLOAD_S = 120.0
 _RETRY_AFTER_S = 5
-_PARAMETERS = ("from", "to", "customer", "ticketId")
+_PARAMETERS = ("from", "to", "customer", "ticketId", "separator")
 # Without it, Excel does not read the file as UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 class DownloadRefused(Exception):
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        headers: dict[str, str] | None = None,
-        **extensions: object,
-    ) -> None:
-        super().__init__(message)
-        body = errors_body(code, message, **extensions)
-        self.response = JSONResponse(body, status_code=status, headers=headers)
+    """Takes the arguments of error_response."""
+
+    def __init__(self, *args: Any, **extensions: Any) -> None:  # noqa: ANN401 - see above
+        self.response = error_response(*args, **extensions)
 
 
 class DownloadAborted(Exception):
@@ -61,29 +54,20 @@ class BillingCsv:
     def __init__(self, currency: str, *, max_download_s: float = MAX_DOWNLOAD_S) -> None:
         self._currency = currency
         self._max_download_s = max_download_s
-        self._active = 0
+        self._downloads = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            billing_filter = _parse_request(request)
-            with self._slot():
+            export = _parse_request(request)
+            if self._downloads.locked():
+                message = f"{MAX_CONCURRENT} downloads are in progress already."
+                raise _retry_later(429, "RATE_LIMITED", message, wait_s=_RETRY_AFTER_S)
+            async with self._downloads:
                 database = lifespan_state(scope)["database"]
-                await self._run_while_connected(receive, self._send(database, billing_filter, send))
+                await self._run_while_connected(receive, self._send(database, export, send))
         except DownloadRefused as refused:
             await refused.response(scope, receive, send)
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        """Count one download. Raises DownloadRefused if there are MAX_CONCURRENT."""
-        if self._active >= MAX_CONCURRENT:
-            message = f"{MAX_CONCURRENT} downloads are in progress already."
-            raise _retry_later(429, "RATE_LIMITED", message, wait_s=_RETRY_AFTER_S)
-        self._active += 1
-        try:
-            yield
-        finally:
-            self._active -= 1
 
     async def _run_while_connected(self, receive: Receive, sending: Coroutine[None, None, None]) -> None:
         """Run `sending` until it ends, the client disconnects, or the time is up (DownloadAborted)."""
@@ -103,18 +87,20 @@ class BillingCsv:
         if not work.cancelled():
             work.result()
 
-    async def _send(self, db: Database, billing_filter: BillingFilter, send: Send) -> None:
+    async def _send(self, db: Database, export: BillingExport, send: Send) -> None:
         has_started = False
         try:
             async with (
                 db.transaction(snapshot=True) as tx,
                 aclosing(
-                    billing_export.csv_chunks(billing.every_line(tx, billing_filter), self._currency)
+                    billing_export.csv_chunks(
+                        billing.every_line(tx, export.filter), self._currency, export.separator
+                    )
                 ) as chunks,
             ):
                 async for chunk in chunks:
                     if not has_started:
-                        await send(_response_start(billing_filter))
+                        await send(_response_start(export.filter))
                         await send(_body_chunk(_BYTE_ORDER_MARK))
                         has_started = True
                     await send(_body_chunk(chunk))
@@ -127,7 +113,7 @@ class BillingCsv:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _parse_request(request: Request) -> BillingFilter:
+def _parse_request(request: Request) -> BillingExport:
     """Raises DownloadRefused."""
     if request.method != "GET":
         raise DownloadRefused(
@@ -139,12 +125,12 @@ def _parse_request(request: Request) -> BillingFilter:
     if not can_read(request.user.actor, ReadPermission.BILLABLE_TIME):
         raise DownloadRefused(403, "FORBIDDEN", "Your role may not read bills; ask a dispatcher.")
     try:
-        return billing_export.parse_filter(*_parameters(request))
+        return billing_export.parse_export(*_parameters(request))
     except InvalidInput as error:
         raise DownloadRefused(400, "BAD_USER_INPUT", error.message, field=error.field) from None
 
 
-def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
+def _parameters(request: Request) -> tuple[str, str, str | None, str | None, str | None]:
     """Refuse unknown parameters: a misspelt filter would bill too much. Raises InvalidInput."""
     items = request.query_params.multi_items()
     for name, _ in items:
@@ -153,7 +139,13 @@ def _parameters(request: Request) -> tuple[str, str, str | None, str | None]:
     values = dict(items)
     if len(values) < len(items):
         raise InvalidInput("query", "must contain each parameter once")
-    return values.get("from", ""), values.get("to", ""), values.get("customer"), values.get("ticketId")
+    return (
+        values.get("from", ""),
+        values.get("to", ""),
+        values.get("customer"),
+        values.get("ticketId"),
+        values.get("separator"),
+    )
 
 
 def _retry_later(status: int, code: str, message: str, *, wait_s: int) -> DownloadRefused:

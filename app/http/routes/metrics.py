@@ -6,11 +6,11 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app.http.auth.tokens import InvalidToken, bearer_token
-from app.http.errors import errors_body
+from app.http.errors import error_response
 from app.observability.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def routes(metrics: Metrics, token: str, *, production: bool) -> list[BaseRoute]
 
     async def scrape(request: Request) -> Response:
         if token and not _is_authorized(request, token):
-            body = errors_body("UNAUTHENTICATED", "Send METRICS_TOKEN as a bearer token.")
-            return JSONResponse(body, status_code=401, headers={"WWW-Authenticate": "Bearer"})
+            message = "Send METRICS_TOKEN as a bearer token."
+            return error_response(401, "UNAUTHENTICATED", message, {"WWW-Authenticate": "Bearer"})
         # Takes some milliseconds, which must not block the event loop.
         text = await asyncio.to_thread(metrics.text)
         return Response(text, headers={"Content-Type": CONTENT_TYPE})

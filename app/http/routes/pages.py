@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -83,10 +83,14 @@ def routes(
     built: Path = BUILT,
 ) -> list[BaseRoute]:
     """Sign in at `provider`, or without a password with `tokens`. Serve a note if no pages are built."""
-    sign_in: dict[str, Any] = {"kind": "development" if tokens else "none"}
+    sign_in = {"kind": "development" if tokens else "none"}
     if provider is not None:
-        sign_in = {"kind": "provider"} | {
-            _camel_case(name): value for name, value in asdict(provider).items()
+        sign_in = {
+            "kind": "provider",
+            "issuer": provider.issuer,
+            "clientId": provider.client_id,
+            "scopes": provider.scopes,
+            "audience": provider.audience,
         }
     config = {"environment": "production" if production else "development", "signIn": sign_in}
 
@@ -155,8 +159,3 @@ class _Assets(StaticFiles):
             return None
         response.headers["Content-Encoding"] = "gzip"
         return response
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)

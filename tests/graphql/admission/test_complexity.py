@@ -9,7 +9,7 @@ from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, Opera
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graphql.admission.complexity import ComplexityVisitor, FieldIndex, page_sizes
+from app.graphql.admission.complexity import ComplexityVisitor, page_sizes
 from app.graphql.schema import build_schema
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from app.graphql.admission.complexity import Complexity
 
-INDEX = FieldIndex(build_schema()._schema)
+SCHEMA = build_schema()._schema
 FRAGMENTS = 4
 DIRECTIVE = " @skip(if: false)"
 
 
 def measure(document: DocumentNode, **variables: Any) -> Complexity:
     [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    visitor = ComplexityVisitor(document, INDEX, page_sizes(operation, variables), assumed_list=10)
+    visitor = ComplexityVisitor(document, SCHEMA, page_sizes(operation, variables), assumed_list=10)
     return visitor.operation(operation)
 
 

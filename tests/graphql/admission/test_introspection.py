@@ -6,6 +6,7 @@ import re
 
 import pytest
 from graphql import (
+    OperationType,
     build_client_schema,
     build_schema,
     get_introspection_query,
@@ -77,11 +78,13 @@ def test_only_admins_and_dispatchers_may_explore():
         assert not can_explore(None, permission)
 
 
-FIELDS_AND_VALUES = {
+NAMES = {
     name
-    for type_ in schema.build_schema()._schema.type_map.values()
-    for name in (*getattr(type_, "fields", {}), *getattr(type_, "values", {}))
-}
+    for type_name, type_ in schema.build_schema()._schema.type_map.items()
+    if not type_name.startswith("__")
+    for members in [{**getattr(type_, "fields", {}), **getattr(type_, "values", {})}]
+    for name in (type_name, *members, *(arg for m in members.values() for arg in getattr(m, "args", {})))
+} - {"Query", "Mutation", "Subscription", "ID", "Int", "String", "Boolean", "Float"}
 """The names in the schema that an attacker could learn from errors."""
 
 GUESSES = [
@@ -114,14 +117,55 @@ MISSPELT_NAMES = [
 ]
 
 
+VALUES = [
+    {},
+    None,
+    7,
+    "x",
+    [],
+    {"assignmentId": None},
+    {"assignmentId": {}},
+    {"assignmentId": "x", "completionStatus": 1},
+    {"ticketId": "T-1", "reason": 3},
+    {"tier": "x", "status": 1, "from": None},
+]
+
+
+def assert_no_other_names(errors, *sent):
+    """Errors name only what the client has sent."""
+    quoted = re.findall(r"'([^']*)'", " ".join(error["message"] for error in errors))
+    assert quoted
+    known = set(re.findall(r"\w+", " ".join(map(str, sent))))
+    assert NAMES & set(re.findall(r"\w+", " ".join(quoted))) <= known, errors
+
+
 @pytest.mark.parametrize("guess", GUESSES)
 async def test_errors_reveal_no_other_names(serve, tokens, guess):
-    """Guesses as the tool clairvoyance does. Errors name only what the query names, and its type."""
+    """Guesses as the tool clairvoyance does."""
     api = await serve(production=True, errors=100)
     act_as(api, tokens, Role.ENGINEER)
     for word in MISSPELT_NAMES:
         query = guess % word
-        errors = (await api.answer(query))["errors"]
-        quoted = re.findall(r"'([^']*)'", " ".join(error["message"] for error in errors))
-        assert quoted
-        assert FIELDS_AND_VALUES & set(re.findall(r"\w+", " ".join(quoted))) <= set(re.findall(r"\w+", query))
+        assert_no_other_names((await api.answer(query))["errors"], query)
+
+
+@pytest.mark.parametrize("kind", ["query", "mutation"])
+async def test_errors_of_correct_roots_and_variables_reveal_no_other_names(serve, tokens, kind):
+    """For every argument of every root: without its selection, and with values that cannot be coerced."""
+    api = await serve(production=True, errors=100)
+    act_as(api, tokens, Role.ENGINEER)
+    root = schema.build_schema()._schema.get_root_type(OperationType(kind))
+    refused = 0
+    for name, field in root.fields.items():
+        for selection in ("", "{ __typename }"):
+            errors = (await api.answer(query := f"{kind} {{ {name} {selection} }}")).get("errors", ())
+            if any("'" in error["message"] for error in errors):
+                assert_no_other_names(errors, query)
+        for argument_name, argument in field.args.items():
+            query = f"{kind} ($v: {argument.type}) {{ {name}({argument_name}: $v) {{ __typename }} }}"
+            for value in VALUES:
+                errors = (await api.answer(query, v=value)).get("errors", ())
+                if any("'" in error["message"] for error in errors):
+                    refused += 1
+                    assert_no_other_names(errors, query, value)
+    assert refused

@@ -181,7 +181,7 @@ async def test_pages_and_filters_of_lines(db, make, bill):
         ({"to": YEAR["from"]}, "to"),
         ({"to": "2027-01-03T00:00:00Z"}, "to"),
         ({"from": "2026-01-01T00:00:00"}, "from"),
-        ({"customer": "x" * 201}, "customer"),
+        ({"customer": "\0"}, "customer"),
         ({"ticketId": ""}, "ticketId"),
         ({"first": 101}, "first"),
         ({"after": "x"}, "after"),

@@ -194,7 +194,7 @@ async def test_pages_have_each_item_once_most_hours_first(ask, db, field, node):
         ("tickets { tickets }", {"to": "2027-03-04T00:00:00Z"}, "to"),
         ("tickets { tickets }", {"filter": {"tier": 0}}, "filter.tier"),
         ("tickets { tickets }", {"filter": {"engineerId": "x"}}, "filter.engineerId"),
-        ("tickets { tickets }", {"filter": {"customer": "x" * 300}}, "filter.customer"),
+        ("tickets { tickets }", {"filter": {"customer": "\0"}}, "filter.customer"),
         ('series(timeZone: "Middle/Earth") { tickets }', {}, "timeZone"),
         ('series(timeZone: "localtime") { tickets }', {}, "timeZone"),
         ('engineers(after: "x") { totalCount }', {}, "after"),

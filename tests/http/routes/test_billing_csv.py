@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.db.bulk import copy_rows
 from app.db.connections import TimeLimits, connect
 from app.domain.model import Role
 from app.domain.period import Period
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 
 WHOLE = {"from": "2026-01-01", "to": "2026-06-01"}
 PERIOD = Period.between(BEGIN, datetime(2026, 6, 1, tzinfo=UTC))
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
-HARMLESS = ['a"b,c', "Müller\nSöhne", "1-2", ""]
+FORMULAS = {"=1+1": "'=1+1", "Plain;@SUM(1+1)": "Plain;'@SUM(1+1)", "a\r\n-1": "a\r\n'-1"}
+HARMLESS = ["Müller\nSöhne", ""]
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ async def history(db: Database) -> History:
         await history.load(tx)
         rates = [(engineer, BEGIN, Decimal("80.55"), "admin", BEGIN) for engineer in ENGINEERS[:3]]
         columns = ["engineer_id", "valid_from", "hourly_rate", "set_by", "set_at"]
-        await copy_rows(tx, "hourly_rates", columns, rates)
+        await tx.copy_records_to_table("hourly_rates", columns=columns, records=rates)
     return history
 
 
@@ -82,9 +81,16 @@ async def test_parameters_filter_the_rows(client, history):
     assert no_rows == []
 
 
+async def test_separator_of_columns(client, history):
+    by_comma = read((await client.get("/billing.csv", params=WHOLE)).text)
+    text = (await client.get("/billing.csv", params=WHOLE | {"separator": ";"})).text
+    by_semicolon = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=";")
+    assert list(by_semicolon) == by_comma
+
+
 async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, history):
     tickets = {row["ticket_id"] for row in read((await client.get("/billing.csv", params=WHOLE)).text)}
-    names = FORMULAS + HARMLESS
+    names = [*FORMULAS, *HARMLESS]
     named = dict(zip(sorted(tickets), names, strict=False))
     assert len(named) == len(names)
     async with db.transaction() as tx:
@@ -93,7 +99,7 @@ async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, hi
         await tx.execute("UPDATE engineers SET name = '=cmd|'' /C calc''!A0'")
     rows = read((await client.get("/billing.csv", params=WHOLE)).text)
     assert {row["ticket_id"]: row["customer"] for row in rows if row["ticket_id"] in named} == {
-        ticket: name if name in HARMLESS else f"'{name}" for ticket, name in named.items()
+        ticket: FORMULAS.get(name, name) for ticket, name in named.items()
     }
     assert {row["engineer"] for row in rows} == {"'=cmd|' /C calc'!A0"}
     assert all(Decimal(row["hours"]) >= 0 for row in rows if row["hours"])
@@ -109,8 +115,10 @@ async def test_no_text_becomes_a_formula_and_numbers_stay_numbers(client, db, hi
         (WHOLE | {"to": "2026-01-01"}, "to"),
         (WHOLE | {"to": "2028-01-01"}, "to"),
         (WHOLE | {"ticketId": ""}, "ticketId"),
-        (WHOLE | {"customer": "x" * 201}, "customer"),
+        (WHOLE | {"customer": "\0"}, "customer"),
         (WHOLE | {"costumer": "x"}, "costumer"),
+        (WHOLE | {"separator": "\t"}, "separator"),
+        (WHOLE | {"separator": ""}, "separator"),
         (WHOLE | {"customer": ["x", "y"]}, "query"),
     ],
 )

@@ -2,12 +2,12 @@
 
 export type Cell = string | number | null
 
-// A spreadsheet runs text that starts with one of these as a formula.
-const FORMULA = /^[=+\-@\t\r]/
+// A spreadsheet runs a cell as a formula if it starts with = + - @ or a full-width form of these. It may split after
+// any of the characters in the first group, even inside quotes, and drop white space and quotes after it.
+const UNSAFE_CELL = /(?<=^|[,;\t\n]|\r(?!\n))(?=[\s"]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|[\t\r])/g
 
 function quote(cell: Cell): string {
-  const text = String(cell ?? '')
-  const escaped = typeof cell === 'string' && FORMULA.test(text) ? `'${text}` : text
+  const escaped = typeof cell === 'string' ? cell.replace(UNSAFE_CELL, "'") : String(cell ?? '')
   return `"${escaped.replaceAll('"', '""')}"`
 }
 

@@ -1,8 +1,9 @@
-"""The enums of the domain as GraphQL enums, with their descriptions."""
+"""Descriptions of the enums of the domain, as GraphQL enums, and of the scalars that Strawberry defines."""
 
 from __future__ import annotations
 
 import strawberry
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition, DecimalDefinition
 
 from app.domain import errors, lifecycle, model
 from app.domain.declarations import ApiEnum
@@ -21,9 +22,14 @@ _ENUMS: tuple[type[ApiEnum], ...] = (
 )
 
 
-def describe_enums() -> None:
-    """Make each a GraphQL enum with descriptions. Must run before a GraphQL type uses one of them."""
+def describe_enums_and_scalars() -> None:
+    """Must run before any GraphQL type is defined, which copies the descriptions."""
     for enum in _ENUMS:
         definition = strawberry.enum(enum, description=enum.__doc__).__strawberry_definition__  # type: ignore[attr-defined]
         for value in definition.values:
             value.description = enum[value.name].description
+    DateDefinition.description = "Calendar date in ISO 8601, for example 2026-03-01."
+    DateTimeDefinition.description = (
+        "Date and time in ISO 8601 with the offset from UTC, for example 2026-03-01T12:30:00+00:00."
+    )
+    DecimalDefinition.description = "Exact decimal number, as a string, for example 19.90."
