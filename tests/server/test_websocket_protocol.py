@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.serving import PATIENCE_S
+from tests.apps import make_app
+from tests.serving import PATIENCE_S, serving
 
 HANDSHAKE = (
     b"GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -39,6 +40,13 @@ async def test_a_refused_handshake_is_answered_and_closed(served, kind):
     response = await served.send(request)
     assert response.startswith(b"HTTP/1.1 %d " % status), response
     assert response.count(b"HTTP/1.1") <= 2  # the status line, and the message
+
+
+async def test_a_handshake_for_another_host_is_refused(shared_url):
+    async with serving(make_app(shared_url, allowed_hosts=("tickets.example.com",))) as served:
+        response = await served.send(HANDSHAKE.replace(b"Host: x", b"Host: evil.example.com") + END)
+        assert response.startswith(b"HTTP/1.1 400 "), response
+        assert b"evil" not in response
 
 
 async def test_cookies_of_any_size_are_accepted(served):
