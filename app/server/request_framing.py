@@ -113,7 +113,10 @@ class RequestFramingProtocol(HttpToolsProtocol):
         method = self.parser.get_method()
         if method == b"CONNECT":
             raise InvalidRequest
-        has_body = b"content-length" in names or b"transfer-encoding" in names
+        # Some devices send a length of 0.
+        has_body = b"transfer-encoding" in names or any(
+            name == b"content-length" and value != b"0" for name, value in self.headers
+        )
         self._is_websocket_handshake = (
             self._get_upgrade() == b"websocket" and method == b"GET" and version == "1.1" and not has_body
         )

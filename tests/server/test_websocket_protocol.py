@@ -49,10 +49,11 @@ async def test_a_handshake_for_another_host_is_refused(shared_url):
         assert b"evil" not in response
 
 
-async def test_cookies_of_any_size_are_accepted(served):
-    """Browsers send those of all applications of the host; HTTP allows 64 KB."""
+@pytest.mark.parametrize("header", [b"Cookie: a=%b" % (b"b" * 40_000), b"Content-Length: 0"], ids=len)
+async def test_headers_that_browsers_and_devices_send_are_accepted(served, header):
+    """Browsers send the cookies of all applications of the host; some devices send a length."""
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-    writer.write(HANDSHAKE + b"Cookie: a=%b\r\n" % (b"b" * 40_000) + END)
+    writer.write(HANDSHAKE + header + END + END)
     assert await reader.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
     writer.close()
 
