@@ -114,6 +114,7 @@ def load(file: str, name: str, row: type[R]) -> Query[R]:
     return query
 
 
+@lru_cache(maxsize=1000)  # a statement has one text for each set of omitted columns
 def statement_name(text: str) -> str:
     """Return the name in the leading comment of a loaded statement, which pg_stat_activity shows, too."""
     if text.startswith("/* "):
@@ -124,27 +125,23 @@ def statement_name(text: str) -> str:
 @cache
 def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
     """Return the parameters and the text of each statement of a file, with fragments expanded."""
-    result: dict[str, tuple[tuple[str, ...], str]] = {}
-    seen: set[str] = set()
-    for kind, name, params, text in _parts(file):
-        if name in seen:
-            raise SqlFileError(f"{name!r} is defined twice in sql/queries/{file}.sql")
-        seen.add(name)
-        if kind == "name":
-            result[name] = tuple(p.strip() for p in params.split(",") if p.strip()), _expand(text, file)
-    return result
+    return {
+        name: (tuple(re.findall(r"\w+", params)), _expand(text, file))
+        for name, (kind, params, text) in _parts(file).items()
+        if kind == "name"
+    }
 
 
 @cache
-def _fragments(file: str) -> dict[str, str]:
-    return {name: text for kind, name, _, text in _parts(file) if kind == "fragment"}
-
-
-def _parts(file: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the kind (name or fragment), the name, the parameters and the text of each part of a file."""
+def _parts(file: str) -> dict[str, tuple[str, str, str]]:
+    """Return the kind (name or fragment), the parameters and the text of each part of a file, by name."""
+    result: dict[str, tuple[str, str, str]] = {}
     parts = _PART.split((QUERIES / f"{file}.sql").read_text(encoding="utf-8"))[1:]
     for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
-        yield kind, name, params or "", text.strip().removesuffix(";")
+        if name in result:
+            raise SqlFileError(f"{name!r} is defined twice in sql/queries/{file}.sql")
+        result[name] = kind, params or "", text.strip().removesuffix(";")
+    return result
 
 
 def _expand(text: str, file: str) -> str:
@@ -152,7 +149,7 @@ def _expand(text: str, file: str) -> str:
 
     def fragment(reference: re.Match[str]) -> str:
         source = reference["file"] or file
-        return _expand(_fragments(source)[reference["name"]], source)
+        return _expand(_parts(source)[reference["name"]][-1], source)
 
     return _FRAGMENT.sub(fragment, text)
 
@@ -172,7 +169,8 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
     them is null.
     """
     if not is_dataclass(row):
-        return _column_reader(row)
+        convert = _converter(row)
+        return next if convert is None else lambda columns: map(convert, next(columns))
     hints = get_type_hints(row)
     readers = [
         None if f.name in omit else _field_reader(_without_none(hints[f.name]), omit) for f in fields(row)
@@ -195,13 +193,6 @@ def _field_reader(hint: Any, omit: frozenset[str]) -> Reader:  # noqa: ANN401 - 
         return [None if key is None else value for key, value in zip(first, values, strict=True)]
 
     return read_nested
-
-
-def _column_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
-    convert = _converter(hint)
-    if convert is None:
-        return next
-    return lambda columns: map(convert, next(columns))
 
 
 def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
