@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.db import row_security, sql
+from app.db.connections import transaction_on_own_schemas
 from app.db.migration_files import MigrationError
 from app.domain.model import Assignment, Ticket
 
@@ -45,9 +46,9 @@ async def report(conn: Connection) -> list[ReportLine]:
 
 async def unreadable_values(conn: Connection) -> list[UnreadableValue]:
     """Read all tickets and assignments as the server does. Raises MigrationError like `report`."""
-    async with row_security.all_rows(conn), conn.transaction():
+    async with row_security.all_rows(conn), transaction_on_own_schemas(conn) as tx:
         return [
             value
             for query in (_EVERY_TICKET, _EVERY_ASSIGNMENT)
-            async for value in query.unreadable_values(conn, batch_size=_FETCH_SIZE)  # type: ignore[arg-type] # in a transaction
+            async for value in query.unreadable_values(tx, batch_size=_FETCH_SIZE)
         ]
