@@ -39,7 +39,6 @@ from app.http.auth import tokens
 from app.http.headers import header
 from app.http.lifespan_state import LifespanState, lifespan_state
 from app.http.middleware import access_log, read_after_write, request_id, security
-from app.http.middleware.fast_route import FastRouteMiddleware
 from app.http.routes import billing_csv, health, pages
 from app.http.routes import metrics as metrics_route
 from app.jobs import runner
@@ -89,7 +88,7 @@ def create_app(
     )
     new_context = _context_factory(feed, settings.billing_currency)
     streams = StreamLimit(limits.streams, metrics)
-    graphql = GraphQLHttpEndpoint(pipeline, new_context, streams)
+    graphql = GraphQLHttpEndpoint(pipeline, authenticator, new_context, streams)
     websocket = GraphQLWebSocketEndpoint(
         pipeline, authenticator, new_context, limits, streams, origins=settings.cors_origins, span=span
     )
@@ -99,11 +98,9 @@ def create_app(
         await websocket.drain()
 
     shutdown_state = ShutdownState(end_streams)
-    graphql_route, routes = _browser_routes(settings, authenticator, graphql, websocket)
     app = Starlette(
         routes=[
-            graphql_route,
-            *routes,
+            *_browser_routes(settings, authenticator, graphql, websocket),
             *health.routes(_readiness_check(shutdown_state)),
             *metrics_route.routes(metrics, settings.metrics_token, production=settings.production),
         ],
@@ -112,11 +109,16 @@ def create_app(
             Middleware(access_log.AccessLogMiddleware, metrics, span),
             Middleware(security.SecurityHeadersMiddleware),
             Middleware(security.JsonErrorsMiddleware),
-            Middleware(FastRouteMiddleware, GRAPHQL_PATH, graphql_route.app),
+            Middleware(
+                security.AllowedHostsMiddleware,
+                settings.served_hosts,
+                exempt=("/livez", "/readyz", "/metrics"),
+            ),
         ],
         exception_handlers={Exception: security.internal_error},
         lifespan=_lifespan(settings, time_limits or time_limits_for(settings), feed, metrics, tracing),
     )
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header
     app.state.shutdown_state = shutdown_state
     return app
 
@@ -156,11 +158,9 @@ def tracing_for(settings: Settings) -> Tracing | None:
 
 def _browser_routes(
     settings: Settings, authenticator: tokens.Authenticator, graphql: ASGIApp, websocket: ASGIApp
-) -> tuple[Route, list[BaseRoute]]:
-    """Return the route of GraphQL over HTTP, and the other routes that browsers call."""
-    hosts_and_cors = security.browser_middleware(settings.served_hosts, settings.cors_origins)
-    # CORS lets other sites call the API, but not sign in.
-    hosts_only = security.browser_middleware(settings.served_hosts, ())
+) -> list[BaseRoute]:
+    """Return GraphQL and the other routes of browsers. CORS is for the API, not for sign-in."""
+    cors = security.cors_middleware(settings.cors_origins)
     authentication = Middleware(
         AuthenticationMiddleware,
         backend=tokens.BearerBackend(authenticator),
@@ -168,14 +168,14 @@ def _browser_routes(
     )
     development_tokens = authenticator if isinstance(authenticator, tokens.DevelopmentTokens) else None
     bills = billing_csv.BillingCsv(settings.billing_currency)
-    return Route(GRAPHQL_PATH, graphql, middleware=[*hosts_and_cors, authentication]), [
-        Route("/billing.csv", bills, middleware=[*hosts_and_cors, authentication]),
-        WebSocketRoute(GRAPHQL_PATH, websocket, middleware=hosts_and_cors),
+    return [
+        Route(GRAPHQL_PATH, graphql, middleware=[*cors, authentication]),
+        WebSocketRoute(GRAPHQL_PATH, websocket),
+        Route("/billing.csv", bills, middleware=[*cors, authentication]),
         *pages.routes(
             pages.provider_for(settings),
             None if settings.production else development_tokens,
             production=settings.production,
-            browser_middleware=hosts_only,
         ),
     ]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
-from app.db import migrate, names, pooler, sql
-from app.db.connections import connect
+from app.db import migrate, names, sql
+from app.db.connections import alter_role, connect, role_settings
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import read
 from app.graphql.admission.limits import Limits
@@ -142,11 +142,11 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
 
 async def check_pooler(settings: Settings, emit: Emit) -> Problems:
     emit("  Through a pooler: its role must have the session settings")
-    required = pooler.role_settings(time_limits_for(settings).session_settings)
+    required = role_settings(time_limits_for(settings).session_settings)
     async with connect(settings.required_database_url) as conn:
         role = (await server.about(conn)).user
         for name in await server.settings_that_differ(conn, required):
-            statement = pooler.alter_role(role, name, required[name])
+            statement = alter_role(role, name, required[name])
             yield f"The role has another {name}. As an administrator: {statement}"
 
 

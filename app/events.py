@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -159,9 +159,8 @@ class Feed:
                 await self._new_events.wait()
 
     async def _poll(self, conn: Connection) -> None:
-        cursor = self._cursor or Cursor.after(
-            max(0, (await events.event_id_bounds(conn)).newest - _STARTUP_OVERLAP)
-        )
+        newest = (await events.event_id_bounds(conn)).newest
+        cursor = self._cursor or Cursor.after(max(0, newest - _STARTUP_OVERLAP))
         while True:
             self._read_requested.clear()
             if self._must_notify:
@@ -191,9 +190,10 @@ class Feed:
                 if isinstance(event, UnreadableEvent):
                     _log_unreadable(event, cursor)
                     continue
-                self._measure_lag(event)
                 self._buffer.append(FeedItem(event, cursor))
                 self._read_count += 1
+                if self._cursor is not None:  # events from before the start are not late
+                    self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
             if self._cursor is not None:
                 self._cursor = cursor  # includes everything in the buffer
         return cursor
@@ -208,10 +208,6 @@ class Feed:
             return None
         event_id, self._gap_check = self._gap_check.event_id, None
         return event_id
-
-    def _measure_lag(self, event: AssignmentEvent) -> None:
-        if self._cursor is not None:  # events from before the start are not late
-            self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
 
     def _wake_followers(self) -> None:
         new_events, self._new_events = self._new_events, asyncio.Event()
@@ -236,14 +232,7 @@ async def _read_missed(
     page: Sequence[AssignmentEvent | UnreadableEvent] | None = None
     while remaining and (page is None or len(page) == _PAGE_SIZE):
         async with db.connection() as conn:
-            page = await events.within(
-                conn,
-                remaining,
-                limit=_PAGE_SIZE,
-                ticket_id=event_filter.ticket_id,
-                engineer_id=event_filter.engineer_id,
-                visible_to=event_filter.visible_to,
-            )
+            page = await events.within(conn, remaining, limit=_PAGE_SIZE, **asdict(event_filter))
         for event in page:
             cursor = seen.advance(up_to(difference, event.id))
             if isinstance(event, UnreadableEvent):

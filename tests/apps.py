@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,7 +12,7 @@ import httpx
 from app.asgi import create_app
 from app.config import Settings
 from app.domain.model import Role
-from app.http.auth.tokens import DevelopmentTokens
+from app.http.auth.tokens import DevelopmentTokens, InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,12 +24,25 @@ if TYPE_CHECKING:
     from app.domain.model import EngineerId
     from app.graphql.admission.limits import Limits
     from app.graphql.admission.trusted_documents import TrustedDocuments
-    from app.http.auth.tokens import Authenticator
+    from app.http.auth.tokens import Authenticator, VerifiedToken
     from app.observability.tracing import Tracing
 
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only
 TOKENS = DevelopmentTokens(SECRET)
 IS_COMPILED = os.environ.get("COMPILED_EXECUTION") != "0"
+
+
+@dataclass(frozen=True)
+class WithdrawnKey(DevelopmentTokens):
+    """The provider withdraws the key after each token was verified once."""
+
+    _verified: set[str] = field(default_factory=set)
+
+    async def verify(self, token: str) -> VerifiedToken:
+        if token in self._verified:
+            raise InvalidToken
+        self._verified.add(token)
+        return await super().verify(token)
 
 
 def make_app(

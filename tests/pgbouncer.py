@@ -16,8 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from app.db import pooler
-from app.db.connections import TimeLimits, connect
+from app.db.connections import TimeLimits, alter_role, connect, pooler_options, role_settings
 from app.db.session import Session
 from tests.databases import free_port, new_home
 
@@ -55,8 +54,8 @@ async def create_role(server: str, limits: TimeLimits = TimeLimits()) -> None:  
     """Create the role that the pooler uses, with the settings that the doctor requires."""
     async with connect(server) as conn:
         await conn.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
-        for name, value in pooler.role_settings(limits.session_settings).items():
-            await conn.execute(pooler.alter_role(ROLE, name, value))
+        for name, value in role_settings(limits.session_settings).items():
+            await conn.execute(alter_role(ROLE, name, value))
 
 
 @contextmanager
@@ -109,9 +108,7 @@ def all_pools_through(pooled: str, server: str) -> Iterator[None]:
         is_product = issubclass(options.get("connection_class", asyncpg.Connection), Session)
         if not is_product or urlsplit(url).query != query:
             return create_direct(url, **options)
-        return create_direct(
-            through(pooled, url), **options | pooler.connect_options(options["server_settings"])
-        )
+        return create_direct(through(pooled, url), **options | pooler_options(options["server_settings"]))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncpg, "create_pool", create_pool)

@@ -27,6 +27,7 @@ _FEED_RUNS = re.compile(r"^baton_feed_last_poll_timestamp_seconds [1-9]", re.MUL
 
 class ShortTimeoutProtocol(RequestTimeoutProtocol):
     timeout_s = LIMIT_S
+    linger_s = LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ class Served:
 
             await until(has_polled)
 
-    async def send(self, request: bytes) -> bytes:
-        """Send raw bytes. Returns everything that arrives until the server closes the connection."""
+    async def send(self, *pieces: bytes) -> bytes:
+        """Send raw bytes in packets. Returns what arrives until the server closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(request)
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0)
             return await asyncio.wait_for(reader.read(), PATIENCE_S)
         finally:
             writer.close()

@@ -12,7 +12,7 @@ import asyncpg
 from app.db.errors import CONNECT_ERRORS, NOT_READY_ERRORS, UNAVAILABLE_ERRORS, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from app.db.connection_cache import PooledConnection
 
@@ -38,6 +38,8 @@ SESSION_SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30s",
 }
+_POOLED = frozenset({"application_name", "timezone"})
+"""Settings that PgBouncer applies to each server connection that it assigns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,37 @@ class TimeLimits:
 
 
 DEFAULT_LIMITS = TimeLimits()
+
+
+def pooler_options(session_settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the asyncpg options for a pooler in transaction mode, such as PgBouncer.
+
+    It assigns a server connection for one transaction, so session state would leak to other clients:
+    statements are not prepared, and the other settings are set for the role.
+    """
+    return {
+        "server_settings": {name: value for name, value in session_settings.items() if name in _POOLED},
+        # Each statement is parsed again in the same round trip that executes it.
+        "statement_cache_size": 0,
+    }
+
+
+def role_settings(session_settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the role must have, because the pooler rejects them in a connection."""
+    return {
+        name: value
+        for name, value in session_settings.items()
+        # The connection to the database is the pooler's.
+        if name not in _POOLED and not name.startswith("tcp_")
+    }
+
+
+def alter_role(role: str, name: str, value: str) -> str:
+    """Return the statement that sets it for the role; an administrator has to run it."""
+    quoted = role.replace('"', '""')
+    # Quotes would make a list of schemas one name with a comma in it.
+    literal = value if name == "search_path" else f"'{value}'"
+    return f'ALTER ROLE "{quoted}" SET {name} = {literal};'
 
 
 @asynccontextmanager

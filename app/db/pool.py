@@ -8,15 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
 
-from app.db import pooler
 from app.db.connection_cache import ConnectionCache
-from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx
+from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx, pooler_options
 from app.db.errors import (
     CONNECT_ERRORS,
     CONNECTION_LOST,
@@ -28,7 +26,7 @@ from app.db.errors import (
     is_retryable,
     is_rollback_certain,
 )
-from app.db.session import instrumented, reset_session
+from app.db.session import Session, instrumented
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -116,10 +114,8 @@ class Database:
         With `snapshot` the transaction is read-only, and all its reads see the same state.
         """
         async with self.connection() as conn:
-            transaction = (
-                conn.transaction(isolation="repeatable_read", readonly=True)
-                if snapshot
-                else conn.transaction()
+            transaction = conn.transaction(
+                isolation="repeatable_read" if snapshot else None, readonly=snapshot
             )
             await transaction.start()
             try:
@@ -226,19 +222,6 @@ class Database:
             lock.release()
 
 
-def _statement_observer(
-    metrics: Metrics, on_statement: Callable[[str, float], object] | None
-) -> Callable[[str, float], None]:
-    observer_of = cache(lambda name: metrics.statement_seconds(name).observe)
-
-    def observe(name: str, duration_s: float) -> None:
-        observer_of(name)(duration_s)
-        if on_statement is not None:
-            on_statement(name, duration_s)
-
-    return observe
-
-
 @asynccontextmanager
 async def open_database(
     url: str,
@@ -256,6 +239,12 @@ async def open_database(
     that `url` is of a pooler in transaction mode. Raises Unavailable.
     """
     metrics = metrics or Metrics()
+
+    def observe(name: str, duration_s: float) -> None:
+        metrics.statement_seconds(name).observe(duration_s)
+        if on_statement is not None:
+            on_statement(name, duration_s)
+
     session_options = {
         "server_settings": limits.session_settings,
         "statement_cache_size": _STATEMENT_CACHE_SIZE,
@@ -268,12 +257,12 @@ async def open_database(
             timeout=limits.connect_s,
             # The server's own timeout fires first, unless the server does not respond.
             command_timeout=limits.statement_s + _RESPONSE_MARGIN_S,
-            connection_class=instrumented(_statement_observer(metrics, on_statement)),
-            reset=reset_session,
+            connection_class=instrumented(observe),
+            reset=Session.reset_state,  # type: ignore[arg-type] # its connections are sessions
             # Neither prepared statements nor connections expire: both are expensive to make.
             max_cached_statement_lifetime=0,
             max_queries=_NO_LIMIT,
-            **(pooler.connect_options(limits.session_settings) if pooled else session_options),
+            **(pooler_options(limits.session_settings) if pooled else session_options),
         )
     except CONNECT_ERRORS as error:
         raise Unavailable from error

@@ -166,6 +166,7 @@ def load(file: str, name: str, row: type[R]) -> Query[R]:
     return query
 
 
+@lru_cache(maxsize=1000)  # a statement has one text for each set of omitted columns
 def statement_name(text: str) -> str:
     """Return the name in the leading comment of a loaded statement, which pg_stat_activity shows, too."""
     if text.startswith("/* "):
@@ -176,27 +177,23 @@ def statement_name(text: str) -> str:
 @cache
 def statements(file: str) -> dict[str, tuple[tuple[str, ...], str]]:
     """Return the parameters and the text of each statement of a file, with fragments expanded."""
-    result: dict[str, tuple[tuple[str, ...], str]] = {}
-    seen: set[str] = set()
-    for kind, name, params, text in _parts(file):
-        if name in seen:
-            raise SqlFileError(f"{name!r} is defined twice in sql/queries/{file}.sql")
-        seen.add(name)
-        if kind == "name":
-            result[name] = tuple(p.strip() for p in params.split(",") if p.strip()), _expand(text, file)
-    return result
+    return {
+        name: (tuple(re.findall(r"\w+", params)), _expand(text, file))
+        for name, (kind, params, text) in _parts(file).items()
+        if kind == "name"
+    }
 
 
 @cache
-def _fragments(file: str) -> dict[str, str]:
-    return {name: text for kind, name, _, text in _parts(file) if kind == "fragment"}
-
-
-def _parts(file: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the kind (name or fragment), the name, the parameters and the text of each part of a file."""
+def _parts(file: str) -> dict[str, tuple[str, str, str]]:
+    """Return the kind (name or fragment), the parameters and the text of each part of a file, by name."""
+    result: dict[str, tuple[str, str, str]] = {}
     parts = _PART.split((QUERIES / f"{file}.sql").read_text(encoding="utf-8"))[1:]
     for kind, name, params, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
-        yield kind, name, params or "", text.strip().removesuffix(";")
+        if name in result:
+            raise SqlFileError(f"{name!r} is defined twice in sql/queries/{file}.sql")
+        result[name] = kind, params or "", text.strip().removesuffix(";")
+    return result
 
 
 def _expand(text: str, file: str) -> str:
@@ -204,7 +201,7 @@ def _expand(text: str, file: str) -> str:
 
     def fragment(reference: re.Match[str]) -> str:
         source = reference["file"] or file
-        return _expand(_fragments(source)[reference["name"]], source)
+        return _expand(_parts(source)[reference["name"]][-1], source)
 
     return _FRAGMENT.sub(fragment, text)
 
@@ -249,8 +246,11 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
     The last fields may be row types themselves: each takes the next columns, and is None if the first of
     them is null.
     """
+    if row is datetime:
+        return _read_times
     if not is_dataclass(row):
-        return _column_reader(row)
+        convert = _converter(row)
+        return next if convert is None else lambda columns: map(convert, next(columns))
     hints = get_type_hints(row)
     readers = [
         None if f.name in omit else _field_reader(_without_none(hints[f.name]), omit) for f in fields(row)
@@ -274,15 +274,6 @@ def _none_without_key(read: Reader) -> Reader:
         return [None if key is None else value for key, value in zip(first, values, strict=True)]
 
     return read_nested
-
-
-def _column_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
-    convert = _converter(hint)
-    if hint is datetime:
-        return _read_times
-    if convert is None:
-        return next
-    return lambda columns: map(convert, next(columns))
 
 
 def _read_times(columns: Iterator[Column]) -> Column:
@@ -324,7 +315,7 @@ def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreada
     `from_unreadable_json` returns, or else the error, which then is the error of that field in the API.
     """
     if not is_dataclass(row):
-        return _column_reader(row)
+        return _reader(row, omit)
     hints = get_type_hints(row)
     names = [f.name for f in fields(row)]
 

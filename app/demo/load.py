@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from app.db.bulk import copy_rows
 from app.demo import fixtures
 from app.demo.random_data import RandomData
 from app.demo.ticket_history import LAST_ASSIGNED, TicketHistory
@@ -28,8 +26,9 @@ from app.domain.model import (
 from app.queries import seed as queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from app.db.connections import Tx
     from app.db.pool import Database
     from app.domain.lifecycle import EventType
     from app.domain.model import Actor
@@ -56,22 +55,23 @@ _DUE_HOURS = {
 _ADMIN = "admin@demo"
 _EQUIPMENT_STATUSES = {"operational": 86, "down": 8, "under_maintenance": 6}
 
-_ENGINEER_COLUMNS = (
-    "id", "name", "email", "phone", "engineer_level", "home_region", "skills", "is_active", "created_at",
-    "updated_at",
-)  # fmt: skip
-_EQUIPMENT_COLUMNS = (
-    "id", "name", "serial_number", "manufacturer", "model", "category", "status", "warranty_expiry",
-    "created_at", "updated_at",
-)  # fmt: skip
-_RATE_COLUMNS = ("engineer_id", "hourly_rate", "valid_from", "set_by", "set_at")
-_TICKET_FIELDS = tuple(f.name for f in fields(Ticket))
-_TICKET_COLUMNS = (*_TICKET_FIELDS, "sla_response_due", "sla_resolution_due")
-_ASSIGNMENT_COLUMNS = tuple(f.name for f in fields(Assignment))
-_EVENT_COLUMNS = ("ticket_id", "assignment_id", "type", "actor", "occurred_at", "assignment")
-_ticket_values: Callable[[Ticket], Row] = attrgetter(*_TICKET_FIELDS)
-_assignment_values: Callable[[Assignment], Row] = attrgetter(*_ASSIGNMENT_COLUMNS)
-_PARTS_USED = _ASSIGNMENT_COLUMNS.index("parts_used")
+
+def _values(row: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    return {f.name: getattr(row, f.name) for f in fields(row)}
+
+
+def _names(row: type[Any]) -> str:
+    return " ".join(f.name for f in fields(row))
+
+
+_COLUMNS = {
+    "engineers": "id name email phone engineer_level home_region skills is_active created_at updated_at",
+    "hourly_rates": "engineer_id hourly_rate valid_from set_by set_at",
+    "equipment": f"{_names(Equipment)} status warranty_expiry created_at updated_at",
+    "service_tickets": f"{_names(Ticket)} sla_response_due sla_resolution_due",
+    "engineer_assignments": _names(Assignment),
+    "assignment_events": "ticket_id assignment_id type actor occurred_at assignment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,6 @@ class Machine:
 
 class NotEmpty(ValueError):
     """Demo data must not be mixed with real tickets."""
-
-    def __init__(self) -> None:
-        super().__init__("The database has engineers or tickets already; demo data needs an empty one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +117,28 @@ async def seed(
     assignment_count = event_count = 0
     async with db.transaction() as tx:
         if not await queries.is_empty(tx):
-            raise NotEmpty
+            raise NotEmpty("The database has engineers or tickets already; demo data needs an empty one.")
         now = now or await queries.current_time(tx)
         data = DemoData(tickets, now.astimezone(UTC).replace(microsecond=0))
-        await copy_rows(tx, "engineers", _ENGINEER_COLUMNS, [data.engineer_row(e) for e in data.engineers])
-        await copy_rows(tx, "hourly_rates", _RATE_COLUMNS, data.rate_rows())
-        await copy_rows(tx, "equipment", _EQUIPMENT_COLUMNS, [data.machine_row(m) for m in data.machines])
+        await _copy(tx, "engineers", map(data.engineer_row, data.engineers))
+        await _copy(tx, "hourly_rates", data.rate_rows())
+        await _copy(tx, "equipment", map(data.machine_row, data.machines))
         for first in range(0, tickets, _CHUNK_SIZE):
             histories = [data.history(number) for number in range(first, min(first + _CHUNK_SIZE, tickets))]
+            await _copy(tx, "service_tickets", [_ticket_row(history.ticket) for history in histories])
             assignments = [_assignment_row(a) for history in histories for a in history.assignments]
+            await _copy(tx, "engineer_assignments", assignments)
             events = [_event_row(*event) for history in histories for event in history.events]
-            await copy_rows(
-                tx, "service_tickets", _TICKET_COLUMNS, [_ticket_row(h.ticket) for h in histories]
-            )
-            await copy_rows(tx, "engineer_assignments", _ASSIGNMENT_COLUMNS, assignments)
-            await copy_rows(tx, "assignment_events", _EVENT_COLUMNS, events)
+            await _copy(tx, "assignment_events", events)
             assignment_count, event_count = assignment_count + len(assignments), event_count + len(events)
             progress(len(histories))
     async with db.transaction() as tx:
         await queries.analyze_tables(tx)
     return SeedCounts(len(data.engineers), len(data.machines), tickets, assignment_count, event_count)
+
+
+async def _copy(tx: Tx, table: str, rows: Iterable[Row]) -> None:
+    await tx.copy_records_to_table(table, columns=_COLUMNS[table].split(), records=rows)
 
 
 class DemoData:
@@ -235,30 +234,26 @@ class DemoData:
         return Machine(equipment, kind, self.random.choice(fixtures.HOSPITALS))
 
     def machine_row(self, machine: Machine) -> Row:
-        e = machine.equipment
         status = self.random.weighted(_EQUIPMENT_STATUSES)
         warranty_expiry = self.now.date() + timedelta(days=self.random.randint(-1500, 900))
         created_at = self.now - _PERIOD - timedelta(days=1)
-        values = (e.id, e.name, e.serial_number, e.manufacturer, e.model, e.category)
-        return (*values, status, warranty_expiry, created_at, created_at)
+        return (*_values(machine.equipment).values(), status, warranty_expiry, created_at, created_at)
 
 
 def _ticket_row(ticket: Ticket) -> Row:
     response, resolution = (ticket.created_at + timedelta(hours=h) for h in _DUE_HOURS[ticket.priority])
-    return (*_ticket_values(ticket), response, resolution)
+    return (*_values(ticket).values(), response, resolution)
 
 
 def _assignment_row(assignment: Assignment) -> Row:
-    row = list(_assignment_values(assignment))
-    row[_PARTS_USED] = orjson.dumps(assignment.parts_used, default=str).decode()
-    return tuple(row)
+    parts_used = orjson.dumps(assignment.parts_used, default=str).decode()
+    return tuple((_values(assignment) | {"parts_used": parts_used}).values())
 
 
 def _event_row(event: EventType, after: Assignment, actor: Actor) -> Row:
-    row = dict(zip(_ASSIGNMENT_COLUMNS, _assignment_values(after), strict=True))
+    row = _values(after) | {"origin": "live"}
     if after.time_spent_hours is not None:
         # As a JSON number, as in to_jsonb(); the costs of parts are text.
         row["time_spent_hours"] = orjson.Fragment(str(after.time_spent_hours))
-    row["origin"] = "live"
     assignment = orjson.dumps(row, default=str).decode()
     return (after.ticket_id, after.id, event, actor.subject, after.updated_at, assignment)

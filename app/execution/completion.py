@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from graphql import GraphQLError
 from graphql.execution.executor import invalid_return_type_error
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from graphql import Executor, GraphQLLeafType, GraphQLObjectType
 
-    from app.execution.plan import Execution, Field, SelectionPlan
-    from app.execution.response_path import LazyPaths
+    from app.execution.plan import Execution, Field, LazyPaths, SelectionPlan
     from app.execution.serializers import ColumnSerializer
 
 PlanSelection: TypeAlias = "Callable[[Executor[Any], Field, GraphQLObjectType], SelectionPlan]"
@@ -32,7 +31,6 @@ PlanSelection: TypeAlias = "Callable[[Executor[Any], Field, GraphQLObjectType], 
 
 _NONE = type(None)
 _LISTS = frozenset({list, tuple})
-_UNKNOWN: Any = object()
 
 
 class InstanceCheck:
@@ -53,10 +51,7 @@ class LeafCompleter(Completer):
         self._serializers: dict[type, ColumnSerializer | None] = {}
 
     def complete_sync(
-        self,
-        execution: Execution,  # noqa: ARG002 - as in the base
-        values: Sequence[Any],
-        paths: LazyPaths,  # noqa: ARG002
+        self, _execution: Execution, values: Sequence[Any], _paths: LazyPaths
     ) -> Sequence[Any] | None:
         types = set(map(type, values))
         has_nulls = self.nullable and _NONE in types
@@ -65,10 +60,9 @@ class LeafCompleter(Completer):
         if len(types) != 1:
             return None if types else values
         (value_type,) = types
-        serialize: ColumnSerializer | None = self._serializers.get(value_type, _UNKNOWN)
-        if serialize is _UNKNOWN:
-            serialize = serializer_for(self._type, value_type, native=self._native_leaves)
-            self._serializers[value_type] = serialize
+        if value_type not in self._serializers:
+            self._serializers[value_type] = serializer_for(self._type, value_type, native=self._native_leaves)
+        serialize = self._serializers[value_type]
         if serialize is identity or serialize is None:
             return None if serialize is None else values
         try:
@@ -110,12 +104,8 @@ class ListCompleter(Completer):
         return [list(islice(items, size)) for size in sizes]
 
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
-        lists = [
-            value
-            if value is None or type(value) in _LISTS
-            else await self._to_list(execution, value, paths, index)
-            for index, value in enumerate(await self._settle_values(execution, values, paths))
-        ]
+        values = await self._settle_values(execution, values, paths)
+        lists = [await self._to_list(execution, value, paths, index) for index, value in enumerate(values)]
         sizes = [None if items is None else len(items) for items in lists]
         values = list(chain.from_iterable(items for items in lists if items is not None))
         item_paths = paths.for_items(sizes)
@@ -131,7 +121,9 @@ class ListCompleter(Completer):
         value: Any,  # noqa: ANN401 - whatever a resolver returned
         paths: LazyPaths,
         index: int,
-    ) -> list[Any] | None:
+    ) -> Sequence[Any] | None:
+        if value is None or type(value) in _LISTS:
+            return cast("Sequence[Any] | None", value)
         field = self.field
         try:
             if execution.executor.is_async_iterable(value):
@@ -183,24 +175,18 @@ class ObjectCompleter(Completer):
 
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
         values = await self._settle_values(execution, values, paths)
-        present: Sequence[int] = range(len(values))
-        if _NONE in set(map(type, values)):
-            present = [index for index in present if values[index] is not None]
+        present = [index for index, value in enumerate(values) if value is not None]
         completed: list[Any] = [None] * len(values)
         for type_, indices in (await self._by_type(execution, values, paths, present)).items():
             accepted = await self._accepted(execution, type_, values, paths, indices)
             if not accepted:
                 continue
+            results: list[dict[str, Any]] = [{} for _ in accepted]
+            for index, result in zip(accepted, results, strict=True):
+                completed[index] = result
+            sources = [values[index] for index in accepted]
             plan = self._plan(execution, type_)
-            if len(accepted) == len(values):
-                completed = [{} for _ in values]
-                execution.enqueue(plan, values, completed, paths)
-            else:
-                results: list[dict[str, Any]] = [{} for _ in accepted]
-                for index, result in zip(accepted, results, strict=True):
-                    completed[index] = result
-                sources = [values[index] for index in accepted]
-                execution.enqueue(plan, sources, results, paths.for_indices(accepted))
+            execution.enqueue(plan, sources, results, paths.for_indices(accepted))
         return completed
 
     async def _by_type(

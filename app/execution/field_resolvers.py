@@ -8,20 +8,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
-from strawberry import ID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
-from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
-from app.execution.plan import FieldResolver
+from app.execution.plan import CombinedColumn, FieldResolver
 from app.execution.waiting import attempt, is_awaitable_type
 
 if TYPE_CHECKING:
     from graphql import Executor, GraphQLField, GraphQLResolveInfo
-    from strawberry import Info, Schema
-    from strawberry.types.arguments import StrawberryArgument
+    from strawberry import Schema
     from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.plan import Execution, Field, Layer
@@ -34,7 +30,6 @@ BATCH_RESOLVER = "batch_resolver"
 """The key of a BatchResolverFn in a field's extensions or, in Strawberry, in its metadata."""
 
 _BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
-_SIMPLE = (str, int, float, bool, ID)
 
 
 class ConstantResolver(FieldResolver):
@@ -54,7 +49,6 @@ class AttributeResolver(FieldResolver):
 
     def __init__(self, name: str, *, is_leaf: bool) -> None:
         self._read = attrgetter(name)
-        self.attribute = name if is_leaf else None
         self.can_return_awaitable = not is_leaf
 
     def start(self, _: Execution, layer: Layer, __: Field) -> list[Any]:
@@ -89,8 +83,7 @@ class DirectResolver(FieldResolver):
         self._source_parameters = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
         self._info_parameters = [p.name for p in (resolver.info_parameter,) if p]
         self._arguments = {
-            schema.config.name_converter.from_argument(argument): (argument, _is_simple(argument))
-            for argument in field.arguments
+            schema.config.name_converter.from_argument(argument): argument for argument in field.arguments
         }
 
     def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
@@ -106,47 +99,27 @@ class DirectResolver(FieldResolver):
     def _call(self, core_info: GraphQLResolveInfo[Any], source: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever resolvers take and return
         info = self._schema.config.info_class(core_info, self._field)
         kwargs = dict.fromkeys(self._source_parameters, source) | dict.fromkeys(self._info_parameters, info)
+        registry, config = self._schema.schema_converter.scalar_registry, self._schema.config
         for name, value in arguments.items():
-            argument, is_simple = self._arguments[name]
-            kwargs[argument.python_name] = value if is_simple else self._convert(name, value, info)
+            argument = self._arguments[name]
+            converted = convert_argument(value, argument.type, registry, config, info, path=(name,))
+            kwargs[argument.python_name] = converted
         return self._resolver(source, **kwargs) if self._takes_self else self._resolver(**kwargs)
-
-    def _convert(self, name: str, value: Any, info: Info) -> Any:  # noqa: ANN401 - any input
-        schema, (argument, _) = self._schema, self._arguments[name]
-        registry = schema.schema_converter.scalar_registry
-        return convert_argument(value, argument.type, registry, schema.config, info, path=(name,))
 
 
 class BatchResolver(FieldResolver):
     """Calls one function for all objects. Its result may be awaited as a whole, or value by value."""
 
     is_async = True
-    has_combined_result = True
 
     def __init__(self, resolve: BatchResolverFn) -> None:
         self._resolve = resolve
 
     def start(self, execution: Execution, layer: Layer, _: Field) -> list[Any]:
         result = attempt(self._resolve, layer.sources, execution.executor.context_value)
-        if is_awaitable_type(type(result)):  # type: ignore[arg-type] # a class is hashable
-            return _Combined([result])
-        return _one_for_each(result, len(layer.sources))
-
-    def split(self, column: list[Any], size: int) -> list[Any]:
-        return _one_for_each(column[0], size) if type(column) is _Combined else column
-
-
-class _Combined(list[Any]):
-    """A column with a single awaitable: that of the whole column."""
-
-
-def _one_for_each(result: Any, size: int) -> list[Any]:  # noqa: ANN401 - values, or the exception of all
-    if isinstance(result, Exception):
-        return [result] * size
-    values = list(result)
-    if len(values) != size:
-        return [TypeError(f"A batch resolver returned {len(values)} values for {size} objects.")] * size
-    return values
+        column = CombinedColumn([result])
+        is_awaitable = is_awaitable_type(type(result))  # type: ignore[arg-type] # a class is hashable
+        return column if is_awaitable else column.split(len(layer.sources))
 
 
 class FallbackResolver(FieldResolver):
@@ -167,14 +140,6 @@ class FallbackResolver(FieldResolver):
             return resolve(source, info, **_argument_values(executor, field))
 
         return [attempt(call, source, index) for index, source in enumerate(layer.sources)]
-
-
-def _is_simple(argument: StrawberryArgument) -> bool:
-    """Whether Strawberry passes values of the argument on unchanged."""
-    type_ = argument.type
-    if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
-        type_ = type_.of_type
-    return type_ in _SIMPLE or isinstance(type_, StrawberryEnumDefinition)
 
 
 def _argument_values(executor: Executor[Any], field: Field) -> dict[str, Any]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, located_error
 
 from app.execution.completion import ListCompleter
-from app.execution.response_path import path_steps
+from app.execution.plan import path_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.execution.plan import Completer, Field
-    from app.execution.response_path import LazyPath
+    from app.execution.plan import Completer, Field, LazyPath
 
 
 def propagate_nulls(
@@ -24,7 +23,7 @@ def propagate_nulls(
     An error inside a null caused by another error is omitted. Without `propagate`, nulls stay in place.
     """
     errors = []
-    steps_and_errors = [(cast("list[Field | int]", path_steps(path)), error) for path, error in failures]
+    steps_and_errors = [(path_steps(path), error) for path, error in failures]
     for steps, error in sorted(steps_and_errors, key=lambda each: _order(each[0])):
         position = _nearest_nullable(data, steps, propagate=propagate)
         if position is None:

@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections import deque
+from functools import cached_property
 from itertools import repeat
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from graphql import Undefined
+from graphql import GraphQLField, GraphQLObjectType, Undefined
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import Path
 
-from app.execution.response_path import to_core_path
 from app.execution.waiting import await_all, is_missing_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from graphql import Executor, GraphQLField, GraphQLObjectType, GraphQLResolveInfo
-    from graphql.execution.collect_fields import FieldDetailsList
+    from graphql import Executor, FieldNode, GraphQLResolveInfo
 
-    from app.execution.response_path import LazyPath, LazyPaths
+LazyPath: TypeAlias = "tuple[LazyPath, Field | int] | None"
+"""The path of the enclosing object or list, and the field or index in it; None is the root."""
+
+
+class LazyPaths:
+    """The paths of a column of values, created when the first of them is needed."""
+
+    __slots__ = ("_create", "_paths")
+
+    def __init__(self, create: Callable[[], Sequence[LazyPath]]) -> None:
+        self._create = create
+        self._paths: Sequence[LazyPath] | None = None
+
+    def __getitem__(self, index: int) -> LazyPath:
+        return self.all()[index]
+
+    def all(self) -> Sequence[LazyPath]:
+        if self._paths is None:
+            self._paths = self._create()
+        return self._paths
+
+    def for_field(self, field: Field) -> LazyPaths:
+        return LazyPaths(lambda: [(path, field) for path in self.all()])
+
+    def for_items(self, sizes: Sequence[int | None]) -> LazyPaths:
+        """Return the paths of the items of lists of these sizes, list by list. None stands for no list."""
+        return LazyPaths(
+            lambda: [
+                (path, index)
+                for path, size in zip(self.all(), sizes, strict=True)
+                for index in range(size or 0)
+            ]
+        )
+
+    def for_indices(self, indices: Sequence[int]) -> LazyPaths:
+        return LazyPaths(lambda: [self[index] for index in indices])
+
+
+def path_steps(path: LazyPath) -> list[Field | int]:
+    """Return the fields and indices from the root to the value."""
+    steps = []
+    while path is not None:
+        path, step = path
+        steps.append(step)
+    return steps[::-1]
 
 
 class FieldResolver(ABC):
     """Resolves one field for all objects of a layer."""
 
-    attribute: str | None = None
-    """The attribute of the object that is the value as it stands; None if there is none."""
     can_return_awaitable = True
     is_async = False
     """Whether it starts asynchronous work, which may take its own time."""
     requires_request_context = False
     """Whether it must know the operation and the paths of the objects."""
-    has_combined_result = False
-    """Whether `start` may return a column that `split` turns into one value per object."""
 
     @abstractmethod
     def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
         """Return a column of values and awaitables; an exception stands for a value that failed."""
 
-    def split(self, column: list[Any], size: int) -> list[Any]:  # noqa: ARG002 - for resolvers that combine
-        """Return an awaited column as one value for each of `size` objects."""
-        return column
+
+class CombinedColumn(list[Any]):
+    """A column with one awaitable, that of the values of all objects."""
+
+    def split(self, size: int) -> list[Any]:
+        """Return one value for each of `size` objects, once the awaitable is awaited."""
+        (result,) = self
+        if isinstance(result, Exception):
+            return [result] * size
+        values = list(result)
+        if len(values) != size:
+            return [TypeError(f"A batch resolver returned {len(values)} values for {size} objects.")] * size
+        return values
 
 
 class Completer(ABC):
@@ -55,10 +106,7 @@ class Completer(ABC):
     def complete_sync(
         self, execution: Execution, values: Sequence[Any], paths: LazyPaths
     ) -> Sequence[Any] | None:
-        """Return the completed values, or None if something may have to be awaited or may fail.
-
-        Leaves need no paths here.
-        """
+        """Return the completed values, or None if something may have to be awaited or may fail."""
 
     @abstractmethod
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
@@ -78,39 +126,29 @@ class Completer(ABC):
                 values[index] = None
             elif value is None or value is Undefined:
                 if not self.nullable:
-                    execution.add_error(paths[index], self._null_error())
+                    name = f"{self.field.parent}.{self.field.nodes[0].name.value}"
+                    error = TypeError(f"Cannot return null for non-nullable field {name}.")
+                    execution.add_error(paths[index], error)
                 values[index] = None
         return values
 
-    def _null_error(self) -> TypeError:
-        field = self.field
-        return TypeError(
-            f"Cannot return null for non-nullable field {field.parent}.{field.nodes[0].name.value}."
-        )
 
-
+@dataclasses.dataclass(eq=False)
 class Field:
     """One field of a selection. `index` is its position in the response object."""
 
+    parent: GraphQLObjectType
+    definition: GraphQLField
+    details: FieldDetailsList
+    key: str
+    index: int
     # Set right after creation: they refer to the field.
-    completer: Completer
-    resolver: FieldResolver
+    completer: Completer = dataclasses.field(init=False)
+    resolver: FieldResolver = dataclasses.field(init=False)
 
-    def __init__(
-        self,
-        parent: GraphQLObjectType,
-        definition: GraphQLField,
-        details: FieldDetailsList,
-        *,
-        key: str,
-        index: int,
-    ) -> None:
-        self.parent = parent
-        self.definition = definition
-        self.details = details
-        self.nodes = [each.node for each in details]
-        self.key = key
-        self.index = index
+    @cached_property
+    def nodes(self) -> list[FieldNode]:
+        return [each.node for each in self.details]
 
 
 class SelectionPlan:
@@ -122,41 +160,10 @@ class SelectionPlan:
         """Whether queries with this root may be executed as one: no one waits for another's root fields."""
         self.requires_request_context = any(field.resolver.requires_request_context for field in fields)
         self.response_keys = [field.key for field in fields]
-        self.attribute_fields: list[tuple[int, Field]] = []
-        """Fields that are attributes, with their indices: one call reads all of an object."""
-        self.resolved_fields: list[tuple[int, Field]] = []
-        for index, field in enumerate(fields):
-            is_attribute = field.resolver.attribute is not None
-            (self.attribute_fields if is_attribute else self.resolved_fields).append((index, field))
         self.awaitable_columns = [
-            index
-            for index, (_, field) in enumerate(self.resolved_fields)
-            if field.resolver.can_return_awaitable
+            index for index, field in enumerate(fields) if field.resolver.can_return_awaitable
         ]
-        """Indices into `resolved_fields`."""
-        self._read = _attribute_reader([field.resolver.attribute or "" for _, field in self.attribute_fields])
-
-    def read_attributes(self, execution: Execution, layer: Layer) -> Iterable[Sequence[Any]]:
-        """Return a column of values for each of `attribute_fields`."""
-        try:
-            return self._read(layer.sources)
-        except Exception:  # noqa: BLE001 - find out which of them fails
-            return [field.resolver.start(execution, layer, field) for _, field in self.attribute_fields]
-
-    def split_fields(self) -> list[SelectionPlan]:
-        """Return one plan per field: mutations are executed one after another."""
-        return [SelectionPlan([field]) for field in self.fields]
-
-
-def _attribute_reader(names: Sequence[str]) -> Callable[[Sequence[Any]], Iterable[Sequence[Any]]]:
-    """Return a function that reads a column of values per attribute, and raises the first failure."""
-    if not names:
-        return lambda _: ()
-    read: Callable[[Any], Any] = attrgetter(*names)
-    if len(names) == 1:
-        return lambda sources: [list(map(read, sources))]
-    # zip() of no rows has no columns.
-    return lambda sources: zip(*map(read, sources), strict=True) if sources else [()] * len(names)
+        """Indices into `fields`."""
 
 
 class Layer(NamedTuple):
@@ -190,7 +197,10 @@ class Execution:
         """Build the `info` argument for a field; `path` is that of the field or of an item of its list."""
         while path is not None and isinstance(path[1], int):
             path = path[0]
-        core_path = to_core_path(path)
+        core_path: Path | None = None
+        for step in path_steps(path):
+            name, type_name = (step, None) if isinstance(step, int) else (step.key, step.parent.name)
+            core_path = Path(core_path, name, type_name)
         assert core_path is not None  # noqa: S101 - a field is never the root
         return self.executor.build_resolve_info(field.definition, field.nodes, field.parent, core_path)
 
@@ -201,45 +211,28 @@ class Execution:
             started = [self.start(layer) for layer in layers]
             awaitable_columns = [
                 resolved[index]
-                for layer, (_, resolved) in zip(layers, started, strict=True)
+                for layer, resolved in zip(layers, started, strict=True)
                 for index in layer.plan.awaitable_columns
             ]
             if awaitable_columns:
                 await await_all(awaitable_columns)
-            for layer, (attributes, resolved) in zip(layers, started, strict=True):
-                await self.complete_layer(layer, attributes, resolved)
+            for layer, resolved in zip(layers, started, strict=True):
+                await self.complete_layer(layer, resolved)
 
-    def start(self, layer: Layer) -> tuple[Iterable[Sequence[Any]], list[list[Any]]]:
-        """Read the attribute fields and call the resolvers. Returns a column of values for each field.
+    def start(self, layer: Layer) -> list[list[Any]]:
+        """Call the resolvers. Returns a column of values and awaitables for each field."""
+        return [field.resolver.start(self, layer, field) for field in layer.plan.fields]
 
-        The columns of the second part may contain awaitables.
-        """
-        plan = layer.plan
-        return (
-            plan.read_attributes(self, layer),
-            [field.resolver.start(self, layer, field) for _, field in plan.resolved_fields],
-        )
-
-    async def complete_layer(
-        self, layer: Layer, attributes: Iterable[Sequence[Any]], resolved: list[list[Any]]
-    ) -> None:
+    async def complete_layer(self, layer: Layer, resolved: list[list[Any]]) -> None:
         """Complete the values that `start` returned, once they are awaited, and fill in the results."""
-        plan = layer.plan
-        completed: list[Sequence[Any]] = [()] * len(plan.response_keys)
-        for (index, field), values in zip(plan.attribute_fields, attributes, strict=True):
-            # Leaves need no paths here, so the paths of the field are not created.
-            column = field.completer.complete_sync(self, values, layer.paths)
-            if column is None:
-                column = await field.completer.complete(self, values, layer.paths.for_field(field))
-            completed[index] = column
-        for (index, field), raw in zip(plan.resolved_fields, resolved, strict=True):
-            resolver = field.resolver
-            values = resolver.split(raw, len(layer.sources)) if resolver.has_combined_result else raw
+        completed: list[Sequence[Any]] = []
+        for field, raw in zip(layer.plan.fields, resolved, strict=True):
+            values = raw.split(len(layer.sources)) if type(raw) is CombinedColumn else raw
             paths = layer.paths.for_field(field)
             column = field.completer.complete_sync(self, values, paths)
             if column is None:
                 column = await field.completer.complete(self, values, paths)
-            completed[index] = column
+            completed.append(column)
         # When @skip omits every field, there are no rows and the results stay empty.
-        rows = map(zip, repeat(plan.response_keys), zip(*completed, strict=True))
+        rows = map(zip, repeat(layer.plan.response_keys), zip(*completed, strict=True))
         deque(map(dict.update, layer.results, rows), maxlen=0)

@@ -26,8 +26,8 @@ from app.execution.field_resolvers import resolver_for
 from app.execution.plan import Field, SelectionPlan
 
 if TYPE_CHECKING:
-    from graphql import Executor, GraphQLField, GraphQLObjectType, GraphQLOutputType
-    from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+    from graphql import Executor, GraphQLObjectType, GraphQLOutputType
+    from graphql.execution.collect_fields import GroupedFieldSet
 
     from app.execution.plan import Completer
 
@@ -46,7 +46,8 @@ class PlanCache:
     def root(self, executor: Executor[Any], type_: GraphQLObjectType) -> SelectionPlan | None:
         """Return the plan of the root type; None if the operation has @defer or @stream.
 
-        Raises RecursionError, and GraphQLError when a condition has no value.
+        Raises RecursionError when fragments are nested too deeply, and GraphQLError when a condition has no
+        value.
         """
         directives = self._directives
         if directives is None:
@@ -59,7 +60,15 @@ class PlanCache:
         key = tuple(map(variables.get, directives.conditions))
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _plan_root(executor, type_)
+            collected = collect_fields(
+                executor.schema,
+                executor.fragments,
+                executor.variable_values,
+                type_,
+                executor.operation,
+                executor.hide_suggestions,
+            )
+            plan = self._plans[key] = _plan_fields(executor, type_, collected.grouped_field_set)
         return plan
 
 
@@ -79,19 +88,6 @@ class _DirectiveVisitor(Visitor):
                     self.conditions[argument.value.name.value] = None
 
 
-def _plan_root(executor: Executor[Any], root: GraphQLObjectType) -> SelectionPlan:
-    """Raises RecursionError when fragments are nested too deeply."""
-    collected = collect_fields(
-        executor.schema,
-        executor.fragments,
-        executor.variable_values,
-        root,
-        executor.operation,
-        executor.hide_suggestions,
-    )
-    return _plan_fields(executor, root, collected.grouped_field_set)
-
-
 def _plan_selection(executor: Executor[Any], field: Field, type_: GraphQLObjectType) -> SelectionPlan:
     collected = collect_subfields(
         executor.schema,
@@ -108,32 +104,16 @@ def _plan_selection(executor: Executor[Any], field: Field, type_: GraphQLObjectT
 def _plan_fields(
     executor: Executor[Any], parent: GraphQLObjectType, grouped: GroupedFieldSet
 ) -> SelectionPlan:
-    definitions = {
-        key: executor.schema.get_field(parent, details[0].node.name.value) for key, details in grouped.items()
-    }
-    # Fields that the schema does not have are omitted, as graphql-core does without validation.
-    return SelectionPlan(
-        [
-            _plan_field(executor, parent, definition, grouped[key], key=key, index=index)
-            for index, (key, definition) in enumerate(definitions.items())
-            if definition is not None
-        ]
-    )
-
-
-def _plan_field(
-    executor: Executor[Any],
-    parent: GraphQLObjectType,
-    definition: GraphQLField,
-    details: FieldDetailsList,
-    *,
-    key: str,
-    index: int,
-) -> Field:
-    field = Field(parent, definition, details, key=key, index=index)
-    field.completer = _completer_for(executor, field, definition.type)
-    field.resolver = resolver_for(executor, field)
-    return field
+    fields: list[Field] = []
+    for key, details in grouped.items():
+        definition = executor.schema.get_field(parent, details[0].node.name.value)
+        # Fields that the schema does not have are omitted, as graphql-core does without validation.
+        if definition is not None:
+            field = Field(parent, definition, details, key, len(fields))
+            field.completer = _completer_for(executor, field, definition.type)
+            field.resolver = resolver_for(executor, field)
+            fields.append(field)
+    return SelectionPlan(fields)
 
 
 def _completer_for(executor: Executor[Any], field: Field, type_: GraphQLOutputType) -> Completer:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import UUID
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     GraphQLBoolean,
     GraphQLFloat,
     GraphQLID,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 ColumnSerializer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Serializes values of one class. Raises MixedTypes when they must be serialized one by one."""
 
-_MIN_INT, _MAX_INT = -(2**31), 2**31 - 1
 _zone = attrgetter("tzinfo")
 _UTC = {UTC}
 
@@ -48,14 +49,12 @@ def serializer_for(leaf: GraphQLLeafType, class_: type, *, native: bool) -> Colu
     definition = (leaf.extensions or {}).get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if isinstance(leaf, CustomGraphQLEnumType):
         return _enum_names(leaf) if class_ is leaf.wrapped_cls else None
-    if leaf is GraphQLID and issubclass(class_, UUID):
+    if issubclass(class_, UUID) and (leaf is GraphQLID or definition is base_scalars.UUIDDefinition):
         return _texts
-    if definition is base_scalars.DateTimeDefinition:
-        return _utc_datetimes if native and class_ is datetime else None
-    if definition is base_scalars.DecimalDefinition:
-        return _texts if class_ is Decimal else None
-    if definition is base_scalars.UUIDDefinition:
-        return _texts if issubclass(class_, UUID) else None
+    if class_ is Decimal and definition is base_scalars.DecimalDefinition:
+        return _texts
+    if class_ is datetime and definition is base_scalars.DateTimeDefinition and native:
+        return _utc_datetimes
     return _BUILT_IN.get((leaf, class_))
 
 
@@ -69,7 +68,7 @@ def _texts(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _ints(values: Sequence[Any]) -> Sequence[Any]:
-    if min(values) < _MIN_INT or max(values) > _MAX_INT:
+    if min(values) < GRAPHQL_MIN_INT or max(values) > GRAPHQL_MAX_INT:
         raise MixedTypes
     return values
 

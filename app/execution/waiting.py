@@ -25,11 +25,6 @@ def is_missing_type(type_: type[Any]) -> bool:
     return issubclass(type_, Exception) or type_ in _NULLS or is_awaitable_type(type_)  # type: ignore[arg-type] # a class is hashable
 
 
-@lru_cache(maxsize=1000)
-def _is_future_type(type_: type[Any]) -> bool:
-    return hasattr(type_, "_asyncio_future_blocking")
-
-
 def _awaitable_positions(columns: Iterable[list[Any]]) -> list[tuple[list[Any], int]]:
     """Return the column and index of each awaitable. A column has many values, but of few types."""
     positions: list[tuple[list[Any], int]] = []
@@ -48,9 +43,7 @@ async def await_all(columns: Iterable[list[Any]]) -> None:
     if len(positions) > 1:
         # Start all of them before the first is awaited.
         for column, index in positions:
-            value = column[index]
-            if not _is_future_type(type(value)):  # type: ignore[arg-type] # a class is hashable
-                column[index] = ensure_future(value)
+            column[index] = ensure_future(column[index])
     try:
         for column, index in positions:
             try:

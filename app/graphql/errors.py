@@ -61,12 +61,19 @@ class DocumentNotTrusted(GraphQLError):
 
 
 class UnknownDocument(GraphQLError):
-    """No document has this id. With this code, Apollo Client sends the text."""
+    """No document has this id."""
 
     def __init__(self) -> None:
         super().__init__(
             "No document has this id; send its text.", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"}
         )
+
+
+class PersistedQueriesNotSupported(GraphQLError):
+    """The server does not learn documents. Clients compare this message, and then send texts."""
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
 
 
 class QueryTooLarge(GraphQLError):

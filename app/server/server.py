@@ -10,7 +10,7 @@ import uvicorn
 
 from app.server.graceful_shutdown import Server
 from app.server.request_timeout import RequestTimeoutProtocol
-from app.server.write_timeout import WebSocketProtocol
+from app.server.websocket_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
     import socket

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 if TYPE_CHECKING:
     from asyncio import Transport
     from asyncio.events import AbstractEventLoop, TimerHandle
-
-_TRY_AGAIN_LATER = 1013
 
 
 class WriteTimeoutMixin:
@@ -41,16 +37,3 @@ class WriteTimeoutMixin:
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
-
-
-class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
-    """Sends a close frame at the timeout, and aborts the connection shortly after."""
-
-    _close_timeout_s: ClassVar[float] = 2
-
-    def _on_write_timeout(self) -> None:
-        if not self.close_sent:
-            self.conn.fail(_TRY_AGAIN_LATER, "Too slow in reading")
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-        self._write_timer = self.loop.call_later(self._close_timeout_s, self.transport.abort)

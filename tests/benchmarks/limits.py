@@ -30,6 +30,7 @@ from app.graphql.context import Context
 from app.graphql.pipeline import OperationPipeline
 from app.graphql.transport.http import GraphQLHttpEndpoint
 from app.graphql.transport.stream_limit import StreamLimit
+from app.http.auth.tokens import DevelopmentTokens
 from tests.benchmarks.shared import table
 from tests.databases import migrate_whole, new_server
 from tests.factories import DISPATCHER
@@ -99,7 +100,8 @@ def asking(pipeline: OperationPipeline, db: Database, query: str, *, new: bool) 
     def new_context(*_: object) -> Context:
         return Context(db, feed, batch_scheduler, DISPATCHER, "127.0.0.1")
 
-    view = GraphQLHttpEndpoint(pipeline, new_context, StreamLimit(UNBOUNDED.streams, db.metrics))
+    streams = StreamLimit(UNBOUNDED.streams, db.metrics)
+    view = GraphQLHttpEndpoint(pipeline, DevelopmentTokens(""), new_context, streams)
     number = count()
     scope = {
         "type": "http",

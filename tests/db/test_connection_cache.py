@@ -93,7 +93,7 @@ async def test_a_connection_for_a_cancelled_waiter_goes_to_the_next(small):
 
 
 async def test_a_waiter_times_out_and_leaves_the_queue(shared_url):
-    async with open_database(shared_url, pool_size=SIZE, limits=TimeLimits(acquire_s=0.05)) as db:
+    async with open_database(shared_url, pool_size=SIZE, limits=TimeLimits(acquire_s=0.5)) as db:
         release = asyncio.Event()
         tasks = await hold_all(db, release)
         with pytest.raises(Unavailable):

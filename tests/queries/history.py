@@ -11,8 +11,6 @@ from uuid import UUID
 
 import orjson
 
-from app.db.bulk import copy_rows
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,14 +77,17 @@ class History:
         self.by_sequence = {(row.ticket_id, row.assignment_sequence): row for row in self.rows}
 
     async def load(self, conn: Connection) -> None:
-        await copy_rows(conn, "engineers", ["id", "name"], [(e, f"Engineer {e.int}") for e in ENGINEERS])
+        engineers = [(e, f"Engineer {e.int}") for e in ENGINEERS]
+        await conn.copy_records_to_table("engineers", columns=["id", "name"], records=engineers)
         equipment = [(equipment_id, "Scanner", model) for equipment_id, model in MODELS.items()]
-        await copy_rows(conn, "equipment", ["id", "name", "model"], equipment)
+        await conn.copy_records_to_table("equipment", columns=["id", "name", "model"], records=equipment)
         for table, kind, rows in (
             ("service_tickets", Ticket, self.tickets.values()),
             ("engineer_assignments", Row, self.rows),
         ):
-            await copy_rows(conn, table, [f.name for f in fields(kind)], map(astuple, rows))
+            await conn.copy_records_to_table(
+                table, columns=[f.name for f in fields(kind)], records=map(astuple, rows)
+            )
 
     def next_of(self, row: Row) -> Row | None:
         return self.by_sequence.get((row.ticket_id, row.assignment_sequence + 1))

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.bulk import copy_rows
 from app.db.connections import connect
 from app.domain.period import Period
 from app.queries import billing
@@ -175,7 +174,7 @@ async def test_lines_and_totals_equal_the_model(history, conn, filter, rates, pa
     try:
         rows = [(*astuple(rate), "admin", BEGIN) for rate in rates]
         columns = [*(f.name for f in fields(Rate)), "set_by", "set_at"]
-        await copy_rows(conn, "hourly_rates", columns, rows)
+        await conn.copy_records_to_table("hourly_rates", columns=columns, records=rows)
         lines = [line async for line in billing.every_line(conn, filter)]
         model = Model(history, rates, filter).lines()
         assert sorted(map(values_of, lines), key=str) == sorted(model, key=str)

@@ -220,7 +220,7 @@ export type TicketFilter = {
   engineerId?: string | null | undefined;
   /** Only tickets with one of these priorities. */
   priority?: Array<TicketPriority> | null | undefined;
-  /** Text contained in the ticket number, the customer's name or the issue category, ignoring case. At most 200 characters. */
+  /** Text contained in the ticket number, the customer's name or the issue category, ignoring case and the kind of white space. At most 200 characters. */
   search?: string | null | undefined;
   /** Only tickets with one of these statuses. */
   status?: Array<TicketStatus> | null | undefined;

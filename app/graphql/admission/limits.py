@@ -40,8 +40,6 @@ class Limits:
 
     streams: int = _limit(50, "WebSockets and event streams that one subject may have open.")
     operations: int = _limit(50, "Operations that one WebSocket may have open.")
-    messages_per_s: int = _limit(50, "Messages per second that are read from one WebSocket, after a burst.")
-    message_burst: int = _limit(200, "Messages that are read from one WebSocket at once.")
 
     def __post_init__(self) -> None:
         if self.bucket < self.cost:

@@ -1,4 +1,4 @@
-"""Token buckets: what a subject may spend, and how many messages a WebSocket may send."""
+"""Rate limiting: the points that each subject may spend."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachetools import LRUCache
+
+from app.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,31 +20,6 @@ class RateLimitState(NamedTuple):
     """Points left in the bucket."""
     wait_s: float
     """Seconds until the operation can be paid for; 0 if it has been paid for."""
-
-
-class TokenBucket:
-    """Full at first; refilled at a constant rate up to its capacity."""
-
-    def __init__(
-        self, capacity: float, refill_per_s: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.tokens = capacity
-        self._capacity = capacity
-        self._refill_per_s = refill_per_s
-        self._clock = clock
-        self._refilled_at = clock()
-
-    def consume(self, tokens: float) -> float:
-        """Take the tokens, or none if there are too few. Returns the seconds until there are enough, or 0."""
-        now = self._clock()
-        refill = (now - self._refilled_at) * self._refill_per_s
-        self.tokens = min(self._capacity, self.tokens + refill)
-        self._refilled_at = now
-        missing = tokens - self.tokens
-        if missing > 0:
-            return missing / self._refill_per_s
-        self.tokens -= tokens
-        return 0.0
 
 
 class RateLimiter:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from app.graphql.errors import DocumentNotTrusted, UnknownDocument
+from app.graphql.errors import DocumentNotTrusted, PersistedQueriesNotSupported, UnknownDocument
 from app.http.routes import pages
 
 MANIFESTS = Path(__file__).with_name("trusted")
@@ -63,7 +63,7 @@ class TrustedDocuments:
             if document_hash is None:
                 raise GraphQLError("The request has neither a query nor a documentId.")
             if document_hash not in self.texts:
-                raise DocumentNotTrusted if is_restricted else UnknownDocument
+                raise DocumentNotTrusted if is_restricted else _unknown(extensions)
             return self.texts[document_hash]
         if document_hash is None and not is_restricted:
             return query
@@ -73,6 +73,14 @@ class TrustedDocuments:
         if document_hash not in (None, query_hash):
             raise GraphQLError("The hash in the request is not the SHA-256 of its query.")
         return query
+
+
+def _unknown(extensions: Mapping[str, Any]) -> type[GraphQLError]:
+    """Return the error for the client's protocol. Automatic persisted queries have a version; ids have none.
+
+    With "not found", Apollo Client and urql would send the hash of each query in vain, each time.
+    """
+    return PersistedQueriesNotSupported if "version" in extensions["persistedQuery"] else UnknownDocument
 
 
 def _requested_hash(extensions: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,8 +15,9 @@ from app.graphql.transport import media_types, sse
 from app.graphql.transport.request import MAX_BODY_BYTES, HttpRequestError, read_request
 from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
+from app.http.auth.tokens import bearer_token, wait_until_invalid
 from app.http.errors import errors_body
-from app.http.headers import joined
+from app.http.headers import header, joined
 from app.http.middleware import read_after_write
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from app.graphql.context import NewContext
     from app.graphql.pipeline import OperationPipeline
     from app.graphql.transport.stream_limit import StreamLimit
+    from app.http.auth.tokens import Authenticator, TokenEnd
 
 _NEEDS_STREAM = (
     "A subscription needs a stream: use WebSocket (graphql-transport-ws) "
@@ -46,12 +49,14 @@ class GraphQLHttpEndpoint:
     def __init__(
         self,
         pipeline: OperationPipeline,
+        authenticator: Authenticator,
         new_context: NewContext,
         streams: StreamLimit,
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._pipeline = pipeline
+        self._authenticator = authenticator
         self._new_context = new_context
         self._streams = streams
         self._max_body_bytes = max_body_bytes
@@ -84,13 +89,13 @@ class GraphQLHttpEndpoint:
             raise HttpRequestError(405, "METHOD_NOT_ALLOWED", "Send mutations by POST.", Allow="POST")
         is_subscription = operation.type is OperationType.SUBSCRIPTION
         if media_type is None or (is_subscription and accepts_stream):
-            return self._stream(operation)
+            return self._stream(operation, scope)
         if is_subscription:
             return _graphql_response(media_type, errors_body("BAD_USER_INPUT", _NEEDS_STREAM))
         result = await self._pipeline.execute(operation)
         return _graphql_response(media_type, response_body(result), context.position)
 
-    def _stream(self, operation: Operation) -> ASGIApp:
+    def _stream(self, operation: Operation, scope: Scope) -> ASGIApp:
         """Raises HttpRequestError."""
         operation.context.observation.transport = "sse"
         with ExitStack() as stack:
@@ -100,7 +105,7 @@ class GraphQLHttpEndpoint:
                 raise HttpRequestError(
                     429, "TOO_MANY_STREAMS", "You have too many streams open; close one."
                 ) from None
-            events = sse.encode_events(self._pipeline.stream(operation))
+            events = sse.encode_events(self._pipeline.stream(operation), self._token_end(scope))
             response = StreamingResponse(events, media_type=media_types.EVENTS, headers=_UNBUFFERED)
             open_until_sent = stack.pop_all()
 
@@ -109,6 +114,14 @@ class GraphQLHttpEndpoint:
                 await response(scope, receive, send)
 
         return send_events
+
+    def _token_end(self, scope: Scope) -> TokenEnd | None:
+        """None without a token: an anonymous stream never has to end."""
+        verified = getattr(scope["user"], "verified", None)
+        if verified is None:
+            return None
+        token = bearer_token(header(scope, b"authorization"))
+        return partial(wait_until_invalid, self._authenticator, token, verified)
 
 
 def _graphql_response(media_type: str, body: dict[str, Any], position: int | None = None) -> ASGIApp:

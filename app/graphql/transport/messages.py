@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.graphql.admission.operation import OperationRequest
 
 _MAX_ID_LENGTH = 128
+_MAX_REASON_BYTES = 123
 
 Message: TypeAlias = "dict[str, Any]"
 
@@ -21,7 +22,9 @@ class CloseConnection(Exception):
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
-        self.code, self.reason = code, reason
+        self.code = code
+        # A longer reason does not fit a close frame (RFC 6455, section 5.5), so that clients see 1006.
+        self.reason = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
 
 
 def parse_message(text: str | None) -> Message:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -12,12 +13,11 @@ import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.graphql.admission.rate_limit import TokenBucket
 from app.graphql.transport.messages import CloseConnection, parse_message, parse_subscribe
 from app.graphql.transport.response import response_body
 from app.graphql.transport.stream_limit import TooManyStreams
 from app.http.auth.jwks import KeysUnavailable
-from app.http.auth.tokens import LEEWAY_S, InvalidToken, bearer_token
+from app.http.auth.tokens import InvalidToken, bearer_token, wait_until_invalid
 from app.http.errors import errors_body
 from app.http.middleware.access_log import no_span
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.graphql.pipeline import OperationPipeline
     from app.graphql.transport.messages import Message
     from app.graphql.transport.stream_limit import StreamLimit
-    from app.http.auth.tokens import Authenticator, VerifiedToken
+    from app.http.auth.tokens import Authenticator, TokenEnd, VerifiedToken
     from app.http.middleware.access_log import Span
 
 log = structlog.get_logger()
@@ -108,28 +108,30 @@ class GraphQLWebSocketEndpoint:
         """Raises CloseConnection and WebSocketDisconnect."""
         try:
             async with asyncio.timeout(INIT_TIMEOUT_S):
-                verified = await self._verify(await connection.receive_init())
+                verified, token_end = await self._verify(await connection.receive_init())
         except TimeoutError:
             raise CloseConnection(4408, "Connection initialisation timeout") from None
         subject = connection.sign_in(verified)
         try:
             with self._streams.acquire(subject, "ws"):
                 await connection.send(type="connection_ack")
-                await connection.serve(None if verified is None else verified.seconds_left + LEEWAY_S)
+                await connection.serve(token_end)
         except TooManyStreams:
             raise CloseConnection(4429, "Too many connections") from None
 
-    async def _verify(self, payload: Message) -> VerifiedToken | None:
+    async def _verify(self, payload: Message) -> tuple[VerifiedToken | None, TokenEnd | None]:
         """Verify the token in the payload. Without one, nobody is signed in, as over HTTP."""
         header = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if header is None:
-            return None
+            return None, None
         try:
-            return await self._authenticator.verify(bearer_token(header))
+            token = bearer_token(header)
+            verified = await self._authenticator.verify(token)
         except InvalidToken:
             raise CloseConnection(4403, "The token is invalid or has expired") from None
         except KeysUnavailable:
             raise CloseConnection(1013, "The identity provider is out of reach") from None
+        return verified, partial(wait_until_invalid, self._authenticator, token, verified)
 
 
 class _Connection:
@@ -146,7 +148,6 @@ class _Connection:
         self._new_context = new_context
         self._limits = limits
         self._span = span
-        self._message_bucket = TokenBucket(limits.message_burst, limits.messages_per_s)
         self._verified: VerifiedToken | None = None
         self._receive_timeout: asyncio.Timeout | None = None
         self._is_draining = False
@@ -169,15 +170,22 @@ class _Connection:
         self._verified = verified
         return self._new_context(self._socket.scope, verified).subject
 
-    async def serve(self, max_duration_s: float | None) -> NoReturn:
-        """Handle messages until the client disconnects, the token expires, or the server stops."""
+    async def serve(self, token_end: TokenEnd | None) -> NoReturn:
+        """Handle messages until the client disconnects, the token ends, or the server stops."""
+        end = None if token_end is None else asyncio.create_task(token_end())
         try:
-            async with asyncio.timeout(max_duration_s) as self._receive_timeout:
+            async with asyncio.timeout(None) as self._receive_timeout:
+                if end is not None:
+                    end.add_done_callback(self._stop_receiving)
                 while not self._is_draining:
                     await self._handle_message(await self._receive())
         except TimeoutError:
-            if not self._is_draining:
-                raise CloseConnection(4403, "The token has expired") from None
+            if end is not None and not self._is_draining:
+                raise CloseConnection(4403, end.result()) from None
+        finally:
+            if end is not None:
+                end.remove_done_callback(self._stop_receiving)
+                end.cancel()
         # Not in a loop: an operation that fails to send to a client that has gone stays in the dictionary.
         if self._operations:
             await asyncio.wait(self._operations.values())
@@ -185,6 +193,9 @@ class _Connection:
 
     def start_draining(self) -> None:
         self._is_draining = True
+        self._stop_receiving()
+
+    def _stop_receiving(self, _: object = None) -> None:
         if self._receive_timeout is not None:
             self._receive_timeout.reschedule(asyncio.get_running_loop().time())
 
@@ -198,8 +209,6 @@ class _Connection:
         await self._socket.send_text(orjson.dumps(message).decode())
 
     async def _receive(self) -> Message:
-        while wait_s := self._message_bucket.consume(1):  # noqa: ASYNC110 - waits for time to pass
-            await asyncio.sleep(wait_s)
         received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect

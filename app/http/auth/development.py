@@ -15,9 +15,6 @@ from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from starlette.middleware import Middleware
     from starlette.requests import Request
 
     from app.http.auth.tokens import DevelopmentTokens
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 _TTL_S = int(timedelta(hours=12).total_seconds())
 
 
-def route(tokens: DevelopmentTokens, *, browser_middleware: Sequence[Middleware]) -> Route:
+def route(tokens: DevelopmentTokens) -> Route:
     """POST /dev/token takes {role, engineerId} and returns {accessToken, expiresIn}. Only for local pages."""
 
     async def sign_in(request: Request) -> Response:
@@ -43,7 +40,7 @@ def route(tokens: DevelopmentTokens, *, browser_middleware: Sequence[Middleware]
         token = tokens.sign(role, engineer_id, ttl_s=_TTL_S)
         return JSONResponse({"accessToken": token, "expiresIn": _TTL_S})
 
-    return Route("/dev/token", sign_in, methods=["POST"], middleware=browser_middleware)
+    return Route("/dev/token", sign_in, methods=["POST"])
 
 
 def _is_local(request: Request) -> bool:

@@ -5,12 +5,14 @@ An Authenticator verifies tokens: DevelopmentTokens signs its own, ProviderToken
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from uuid import uuid4
 
 import jwt
@@ -27,7 +29,7 @@ from app.http.errors import error_response
 from app.http.headers import header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
@@ -38,11 +40,17 @@ log = structlog.get_logger()
 
 LEEWAY_S = 30
 """Tolerated difference between the provider's clock and ours."""
+RECHECK_S = 60.0
+"""How often the token of an open stream is verified again: its key may have been withdrawn."""
 CACHED_TOKENS = 1024
 _MAX_TOKEN_LENGTH = 16 * 1024
 _DEVELOPMENT_ISSUER = "baton-development"
 _REQUIRED_CLAIMS = ["exp", "iat", "iss", "sub"]
 _VERIFICATION_ERRORS = (jwt.PyJWTError, UnknownKey, InvalidInput, ValueError, OverflowError, OSError)
+
+
+TokenEnd: TypeAlias = "Callable[[], Coroutine[Any, Any, str]]"
+"""Returns when a token is no longer valid, with the reason."""
 
 
 class InvalidToken(Exception):
@@ -223,6 +231,18 @@ class BearerBackend(AuthenticationBackend):
         except KeysUnavailable:
             raise ProviderUnavailable from None
         return AuthCredentials(), AuthenticatedUser(verified)
+
+
+async def wait_until_invalid(authenticator: Authenticator, token: str, verified: VerifiedToken) -> str:
+    """Return why a stream must end: the token has expired, or the provider has withdrawn its key."""
+    while (seconds_left := verified.seconds_left + LEEWAY_S) > 0:
+        await asyncio.sleep(min(seconds_left, RECHECK_S))
+        with suppress(KeysUnavailable):  # as for requests, which the keys in memory still verify
+            try:
+                await authenticator.verify(token)
+            except InvalidToken:
+                break
+    return "The token has expired" if verified.seconds_left <= 0 else "The token is no longer valid"
 
 
 def bearer_token(header: object) -> str:

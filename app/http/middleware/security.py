@@ -17,7 +17,7 @@ from app.http.middleware import read_after_write, request_id
 from app.http.middleware.request_id import HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from starlette.requests import Request
     from starlette.types import Message, Receive, Scope, Send
@@ -87,19 +87,32 @@ def _json_error(start: Message, text: str) -> Response:
     return JSONResponse(errors_body(code, message), status_code=status, headers=headers)
 
 
-def browser_middleware(allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> list[Middleware]:
-    """For routes that browsers call. Probes and scrapers call health and metrics by IP address instead."""
-    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts, www_redirect=False)
-    if not cors_origins:
-        return [hosts]
-    origins = Middleware(
-        CORSMiddleware,
-        allow_origins=cors_origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Idempotency-Key", HEADER, read_after_write.HEADER],
-        expose_headers=[HEADER, read_after_write.HEADER],
-    )
-    return [hosts, origins]
+class AllowedHostsMiddleware:
+    """Checks the Host header before any route, except of `exempt` paths, which are called by IP address."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], exempt: Collection[str]) -> None:
+        self._app = app
+        self._checked_app = TrustedHostMiddleware(app, allowed_hosts=allowed_hosts, www_redirect=False)
+        self._exempt = exempt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_exempt = scope["type"] == "http" and scope["path"] in self._exempt
+        await (self._app if is_exempt else self._checked_app)(scope, receive, send)
+
+
+def cors_middleware(origins: Sequence[str]) -> list[Middleware]:
+    """Empty if pages of no other origin may call the API."""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Idempotency-Key", HEADER, read_after_write.HEADER],
+            expose_headers=[HEADER, read_after_write.HEADER],
+        )
+    ]
 
 
 async def internal_error(request: Request, _: Exception) -> Response:

@@ -16,9 +16,8 @@ from starlette.staticfiles import StaticFiles
 from app.http.auth import development
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
-    from starlette.middleware import Middleware
     from starlette.requests import Request
     from starlette.types import Scope
 
@@ -81,7 +80,6 @@ def routes(
     tokens: DevelopmentTokens | None,
     *,
     production: bool,
-    browser_middleware: Sequence[Middleware],
     built: Path = BUILT,
 ) -> list[BaseRoute]:
     """Sign in at `provider`, or without a password with `tokens`. Serve a note if no pages are built."""
@@ -105,11 +103,11 @@ def routes(
     else:
         admin = graphiql = _note
     return [
-        *(Route(path, admin, middleware=browser_middleware) for path in _ADMIN_PATHS),
-        Route("/graphiql", graphiql, middleware=browser_middleware),
-        Route("/ui-config.json", ui_config, middleware=browser_middleware),
-        Mount("/assets", _Assets(directory=built / "assets", check_dir=False), middleware=browser_middleware),
-        *([development.route(tokens, browser_middleware=browser_middleware)] if tokens else []),
+        *(Route(path, admin) for path in _ADMIN_PATHS),
+        Route("/graphiql", graphiql),
+        Route("/ui-config.json", ui_config),
+        Mount("/assets", _Assets(directory=built / "assets", check_dir=False)),
+        *([development.route(tokens)] if tokens else []),
     ]
 
 

@@ -71,7 +71,8 @@ async def test_a_trusted_document_is_executed_for_every_role(serve, tokens, kind
 @pytest.mark.parametrize("kind", REQUESTS)
 async def test_an_untrusted_document_needs_a_role_that_explores(serve, tokens, kind):
     api, request = await serve(documents=ONLY_TRUSTED), REQUESTS[kind](UNTRUSTED)
-    code = None if request.get("query") else "PERSISTED_QUERY_NOT_FOUND"
+    missing = "PERSISTED_QUERY_NOT_SUPPORTED" if "extensions" in request else "PERSISTED_QUERY_NOT_FOUND"
+    code = None if request.get("query") else missing
     for role in (*Role, None):
         act_as(api, tokens, role)
         explores = role in (Role.ADMIN, Role.DISPATCHER)
@@ -79,6 +80,16 @@ async def test_an_untrusted_document_needs_a_role_that_explores(serve, tokens, k
     unrestricted = await serve(documents=DOCUMENTS)
     act_as(unrestricted, tokens, Role.ENGINEER)
     assert await code_of(unrestricted, request) == code
+
+
+async def test_automatic_persisted_queries_are_refused_in_the_words_of_their_clients(serve):
+    """Urql compares the message, Apollo Client the message or the code; both then send texts only."""
+    api = await serve(documents=DOCUMENTS)
+    response = await api.client.post("/graphql", json=apollo_request(hash_of(UNTRUSTED)), headers=NEWER)
+    [error] = response.json()["errors"]
+    assert error["message"] == "PersistedQueryNotSupported"
+    assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_SUPPORTED"
+    assert await code_of(api, {"query": UNTRUSTED}) is None
 
 
 async def test_a_similar_text_is_not_trusted(serve, tokens):
@@ -149,7 +160,7 @@ async def test_a_stream_has_the_same_rules(db, documents):
     pipeline = OperationPipeline(Limits(), production=True, documents=documents)
     for text, expected in (
         (ROLE, None),
-        (UNTRUSTED, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_FOUND"),
+        (UNTRUSTED, "DOCUMENT_NOT_TRUSTED" if documents.only else "PERSISTED_QUERY_NOT_SUPPORTED"),
     ):
         context = Context(db, Feed("unused"), BatchScheduler(), Actor("x", Role.ENGINEER, None), "")
         request = OperationRequest(None, extensions=apollo_request(hash_of(text))["extensions"])

@@ -14,7 +14,8 @@ from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.run import run
 from app.graphql.admission.limits import Limits
 from app.graphql.transport import sse
-from tests.apps import make_app
+from app.http.auth import tokens
+from tests.apps import SECRET, WithdrawnKey, make_app
 from tests.factories import DISPATCHER
 from tests.serving import serving
 from tests.websocket_client import PATIENCE_S, as_dispatcher
@@ -135,6 +136,29 @@ async def test_a_silent_stream_sends_heartbeats(monkeypatch, served):
     monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
     async with streaming(served, FOLLOW) as stream:
         assert [await stream.receive(), await stream.receive()] == [(":", None)] * 2
+
+
+async def test_an_expired_token_ends_the_stream(monkeypatch, served):
+    monkeypatch.setattr(tokens, "LEEWAY_S", 0)
+    async with streaming(served, FOLLOW, **as_dispatcher(ttl_s=1)) as stream:
+        await ends_with(stream, "The token has expired; sign in again.")
+
+
+async def test_a_withdrawn_key_ends_the_stream(monkeypatch, shared_url):
+    monkeypatch.setattr(tokens, "RECHECK_S", 0.1)
+    app = make_app(shared_url, authenticator=WithdrawnKey(SECRET))
+    async with serving(app) as served, streaming(served, FOLLOW) as stream:
+        await ends_with(stream, "The token is no longer valid; sign in again.")
+
+
+async def ends_with(stream: Stream, message: str) -> None:
+    """Read the stream to its end, which the server closes."""
+    events = []
+    async with asyncio.timeout(PATIENCE_S):
+        while not events or events[-1][0] != "complete":
+            events.append(await stream.receive())
+    error = events[-2][1]["errors"][0]
+    assert (error["message"], error["extensions"]["code"]) == (message, "UNAUTHENTICATED")
 
 
 async def test_a_disconnect_ends_the_subscription(served):

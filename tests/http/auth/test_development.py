@@ -14,7 +14,7 @@ ENGINEER = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
 
 
 def client(*, address="127.0.0.1", host="localhost:8000", app=None):
-    app = app or Starlette(routes=[development.route(TOKENS, browser_middleware=[])])
+    app = app or Starlette(routes=[development.route(TOKENS)])
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url=f"http://{host}"
     )

@@ -109,6 +109,33 @@ async def test_other_hosts_are_refused_except_for_health(shared_url):
             assert (await client.get("/livez", headers=headers)).status_code == 200
 
 
+PATHS = ("/graphql", "/graphql/", "/graphiql", "/graphiql/", "/billing.csv/", "/assets", "/assets/x.js")
+OTHER_PATHS = (
+    "//",
+    "/tickets/x/",
+    "/dev/token/",
+    "/livez/",
+    "/readyz/",
+    "/metrics/",
+    "/nothing",
+    "//evil.example.com",
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
+async def test_the_host_is_checked_before_any_route(shared_url, method):
+    """And no response repeats it: no path redirects to another."""
+    async with client_with(shared_url, allowed_hosts=("test",), cors_origins=(DESK,)) as client:
+        for path in PATHS + OTHER_PATHS:
+            url = f"http://test{path}"
+            response = await client.request(method, url, headers={"Host": "evil.example.com"})
+            assert response.status_code == 400, path
+            assert "evil" not in f"{response.headers}{response.text}"
+            response = await client.request(method, url)
+            assert not response.is_redirect, path
+            assert "Location" not in response.headers
+
+
 # Other sites
 
 

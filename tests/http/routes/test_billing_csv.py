@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.db.bulk import copy_rows
 from app.db.connections import TimeLimits, connect
 from app.domain.model import Role
 from app.domain.period import Period
@@ -44,7 +43,7 @@ async def history(db: Database) -> History:
         await history.load(tx)
         rates = [(engineer, BEGIN, Decimal("80.55"), "admin", BEGIN) for engineer in ENGINEERS[:3]]
         columns = ["engineer_id", "valid_from", "hourly_rate", "set_by", "set_at"]
-        await copy_rows(tx, "hourly_rates", columns, rates)
+        await tx.copy_records_to_table("hourly_rates", columns=columns, records=rates)
     return history
 
 

@@ -28,7 +28,7 @@ def built(tmp_path):
 
 
 def client(built, provider=None, tokens=None, *, production=True):
-    routes = pages.routes(provider, tokens, production=production, browser_middleware=[], built=built)
+    routes = pages.routes(provider, tokens, production=production, built=built)
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://localhost"
     )
