@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.connections import Connection
+    from app.db.sql import UnreadableValue
     from app.jobs.billing_export import BillingExport
+    from app.queries.migration import ReportLine
 
 T = TypeVar("T")
 _EXPORT_TIMEOUT_S = 3600
@@ -255,12 +257,18 @@ def _grant(settings: Settings, role: str) -> None:
 @_migrate.command("verify")
 @click.pass_obj
 def _verify(settings: Settings) -> None:
-    """Check that every assignment of the old schema was migrated; exit with 1 if counts differ."""
-    report = _with_connection(settings, migration.report)
+    """Check that the old assignments were migrated, and that every row is readable; exit with 1 otherwise."""
+
+    async def verify(conn: Connection) -> tuple[list[ReportLine], list[UnreadableValue]]:
+        return await migration.report(conn), await migration.unreadable_values(conn)
+
+    report, unreadable = _with_connection(settings, verify)
     for line in report:
         result = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
         click.echo(f"{line.item:<70}{line.counted:>12}  {result}".rstrip())
-    sys.exit(0 if all(line.agrees for line in report) else 1)
+    for row, row_id, field in unreadable:
+        click.echo(f"Unreadable: {field} of {row.lower()} {row_id}")
+    sys.exit(1 if unreadable or not all(line.agrees for line in report) else 0)
 
 
 def _with_connection(settings: Settings, function: Callable[[Connection], Awaitable[T]]) -> T:

@@ -21,9 +21,10 @@ from app.domain.cursor import Cursor, beyond, up_to
 from app.domain.model import EngineerId, TicketId
 from app.observability.metrics import Metrics
 from app.queries import events, server
+from app.queries.events import UnreadableEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from app.db.connections import Connection
     from app.db.pool import Database
@@ -179,17 +180,20 @@ class Feed:
                     await self._read_requested.wait()
 
     async def _read_new(self, conn: Connection, cursor: Cursor) -> Cursor:
-        page: list[AssignmentEvent] | None = None
+        page: Sequence[AssignmentEvent | UnreadableEvent] | None = None
         while page is None or len(page) == _PAGE_SIZE:
             page = await events.within(conn, cursor.unseen, limit=_PAGE_SIZE)
             if page and self._tracks_position:
                 self.position = await server.written_position(conn)
             for event in page:
                 cursor = cursor.advance(((event.id, event.id),))
+                if isinstance(event, UnreadableEvent):
+                    _log_unreadable(event, cursor)
+                    continue
                 self._buffer.append(FeedItem(event, cursor))
+                self._read_count += 1
                 if self._cursor is not None:  # events from before the start are not late
                     self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
-            self._read_count += len(page)
             if self._cursor is not None:
                 self._cursor = cursor  # includes everything in the buffer
         return cursor
@@ -225,10 +229,19 @@ async def _read_missed(
 ) -> AsyncIterator[FeedItem]:
     """Read the events between `seen` and `target` from the table, page by page."""
     difference = remaining = seen.difference(target)
-    page: list[AssignmentEvent] | None = None
+    page: Sequence[AssignmentEvent | UnreadableEvent] | None = None
     while remaining and (page is None or len(page) == _PAGE_SIZE):
         async with db.connection() as conn:
             page = await events.within(conn, remaining, limit=_PAGE_SIZE, **asdict(event_filter))
         for event in page:
-            yield FeedItem(event, seen.advance(up_to(difference, event.id)))
+            cursor = seen.advance(up_to(difference, event.id))
+            if isinstance(event, UnreadableEvent):
+                _log_unreadable(event, cursor)
+            else:
+                yield FeedItem(event, cursor)
         remaining = beyond(remaining, page[-1].id) if page else ()
+
+
+def _log_unreadable(event: UnreadableEvent, cursor: Cursor) -> None:
+    """Followers do not get the event."""
+    log.error("unreadable_event", event_id=event.id, cursor=str(cursor), cause=repr(event.error))

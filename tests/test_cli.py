@@ -209,6 +209,15 @@ async def test_verify_fails_if_counts_differ(empty_database):
     assert "must be 0" in result.out
 
 
+async def test_verify_fails_if_a_value_is_unreadable(fresh_url):
+    async with connect(fresh_url) as conn:
+        await conn.execute(
+            "INSERT INTO service_tickets (id, ticket_number, created_at) VALUES ('T', 'T', 'infinity')"
+        )
+    result = run("migrate", "verify", DATABASE_URL=fresh_url)
+    assert (result.code, result.out.splitlines()[-1]) == (1, "Unreadable: created_at of ticket T")
+
+
 def test_verify_needs_a_migrated_database(empty_database):
     assert_one_sentence(run("migrate", "verify", DATABASE_URL=empty_database), "migrate up")
 

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from app import events as feed_module
 from app.commands.accept import AcceptAssignment, accept_assignment
@@ -357,3 +358,37 @@ async def test_close_ends_followers_that_wait_for_the_first_read(fresh_url, db):
     feed.close()
     async with asyncio.timeout(TIMEOUT_S):
         assert await item is None
+
+
+UNREADABLE_ASSIGNMENTS = (
+    '{"time_spent_hours": "two"}',
+    '{"assigned_at": "the other day"}',
+    '{"engineer_id": "x"}',
+)
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE_ASSIGNMENTS)
+async def test_an_unreadable_event_is_logged_with_its_cursor_and_passed_over(
+    feed, follow, db, insert_event, assignment, unreadable
+):
+    start = await newest_id(db)
+    follower = await follow()
+    with structlog.testing.capture_logs() as logs:
+        async with db.transaction() as tx:
+            before = await insert_event("before", tx)
+            bad = await tx.fetchval(
+                INSERT_EVENT.replace("to_jsonb(a)", "to_jsonb(a) || $3::jsonb"),
+                assignment.id,
+                "unreadable",
+                unreadable,
+            )
+            after = await insert_event("after", tx)
+        assert await follower.receive_ids(2) == [before, after]
+        assert [(e["event_id"], e["cursor"]) for e in logs if e["event"] == "unreadable_event"] == [
+            (bad, str(Cursor.after(bad)))
+        ]
+    assert await (await follow(Cursor.after(start))).receive_ids(2) == [before, after]
+    assert follower.cursor == Cursor.after(after)
+    assert await (await follow(Cursor.after(before), EventFilter(assignment.ticket_id))).receive_ids(1) == [
+        after
+    ]

@@ -44,7 +44,7 @@ def complete_assignment(command: CompleteAssignment, state: TicketState) -> Chan
         time_spent_hours=command.time_spent_hours,
         diagnosis=command.diagnosis,
         actions_taken=command.actions_taken,
-        parts_used=command.parts_used,
+        parts_used=command.parts_used or state.assignment_for(command.action).parts_used,
         notes=command.notes,
     )
     event = EventType.FAILED if status is AssignmentStatus.FAILED else EventType.COMPLETED

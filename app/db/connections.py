@@ -118,6 +118,14 @@ async def connect(url: str) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
+async def transaction_on_own_schemas(conn: Connection) -> AsyncIterator[Tx]:
+    """Open a transaction that finds tables as the pool's sessions do."""
+    async with conn.transaction():
+        await conn.execute(f"SET LOCAL search_path = {SESSION_SETTINGS['search_path']}")
+        yield Tx(conn)  # type: ignore[arg-type] # a pooled connection is one, too
+
+
+@asynccontextmanager
 async def connect_when_ready(
     url: str, wait_s: float, emit: Callable[[str], object]
 ) -> AsyncIterator[Connection]:

@@ -44,6 +44,11 @@ DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 NOT_READY_ERRORS = (OSError, asyncpg.CannotConnectNowError)
 """The server may be starting. A wrong password or database name is not among them: waiting does not help."""
 
+UNREADABLE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""A stored value cannot be converted. For a time outside `datetime`, the driver raises OverflowError."""
+UNREADABLE_ROW_ERRORS = (asyncpg.DataError, *UNREADABLE_ERRORS)
+"""As above, or the server itself cannot convert it."""
+
 
 class Unavailable(Exception):
     """The database did not respond, or not in time; the request itself may be valid."""

@@ -8,17 +8,22 @@ SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain, repeat
+from operator import attrgetter
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
+    NamedTuple,
     TypeAlias,
     TypeVar,
     Union,
@@ -28,11 +33,16 @@ from typing import (
 )
 
 import orjson
+import structlog
+
+from app.db.errors import UNREADABLE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
     from app.db.connections import Connection, Tx
+
+log = structlog.get_logger()
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / "sql"
@@ -57,6 +67,17 @@ Reader: TypeAlias = "Callable[[Iterator[Column]], Column]"
 """Takes the columns it needs from the iterator and returns one column of values."""
 
 
+class UnreadableValue(NamedTuple):
+    """A stored value that is not of its field's type. `row_id` is the first column of its row."""
+
+    row: str
+    row_id: object
+    field: str
+
+
+ReportUnreadable: TypeAlias = "Callable[[UnreadableValue], object]"
+
+
 class SqlFileError(Exception):
     """A file of sql/queries is malformed or lacks a statement."""
 
@@ -70,11 +91,16 @@ class Query(Generic[R]):
     text: str
     row: type[R]
     _reader: Reader = field(repr=False)
+    omitted: frozenset[str] = frozenset()
 
     async def all(self, conn: Connection, *args: object, omit: frozenset[str] = frozenset()) -> list[R]:
         """Return every row. The columns in `omit` are not read; their fields are None."""
         query = _omit_columns(self, omit) if omit else self
-        return query.read(await conn.fetch(query.text, *args))
+        try:
+            records = await conn.fetch(query.text, *args)
+        except OverflowError:
+            records = await conn.fetch(query.bounded_text, *args)
+        return query.read(records)
 
     async def stream(self, tx: Tx, *args: object, batch_size: int) -> AsyncGenerator[R, None]:
         """Yield every row, fetched with a cursor: at most `batch_size` of them are in memory."""
@@ -82,7 +108,10 @@ class Query(Generic[R]):
             yield self.read([record])[0]
 
     async def first(self, conn: Connection, *args: object) -> R | None:
-        record = await conn.fetchrow(self.text, *args)
+        try:
+            record = await conn.fetchrow(self.text, *args)
+        except OverflowError:
+            record = await conn.fetchrow(self.bounded_text, *args)
         return None if record is None else self.read([record])[0]
 
     async def one(self, conn: Connection, *args: object) -> R:
@@ -96,8 +125,31 @@ class Query(Generic[R]):
         await conn.execute(self.text, *args)
 
     def read(self, records: Sequence[Sequence[Any]]) -> list[R]:
-        """Convert the driver's records."""
-        return list(self._reader(zip(*records, strict=True))) if records else []
+        """Convert the driver's records. A value that is not of its field's type is logged and replaced."""
+        if not records:
+            return []
+        try:
+            return list(self._reader(zip(*records, strict=True)))
+        except UNREADABLE_ERRORS:
+            reader = _tolerant_reader(self.row, self.omitted, _log_unreadable)  # type: ignore[arg-type] # as below
+            return list(reader(zip(*records, strict=True)))
+
+    async def unreadable_values(
+        self, tx: Tx, *args: object, batch_size: int
+    ) -> AsyncGenerator[UnreadableValue, None]:
+        """Yield the values of all rows that `read` would replace."""
+        found: list[UnreadableValue] = []
+        reader = _tolerant_reader(self.row, self.omitted, found.append)  # type: ignore[arg-type] # a class is hashable
+        async for record in tx.cursor(self.bounded_text, *args, prefetch=batch_size):
+            list(reader(zip(record, strict=True)))
+            for value in found:
+                yield value
+            found.clear()
+
+    @property
+    def bounded_text(self) -> str:
+        """The statement, with times that `datetime` cannot hold as infinity, which the driver can return."""
+        return _bounded_text(self)
 
 
 LOADED: list[Query[Any]] = []
@@ -159,7 +211,33 @@ def _omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
     """Remove columns from the SELECT list, which contains column names only."""
     listed, rest = query.text.split("\nFROM ", 1)
     kept = [column for column in listed.split(",") if column.split()[-1].rpartition(".")[2] not in names]
-    return replace(query, text=f"{','.join(kept)}\nFROM {rest}", _reader=_reader(query.row, names))
+    return replace(
+        query, text=f"{','.join(kept)}\nFROM {rest}", _reader=_reader(query.row, names), omitted=names
+    )
+
+
+@lru_cache(maxsize=500)
+def _bounded_text(query: Query[Any]) -> str:
+    hints = list(_column_hints(query.row, query.omitted))
+    selected = ", ".join(
+        f"""CASE WHEN c{i} > '9999-12-31 23:59:59.999999+00' THEN 'infinity'
+            WHEN c{i} < '0001-01-01 00:00:00+00' THEN '-infinity' ELSE c{i} END"""
+        if hint is datetime
+        else f"c{i}"
+        for i, hint in enumerate(hints)
+    )
+    names = ", ".join(f"c{i}" for i in range(len(hints)))
+    return f"/* {query.name} */ SELECT {selected}\nFROM (\n{query.text}\n) AS q ({names})"
+
+
+def _column_hints(row: Any, omit: frozenset[str]) -> Iterator[Any]:  # noqa: ANN401 - hints have no common type
+    if not is_dataclass(row):
+        yield row
+        return
+    hints = get_type_hints(row)
+    for f in fields(row):
+        if f.name not in omit:
+            yield from _column_hints(_without_none(hints[f.name]), omit)
 
 
 def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
@@ -168,6 +246,8 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
     The last fields may be row types themselves: each takes the next columns, and is None if the first of
     them is null.
     """
+    if row is datetime:
+        return _read_times
     if not is_dataclass(row):
         convert = _converter(row)
         return next if convert is None else lambda columns: map(convert, next(columns))
@@ -184,15 +264,31 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
 
 def _field_reader(hint: Any, omit: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type
     read = _reader(hint, omit)
-    if not is_dataclass(hint):
-        return read
+    return _none_without_key(read) if is_dataclass(hint) else read
 
+
+def _none_without_key(read: Reader) -> Reader:
     def read_nested(columns: Iterator[Column]) -> Column:
         first = next(columns)
         values = read(chain([first], columns))
         return [None if key is None else value for key, value in zip(first, values, strict=True)]
 
     return read_nested
+
+
+def _read_times(columns: Iterator[Column]) -> Column:
+    """Raises ValueError for infinity, which the driver returns as a datetime without a time zone."""
+    column = next(columns)
+    try:
+        zones = set(map(_zone, column))
+    except AttributeError:  # of None
+        zones = set(map(_zone, filter(None, column)))
+    if None in zones:
+        raise ValueError
+    return column
+
+
+_zone = attrgetter("tzinfo")
 
 
 def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
@@ -209,6 +305,63 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as a
         from_json = item.from_json
         return lambda text: None if text is None else tuple(from_json(part) for part in orjson.loads(text))
     return None
+
+
+@cache
+def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreadable) -> Reader:
+    """Return a slower reader that replaces and reports what `_reader` cannot convert.
+
+    The replacement is None. For a field that is never None, it is the nearest time, or what the type's
+    `from_unreadable_json` returns, or else the error, which then is the error of that field in the API.
+    """
+    if not is_dataclass(row):
+        return _reader(row, omit)
+    hints = get_type_hints(row)
+    names = [f.name for f in fields(row)]
+
+    def column_reader(name: str) -> Reader:
+        hint = _without_none(hints[name])
+        return _none_without_key(_tolerant_reader(hint, omit, report)) if is_dataclass(hint) else next  # type: ignore[arg-type] # a class is hashable
+
+    readers = [None if name in omit else column_reader(name) for name in names]
+
+    def read(columns: Iterator[Column]) -> Column:
+        values = [_NULLS if reader is None else list(reader(columns)) for reader in readers]
+        ids = values[0]
+        for i, reader in enumerate(readers):
+            if reader is next:
+                convert = partial(_tolerant_convert, hints[names[i]])
+                values[i] = [
+                    convert(value, partial(report, UnreadableValue(row.__name__, row_id, names[i])))
+                    for row_id, value in zip(ids, values[i], strict=True)
+                ]
+        return map(row, *values)
+
+    return read
+
+
+def _tolerant_convert(hint: Any, value: Any, report: Callable[[], object]) -> Any:  # noqa: ANN401 - as above
+    inner = _without_none(hint)
+    try:
+        if inner is datetime and value is not None and value.tzinfo is None:
+            raise ValueError(value)
+        convert = _converter(inner)
+        return value if convert is None else convert(value)
+    except UNREADABLE_ERRORS as error:
+        report()
+        for item in get_args(inner):
+            if hasattr(item, "from_unreadable_json"):
+                parts = json.loads(value, parse_int=Decimal, parse_float=Decimal)
+                return tuple(map(item.from_unreadable_json, parts))
+        if inner is not hint:
+            return None
+        return value.replace(tzinfo=UTC) if inner is datetime else error
+
+
+@lru_cache(maxsize=1000)
+def _log_unreadable(value: UnreadableValue) -> None:
+    """Log the value once, not with each read."""
+    log.error("unreadable_value", row=value.row, row_id=str(value.row_id), field=value.field)
 
 
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - as above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,8 @@ TicketId = NewType("TicketId", str)
 AssignmentId = NewType("AssignmentId", UUID)
 EngineerId = NewType("EngineerId", UUID)
 EquipmentId = NewType("EquipmentId", str)
+
+MAX_INT = 2**31 - 1
 
 TIER_NAMES = {1: "OEM", 2: "Dealer", 3: "Distributor", 4: "Service provider", 5: "Hospital"}
 """Support tiers, in the order of escalation: the responsible organisations. An engineer's level is skill."""
@@ -157,18 +160,35 @@ class PartUsed:
 
     part_number: str = api_field("The manufacturer's part number.")
     part_name: str = api_field("Name of the part.")
-    quantity: int = api_field("Number of pieces.")
-    cost: Decimal = api_field("Price of one piece, with two decimals.")
+    quantity: int = api_field("Number of pieces; 0 if unknown.")
+    cost: Decimal = api_field("Price of one piece, with two decimals; 0 if unknown.")
 
     @classmethod
     def from_json(cls, part: dict[str, Any]) -> Self:
-        """Read a part of stored JSON. Rows from the old application may lack any of the keys."""
-        return cls(
-            part_number=str(part.get("part_number") or ""),
-            part_name=str(part.get("part_name") or ""),
-            quantity=int(part.get("quantity") or 0),
-            cost=Decimal(str(part.get("cost") or 0)),
-        )
+        """Read a part of stored JSON. Rows from the old application may lack any of the keys.
+
+        Raises ValueError, TypeError, AttributeError or ArithmeticError for what is no whole number of pieces,
+        or no price.
+        """
+        quantity, cost = part.get("quantity") or 0, Decimal(str(part.get("cost") or 0))
+        if type(quantity) is not int:
+            text, quantity = str(quantity), int(quantity)
+            if quantity != Decimal(text):
+                raise ValueError(text)
+        if not (-MAX_INT <= quantity <= MAX_INT and cost.is_finite()):
+            raise ValueError(part)
+        name = str(part.get("part_name") or "")
+        return cls(str(part.get("part_number") or ""), name, quantity, cost)
+
+    @classmethod
+    def from_unreadable_json(cls, part: object) -> Self:
+        """Read what `from_json` may not: each value that it cannot read is unknown."""
+        keys: dict[str, Any] = part if isinstance(part, dict) else {}
+        result = cls.from_json({key: keys.get(key) for key in ("part_number", "part_name")})
+        for key in ("quantity", "cost"):
+            with suppress(ValueError, TypeError, ArithmeticError):
+                setattr(result, key, getattr(cls.from_json({key: keys.get(key)}), key))
+        return result
 
 
 @row_dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from app.domain.errors import InvalidInput
-from app.domain.model import TOP_TIER, AssignmentId, EngineerId, PartUsed, TicketId
+from app.domain.model import MAX_INT, TOP_TIER, AssignmentId, EngineerId, PartUsed, TicketId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ MAX_MONEY = Decimal("9999999.99")
 MAX_QUANTITY = 10_000
 MAX_PARTS = 100
 MAX_RATING = 5
-MAX_INT = 2**31 - 1
 
 # Only the canonical form of RFC 9562, section 4, in either case: no braces, no urn, no missing hyphens.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

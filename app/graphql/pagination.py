@@ -133,8 +133,13 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def parse_datetime(text: str) -> datetime:
-    """Returns UTC, as PostgreSQL expects it. Raises OverflowError outside the years 1 to 9999."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """Returns UTC, as PostgreSQL expects it. Raises OverflowError outside the years 1 to 9999.
+
+    The last instant stands for later ones, too, and the driver sends it as infinity, which they would follow
+    again: no page may follow itself. The driver sends the first instant as -infinity.
+    """
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return at - datetime.resolution if at == datetime.max.replace(tzinfo=UTC) else at
 
 
 def parse_row_id(text: str) -> int:

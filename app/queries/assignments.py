@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -149,7 +149,7 @@ async def save_change(
     assert snapshot.ticket is not None  # noqa: S101 - see above
     return await _SAVE.one(
         conn,
-        _json([assignment for _, assignment in events]),
+        _json([_without_unchanged_parts(assignment, snapshot.assignment) for _, assignment in events]),
         [event for event, _ in events],
         actor,
         snapshot.ticket.id,
@@ -164,6 +164,13 @@ async def save_change(
         None if snapshot.assignment is None else snapshot.assignment.id,
         snapshot.assignment_version,
     )
+
+
+def _without_unchanged_parts(assignment: Assignment, before: Assignment | None) -> Assignment:
+    """The stored JSON may be more than what was read of it: null keeps it."""
+    if before is None or assignment.id != before.id or assignment.parts_used is not before.parts_used:
+        return assignment
+    return replace(assignment, parts_used=None)  # type: ignore[arg-type] # see above
 
 
 def _json(value: object) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.db import sql
+from app.db.errors import UNREADABLE_ROW_ERRORS
 from app.domain.model import AssignmentEvent
 
 if TYPE_CHECKING:
@@ -22,7 +23,16 @@ class EventIdBounds:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableEvent:
+    """An event with a stored assignment that the table's columns cannot hold."""
+
+    id: int
+    error: Exception
+
+
 _WITHIN = sql.load("assignments", "events_in_ranges", row=AssignmentEvent)
+_IDS_WITHIN = sql.load("assignments", "event_ids_in_ranges", row=int)
 _ID_BOUNDS = sql.load("assignments", "event_id_bounds", row=EventIdBounds)
 _NEXT_TRANSACTION = sql.load("assignments", "next_transaction_id", row=int)
 _OLDEST_TRANSACTION = sql.load("assignments", "oldest_running_transaction_id", row=int)
@@ -36,10 +46,22 @@ async def within(
     ticket_id: TicketId | None = None,
     engineer_id: EngineerId | None = None,
     visible_to: EngineerId | None = None,
-) -> list[AssignmentEvent]:
+) -> list[AssignmentEvent | UnreadableEvent]:
     """The first `limit` events in `ranges` by id, of one ticket, of one engineer's assignments, or of all."""
     firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
-    return await _WITHIN.all(conn, firsts, lasts, ticket_id, engineer_id, visible_to, limit)
+    parameters = firsts, lasts, ticket_id, engineer_id, visible_to, limit
+    try:
+        return list(await _WITHIN.all(conn, *parameters))
+    except UNREADABLE_ROW_ERRORS:
+        ids = await _IDS_WITHIN.all(conn, *parameters)
+        return [event for event_id in ids for event in await _by_id(conn, event_id)]
+
+
+async def _by_id(conn: Connection, event_id: int) -> list[AssignmentEvent] | list[UnreadableEvent]:
+    try:
+        return await _WITHIN.all(conn, [event_id], [event_id], None, None, None, 1)
+    except UNREADABLE_ROW_ERRORS as error:
+        return [UnreadableEvent(event_id, error)]
 
 
 async def event_id_bounds(conn: Connection) -> EventIdBounds:
