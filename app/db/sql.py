@@ -307,7 +307,7 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as a
     return None
 
 
-@cache
+@lru_cache(maxsize=500)  # callers that collect values pass a new `report` each time
 def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreadable) -> Reader:
     """Return a slower reader that replaces and reports what `_reader` cannot convert.
 
