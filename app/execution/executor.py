@@ -10,7 +10,6 @@ from graphql import (
     GraphQLError,
     GraphQLResolveInfoHelpers,
     OperationType,
-    get_variable_values,
 )
 from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
@@ -18,6 +17,7 @@ from graphql.pyutils import RefMap
 from app.execution.null_propagation import propagate_nulls
 from app.execution.plan import Execution, LazyPaths, SelectionPlan
 from app.execution.planner import PlanCache
+from app.execution.variables import VariableCoercer
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
 _SHARED = frozenset({"fragments", "fragment_definitions"})
@@ -36,6 +36,7 @@ class ExecutorTemplate:
             for name, value in self._common.items()
             if isinstance(value, _COLLECTORS) and name not in _SHARED
         }
+        self._variables = VariableCoercer(executor.schema, executor.operation)
         for name in ("async_helpers", "context_value", "variable_values", *self._collectors):
             del self._common[name]
 
@@ -46,8 +47,7 @@ class ExecutorTemplate:
         **attributes: Any,  # noqa: ANN401 - of the executor's class
     ) -> BreadthFirstExecutor | list[GraphQLError]:
         """Like `Executor.build`, in a third of the time. Returns the errors of the variables, if any."""
-        definitions = self._common["operation"].variable_definitions or ()
-        values = get_variable_values(self._common["schema"], definitions, variables or {}, max_errors=50)
+        values = self._variables.coerce(variables or {})
         if isinstance(values, list):
             return values
         executor = self._class.__new__(self._class)

@@ -8,8 +8,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
+from strawberry import ID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from app.execution.plan import CombinedColumn, FieldResolver
@@ -17,7 +19,8 @@ from app.execution.waiting import attempt, is_awaitable_type
 
 if TYPE_CHECKING:
     from graphql import Executor, GraphQLField, GraphQLResolveInfo
-    from strawberry import Schema
+    from strawberry import Info, Schema
+    from strawberry.types.arguments import StrawberryArgument
     from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.plan import Execution, Field, Layer
@@ -29,6 +32,7 @@ resolver would return, awaitable or not, or the exception that it would raise.""
 BATCH_RESOLVER = "batch_resolver"
 """The key of a BatchResolverFn in a field's extensions or, in Strawberry, in its metadata."""
 
+_PLAIN_TYPES = (str, int, float, bool, ID)
 _BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
 
 
@@ -83,7 +87,8 @@ class DirectResolver(FieldResolver):
         self._source_parameters = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p]
         self._info_parameters = [p.name for p in (resolver.info_parameter,) if p]
         self._arguments = {
-            schema.config.name_converter.from_argument(argument): argument for argument in field.arguments
+            schema.config.name_converter.from_argument(argument): (argument, _is_plain(argument))
+            for argument in field.arguments
         }
 
     def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
@@ -99,12 +104,22 @@ class DirectResolver(FieldResolver):
     def _call(self, core_info: GraphQLResolveInfo[Any], source: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever resolvers take and return
         info = self._schema.config.info_class(core_info, self._field)
         kwargs = dict.fromkeys(self._source_parameters, source) | dict.fromkeys(self._info_parameters, info)
-        registry, config = self._schema.schema_converter.scalar_registry, self._schema.config
         for name, value in arguments.items():
-            argument = self._arguments[name]
-            converted = convert_argument(value, argument.type, registry, config, info, path=(name,))
-            kwargs[argument.python_name] = converted
+            argument, is_plain = self._arguments[name]
+            kwargs[argument.python_name] = value if is_plain else self._convert(argument, value, info, name)
         return self._resolver(source, **kwargs) if self._takes_self else self._resolver(**kwargs)
+
+    def _convert(self, argument: StrawberryArgument, value: Any, info: Info, name: str) -> Any:  # noqa: ANN401 - any input
+        registry, config = self._schema.schema_converter.scalar_registry, self._schema.config
+        return convert_argument(value, argument.type, registry, config, info, path=(name,))
+
+
+def _is_plain(argument: StrawberryArgument) -> bool:
+    """Whether Strawberry passes coerced values on unchanged."""
+    type_ = argument.type
+    if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
+        type_ = type_.of_type
+    return type_ in _PLAIN_TYPES
 
 
 class BatchResolver(FieldResolver):
