@@ -213,8 +213,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Run the migrations and 
 def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Apply pending migrations."""
     up = partial(migrate.up, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-    if not _with_connection(settings, up):
-        click.echo("Nothing is pending.")
+    _with_connection(settings, up)
 
 
 @_migrate.command("down")
@@ -224,8 +223,7 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
     """Revert the newest migration, or all after --to."""
     down = partial(migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
-    if not _with_connection(settings, down):
-        click.echo("Nothing is applied.")
+    _with_connection(settings, down)
 
 
 @_migrate.command("status")
@@ -239,6 +237,10 @@ def _status(settings: Settings) -> None:
         click.echo(f"pending  {m.label}")
     for m in status.on_request:
         click.echo(f"waiting  {m.label}: when you are ready, migrate up --to {m.version}")
+    for interrupted in status.half_way:
+        click.echo(f"half way {interrupted.migration.label}: {interrupted}")
+    for newer in status.newer:
+        click.echo(f"newer    {newer.label}: works with {newer.works_with or 'newer releases only'}")
 
 
 @_migrate.command("grant")

@@ -1,8 +1,9 @@
 """The files of sql/migrations: NNNN_name.up.sql and NNNN_name.down.sql.
 
-The first line may contain directives, separated by commas: `-- migrate: no-transaction, on request`.
+The first line may contain directives, separated by commas: `-- migrate: no-transaction, works with 0.1`.
 no-transaction: runs outside a transaction, in batches separated by `-- next` lines. on request: runs only if
-it is the target.
+it is the target. works with: the oldest release that may serve during and after this migration; without it,
+no release may that lacks the file.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_NAME = re.compile(r"(?!0000)(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
-_DIRECTIVE_LINE = re.compile(r"-- migrate: ([\w ,-]+)$", re.MULTILINE)
-_DIRECTIVES = {"no-transaction", "on request"}
+_DIRECTIVE_LINE = re.compile(r"-- migrate: ([\w ,.-]+)$", re.MULTILINE)
+_DIRECTIVE = re.compile(r"no-transaction|on request|works with (?P<release>\d+\.\d+)")
 _LITERALS = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | \$(\w*)\$.*?\$\1\$ | \be'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*" """
     r"| \bbegin\s+atomic\b.*\bend\s*;",
@@ -76,6 +77,12 @@ class Migration:
         return "on request" in self.up.directives
 
     @property
+    def works_with(self) -> str | None:
+        """The oldest release that may serve with it, such as 0.1; None if the file does not say."""
+        found = (_DIRECTIVE.fullmatch(directive) for directive in self.up.directives)
+        return next((match["release"] for match in found if match and match["release"]), None)
+
+    @property
     def checksum(self) -> str:
         return hashlib.sha256(self.up.text.encode()).hexdigest()
 
@@ -105,7 +112,7 @@ def _script(path: Path) -> Script:
         script = Script(path.name, path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MigrationError(f"{path.name}: the file is not UTF-8 ({error.reason}).") from error
-    if unknown := script.directives - _DIRECTIVES:
+    if unknown := [directive for directive in script.directives if not _DIRECTIVE.fullmatch(directive)]:
         raise MigrationError(f"{script.line(0)}: unknown directive {', '.join(unknown)}.")
     if own := _OWN_TRANSACTION.search(mask_literals(script.text)):
         raise MigrationError(f"{script.line(own.start(1))}: leave {own[1].upper()} to the migrator.")

@@ -16,7 +16,7 @@ from app.db.errors import one_line
 from app.db.migration_files import Migration, MigrationError, Script, mask_literals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 Emit: TypeAlias = "Callable[[str], object]"
 
@@ -25,21 +25,26 @@ LOCK = 7_301_112_024_001  # The advisory lock of migrators; an arbitrary number.
 _NEW_INDEX = re.compile(
     r'\bindex\s+concurrently\s+(?:if\s+not\s+exists\s+)?(?:[^\s(]+\.)?("[^"]+"|[\w$]+)', re.IGNORECASE
 )
+_NEEDS_NO_TRANSACTION = re.compile(r"\b(concurrently|call)\b", re.IGNORECASE)
 _HAS_HISTORY = "SELECT to_regclass('public.baton_migrations') IS NOT NULL"
 _CREATE_HISTORY = """
 CREATE TABLE public.baton_migrations (
     version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
-    applied_at timestamptz, duration_seconds float8);
-COMMENT ON TABLE public.baton_migrations IS 'Baton: applied migrations; without a time, only started.'"""
+    applied_at timestamptz, duration_seconds float8,
+    half_way text CHECK (half_way IN ('up', 'down')), works_with text);
+COMMENT ON TABLE public.baton_migrations IS
+    'Baton: migrations that are applied, or half way, with the oldest release that works with each.'"""
+# Of both directions, an interrupted one and its reverse, 'down' is kept: servers may not use that state.
 _START = """
-INSERT INTO public.baton_migrations (version, name, checksum) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
-_RECORD = """
-INSERT INTO public.baton_migrations (version, name, checksum, applied_at, duration_seconds)
-VALUES ($1, $2, $3, now(), $4)"""
+INSERT INTO public.baton_migrations AS m (version, name, checksum, works_with, half_way)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (version) DO UPDATE SET applied_at = NULL, half_way = least(m.half_way, excluded.half_way)"""
 _FINISH = """
-UPDATE public.baton_migrations
-SET name = $2, checksum = $3, applied_at = now(), duration_seconds = $4
-WHERE version = $1"""
+INSERT INTO public.baton_migrations (version, name, checksum, works_with, applied_at, duration_seconds)
+VALUES ($1, $2, $3, $4, now(), $5)
+ON CONFLICT (version) DO UPDATE
+SET name = excluded.name, checksum = excluded.checksum, works_with = excluded.works_with, half_way = NULL,
+    applied_at = excluded.applied_at, duration_seconds = excluded.duration_seconds"""
 _FORGET = "DELETE FROM public.baton_migrations WHERE version = $1"
 _INVALID_INDEXES = """
 SELECT c.oid::regclass::text, c.relname
@@ -150,19 +155,24 @@ class Migrator:
         started = time.monotonic()
         if script.in_transaction:
             async with self.conn.transaction():
-                await self._execute(script)
-                await self._record(migration, script, time.monotonic() - started)
+                await self._execute(script, script.batches)
+                await self._finish(migration, script, time.monotonic() - started)
         else:
-            if script is migration.up:
-                await self.conn.execute(_START, migration.version, migration.name, migration.checksum)
             await self._drop_invalid_indexes(script)
-            await self._execute(script)
+            first, *rest = script.batches
+            # Together if possible, so that a first statement that fails leaves no mark.
+            needs_none = _NEEDS_NO_TRANSACTION.search(mask_literals(first[1]))
+            async with nullcontext() if needs_none else self.conn.transaction():
+                direction = "up" if script is migration.up else "down"
+                await self.conn.execute(_START, *_identity(migration), direction)
+                await self._execute(script, [first])
+            await self._execute(script, rest)
             if invalid := [address for address, _ in await self.conn.fetch(_INVALID_INDEXES)]:
                 raise MigrationError(
                     f"{script.file}: the index {', '.join(invalid)} is not valid; "
                     "drop it (or wait if it is being built) and run this again."
                 )
-            await self._record(migration, script, time.monotonic() - started)
+            await self._finish(migration, script, time.monotonic() - started)
 
     async def _drop_invalid_indexes(self, script: Script) -> None:
         # A failed CREATE INDEX CONCURRENTLY leaves an invalid index, and IF NOT EXISTS would accept it.
@@ -175,8 +185,8 @@ class Migrator:
                 await self.conn.execute(f"DROP INDEX CONCURRENTLY {address}")
                 self.emit(f"{script.file}: dropped {address}, which an earlier attempt left invalid")
 
-    async def _execute(self, script: Script) -> None:
-        for offset, sql in script.batches:
+    async def _execute(self, script: Script, batches: Sequence[tuple[int, str]]) -> None:
+        for offset, sql in batches:
             lock_timeout_s = self.lock_policy.lock_timeout_s
             if not script.in_transaction and re.search(
                 r"\bconcurrently\b", mask_literals(sql), re.IGNORECASE
@@ -197,12 +207,15 @@ class Migrator:
             f"{lock_timeout_s * 1000:.0f}ms",
         )
 
-    async def _record(self, m: Migration, script: Script, duration_s: float) -> None:
-        if script is m.up:
-            statement = _RECORD if script.in_transaction else _FINISH
-            await self.conn.execute(statement, m.version, m.name, m.checksum, duration_s)
+    async def _finish(self, migration: Migration, script: Script, duration_s: float) -> None:
+        if script is migration.up:
+            await self.conn.execute(_FINISH, *_identity(migration), duration_s)
         else:
-            await self.conn.execute(_FORGET, m.version)
+            await self.conn.execute(_FORGET, migration.version)
+
+
+def _identity(m: Migration) -> tuple[int, str, str, str | None]:
+    return m.version, m.name, m.checksum, m.works_with
 
 
 @asynccontextmanager

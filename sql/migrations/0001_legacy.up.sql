@@ -1,3 +1,4 @@
+-- migrate: works with 0.1
 -- 0001 up: the legacy tables, in which a ticket row names one engineer.
 -- Existing tables are left unchanged; an empty database gets new ones.
 CREATE TABLE IF NOT EXISTS engineers (

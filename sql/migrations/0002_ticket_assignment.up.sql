@@ -1,3 +1,4 @@
+-- migrate: works with 0.1
 -- 0002 up: the assignment history of every ticket, beside the old tables.
 --
 -- The history is a new table in its own schema, baton.engineer_assignments. The old table of that name is not

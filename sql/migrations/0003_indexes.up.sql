@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0003 up: indexes for the ticket and engineer lists and for the backfill, built without blocking writes.
 
 -- Validating a valid constraint again has no effect.

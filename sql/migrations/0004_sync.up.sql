@@ -1,3 +1,4 @@
+-- migrate: works with 0.1
 -- 0004 up: dual write, so that the old and the new application can run side by side. Triggers copy writes of the old
 -- one to the history and writes of the new one to the old columns. Functions migrate old rows, ticket by ticket.
 --

@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0005 up: migrates every ticket, in batches that commit. After an interruption it continues where it stopped.
 CALL baton.backfill();
 -- next

@@ -5,8 +5,11 @@
 DO $$
 DECLARE definition record;
 BEGIN
+    -- If it is interrupted after its last statement, all but the schema was done.
+    CREATE SCHEMA IF NOT EXISTS baton_legacy;
+    COMMENT ON SCHEMA baton_legacy IS 'Baton: what migration 0006 replaced, for its down file.';
     IF to_regclass('baton_legacy.engineer_assignments') IS NULL THEN
-        RETURN; -- done before an interruption
+        RETURN; -- done before an interruption, or the up file was interrupted before it moved the table
     END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
@@ -46,6 +49,9 @@ DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
 BEGIN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'service_tickets'::regclass AND tgname = 'history_follows_ticket') THEN
+        RETURN; -- the old columns are in use
+    END IF;
     LOOP
         tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch);
         EXIT WHEN cardinality(tickets) = 0;
@@ -91,6 +97,6 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
     DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
-    DROP TABLE baton_legacy.old_columns, baton_legacy.old_definitions;
+    DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;
     DROP SCHEMA baton_legacy;
 END $$;

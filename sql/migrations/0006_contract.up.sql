@@ -1,4 +1,4 @@
--- migrate: on request, no-transaction
+-- migrate: on request, no-transaction, works with 0.1
 -- 0006 up: the old application is no longer used. The history replaces the old table, and the old columns are dropped.
 --
 -- The schemas baton_legacy and baton keep what the down file needs; docs/migration.md says how to delete it for good.
@@ -11,6 +11,9 @@ DECLARE wrong text;
 BEGIN
     IF to_regclass('baton.engineer_assignments') IS NULL THEN
         RETURN; -- done before an interruption
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'service_tickets'::regclass AND tgname = 'history_follows_ticket') THEN
+        RETURN; -- the down file was interrupted: baton_legacy is complete, and the old columns are not
     END IF;
     SELECT string_agg(format('%s: %s, not %s', item, counted, expected), '; ') INTO wrong
     FROM assignment_migration_report() WHERE counted <> expected;
@@ -52,10 +55,12 @@ BEGIN
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
-    DROP TRIGGER history_follows_ticket ON service_tickets;
-    DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
+    DROP TRIGGER IF EXISTS history_follows_ticket ON service_tickets;
+    DROP TRIGGER IF EXISTS history_follows_old_assignment ON public.engineer_assignments;
     DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
     DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
+    DROP FUNCTION IF EXISTS baton_legacy.account_for(varchar(64)[]);
+    DROP PROCEDURE IF EXISTS baton_legacy.restore_old_columns(int);
     ALTER TABLE public.engineer_assignments SET SCHEMA baton_legacy;
     ALTER TABLE baton.engineer_assignments SET SCHEMA public;
     ALTER TABLE service_tickets

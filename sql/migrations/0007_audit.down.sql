@@ -1,5 +1,8 @@
 -- 0007 down: the recorded hours can no longer be corrected. The audit columns and their values stay: older releases
 -- ignore them.
+
+-- Has no effect unless the up file was interrupted.
+ALTER TABLE public.assignment_events VALIDATE CONSTRAINT assignment_events_type_check;
 CREATE OR REPLACE FUNCTION keep_ended_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- Only the customer's rating may come later; how the assignment ended is final.

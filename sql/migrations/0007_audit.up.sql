@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0007 up: each event records the request and the token that caused it. The hours of an ended assignment can be
 -- corrected, with an event that keeps the previous value.
 

@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0008 up: the time to accept of each support tier, and the engineers of each tier. No ticket is escalated
 -- automatically until a limit is set.
 

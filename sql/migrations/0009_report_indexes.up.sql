@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0009 up: indexes for reports: by the time an assignment was created, by the time it ended, by customer.
 
 -- The history is in schema baton before 0006_contract, and in public after it.

@@ -3,5 +3,5 @@
 -- squawk-ignore-file ban-drop-constraint, ban-set-schema
 CREATE SCHEMA IF NOT EXISTS baton;
 COMMENT ON SCHEMA baton IS 'Baton: the assignment history and what migrates it.';
-ALTER TABLE public.hourly_rates DROP CONSTRAINT hourly_rates_engineer_id_fkey;
+ALTER TABLE public.hourly_rates DROP CONSTRAINT IF EXISTS hourly_rates_engineer_id_fkey;
 ALTER TABLE public.hourly_rates SET SCHEMA baton;

@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0010 up: hourly rates of engineers, each valid from a point in time. Append only: a second row for the same time
 -- corrects the first, and both record who set them. Without a rate, reports show hours without a price.
 

@@ -1,4 +1,4 @@
--- migrate: no-transaction
+-- migrate: no-transaction, works with 0.1
 -- 0011 up: prepares assignment_events and idempotency_keys to become the first partition of partitioned tables. The
 -- next migration then needs no table scan: the checks are validated and the indexes are built here, without
 -- blocking writes.

@@ -1,3 +1,4 @@
+-- migrate: works with 0.1
 -- 0012 up: partitions events by month and idempotency keys by day. The existing tables become the first partitions.
 -- No row is read, because 0011 has validated the checks and built the indexes.
 --

@@ -1,3 +1,4 @@
+-- migrate: works with 0.1
 -- 0013 up: functions that create partitions ahead of time and drop past days of keys. Every server calls
 -- tend_partitions(); the first one does the work. Only the owner of the tables can drop a month of events.
 
