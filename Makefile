@@ -29,6 +29,7 @@ check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/language.py
 	$(BIN)/hadolint Dockerfile
+	! grep -L '^-- migrate:.* with [0-9]' sql/migrations/*.up.sql | sed 's/$$/: declare "works with RELEASE"/' | grep .
 	$(SQUAWK) --assume-in-transaction $$(grep -L 'migrate:.*no-transaction' sql/migrations/*.sql)
 	$(SQUAWK) $$(grep -l 'migrate:.*no-transaction' sql/migrations/*.sql)
 	$(NPM) run check

@@ -125,6 +125,8 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
     if problem is not None:
         yield problem
         return
+    for interrupted in (await migrate.status(conn, sql.MIGRATIONS)).half_way:
+        yield str(interrupted)
     role = (await server.about(conn)).user
     for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
         yield (

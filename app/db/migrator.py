@@ -116,17 +116,23 @@ class Migrator:
         async with _rollback_at_end(self.conn) if self.dry_run else nullcontext():
             if not await self.conn.fetchval(_HAS_HISTORY):
                 await self.conn.execute(_CREATE_HISTORY)
-            for migration, script in steps:
+            for n, (migration, script) in enumerate(steps):
                 if self.dry_run and not script.in_transaction:
-                    for _, skipped in steps[len(done) :]:
-                        self.emit(
-                            f"{skipped.file}: not tried, because {script.file} runs outside a transaction"
-                        )
+                    self._emit_not_tried(steps[n:], f"{script.file} runs outside a transaction")
                     break
-                await self._run_with_retries(migration, script)
+                try:
+                    await self._run_with_retries(migration, script)
+                except MigrationError:
+                    if self.dry_run:
+                        self._emit_not_tried(steps[n + 1 :], f"{script.file} failed")
+                    raise
                 self.emit(f"{script.file}: {'tried and rolled back' if self.dry_run else 'done'}")
                 done.append(migration.label)
         return done
+
+    def _emit_not_tried(self, steps: list[tuple[Migration, Script]], reason: str) -> None:
+        for _, script in steps:
+            self.emit(f"{script.file}: not tried, because {reason}")
 
     async def _run_with_retries(self, migration: Migration, script: Script) -> None:
         attempt, attempts = 1, self.lock_policy.max_attempts

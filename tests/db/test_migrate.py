@@ -205,22 +205,29 @@ async def test_a_dry_run_executes_dependent_files_and_changes_nothing(conn, fold
 
 
 async def test_a_dry_run_reports_a_failure_and_changes_nothing(conn, folder):
+    lines = []
     write(folder, "0004_bad", "INSERT INTO boats VALUES (2, 'Bea');\nSELECT wrong;")
+    write(folder, "0005_later", "SELECT 1;")
     with pytest.raises(MigrationError, match=r"0004_bad\.up\.sql, line 2"):
-        await migrate.up(conn, folder, dry_run=True)
+        await migrate.up(conn, folder, dry_run=True, emit=lines.append)
+    assert lines[-1] == "0005_later.up.sql: not tried, because 0004_bad.up.sql failed"
     assert await tables(conn) == set()
 
 
 async def test_a_dry_run_stops_at_a_file_without_a_transaction(conn, folder):
     lines = []
     write(folder, "0002_names", "-- migrate: no-transaction\nALTER TABLE boats ADD name text;")
-    assert await migrate.up(conn, folder, dry_run=True, emit=lines.append) == ["0001_boats"]
-    assert lines == [
-        "0001_boats.up.sql: tried and rolled back",
-        "0002_names.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
-        "0003_first_boat.up.sql: not tried, because 0002_names.up.sql runs outside a transaction",
+    not_tried = [
+        f"{name}.up.sql: not tried, because 0002_names.up.sql runs outside a transaction"
+        for name in ("0002_names", "0003_first_boat")
     ]
+    assert await migrate.up(conn, folder, dry_run=True, emit=lines.append) == ["0001_boats"]
+    assert lines == ["0001_boats.up.sql: tried and rolled back", *not_tried]
     assert await tables(conn) == set()
+    await migrate.up(conn, folder, to=1)
+    lines.clear()
+    assert await migrate.up(conn, folder, dry_run=True, emit=lines.append) == []
+    assert lines == not_tried
 
 
 @pytest.mark.parametrize(
@@ -292,7 +299,9 @@ async def test_a_file_edited_after_it_was_applied_is_rejected(conn, folder):
     write(folder, "0001_boats", "CREATE TABLE boats (id bigint);")
     for direction in (migrate.up, migrate.down):
         with pytest.raises(
-            MigrationError, match=r"0001_boats\.up\.sql: the file was edited after it was applied"
+            MigrationError,
+            match=r"0001_boats\.up\.sql: the file was edited after it was applied\. If an unreleased version "
+            r"made the database, drop and create it, and run python -m app migrate up",
         ):
             await direction(conn, folder)
     assert len(await history(conn)) == 2
@@ -400,6 +409,56 @@ async def test_a_failed_file_without_a_transaction_runs_again_from_the_top(conn,
     assert len(await history(conn)) == 3
     write(folder, "0004_ports", text.replace("wrong", "1"))
     assert await migrate.up(conn, folder) == ["0004_ports"]
+
+
+CARS = "-- migrate: {}no-transaction\nCREATE TABLE IF NOT EXISTS cars (id int);\n-- next\nSELECT wrong;"
+
+
+@pytest.mark.parametrize(
+    ("directive", "problem"), [("", "half way up: run python -m app migrate up"), ("on request, ", None)]
+)
+async def test_a_file_that_failed_after_a_statement_is_half_way(conn, folder, directive, problem):
+    write(folder, "0004_cars", CARS.format(directive), "DROP TABLE cars;")
+    with pytest.raises(MigrationError, match='"wrong"'):
+        await migrate.up(conn, folder, to=4)
+    status = await migrate.status(conn, folder)
+    assert [str(half_way)[:29] for half_way in status.half_way] == ["Migration 0004_cars is half w"]
+    assert (status.pending, status.on_request) == ([], [])
+    # A server works in the steps of a migration on request as well as before and after it.
+    assert problem in status.problem if problem else status.problem is None
+    for run, to in ((migrate.up, 3), (migrate.down, 4)):
+        with pytest.raises(MigrationError, match=r"half way up: .* migrate up .*, or .* migrate down"):
+            await run(conn, folder, to=to)
+    assert await migrate.down(conn, folder) == ["0004_cars"]
+    assert "cars" not in await tables(conn)
+    assert (await migrate.status(conn, folder)).half_way == []
+
+
+async def test_a_file_that_failed_in_its_first_statement_leaves_no_mark(conn, folder):
+    write(
+        folder,
+        "0004_cars",
+        "-- migrate: no-transaction\nCREATE TABLE cars (id int); SELECT wrong;",
+        "SELECT 1;",
+    )
+    with pytest.raises(MigrationError, match='"wrong"'):
+        await migrate.up(conn, folder)
+    status = await migrate.status(conn, folder)
+    assert (status.half_way, [m.label for m in status.pending]) == ([], ["0004_cars"])
+
+
+async def test_half_way_down_remains_so_until_a_run_ends(conn, folder):
+    write(folder, "0004_cars", CARS.format("").replace("wrong", "1"), CARS.format(""))
+    await migrate.up(conn, folder)
+    with pytest.raises(MigrationError, match='"wrong"'):
+        await migrate.down(conn, folder)
+    write(folder, "0004_cars", CARS.format(""), CARS.format(""))
+    with pytest.raises(MigrationError, match='"wrong"'):
+        await migrate.up(conn, folder)
+    assert "half way down" in (await migrate.status(conn, folder)).problem
+    write(folder, "0004_cars", CARS.format("").replace("wrong", "1"), CARS.format(""))
+    assert await migrate.up(conn, folder) == ["0004_cars"]
+    assert (await migrate.status(conn, folder)).problem is None
 
 
 async def test_six_concurrent_migrators_apply_each_file_once(connect, folder):

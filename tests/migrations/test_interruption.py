@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app import doctor
+from app.config import Settings
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import MigrationError, Script, read
 from app.demo.embedded_postgres import find_binaries
+from tests.apps import authorization, client_of, environment, make_app
 from tests.migrations.commands import run_commands
-from tests.migrations.shapes import DOCUMENTED
+from tests.migrations.shapes import DOCUMENTED, mismatches
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.migrations.conftest import LegacyDatabase
 
 MIGRATIONS = read(sql.MIGRATIONS)
 LAST = MIGRATIONS[-1].version
@@ -57,6 +64,25 @@ def write_killed(script: Script, n: int, folder: Path) -> Path:
     batches[n:n] = [f"-- next\n{statement}\n" for statement in injected]
     (folder / script.file).write_text("".join(batches), encoding="utf-8")
     return folder
+
+
+async def kill_during_down(legacy: LegacyDatabase, to: int) -> None:
+    """Kill `migrate down` while it waits to record the tickets that it has restored."""
+    async with legacy.conn.transaction():
+        await legacy.conn.execute("LOCK TABLE assignment_migration IN EXCLUSIVE MODE")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "migrate", "down", "--to", str(to)),
+            env=environment(DATABASE_URL=legacy.url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        lines = ""
+        while "attempt 1" not in lines:
+            line = (await process.stdout.readline()).decode()
+            assert line, f"it ended: {lines}"
+            lines += line
+        process.kill()
+        await process.communicate()
 
 
 @pytest.mark.parametrize(("migration", "is_used"), CASES, ids=lambda x: getattr(x, "label", x))
@@ -99,3 +125,27 @@ async def test_both_directions_continue_after_any_statement(legacy_database, tmp
         await go(state)
         result, wanted = dump(legacy.url), expected[state]
         assert (case, result - wanted, wanted - result) == (case, Counter(), Counter())
+
+
+@pytest.mark.parametrize("finish", [migrate.up, migrate.down], ids=lambda run: run.__name__)
+async def test_a_killed_down_is_reported_and_finished_either_way(legacy_database, finish):
+    contract = next(m for m in MIGRATIONS if m.on_request)
+    legacy = await legacy_database(DOCUMENTED, to=contract.version)
+    await kill_during_down(legacy, contract.version - 1)
+    reported: list[str] = []
+    await doctor.examine(Settings(database_url=legacy.url), emit=reported.append)
+    sentence = (
+        f"Migration {contract.label} is half way down: run python -m app migrate up to apply it, "
+        "or python -m app migrate down to undo it."
+    )
+    assert sentence in "\n".join(reported)
+    async with client_of(make_app(legacy.url), headers=authorization()) as client:
+        assert (await client.get("/readyz")).json() == {"ready": False, "reason": sentence}
+
+    assert (await finish(legacy.conn, sql.MIGRATIONS))[0] == contract.label
+    await migrate.up(legacy.conn, sql.MIGRATIONS)
+    assert await mismatches(legacy.conn) == []
+    async with client_of(make_app(legacy.url), headers=authorization()) as client:
+        assert (await client.get("/readyz")).json() == {"ready": True, "reason": None}
+        body = {"query": "{ tickets(first: 100) { nodes { currentAssignment { engineer { id } } } } }"}
+        assert "errors" not in (await client.post("/graphql", json=body)).json()
