@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from app.batch_scheduler import BatchScheduler
 from app.config import SettingsError
 from app.db import migrate, sql
 from app.db.connections import TimeLimits
@@ -29,7 +30,6 @@ from app.graphql.admission.trusted_documents import (
     own_documents,
     read_manifest,
 )
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.pipeline import OperationPipeline
 from app.graphql.transport.http import GraphQLHttpEndpoint

@@ -62,15 +62,16 @@ FOREIGN_KEYS = {
 }
 
 LOCKS = {
+    "assignments.save_changes": "writes several tickets: becomes one statement for each (MAX_COMMANDS = 1).",
     "tickets.lock_ticket": "may look up the ticket by assignment id: becomes two statements.",
     "overdue.lock_overdue_ticket": "finds any overdue ticket: becomes a query of all, then a lock by ticket.",
 }
-"""Statements that lock rows without a ticket as parameter, and what they become."""
+"""Statements that lock or write rows without a ticket as parameter, and what they become."""
 
 
 JOINS = {
     "overdue.overdue_assignment": "counts assignments of all tickets by engineer: becomes two statements.",
-    "assignments.ticket_snapshot": "may look up the ticket by assignment id: becomes two statements.",
+    "assignments.ticket_snapshots": "may look up the ticket by assignment id: becomes two statements.",
     "tickets.lock_ticket": "as above.",
     "engineers.suggested_engineers": "counts assignments of all tickets by engineer: becomes two statements.",
 }

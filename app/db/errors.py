@@ -9,7 +9,13 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+
+class ConcurrentChange(Exception):
+    """Rows have changed, or are locked, since the transaction read them."""
+
+
 RETRYABLE = (
+    ConcurrentChange,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     # A migration changed a table between two uses of a prepared statement.
@@ -95,3 +101,11 @@ def is_rollback_certain(error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return error.severity_en == "ERROR"
     return isinstance(error, ValueError)  # an argument could not be encoded, so nothing was sent
+
+
+def had_no_effect(error: Exception) -> bool:
+    """Whether the statement, or what made the database unavailable for it, certainly changed nothing."""
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    return (
+        not isinstance(error, OutcomeUnknown) and isinstance(cause, Exception) and is_rollback_certain(cause)
+    )

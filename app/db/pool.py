@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from app.batch_scheduler import BatchScheduler
 from app.db.connection_cache import ConnectionCache
 from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimits, Tx, pooler_options
 from app.db.errors import (
@@ -40,7 +41,7 @@ _NO_LIMIT = 2**62
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Tx], Awaitable[T]]
-FastPath: TypeAlias = Callable[[Connection], Awaitable[T | None]]
+FastPath: TypeAlias = Callable[[], Awaitable[T | None]]
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +51,8 @@ class Database:
     on_commit: Callable[[], object] = lambda: None
     """Called after a transaction that may have changed something has committed."""
     metrics: Metrics = field(default_factory=Metrics)
+    command_batches: BatchScheduler[Any] = field(default_factory=BatchScheduler, init=False)
+    """Decides which concurrent commands run together."""
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
     _locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
@@ -140,8 +143,8 @@ class Database:
     ) -> T:
         """Run `work` in a transaction, with up to ATTEMPTS attempts if a conflict or an outage prevents it.
 
-        `fast_path` is tried once before. It may write with `autocommit`, and returns None if it has written
-        nothing and `work` has to run.
+        `fast_path` is tried once before. It may write by itself, and returns None if it has written nothing
+        and `work` has to run.
 
         Completes even if the caller is cancelled. `retry_on` are prefixes of the names of unique constraints
         that only a concurrent insert can violate (each partition has its own). Calls with the same `lock_key`
@@ -197,8 +200,7 @@ class Database:
     async def _attempt(self, work: Work[T], fast_path: FastPath[T] | None) -> T:
         result = None
         if fast_path is not None:
-            async with self.connection() as conn:
-                result = await fast_path(conn)
+            result = await fast_path()
         if result is None:
             async with self.transaction() as tx:
                 result = await work(tx)

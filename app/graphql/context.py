@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import strawberry
 from starlette.types import Scope
 
+from app.batch_scheduler import BatchScheduler
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
 from app.db.replicas import ReadRoute, ReplicaRouter
@@ -17,7 +18,6 @@ from app.domain.model import NO_AUDIT_CONTEXT, Actor, AuditContext, EngineerId
 from app.domain.policy import ReadPermission, visible_to
 from app.events import Feed
 from app.graphql.batching.loader import Batch
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.errors import Unauthenticated
 from app.graphql.loaders import Loaders
 from app.graphql.observation import Observation

@@ -23,6 +23,7 @@ from app.queries.columns import omitted_columns
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from app.batch_scheduler import BatchScheduler
     from app.db.pool import Database
     from app.db.replicas import ReadRoute
     from app.domain.model import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         TicketId,
     )
     from app.graphql.batching.loader import Batch, BatchLoadFn
-    from app.graphql.batching.scheduler import BatchScheduler
     from app.queries.assignments import EngineerCount
     from app.queries.tickets import TicketWithAssignment
 

@@ -15,8 +15,9 @@ from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run_in_transaction
 from app.db.errors import Unavailable
 from app.domain.lifecycle import EventType
-from app.domain.model import NO_AUDIT_CONTEXT, Actor, AssignmentType, Role, TicketId
+from app.domain.model import Actor, AssignmentType, Role, TicketId
 from app.queries import assignments, overdue
+from app.queries.assignments import SnapshotRequest, TicketChange
 
 if TYPE_CHECKING:
     from app.db.connections import Tx
@@ -77,18 +78,12 @@ async def _escalate_next(tx: Tx, tried: list[TicketId]) -> str | None:
 
 async def _record_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
     """Record the event `overdue`. The assignment waits for an engineer at a higher tier."""
-    snapshot = await assignments.ticket_snapshot(tx, ticket_id, actor=RULE.subject)
+    request = SnapshotRequest(ticket_id, None, None, RULE.subject, None)
+    [snapshot] = await assignments.ticket_snapshots(tx, [request])
     current = snapshot.assignment
     assert current is not None  # noqa: S101 - the ticket is locked
-    await assignments.save_change(
-        tx,
-        snapshot,
-        [(EventType.OVERDUE, current)],
-        actor=RULE.subject,
-        audit_context=NO_AUDIT_CONTEXT,
-        details={"reason": reason},
-        ticket_status=None,
-        idempotency_key=None,
-        request_hash=b"",
+    events = [(EventType.OVERDUE, current)]
+    await assignments.save_changes(
+        tx, [TicketChange(snapshot, events, RULE.subject, details={"reason": reason})]
     )
     log.info("overdue", ticket_id=ticket_id, sequence=current.assignment_sequence)

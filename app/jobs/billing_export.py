@@ -28,7 +28,7 @@ SEPARATORS = (",", ";")
 """Of columns. Spreadsheets in many European languages split at semicolons."""
 # A spreadsheet runs a cell as a formula if it starts with = + - @ or a full-width form of these. It may split
 # at any of the characters in the first group, even inside quotes, and drop white space and quotes after it.
-_UNSAFE_CELL = re.compile(r"(^|[,;\t\n]|\r\n?)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
+_UNSAFE_CELL = re.compile(r"(^|[,;\t\n]|\r\n?)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|\"*[\t\r])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import orjson
 
 from app.db import sql
-from app.domain.model import Assignment, EngineerId, Ticket
+from app.domain.lifecycle import EventType
+from app.domain.model import (
+    NO_AUDIT_CONTEXT,
+    Assignment,
+    AuditContext,
+    EngineerId,
+    Ticket,
+    TicketId,
+    TicketStatus,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from app.db.connections import Autocommit, Connection, Tx
-    from app.domain.lifecycle import EventType
-    from app.domain.model import AssignmentId, AssignmentStatus, AuditContext, TicketId, TicketStatus
+    from app.domain.model import AssignmentId, AssignmentStatus
 
 AssignmentKey: TypeAlias = "tuple[datetime, AssignmentId]"
 """Sort key of an engineer's assignments: `assigned_at` and id."""
@@ -40,6 +47,43 @@ class TicketSnapshot:
     assignment: Assignment | None
 
 
+class SnapshotRequest(NamedTuple):
+    """What a command decides on: a ticket, or one of its assignments, with what else it depends on."""
+
+    ticket_id: TicketId | None
+    assignment_id: AssignmentId | None
+    engineer_id: EngineerId | None
+    actor: str
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketChange:
+    """What a command writes. `snapshot` has a ticket.
+
+    `events` are the assignments after the change, by sequence. None as `ticket_status` keeps the status.
+    """
+
+    snapshot: TicketSnapshot
+    events: Sequence[tuple[EventType, Assignment]]
+    actor: str
+    audit_context: AuditContext = NO_AUDIT_CONTEXT
+    details: Mapping[str, object] | None = None
+    ticket_status: TicketStatus | None = None
+    idempotency_key: str | None = None
+    request_hash: bytes = b""
+
+    @property
+    def ticket_id(self) -> TicketId:
+        assert self.snapshot.ticket is not None  # noqa: S101 - see above
+        return self.snapshot.ticket.id
+
+    @property
+    def result(self) -> Assignment:
+        """The assignment returned to the client: the new one, or the changed one if none is new."""
+        return self.events[-1][1]
+
+
 @dataclass(frozen=True, slots=True)
 class EngineerCount:
     engineer_id: EngineerId
@@ -52,8 +96,8 @@ _HISTORY = sql.load("assignments", "history_of_tickets", row=Assignment)
 _NEWEST_OF_ENGINEERS = sql.load("assignments", "newest_of_engineers", row=Assignment)
 _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=EngineerCount)
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
-_SNAPSHOT = sql.load("assignments", "ticket_snapshot", row=TicketSnapshot)
-_SAVE = sql.load("assignments", "save_change", row=bool)
+_SNAPSHOTS = sql.load("assignments", "ticket_snapshots", row=TicketSnapshot)
+_SAVE = sql.load("assignments", "save_changes", row=TicketId)
 _AS_OF_EVENT = sql.load("assignments", "assignment_as_of_event", row=Assignment)
 
 
@@ -117,52 +161,53 @@ async def count_active_of_engineers(
     return await _COUNT_ACTIVE.all(conn, engineer_ids, visible_to)
 
 
-async def ticket_snapshot(
-    conn: Connection,
-    ticket_id: TicketId | None,
-    *,
-    actor: str,
-    assignment_id: AssignmentId | None = None,
-    engineer_id: EngineerId | None = None,
-    idempotency_key: str | None = None,
-) -> TicketSnapshot:
-    """Read the ticket. Unless the caller holds its lock, it may change at any time."""
-    return await _SNAPSHOT.one(conn, ticket_id, assignment_id, engineer_id, actor, idempotency_key)
+async def ticket_snapshots(conn: Connection, requests: Sequence[SnapshotRequest]) -> list[TicketSnapshot]:
+    """Read a snapshot for each request. Unless the caller holds its lock, a ticket may change at any time."""
+    return await _SNAPSHOTS.all(conn, *zip(*(map(_text, request) for request in requests), strict=True))
 
 
-async def save_change(
-    conn: Tx | Autocommit,
-    snapshot: TicketSnapshot,
-    events: Sequence[tuple[EventType, Assignment]],
-    *,
-    actor: str,
-    audit_context: AuditContext,
-    details: Mapping[str, object] | None,
-    ticket_status: TicketStatus | None,
-    idempotency_key: str | None,
-    request_hash: bytes,
-) -> bool:
-    """Write the assignments of `events`, ordered by sequence. None keeps the ticket's status.
+async def save_changes(conn: Tx | Autocommit, changes: Sequence[TicketChange]) -> set[TicketId]:
+    """Write changes of different tickets, in one statement. Returns the ids of the tickets written.
 
-    Returns False, with nothing written, if the ticket has changed since `snapshot`, which must have one.
+    Nothing is written for a ticket that is locked, or that has changed since its snapshot.
     """
-    assert snapshot.ticket is not None  # noqa: S101 - see above
-    return await _SAVE.one(
-        conn,
-        _json([_without_unchanged_parts(assignment, snapshot.assignment) for _, assignment in events]),
-        [event for event, _ in events],
-        actor,
-        snapshot.ticket.id,
-        ticket_status,
-        snapshot.now,
-        idempotency_key,
-        request_hash,
-        audit_context.request_id,
-        audit_context.token_id,
-        None if details is None else _json(details),
+    rows = [map(_text, _ticket_row(change)) for change in changes]
+    assignments = [
+        (event, _without_unchanged_parts(assignment, change.snapshot.assignment))
+        for change in changes
+        for event, assignment in change.events
+    ]
+    return set(
+        await _SAVE.all(
+            conn,
+            *zip(*rows, strict=True),
+            _json([assignment for _, assignment in assignments]),
+            [str(assignment.id) for _, assignment in assignments],
+            [event for event, _ in assignments],
+        )
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _ticket_row(change: TicketChange) -> tuple[object, ...]:
+    """Return the first parameters of save_changes, in order."""
+    snapshot, context = change.snapshot, change.audit_context
+    return (
+        change.ticket_id,
         snapshot.ticket_version,
+        change.ticket_status,
         None if snapshot.assignment is None else snapshot.assignment.id,
         snapshot.assignment_version,
+        snapshot.now,
+        change.actor,
+        change.idempotency_key,
+        change.request_hash.hex(),
+        context.request_id,
+        context.token_id,
+        None if change.details is None else _json(change.details),
     )
 
 

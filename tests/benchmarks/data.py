@@ -62,14 +62,25 @@ async def load(url: str, first: int, last: int) -> None:
         await conn.close()
 
 
-async def load_unassigned(url: str, prefix: str, tickets: int) -> None:
-    """Load tickets without assignments: <prefix>1 and so on."""
-    conn = await asyncpg.connect(url)
-    try:
-        await conn.execute(_TICKETS, prefix, 1, tickets)
-        await conn.execute("UPDATE service_tickets SET status = 'new' WHERE id LIKE $1", f"{prefix}%")
-    finally:
-        await conn.close()
+_NEW_TICKETS = """
+    INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description, status)
+    SELECT 'NEW-' || n, 'NEW-SR-' || n, 'Hospital ' || n % 500, 'Image quality', 'Stripes in every image',
+        CASE WHEN $3::text IS NULL THEN 'new' ELSE 'assigned' END
+    FROM generate_series($1::int, $2::int) AS n"""
+_NEW_ASSIGNMENTS = """
+    INSERT INTO engineer_assignments (id, ticket_id, engineer_id, assignment_sequence, assignment_tier,
+        assignment_tier_name, assignment_type, status, assigned_by, accepted_at)
+    SELECT md5('NEW-' || n)::uuid, 'NEW-' || n, md5('engineer' || n % 400)::uuid, 1, 1, 'OEM', 'manual', $3,
+        'dispatcher', CASE WHEN $3 = 'accepted' THEN now() END
+    FROM generate_series($1::int, $2::int) AS n RETURNING id::text"""
+
+
+async def make_tickets(conn: asyncpg.Connection, first: int, last: int, status: str | None) -> list[str]:
+    """Make the tickets NEW-<first> to NEW-<last>, and return the ids of their assignments, if any."""
+    await conn.execute(_NEW_TICKETS, first, last, status)
+    if status is None:
+        return []
+    return [row["id"] for row in await conn.fetch(_NEW_ASSIGNMENTS, first, last, status)]
 
 
 async def engineers(url: str) -> list[str]:

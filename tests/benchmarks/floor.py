@@ -108,11 +108,15 @@ class Pgbench:
     name: str = "pgbench"
 
     async def flood(self, operation: Operation, seconds: float) -> Result:
+        return await self.run(_script(operation, self.tickets), seconds)
+
+    async def run(self, text: str, seconds: float) -> Result:
+        """Run a script as often as possible."""
         program = shutil.which("pgbench", path=find_binaries()) or shutil.which("pgbench")
         if program is None:
             raise SystemExit("pgbench is missing; it comes with PostgreSQL's client programs.")
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-            script.write(_script(operation, self.tickets))
+            script.write(text)
             script.flush()
             command = (
                 f"{program} -n -M prepared -c {POOL_SIZE} -j 1 -T {max(1, round(seconds))} -f {script.name}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import specified_rules, validate
 
+from app.batch_scheduler import BatchScheduler
 from app.db.pool import open_database
 from app.demo import load
 from app.events import Feed
@@ -25,7 +26,6 @@ from app.graphql.admission.document_cache import CachedDocument, OperationCost
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.pipeline import OperationPipeline
 from app.graphql.transport.http import GraphQLHttpEndpoint

@@ -1,13 +1,21 @@
-"""Mutations: on different tickets, which run in parallel, and on one ticket, which are serialized."""
+"""Changes: Baton and the peers, with the same guarantees, interleaved in rounds.
+
+Different tickets run in parallel; changes of one ticket are serialized. The peers lock the ticket in a
+transaction, check it, and write the assignment, the ticket, the event and the idempotency key.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import chain, cycle, repeat
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, cycle, repeat
+from typing import TYPE_CHECKING, Any
 
-from app.domain.model import TOP_TIER
-from tests.benchmarks import data, driver
+import asyncpg
+
+from tests.benchmarks import data, driver, peers
+from tests.benchmarks.floor import Pgbench
 from tests.benchmarks.shared import (
     backends,
     baton,
@@ -20,94 +28,199 @@ from tests.benchmarks.shared import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from tests.benchmarks.operations import Variables
     from tests.benchmarks.shared import Options, Server
 
 _RESULT = "{ __typename ... on Assignment { id assignmentSequence status engineer { id name } } }"
-_ASSIGN = f"mutation Assign($input: AssignTicketInput!) {{ assignTicket(input: $input) {_RESULT} }}"
-_ESCALATE = f"mutation Escalate($input: EscalateTicketInput!) {{ escalateTicket(input: $input) {_RESULT} }}"
-_REASSIGN = f"mutation Reassign($input: ReassignTicketInput!) {{ reassignTicket(input: $input) {_RESULT} }}"
 _SUCCESS = b'"__typename":"Assignment"'
-_TICKETS_PER_S = 2000
-"""More than the server can assign."""
+_TICKETS_PER_S = 3000
+"""More than any server can assign."""
+_FUNCTION = "Mercurius, one function"
+
+# The whole change as one function: what a server could save by giving up checks in its own language.
+_BENCHMARK_ASSIGN = """
+CREATE FUNCTION benchmark_assign(p_ticket text, p_engineer uuid, p_tier int, p_key text, p_hash bytea)
+RETURNS SETOF engineer_assignments LANGUAGE plpgsql AS $$
+DECLARE ticket_status text; assigned engineer_assignments; event bigint;
+BEGIN
+    SELECT status INTO ticket_status FROM service_tickets WHERE id = p_ticket FOR NO KEY UPDATE;
+    IF NOT FOUND OR ticket_status IN ('resolved', 'closed', 'cancelled')
+        OR NOT EXISTS (SELECT FROM engineers WHERE id = p_engineer AND is_active)
+        OR EXISTS (SELECT FROM engineer_assignments
+            WHERE ticket_id = p_ticket AND status IN ('assigned', 'accepted', 'in_progress'))
+        OR EXISTS (SELECT FROM idempotency_keys WHERE actor = 'benchmark' AND key = p_key)
+    THEN RETURN; END IF;
+    INSERT INTO engineer_assignments (id, ticket_id, engineer_id, assignment_sequence, assignment_tier,
+        assignment_tier_name, assignment_type, assigned_by, assigned_at, created_at, updated_at)
+    SELECT gen_random_uuid(), p_ticket, p_engineer, coalesce(max(assignment_sequence), 0) + 1, p_tier,
+        'Tier ' || p_tier, 'manual', 'benchmark', now(), now(), now()
+    FROM engineer_assignments WHERE ticket_id = p_ticket
+    RETURNING * INTO assigned;
+    UPDATE service_tickets SET status = 'assigned', updated_at = now() WHERE id = p_ticket;
+    INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+    VALUES (p_ticket, assigned.id, 'assigned', 'benchmark', now(), to_jsonb(assigned))
+    RETURNING id INTO event;
+    IF p_key IS NOT NULL THEN
+        INSERT INTO idempotency_keys (actor, key, request_hash, event_id, created_at)
+        VALUES ('benchmark', p_key, p_hash, event, now());
+    END IF;
+    RETURN NEXT assigned;
+END $$;
+CREATE SEQUENCE benchmark_ticket"""
+_PGBENCH = """SELECT benchmark_assign('NEW-' || nextval('benchmark_ticket'),
+    md5('engineer' || (random() * 399)::int)::uuid, 1, NULL, NULL);"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    name: str
+    field: str
+    inputs: Callable[[MutationBenchmark, Sequence[str]], Iterator[dict[str, Any]]]
+    """From the benchmark and the tickets, or the assignments, that it applies to."""
+    status: str | None
+    """Of the assignments that it applies to; None for tickets without one."""
+    has_key: bool = False
+
+    def document(self, field: str) -> str:
+        input_type = f"{self.field[0].upper()}{self.field[1:]}Input"
+        return f"mutation Change($input: {input_type}!) {{ {field}(input: $input) {_RESULT} }}"
+
+
+_CHANGES = (
+    Change("assign, different tickets", "assignTicket", lambda b, ids: b.assign(ids), None),
+    Change("assign, with keys", "assignTicket", lambda b, ids: b.assign(ids), None, has_key=True),
+    Change("accept", "acceptAssignment", lambda _, ids: ({"assignmentId": i} for i in ids), "assigned"),
+    Change("complete", "completeAssignment", lambda _, ids: _complete(ids), "accepted"),
+    Change("escalate", "escalateTicket", lambda b, ids: b.escalate(ids), "assigned"),
+    Change("reassign, one ticket", "reassignTicket", lambda b, ids: b.reassign(ids[0]), "assigned"),
+)
+
+
+def _complete(ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for each in ids:
+        yield {"assignmentId": each, "completionStatus": "SUCCESS", "timeSpentHours": "1.5"}
 
 
 class MutationBenchmark:
-    def __init__(self, options: Options, database: str, server: Server, engineers: Sequence[str]) -> None:
-        self._options, self._database, self._server = options, database, server
+    def __init__(
+        self, options: Options, database: str, servers: Sequence[Server], engineers: Sequence[str]
+    ) -> None:
+        self._options, self._database, self._servers = options, database, servers
         # In rotation, so that no engineer is assigned twice in a row.
         self._engineers = cycle(engineers)
-        self._results: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        self._keys = count()
+        self._tickets = count(1)
+        self._results: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
 
-    async def run_round(self, tickets: Iterator[str]) -> None:
-        """Run one round, on tickets without assignments."""
-        assigned: list[str] = []
-        await self._flood("assign, different tickets", _ASSIGN, self._assign_inputs(tickets, assigned))
-        await self._flood("escalate, different tickets", _ESCALATE, self._escalate_inputs(assigned))
-        await self._flood("reassign, one ticket", _REASSIGN, self._reassign_inputs(assigned[0]))
+    async def run_round(self, round_: int, pgbench: Pgbench) -> None:
+        for change in _CHANGES:
+            for server in (*self._servers[round_:], *self._servers[:round_]):
+                if server.name == _FUNCTION and change.field != "assignTicket":
+                    continue
+                await self._flood(server, change)
+        await self._flood_function(pgbench)
 
     def discard_results(self) -> None:
         self._results.clear()
 
     def print_results(self) -> None:
-        head = ("32 connections", "mutations/s", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
-        rows = []
-        for name, rounds in self._results.items():
-            columns = list(zip(*rounds, strict=True))
-            forms = (".0f", ".2f", ".2f", ".1f", ".1f")
-            rows.append([name, *(median_and_range(c, form) for c, form in zip(columns, forms, strict=True))])
-        table("Mutations", head, rows)
-        print(f"\nMemory of the server afterwards: {memory_mb(self._server.pid):.0f} MB.")
+        head = ("", "changes/s", "Baton to it", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
+        forms = (".2f", ".2f", ".1f", ".1f")
+        for change in _CHANGES:
+            rows = []
+            baton_rates = [rate for rate, *_ in self._results["Baton", change.name]]
+            for name in [name for name, of in self._results if of == change.name]:
+                rate, *others = zip(*self._results[name, change.name], strict=True)
+                ratios = [a / b for a, b in zip(baton_rates, rate, strict=True)]
+                columns = [median_and_range(c, form) for c, form in zip(others, forms, strict=False)]
+                rows.append(
+                    [
+                        name,
+                        median_and_range(rate),
+                        "" if name == "Baton" else median_and_range(ratios, ".2f"),
+                        *(columns or [""] * len(forms)),
+                    ]
+                )
+            table(change.name[0].upper() + change.name[1:], head, rows)
+        memory = ", ".join(f"{server.name} {memory_mb(server.pid):.0f} MB" for server in self._servers)
+        print(f"\nMemory afterwards: {memory}.")
 
-    def _assign_inputs(self, tickets: Iterator[str], assigned: list[str]) -> Iterator[Variables]:
+    def assign(self, tickets: Sequence[str]) -> Iterator[dict[str, Any]]:
         for ticket in tickets:
-            assigned.append(ticket)
-            yield {"input": {"ticketId": ticket, "engineerId": next(self._engineers)}}
+            yield {"ticketId": ticket, "engineerId": next(self._engineers)}
 
-    def _escalate_inputs(self, assigned: Sequence[str]) -> Iterator[Variables]:
-        """All tickets to the second tier, then to the third, and so on."""
-        for ticket in chain.from_iterable(repeat(assigned, TOP_TIER - 1)):
-            yield {
-                "input": {"ticketId": ticket, "nextEngineerId": next(self._engineers), "reason": "No part"}
-            }
+    def escalate(self, tickets: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for ticket in tickets:
+            yield {"ticketId": ticket, "nextEngineerId": next(self._engineers), "reason": "No part"}
 
-    def _reassign_inputs(self, ticket: str) -> Iterator[Variables]:
-        while True:
-            yield {"input": {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}}
+    def reassign(self, ticket: str) -> Iterator[dict[str, Any]]:
+        for _ in repeat(None):
+            yield {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}
 
-    async def _flood(self, name: str, document: str, variables: Iterator[Variables]) -> None:
+    async def _flood(self, server: Server, change: Change) -> None:
+        ids = await self._targets(change)
+        field = f"{change.field}ByFunction" if server.name == _FUNCTION else change.field
         backend_pids = await backends(self._database)
-        cpu_before, database_cpu_before = cpu_s(self._server.pid), cpu_s(*backend_pids)
+        cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
         responses = await driver.flood(
-            self._server.port,
-            self._server.requests(document, variables),
+            server.port,
+            server.requests(change.document(field), self._variables(change, ids)),
             self._options.seconds,
             expected=_SUCCESS,
         )
-        responses.check(name)
+        responses.check(f"{server.name}, {change.name}")
         done = len(responses.latencies_s)
-        self._results[name].append(
+        self._results[server.name, change.name].append(
             (
                 done / responses.duration_s,
-                (cpu_s(self._server.pid) - cpu_before) / done * 1e3,
+                (cpu_s(server.pid) - cpu_before) / done * 1e3,
                 (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
                 percentile_ms(responses.latencies_s, 50),
                 percentile_ms(responses.latencies_s, 99),
             )
         )
 
+    def _variables(self, change: Change, ids: Sequence[str]) -> Iterator[Variables]:
+        for each in change.inputs(self, ids):
+            yield {"input": each | {"idempotencyKey": f"key-{next(self._keys)}"} if change.has_key else each}
+
+    async def _targets(self, change: Change) -> list[str]:
+        """Make tickets, assigned or accepted, for one flood; return the ids that the change takes."""
+        wanted = round(_TICKETS_PER_S * self._options.seconds)
+        first = next(self._tickets)
+        self._tickets = count(first + wanted)
+        conn = await asyncpg.connect(self._database)
+        try:
+            assignments = await data.make_tickets(conn, first, first + wanted - 1, change.status)
+        finally:
+            await conn.close()
+        if change.field in ("acceptAssignment", "completeAssignment"):
+            return assignments
+        return [f"NEW-{n}" for n in range(first, first + wanted)]
+
+    async def _flood_function(self, pgbench: Pgbench) -> None:
+        """The floor: the function, called by pgbench."""
+        [first, *_] = await self._targets(_CHANGES[0])
+        conn = await asyncpg.connect(self._database)
+        await conn.execute(f"SELECT setval('benchmark_ticket', {first.removeprefix('NEW-')})")
+        await conn.close()
+        done = await pgbench.run(_PGBENCH, self._options.seconds)
+        self._results[pgbench.name, _CHANGES[0].name].append((done.count / done.duration_s,))
+
 
 async def run(options: Options, postgres: str) -> None:
     async with loaded(postgres, options.tickets) as database:
-        ticket_count = round(_TICKETS_PER_S * options.seconds * (options.rounds + 1))
-        await data.load_unassigned(database, "NEW-", ticket_count)
-        with baton(database) as server:
-            benchmark = MutationBenchmark(options, database, server, await data.engineers(database))
-            tickets = (f"NEW-{n}" for n in range(1, ticket_count + 1))
-            await benchmark.run_round(tickets)
+        conn = await asyncpg.connect(database)
+        await conn.execute(_BENCHMARK_ASSIGN)
+        await conn.close()
+        with baton(database) as server, peers.running_peers(database, peers.WITH_CHANGES) as others:
+            by_function = replace(others[0], name=_FUNCTION)
+            benchmark = MutationBenchmark(
+                options, database, [server, *others, by_function], await data.engineers(database)
+            )
+            pgbench = Pgbench(database, options.tickets, "pgbench, one function")
+            await benchmark.run_round(0, pgbench)
             benchmark.discard_results()
-            for _ in range(options.rounds):
-                await benchmark.run_round(tickets)
+            for round_ in range(options.rounds):
+                await benchmark.run_round(round_, pgbench)
             benchmark.print_results()

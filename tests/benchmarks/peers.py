@@ -18,7 +18,7 @@ from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, running_server
 from tests.databases import free_port, new_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.benchmarks.shared import Server
 
@@ -33,10 +33,12 @@ _NODE_SERVERS = {
     POSTGRAPHILE: "postgraphile.mjs",
     "Apollo Server": "apollo.mjs",
 }
+WITH_CHANGES = ("Mercurius", "Apollo Server")
+ALL = (*_NODE_SERVERS, PLAIN)
 
 
 @contextmanager
-def running_peers(database: str) -> Iterator[list[Server]]:
+def running_peers(database: str, names: Sequence[str] = ALL) -> Iterator[list[Server]]:
     with ExitStack() as until_end:
         folder = until_end.enter_context(new_home()) / "peers"
         shutil.copytree(_SOURCES, folder)
@@ -45,9 +47,9 @@ def running_peers(database: str) -> Iterator[list[Server]]:
         commands[PLAIN] = [sys.executable, "-m", "tests.benchmarks.plain"]
         yield [
             until_end.enter_context(
-                running_server(name, command, port, _environment(database, port), CHECKOUT)
+                running_server(name, commands[name], port, _environment(database, port), CHECKOUT)
             )
-            for name, command in commands.items()
+            for name in names
             for port in [free_port()]
         ]
 

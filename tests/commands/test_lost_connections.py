@@ -34,9 +34,9 @@ def step_of(text: str, *, in_transaction: bool) -> str:
             return COMMIT
         case "tickets.lock_ticket":
             return "lock"
-        case "assignments.ticket_snapshot":
+        case "assignments.ticket_snapshots":
             return "snapshot after lock" if in_transaction else SNAPSHOT
-        case "assignments.save_change":
+        case "assignments.save_changes":
             return "save" if in_transaction else SAVE
         case other:
             return other
@@ -61,8 +61,8 @@ class FaultyConnection(asyncpg.Connection):
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         return await self._step(query, super().execute(query, *args, **options))
 
-    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        return await self._step(query, super().fetchrow(query, *args, **options))
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        return await self._step(query, super().fetch(query, *args, **options))
 
     async def _step(self, query: str, running: Any) -> Any:
         fault = self.fault

@@ -76,8 +76,8 @@ def example(hint: Any) -> Any:
     return examples[hint] if hint in examples else next(iter(hint))
 
 
-async def test_save_change_writes_every_column(make, world):
-    """A column that is missing in the UPDATE or INSERT of save_change fails here."""
+async def test_save_changes_writes_every_column(make, world):
+    """A column that is missing in the UPDATE or INSERT of save_changes fails here."""
     ticket_id = await make.ticket(equipment_id=await make.equipment())
     assigned = await make.assigned(ticket=ticket_id)
     hints = get_type_hints(Assignment)

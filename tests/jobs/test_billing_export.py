@@ -58,6 +58,7 @@ def cells(file: str, separator: str) -> list[list[str]]:
 @pytest.mark.parametrize("written", SEPARATORS)
 @given(names=st.tuples(texts, texts, texts), parts=st.lists(st.tuples(texts, texts), max_size=2))
 @example(names=("Plain;@SUM(1+1)", "a\n=1", "b\r\n+1"), parts=[("a;=cmd|' /C calc'!A0", 'b;"=1')])
+@example(names=("", ';"\t', ""), parts=[])
 @example(names=("=1", ",\t@1", '"\r-1'), parts=[("\n\uff1d1", "x, =1")])
 async def test_no_cell_starts_a_formula(written, names, parts):
     customer, engineer, number = names

@@ -67,8 +67,8 @@ async def test_a_mutation_is_a_span_in_the_trace_of_the_caller(traced, spans, ma
     ]
     names = [span.name for span in statements]
     assert [name for name in names if name != "other"] == [
-        "assignments.ticket_snapshot",
-        "assignments.save_change",
+        "assignments.ticket_snapshots",
+        "assignments.save_changes",
     ]
     assert all(
         request.start_time <= span.start_time <= span.end_time <= request.end_time for span in statements

@@ -122,8 +122,8 @@ CASES: list[Case] = [
         {"engineer_assignments_engineer_active"},
     ),
     (
-        "assignments.ticket_snapshot",
-        ("T-20", None, ENGINEER, "dispatcher", "key 7"),
+        "assignments.ticket_snapshots",
+        (["T-20"], [None], [str(ENGINEER)], ["dispatcher"], ["key 7"]),
         {
             "service_tickets_pkey",
             "engineer_assignments_sequence_once",
@@ -133,8 +133,8 @@ CASES: list[Case] = [
         },
     ),
     (
-        "assignments.ticket_snapshot",
-        (None, ASSIGNMENT, None, "dispatcher", None),
+        "assignments.ticket_snapshots",
+        ([None], [str(ASSIGNMENT)], [None], ["dispatcher"], [None]),
         {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     (

@@ -2,6 +2,7 @@
 
 import DataLoader from "dataloader";
 import pg from "pg";
+import { changeResolvers, changeTypes } from "./changes.mjs";
 
 // As text all the way: a Date would only be made to be written again.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => `${text.replace(" ", "T")}:00`);
@@ -71,9 +72,11 @@ export const typeDefs = `
     timeSpentHours: String  engineer: Engineer!
   }
   type Engineer { id: ID! name: String! }
+  ${changeTypes}
 `;
 
 export const resolvers = {
+  Mutation: changeResolvers(pool),
   Query: {
     ticket: (_, { id }, { ticket }) => ticket.load(id),
     tickets: async (_, { first }) => ({ nodes: await read("newest", first) }),

@@ -11,13 +11,13 @@ import pytest
 
 from app import config, doctor
 from app.asgi import documents_for
+from app.batch_scheduler import BatchScheduler
 from app.config import SettingsError
 from app.domain.model import Actor, Role
 from app.events import Feed
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.operation import OperationRequest
 from app.graphql.admission.trusted_documents import TrustedDocuments, hash_of, own_documents, read_manifest
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.context import Context
 from app.graphql.pipeline import OperationPipeline
 from app.graphql.schema import build_schema

@@ -8,10 +8,10 @@ import gc
 import pytest
 from graphql import Executor
 
+from app.batch_scheduler import BatchScheduler
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.domain.model import Engineer, Ticket, TicketId
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import until_waiting, when_compiled
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.batch_scheduler import MAX_CONCURRENT, BatchScheduler
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.domain import policy
 from app.domain.model import Role
 from app.graphql.batching import coalescing
-from app.graphql.batching.scheduler import MAX_CONCURRENT, BatchScheduler
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import PATIENCE_S, until_waiting, when_compiled
 

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from aiodataloader import DataLoader
 
+from app.batch_scheduler import BatchScheduler
 from app.db.errors import Unavailable
 from app.db.pool import open_database
 from app.domain.model import EngineerId, TicketId
 from app.graphql.batching.loader import MAX_KEYS, BatchKey, BatchLoader
-from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
 
 if TYPE_CHECKING:

@@ -105,7 +105,7 @@ async def test_a_change_measures_its_statements_and_the_lock_wait(client, make):
     await post(client, ACCEPT, variables={"id": str(assignment.id)})
     metrics = await scrape(client)
     statements = values_of("statement_duration_seconds_count", metrics)
-    for name in ("assignments.ticket_snapshot", "assignments.save_change"):
+    for name in ("assignments.ticket_snapshots", "assignments.save_changes"):
         assert statements[f"statement={name}",] == 1, name
     assert values_of("ticket_lock_wait_seconds_count", metrics) == {(): 1}
 

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.graphql.batching.scheduler import MAX_CONCURRENT, BatchScheduler
+from app.batch_scheduler import MAX_CONCURRENT, BatchScheduler
 
 
 class FakeBatch:
