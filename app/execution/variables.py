@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_ERRORS = 50
 """As graphql-core's `Executor.build`."""
 _UNCHANGED: dict[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLBoolean: bool}
-"""Scalars, and the Python type whose values they accept as they are."""
+"""The Python type that a scalar accepts without conversion."""
 
 
 class VariableCoercer:
