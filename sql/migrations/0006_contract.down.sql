@@ -75,8 +75,8 @@ CREATE OR REPLACE PROCEDURE baton_legacy.restore_old_columns(batch int DEFAULT 5
 DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
-    -- Those that have other assignments than at the contract. As in dual write, a ticket whose last assignment has only
-    -- another status keeps its columns if they name the same engineer and tier.
+    -- Those that have other assignments than at the contract. As in dual write, if only the status of the last one
+    -- differs, the columns are kept if they name the same engineer and tier.
     changed varchar(64)[];
 BEGIN
     LOOP
@@ -110,10 +110,12 @@ BEGIN
             FROM jsonb_populate_record(t, to_jsonb(c)) AS r)
         FROM service_tickets_compat c
         WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NOT NULL;
+        -- Without an engineer: as a new ticket. The time of one that was never assigned is not ours.
         UPDATE service_tickets t
         SET assigned_engineer_id = DEFAULT, assigned_engineer_name = DEFAULT, assignment_tier = DEFAULT,
-            assignment_tier_name = DEFAULT, assigned_at = CASE WHEN o.id IS NULL THEN t.assigned_at END
-        FROM service_tickets_compat c LEFT JOIN baton_legacy.old_columns o ON o.id = c.id
+            assignment_tier_name = DEFAULT, assigned_at = CASE
+                WHEN NOT EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.ticket_id = t.id) THEN t.assigned_at END
+        FROM service_tickets_compat c
         WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NULL;
         PERFORM baton_legacy.set_replication_role('origin');
         PERFORM baton_legacy.account_for(tickets);
