@@ -5,14 +5,16 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from app.db import migrate, sql
 from app.db.connections import Connection, connect
 from app.domain.model import TicketId
 from tests.databases import new_database
-from tests.migrations.shapes import cases_of, fill
+from tests.migrations.shapes import DOCUMENTED, OLD_TABLES, cases_of, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ async def _legacy_template(server):
         yield template
 
 
+@pytest.fixture(scope="module")
+async def role(server):
+    """A role of the customer; its grants end with the databases."""
+    name = f"customer_{uuid4().hex}"
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"CREATE ROLE {name}")
+    yield name
+    await admin.execute(f"DROP ROLE {name}")
+    await admin.close()
+
+
 @pytest.fixture
 async def legacy_database(server, _legacy_template):
     """Creates a database of a shape with a ticket of each case, migrated to `to`.
@@ -57,3 +70,21 @@ async def legacy_database(server, _legacy_template):
             return LegacyDatabase(url, conn, {case.name: TicketId(id_) for id_, case in cases.items()})
 
         yield create
+
+
+def as_role(url: str, role: str) -> str:
+    return urlsplit(url)._replace(netloc=f"{role}@").geturl()
+
+
+@pytest.fixture
+async def owned(legacy_database):
+    """A legacy database of an ordinary role, and the role; the connection is the administrator's."""
+    legacy, role = await legacy_database(DOCUMENTED, to=0), f"owner_{uuid4().hex}"
+    name = urlsplit(legacy.url).path.removeprefix("/")
+    await legacy.conn.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role}")
+    await legacy.conn.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    for table in OLD_TABLES:
+        await legacy.conn.execute(f"ALTER TABLE {table} OWNER TO {role}")
+    yield legacy, role
+    await legacy.conn.execute(f"DROP OWNED BY {role}")
+    await legacy.conn.execute(f"DROP ROLE {role}")

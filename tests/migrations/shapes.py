@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.demo.embedded_postgres import find_binaries
 from app.queries import migration
 
 if TYPE_CHECKING:
     import asyncpg
 
+OLD_TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments")
 _COMMON = """
 CREATE TABLE engineers (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL, email text, phone text,
@@ -285,20 +284,3 @@ async def fingerprint(conn: asyncpg.Connection) -> dict[str, str]:
         )
         for table in ("service_tickets", "engineer_assignments")
     }
-
-
-def dump(url: str) -> str:
-    """Return the definitions of the two old tables as of pg_dump."""
-    result = subprocess.run(
-        [
-            find_binaries() / "pg_dump",
-            "--schema-only",
-            "--table=service_tickets",
-            "--table=engineer_assignments",
-            url,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return "\n".join(line for line in result.stdout.splitlines() if not line.startswith(("\\", "--", "SET ")))

@@ -8,6 +8,7 @@ from app.db import migrate, sql
 from app.db.migration_files import MigrationError
 from app.domain.model import PartUsed
 from app.queries import assignments, migration
+from tests.migrations import catalog
 from tests.migrations.shapes import (
     ANA,
     DOCUMENTED,
@@ -15,7 +16,6 @@ from tests.migrations.shapes import (
     SHAPES,
     UUIDS,
     cases_of,
-    dump,
     fingerprint,
     mismatches,
 )
@@ -105,7 +105,7 @@ async def test_an_unknown_shape_is_rejected_and_not_changed(legacy_database):
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.name)
 async def test_up_and_down_leave_both_tables_unchanged(legacy_database, shape):
     legacy = await legacy_database(shape, to=0)
-    before = dump(legacy.url), await fingerprint(legacy.conn)
+    before = catalog.definitions(legacy.url), await catalog.rows(legacy.conn)
     await migrate.up(legacy.conn, sql.MIGRATIONS)
     await migrate.down(legacy.conn, sql.MIGRATIONS, to=0)
-    assert (dump(legacy.url), await fingerprint(legacy.conn)) == before
+    assert (catalog.definitions(legacy.url), await catalog.rows(legacy.conn)) == before
