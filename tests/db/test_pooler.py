@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -107,10 +108,11 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     lines = []
     await doctor.examine(config.load(settings), emit=lines.append)
+    alter = f'ALTER ROLE "{ROLE}" IN DATABASE "{urlsplit(own_url).path[1:]}"'
     fixes = [match[0] for line in lines if (match := re.findall(r"ALTER ROLE .*;", line))]
     assert fixes == [
-        f"ALTER ROLE \"{ROLE}\" SET lock_timeout = '5000ms';",
-        f'ALTER ROLE "{ROLE}" SET search_path = baton, public;',
+        f"{alter} SET lock_timeout = '5000ms';",
+        f"{alter} SET search_path = baton, public;",
     ]
     async with connect(own_server) as conn:
         for statement in fixes:
