@@ -12,7 +12,7 @@ from app import doctor
 from app.config import Settings
 from app.db import migrate, sql
 from app.db.connections import connect
-from app.db.grants import grant
+from app.db.grants import grant, missing_privileges
 from app.db.migration_files import MigrationError
 from tests.databases import migrate_whole, new_database
 
@@ -66,3 +66,58 @@ async def test_the_doctor_names_each_missing_privilege(database, privilege, item
     assert "migrate grant" in problem
 
 
+@pytest.mark.parametrize(
+    ("damage", "repair", "words"),
+    [
+        (
+            "REVOKE EXECUTE ON FUNCTION public.app_now FROM PUBLIC",
+            "GRANT EXECUTE ON FUNCTION public.app_now TO PUBLIC",
+            "permission denied for function app_now",
+        ),
+        (
+            "ALTER TABLE public.equipment RENAME COLUMN category TO kind",
+            "ALTER TABLE public.equipment RENAME COLUMN kind TO category",
+            "category",
+        ),
+        (
+            "ALTER ROLE {role} SET default_transaction_read_only = on",
+            "ALTER ROLE {role} RESET default_transaction_read_only",
+            "SET default_transaction_read_only = 'off'",
+        ),
+    ],
+)
+async def test_the_doctor_tries_every_statement(database, damage, repair, words):
+    admin_url, url = database
+    async with connect(admin_url) as conn:
+        await conn.execute(damage.format(role=urlsplit(url).username))
+        try:
+            [problem] = await problems(url)
+        finally:
+            await conn.execute(repair.format(role=urlsplit(url).username))
+    assert words in problem
+
+
+async def test_the_deep_doctor_reads_every_row(database):
+    admin_url, url = database
+    async with connect(admin_url) as conn:
+        await conn.execute(
+            "INSERT INTO service_tickets (id, ticket_number, created_at) VALUES ('T', 'T', 'infinity')"
+        )
+        assert await problems(url) == []
+        assert await problems(url, deep=True) == ["created_at of ticket T is unreadable: correct its value."]
+        await conn.execute("DELETE FROM service_tickets")
+
+
+async def test_grant_fails_if_the_role_may_not_grant_everything(database):
+    """PostgreSQL only warns."""
+    admin_url, url = database
+    role = f"other_{uuid4().hex}"
+    async with connect(admin_url) as conn:
+        await conn.execute(f"CREATE ROLE {role}")
+        async with connect(url) as weak:
+            with pytest.raises(MigrationError, match=r"may not grant .*SELECT on engineers.* as the owner"):
+                await grant(weak, role)
+        assert await missing_privileges(conn, role)
+        await grant(conn, role)
+        assert await missing_privileges(conn, role) == []
+        await conn.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

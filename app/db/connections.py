@@ -87,7 +87,7 @@ SESSION_SETTINGS = {
     "tcp_user_timeout": "30s",
 }
 _WITHOUT_TIMEOUTS = STATEMENT_SETTINGS | dict.fromkeys(
-    ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"), "0"
+    ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"), "0"
 )
 _POOLED = frozenset({"application_name", "timezone", "datestyle", "standard_conforming_strings"})
 """Settings that PgBouncer applies to each server connection that it assigns."""
