@@ -108,7 +108,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
     app = create_app(settings)
     asyncio.run(_require_database(settings))
     if workers == 1 and own_ports is None:
-        server.run(app, host, port, drain_s=settings.shutdown_drain_s)
+        server.run(app, [supervisor.bind(host, port)], drain_s=settings.shutdown_drain_s)
     else:
         own = [None if own_ports is None else own_ports + n for n in range(workers)]
         supervisor.run(partial(_serve_as_worker, settings), host, port, own)
@@ -116,7 +116,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
 
 def _serve_as_worker(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     logs.set_up(production=settings.production)
-    server.run(create_app(settings), "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
+    server.run(create_app(settings), sockets, drain_s=settings.shutdown_drain_s)
 
 
 @commands.command("seed")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
-from app.config import SettingsError
+from app.config import SettingsError, this_command
 from app.db import grants, migrate, names, sql
 from app.db.connections import REQUIRED_SETTINGS, connect, role_settings
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
@@ -79,7 +79,7 @@ async def check_clients(settings: Settings, emit: Emit) -> Problems:
 async def check_sign_in(settings: Settings, emit: Emit) -> Problems:
     try:
         if not settings.has_identity_provider:
-            emit("  Development tokens, from: python -m app token")
+            emit(f"  Development tokens, from: {this_command()} token")
             return
         if not settings.auth_client_id:
             emit("  AUTH_CLIENT_ID is unset: the web pages have no sign-in")
@@ -139,7 +139,7 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: run a server, or find out why tend_partitions fails."
     if old := await retention.expired_partitions(conn, settings.events_kept_months):
-        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."
+        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run {this_command()} retain."
 
 
 async def check_rows(conn: Connection, emit: Emit) -> Problems:
@@ -174,7 +174,7 @@ async def check_role(conn: Connection, settings: Mapping[str, str]) -> Problems:
     if missing := await grants.missing_privileges(conn, about.user):
         yield (
             f"The role {about.user} lacks {', '.join(missing)}: as the owner of the tables, run "
-            f"python -m app migrate grant {about.user}."
+            f"{this_command()} migrate grant {about.user}."
         )
         return
     for query in sql.LOADED:

@@ -127,7 +127,11 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("gin_fuzzy_search_limit", "1"), ("default_transaction_isolation", "serializable"), ("search_path", "public")],
+    [
+        ("gin_fuzzy_search_limit", "1"),
+        ("default_transaction_isolation", "serializable"),
+        ("search_path", "public"),
+    ],
 )
 async def test_a_server_refuses_to_start_with_other_role_settings(settings, own_url, setting, value):
     """The pooler rejects these settings in a connection."""

@@ -29,7 +29,8 @@ TICKETS = """query ($search: String, $after: String) {
         nodes {
             id createdAt updatedAt resolvedAt equipment { id name }
             assignmentHistory {
-                id assignedAt completedAt timeSpentHours partsUsed { partName quantity cost } engineer { name skills }
+                id assignedAt completedAt timeSpentHours engineer { name skills }
+                partsUsed { partName quantity cost }
             } } } }"""
 MANY_TICKETS = """
 INSERT INTO service_tickets (id, ticket_number, customer_name, created_at)
@@ -43,7 +44,11 @@ ODD_SETTINGS = [
     {"standard_conforming_strings": "off", "escape_string_warning": "off"},
     {"standard_conforming_strings": "off", "backslash_quote": "on"},
     {"quote_all_identifiers": "on", "transform_null_equals": "on", "array_nulls": "off"},
-    {"plpgsql.variable_conflict": "use_column", "plpgsql.extra_errors": "all", "check_function_bodies": "off"},
+    {
+        "plpgsql.variable_conflict": "use_column",
+        "plpgsql.extra_errors": "all",
+        "check_function_bodies": "off",
+    },
     {"search_path": '"$user", pg_catalog'},
     {"row_security": "off"},
     {"default_transaction_isolation": "serializable", "default_transaction_deferrable": "on"},
@@ -70,7 +75,9 @@ async def database(server, template):
         role = f"server_{uuid4().hex}"
         async with connect(url) as admin:
             await admin.execute(MANY_TICKETS)
-            await admin.execute("VACUUM ANALYZE service_tickets")  # also empties the pending list of the index
+            await admin.execute(
+                "VACUUM ANALYZE service_tickets"
+            )  # also empties the pending list of the index
             await admin.execute(f"CREATE ROLE {role} LOGIN; ALTER TABLE equipment ENABLE ROW LEVEL SECURITY")
             await admin.execute("CREATE POLICY everything ON equipment USING (true)")
             await grant(admin, role)
