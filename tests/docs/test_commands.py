@@ -108,6 +108,11 @@ def test_documented_commands_exist():
                 assert find_spec(module), command
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_can_be_pasted(page):
+    assert re.findall(r"(?<!\.venv/bin/)python -m app.*", page.text) == []
+
+
 def unknown_word(group: click.Group, words: list[str]) -> str | None:
     """The first subcommand or option that click does not know. Values and arguments are not checked."""
     command: click.Command = group
