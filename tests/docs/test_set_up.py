@@ -1,4 +1,4 @@
-"""The set-up in docs/operations.md, executed line by line on a new server: Debian's PostgreSQL if it is installed."""
+"""The set-up in docs/operations.md, line by line on a new server: Debian's PostgreSQL if it is installed."""
 
 from __future__ import annotations
 
