@@ -121,3 +121,11 @@ async def test_grant_fails_if_the_role_may_not_grant_everything(database):
         await grant(conn, role)
         assert await missing_privileges(conn, role) == []
         await conn.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_the_difference_of_clocks_has_dates(database, monkeypatch):
+    monkeypatch.setattr(doctor, "_MAX_CLOCK_DIFFERENCE_S", -1)
+    [problem] = await problems(database[1])
+    assert re.fullmatch(
+        r"The clocks differ: the database has {0}, this .* {0}; .*".format(r"\d{4}-\d\d-\d\d .* UTC"), problem
+    )
