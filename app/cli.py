@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from app import config, doctor
-from app.asgi import create_app
+from app.asgi import create_app, time_limits_for
 from app.db import grants, migrate, sql
-from app.db.connections import TimeLimits, connect, connect_when_ready
+from app.db.connections import REFUSED_SETTINGS, TimeLimits, connect, connect_when_ready
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import MigrationError, read
 from app.db.pool import open_database
@@ -26,6 +26,7 @@ from app.http.auth.tokens import DevelopmentTokens
 from app.jobs import billing_export, retention
 from app.observability import logs
 from app.queries import billing, migration
+from app.queries import server as server_queries
 from app.server import server, supervisor
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def _dev(settings: Settings, host: str, port: int, tickets: int) -> None:
 def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: int | None) -> None:
     """Serve the API and the web pages. Needs DATABASE_URL and a migrated database."""
     app = create_app(settings)
-    asyncio.run(_require_schema_when_ready(settings.required_database_url, settings.database_wait_s))
+    asyncio.run(_require_database(settings))
     if workers == 1 and own_ports is None:
-        server.run(app, host, port, drain_s=settings.shutdown_drain_s)
+        server.run(app, [supervisor.bind(host, port)], drain_s=settings.shutdown_drain_s)
     else:
         own = [None if own_ports is None else own_ports + n for n in range(workers)]
         supervisor.run(partial(_serve_as_worker, settings), host, port, own)
@@ -115,7 +116,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, own_ports: in
 
 def _serve_as_worker(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     logs.set_up(production=settings.production)
-    server.run(create_app(settings), "", 0, drain_s=settings.shutdown_drain_s, sockets=sockets)
+    server.run(create_app(settings), sockets, drain_s=settings.shutdown_drain_s)
 
 
 @commands.command("seed")
@@ -146,10 +147,11 @@ def _schema() -> None:
 
 
 @commands.command("doctor")
+@click.option("--deep", is_flag=True, help="Also read every ticket and assignment.")
 @click.pass_obj
-def _doctor(settings: Settings) -> None:
+def _doctor(settings: Settings, *, deep: bool) -> None:
     """Check settings, sign-in and database, and print what to fix."""
-    sys.exit(asyncio.run(doctor.examine(settings, emit=click.echo)))
+    sys.exit(asyncio.run(doctor.examine(settings, emit=click.echo, deep=deep)))
 
 
 @commands.group("export")
@@ -297,9 +299,18 @@ async def _write_bill(settings: Settings, export: BillingExport) -> None:
             click.echo(chunk, nl=False)
 
 
-async def _require_schema_when_ready(url: str, wait_s: int) -> None:
-    async with connect_when_ready(url, wait_s, emit=lambda text: click.echo(text, err=True)) as conn:
+async def _require_database(settings: Settings) -> None:
+    """Wait for the database. Raises unless it has the schema, and sessions have the settings they need."""
+    async with connect_when_ready(
+        settings.required_database_url,
+        time_limits_for(settings).session_settings,
+        pooled=settings.pooled,
+        wait_s=settings.database_wait_s,
+        emit=lambda text: click.echo(text, err=True),
+    ) as conn:
         await _require_schema(conn)
+        for change in await server_queries.settings_to_change(conn, REFUSED_SETTINGS):
+            raise config.SettingsError(change)
 
 
 async def _require_schema(conn: Connection) -> None:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
-from app.config import SettingsError
-from app.db import migrate, names, sql
-from app.db.connections import alter_role, connect, role_settings
+from app.config import SettingsError, this_command
+from app.db import grants, migrate, names, sql
+from app.db.connections import REQUIRED_SETTINGS, connect, role_settings
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
-from app.db.migration_files import read
+from app.db.migration_files import MigrationError, read
 from app.graphql.admission.limits import Limits
 from app.http.auth import jwks
 from app.http.routes import pages
 from app.jobs import retention
-from app.queries import partitions, server
+from app.queries import migration, partitions, server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from app.config import Settings
     from app.db.connections import Connection
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
 
 _MIN_VERSION = 150000
 _MAX_CLOCK_DIFFERENCE_S = 5
+_WRITABLE = {"default_transaction_read_only": "off"}
+_NOT_SERVED = ("seed.", "migration.", "partitions.drop_events")
+"""Statements of commands that run as the owner of the tables."""
 _SECRETS = ("secret", "token", "url", "urls")
 
 
-async def examine(settings: Settings, *, emit: Emit) -> int:
-    """Print settings, limits and the result of each check. Returns 1 if there are problems, else 0."""
+async def examine(settings: Settings, *, emit: Emit, deep: bool = False) -> int:
+    """Print settings, limits and the result of each check. Returns 1 if there are problems, else 0.
+
+    With `deep`, read every row of the tables, too.
+    """
     emit("Settings")
     for setting in fields(settings):
         value = _printable(setting.name, getattr(settings, setting.name))
@@ -47,7 +54,7 @@ async def examine(settings: Settings, *, emit: Emit) -> int:
     for title, check in (
         ("Clients", check_clients),
         ("Sign-in", check_sign_in),
-        ("Database", check_database),
+        ("Database", partial(check_database, deep=deep)),
     ):
         emit(title)
         async for problem in check(settings, emit):
@@ -72,7 +79,7 @@ async def check_clients(settings: Settings, emit: Emit) -> Problems:
 async def check_sign_in(settings: Settings, emit: Emit) -> Problems:
     try:
         if not settings.has_identity_provider:
-            emit("  Development tokens, from: python -m app token")
+            emit(f"  Development tokens, from: {this_command()} token")
             return
         if not settings.auth_client_id:
             emit("  AUTH_CLIENT_ID is unset: the web pages have no sign-in")
@@ -86,18 +93,19 @@ async def check_sign_in(settings: Settings, emit: Emit) -> Problems:
         emit(f"  {settings.auth_issuer} signs with {listed}")
 
 
-async def check_database(settings: Settings, emit: Emit) -> Problems:
+async def check_database(settings: Settings, emit: Emit, *, deep: bool = False) -> Problems:
     if not settings.database_url:
         yield "DATABASE_URL is unset: serve, migrate and seed need it; dev starts its own database."
         return
+    limits = time_limits_for(settings).session_settings
     try:
         async with connect(settings.direct_url) as conn:
-            async for problem in check_server(conn, emit):
-                yield problem
-            async for problem in check_schema(conn, settings, emit):
-                yield problem
-        if settings.pooled:
-            async for problem in check_pooler(settings, emit):
+            checks = [check_server(conn, emit), check_schema(conn, settings, emit)]
+            for check in [*checks, check_rows(conn, emit)] if deep else checks:
+                async for problem in check:
+                    yield problem
+        async with connect(settings.required_database_url, limits, pooled=settings.pooled) as conn:
+            async for problem in check_role(conn, role_settings(limits)):
                 yield problem
         async for problem in check_replicas(settings, emit):
             yield problem
@@ -114,48 +122,73 @@ async def check_server(conn: Connection, emit: Emit) -> Problems:
         yield f"PostgreSQL {about.version} is too old: use 15 or newer."
     if "pg_trgm" not in about.extensions:
         yield "The extension pg_trgm is missing: install PostgreSQL's contrib package, then migrate up."
-    if about.is_superuser:
-        yield "The role is a superuser: use a role that can only read and write the tables of Baton."
-    if abs((datetime.now(UTC) - about.now).total_seconds()) > _MAX_CLOCK_DIFFERENCE_S:
-        yield f"The clocks differ: the database has {about.now:%H:%M:%S} UTC; synchronise both."
+    here = datetime.now(UTC)
+    if abs((here - about.now).total_seconds()) > _MAX_CLOCK_DIFFERENCE_S:
+        yield (
+            f"The clocks differ: the database has {about.now:%Y-%m-%d %H:%M:%S} UTC, this machine "
+            f"{here:%Y-%m-%d %H:%M:%S} UTC; synchronise both."
+        )
 
 
 async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Problems:
-    problem = await migrate.problem(conn, read(sql.MIGRATIONS))
-    if problem is not None:
+    if problem := await migrate.problem(conn, read(sql.MIGRATIONS)):
         yield problem
         return
     for interrupted in (await migrate.status(conn, sql.MIGRATIONS)).half_way:
         yield str(interrupted)
-    role = (await server.about(conn)).user
-    for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
-        yield (
-            f"Row security hides rows of {table} from {role}. As the owner of the table: "
-            f"CREATE POLICY baton ON {table} TO {role} USING (true). Or as an administrator: "
-            f"ALTER ROLE {role} BYPASSRLS."
-        )
     for ready in await partitions.ready_until(conn):
         emit(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:
             yield f"{ready.table} needs new partitions: run a server, or find out why tend_partitions fails."
     if old := await retention.expired_partitions(conn, settings.events_kept_months):
-        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run python -m app retain."
+        yield f"{', '.join(old)}: older than EVENTS_KEPT_MONTHS: run {this_command()} retain."
 
 
-async def check_pooler(settings: Settings, emit: Emit) -> Problems:
-    emit("  Through a pooler: its role must have the session settings")
-    required = role_settings(time_limits_for(settings).session_settings)
-    async with connect(settings.required_database_url) as conn:
-        role = (await server.about(conn)).user
-        for name in await server.settings_that_differ(conn, required):
-            statement = alter_role(role, name, required[name])
-            yield f"The role has another {name}. As an administrator: {statement}"
+async def check_rows(conn: Connection, emit: Emit) -> Problems:
+    """Read every row as the server does."""
+    if await migrate.problem(conn, read(sql.MIGRATIONS)):
+        return
+    try:
+        values = await migration.unreadable_values(conn)
+    except MigrationError as error:
+        yield str(error)
+        return
+    emit(f"  Every ticket and assignment was read; unreadable values: {len(values)}")
+    for row, row_id, field in values:
+        yield f"{field} of {row.lower()} {row_id} is unreadable: correct its value."
+
+
+async def check_role(conn: Connection, settings: Mapping[str, str]) -> Problems:
+    """Check the server's own role and its session, and plan each statement of the server."""
+    about = await server.about(conn)
+    if about.is_superuser:
+        yield "The role is a superuser: use a role that can only read and write the tables of Baton."
+    for change in await server.settings_to_change(conn, {**REQUIRED_SETTINGS, **_WRITABLE, **settings}):
+        yield change
+    if await migrate.problem(conn, read(sql.MIGRATIONS)):
+        return
+    for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
+        yield (
+            f"Row security hides rows of {table} from {about.user}. As the owner of the table: "
+            f"CREATE POLICY baton ON {table} TO {about.user} USING (true). Or as an administrator: "
+            f"ALTER ROLE {about.user} BYPASSRLS."
+        )
+    if missing := await grants.missing_privileges(conn, about.user):
+        yield (
+            f"The role {about.user} lacks {', '.join(missing)}: as the owner of the tables, run "
+            f"{this_command()} migrate grant {about.user}."
+        )
+        return
+    for query in sql.LOADED:
+        if not query.name.startswith(_NOT_SERVED) and (error := await query.explain_error(conn)):
+            yield f"The statement {query.name} fails ({error}): compare the schema with a new database's."
+            return
 
 
 async def check_replicas(settings: Settings, emit: Emit) -> Problems:
     for number, url in enumerate(settings.database_replica_urls.split(), 1):
         try:
-            async with connect(url) as conn:
+            async with connect(url, pooled=settings.pooled) as conn:
                 is_standby = await server.replayed_position(conn) is not None
             emit(f"  DATABASE_REPLICA_URLS, {number}: {'a standby' if is_standby else 'the primary now'}")
         except Unavailable as error:

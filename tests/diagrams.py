@@ -60,7 +60,8 @@ _TICKET = Ticket(
     closed_at=None,
 )
 _UNASSIGNED = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
-_ASSIGNED = assign_ticket(AssignTicket(ticket_id="T", engineer_id=str(UUID(int=1))), _UNASSIGNED).events[-1][1]
+_ASSIGNING = AssignTicket(ticket_id="T", engineer_id=str(UUID(int=1)))
+_ASSIGNED = assign_ticket(_ASSIGNING, _UNASSIGNED).events[-1][1]
 
 
 def decisions() -> Iterator[tuple[str, str | None, dict[AssignmentStatus | None, Change]]]:

@@ -1,6 +1,6 @@
 """Settings: declared, read from the environment, checked. Every layer above the domain may import it."""
 
-from app.config.environment import is_loopback, load
+from app.config.environment import is_loopback, load, this_command
 from app.config.settings import DEFAULT_CURRENCY, Settings, SettingsError
 
-__all__ = ["DEFAULT_CURRENCY", "Settings", "SettingsError", "is_loopback", "load"]
+__all__ = ["DEFAULT_CURRENCY", "Settings", "SettingsError", "is_loopback", "load", "this_command"]

@@ -22,9 +22,55 @@ Tx = NewType("Tx", "asyncpg.Connection[Any]")
 Autocommit = NewType("Autocommit", "asyncpg.Connection[Any]")
 """A connection outside a transaction: a statement that writes commits by itself."""
 
+STATEMENT_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "standard_conforming_strings": "on",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmlbinary": "base64",
+    "xmloption": "content",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "row_security": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    # Otherwise an index search silently omits rows.
+    "gin_fuzzy_search_limit": "0",
+    # The warning that a commit did not wait for its standby must arrive.
+    "client_min_messages": "notice",
+}
+"""Settings that change what a statement means or returns; a role or database may have other values."""
+REQUIRED_SETTINGS = {"session_replication_role": "origin", "zero_damaged_pages": "off"}
+"""As above, but only a superuser can set them: triggers do not run, damaged rows disappear."""
+_PLANNER_SETTINGS = {
+    "join_collapse_limit": "8",
+    "from_collapse_limit": "8",
+    **dict.fromkeys(
+        (
+            "enable_bitmapscan",
+            "enable_hashagg",
+            "enable_hashjoin",
+            "enable_incremental_sort",
+            "enable_indexonlyscan",
+            "enable_indexscan",
+            "enable_material",
+            "enable_memoize",
+            "enable_mergejoin",
+            "enable_nestloop",
+            "enable_partition_pruning",
+            "enable_seqscan",
+            "enable_sort",
+        ),
+        "on",
+    ),
+}
 SESSION_SETTINGS = {
     "application_name": "baton",
-    "timezone": "UTC",
+    **STATEMENT_SETTINGS,
+    **_PLANNER_SETTINGS,
     # Before migration 0006_contract, public has an old table of the same name as the history.
     "search_path": "baton, public",
     # Measured: both cost more than they save on reads this short.
@@ -33,13 +79,24 @@ SESSION_SETTINGS = {
     # Otherwise PostgreSQL plans again for each array of keys, which takes longer than reading a ticket.
     # queries/server.py asks for a custom plan where the values matter.
     "plan_cache_mode": "force_generic_plan",
+    # The pool keeps its connections.
+    "idle_session_timeout": "0",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30s",
 }
-_POOLED = frozenset({"application_name", "timezone"})
+_WITHOUT_TIMEOUTS = STATEMENT_SETTINGS | dict.fromkeys(
+    ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"), "0"
+)
+_POOLED = frozenset({"application_name", "timezone", "datestyle", "standard_conforming_strings"})
 """Settings that PgBouncer applies to each server connection that it assigns."""
+
+
+REFUSED_SETTINGS = REQUIRED_SETTINGS | {
+    name: SESSION_SETTINGS[name] for name in ("search_path", *STATEMENT_SETTINGS) if name not in _POOLED
+}
+"""What a server refuses to start without. Only behind a pooler can the second part differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,24 +147,35 @@ def role_settings(session_settings: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def alter_role(role: str, name: str, value: str) -> str:
-    """Return the statement that sets it for the role; an administrator has to run it."""
-    quoted = role.replace('"', '""')
+def alter_role(role: str, name: str, value: str, *, database: str | None = None) -> str:
+    """Return the statement that sets it for the role; an administrator has to run it.
+
+    With `database` it replaces all other settings of the role and of the database.
+    """
     # Quotes would make a list of schemas one name with a comma in it.
     literal = value if name == "search_path" else f"'{value}'"
-    return f'ALTER ROLE "{quoted}" SET {name} = {literal};'
+    where = "" if database is None else f" IN DATABASE {_identifier(database)}"
+    return f"ALTER ROLE {_identifier(role)}{where} SET {name} = {literal};"
+
+
+def _identifier(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """Open a connection outside the pool and without timeouts, for migrations. Raises Unavailable."""
+async def connect(
+    url: str, settings: Mapping[str, str] = _WITHOUT_TIMEOUTS, *, pooled: bool = False
+) -> AsyncIterator[Connection]:
+    """Open a connection outside the pool, by default without timeouts, for migrations.
+
+    `pooled` means that `url` is of a pooler in transaction mode. Raises Unavailable.
+    """
+    settings = {**settings, "application_name": "baton"}
     try:
         conn = await asyncpg.connect(
             url,
             timeout=DEFAULT_LIMITS.connect_s,
-            server_settings={"application_name": "baton"},
-            # Commands that only read may connect through a pooler in transaction mode.
-            statement_cache_size=0,
+            **pooler_options(settings) | ({} if pooled else {"server_settings": settings}),
         )
     except CONNECT_ERRORS as error:
         raise Unavailable from error
@@ -127,7 +195,12 @@ async def transaction_on_own_schemas(conn: Connection) -> AsyncIterator[Tx]:
 
 @asynccontextmanager
 async def connect_when_ready(
-    url: str, wait_s: float, emit: Callable[[str], object]
+    url: str,
+    settings: Mapping[str, str],
+    *,
+    pooled: bool,
+    wait_s: float,
+    emit: Callable[[str], object],
 ) -> AsyncIterator[Connection]:
     """As `connect`, but wait up to `wait_s` for a database that is starting."""
     loop = asyncio.get_running_loop()
@@ -135,7 +208,7 @@ async def connect_when_ready(
     async with AsyncExitStack() as stack:
         while True:
             try:
-                conn = await stack.enter_async_context(connect(url))
+                conn = await stack.enter_async_context(connect(url, settings, pooled=pooled))
                 break
             except Unavailable as error:
                 if loop.time() >= deadline or not isinstance(error.__cause__, NOT_READY_ERRORS):

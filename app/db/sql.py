@@ -35,7 +35,7 @@ from typing import (
 import orjson
 import structlog
 
-from app.db.errors import UNREADABLE_ERRORS
+from app.db.errors import DRIVER_ERRORS, UNREADABLE_ERRORS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
@@ -145,6 +145,15 @@ class Query(Generic[R]):
             for value in found:
                 yield value
             found.clear()
+
+    async def explain_error(self, conn: Connection) -> str | None:
+        """Plan the statement, which checks the privileges, too. Returns why it fails; None if it does not."""
+        try:
+            async with conn.transaction(readonly=True):
+                await conn.execute(f"EXPLAIN {self.text}", *[None] * len(self.params))
+        except DRIVER_ERRORS as error:
+            return one_line(error)
+        return None
 
     @property
     def bounded_text(self) -> str:

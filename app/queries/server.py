@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.db import sql
+from app.db.connections import alter_role
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class Server:
     version: str
     version_number: int
+    database: str
     user: str
     is_superuser: bool
     now: datetime
@@ -37,9 +39,15 @@ async def about(conn: Connection) -> Server:
     return await _ABOUT.one(conn)
 
 
-async def settings_that_differ(conn: Connection, expected: Mapping[str, str]) -> list[str]:
-    """The names of the settings with another value in this session."""
-    return await _DIFFERING_SETTINGS.all(conn, list(expected), list(expected.values()))
+async def settings_to_change(conn: Connection, expected: Mapping[str, str]) -> list[str]:
+    """One sentence for each setting with another value in this session, with the statement to change it."""
+    here = await about(conn)
+    differing = await _DIFFERING_SETTINGS.all(conn, list(expected), list(expected.values()))
+    statements = [alter_role(here.user, n, expected[n], database=here.database) for n in differing]
+    return [
+        f"The role has another {name}. As an administrator: {statement}"
+        for name, statement in zip(differing, statements, strict=True)
+    ]
 
 
 async def tables_with_hidden_rows(conn: Connection, tables: Sequence[str]) -> list[str]:

@@ -20,6 +20,12 @@ _GC_THRESHOLD = 50_000
 """New objects before a collection. A large response creates a thousand objects, nearly all without cycles."""
 
 
+def address_of(bound: socket.socket) -> str:
+    """Return the URL at which a client on this machine reaches the socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 @dataclass(slots=True)
 class ShutdownState:
     """Shared by the server and the application."""
@@ -35,13 +41,24 @@ class Server(uvicorn.Server):
     It also tunes the garbage collector for a server.
     """
 
-    def __init__(self, config: uvicorn.Config, shutdown_state: ShutdownState, *, drain_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        shutdown_state: ShutdownState,
+        *,
+        drain_s: float,
+        on_start: Callable[[], object],
+    ) -> None:
         super().__init__(config)
         self._shutdown_state = shutdown_state
         self._drain_s = drain_s
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.started:
+            log.info("serving", addresses=[address_of(each) for each in sockets or []])
+            self._on_start()
         # What exists after startup stays: a full collection of it took up to 0.3 s each time.
         gc.collect()
         gc.freeze()

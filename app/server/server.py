@@ -14,7 +14,7 @@ from app.server.websocket_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
@@ -29,8 +29,8 @@ MAX_MESSAGE_BYTES = 256 * 1024
 
 def config(
     app: ASGIApp,
-    host: str,
-    port: int,
+    host: str = "",
+    port: int = 0,
     *,
     http: type[RequestTimeoutProtocol] = RequestTimeoutProtocol,
     ws: type[WriteTimeoutMixin] = WebSocketProtocol,
@@ -55,19 +55,16 @@ def config(
 
 def run(
     app: Starlette,
-    host: str,
-    port: int,
+    sockets: Sequence[socket.socket],
     *,
     drain_s: float = 0,
-    sockets: Sequence[socket.socket] | None = None,
+    on_start: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve until a signal, and for `drain_s` after it; then exit with 0.
+    """Serve on sockets that are bound until a signal, and for `drain_s` after it; then exit with 0.
 
-    `sockets` are bound already, and replace `host` and `port`.
+    `on_start` is called when the server accepts requests.
     """
     # uvicorn raises the signal again when it is done, for the handlers installed before.
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: sys.exit(0))
-    Server(config(app, host, port), app.state.shutdown_state, drain_s=drain_s).run(
-        None if sockets is None else list(sockets)
-    )
+    Server(config(app), app.state.shutdown_state, drain_s=drain_s, on_start=on_start).run(list(sockets))

@@ -33,15 +33,32 @@ class PortTaken(Exception):
     """Another process listens there."""
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the port, or to a free one if it is 0. Raises PortTaken.
+
+    It refuses connections until a server listens on it.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise PortTaken(
+            f"Cannot listen on {host}:{port}: {error.strerror}; use another port, such as --port {port + 1}."
+        ) from error
+    return bound
+
+
 def run(serve: Serve, host: str, port: int, own_ports: Sequence[int | None]) -> None:
     """Call `serve` in a process for each of `own_ports`, with sockets for `port` and for its own, if any.
 
     Runs until a signal, which is passed on to the workers; then exits with 0. `serve` must be picklable.
     Raises PortTaken.
     """
-    shared = _listen(host, port)
+    shared = bind(host, port)
     supervisor = Supervisor(
-        serve, [[shared] if own is None else [shared, _listen(host, own)] for own in own_ports]
+        serve, [[shared] if own is None else [shared, bind(host, own)] for own in own_ports]
     )
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, supervisor.stop)
@@ -87,14 +104,6 @@ class Supervisor:
             time.sleep(_RESTART_DELAY_S)
         if not self._is_stopping:
             self._spawn(number)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise PortTaken(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
 def _send_signal(process: SpawnProcess, signal_number: int) -> None:

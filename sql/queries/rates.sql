@@ -21,8 +21,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING {columns};
 
 -- name: insert_rate_key(actor, idempotency_key, request_hash, hourly_rate_id, now)
-INSERT INTO idempotency_keys (actor, key, request_hash, hourly_rate_id, created_at)
-VALUES ($1, $2, $3, $4, $5);
+-- As in assignments.save_change, a key must not end before it began.
+INSERT INTO idempotency_keys (actor, key, request_hash, hourly_rate_id, created_at, day)
+VALUES ($1, $2, $3, $4, $5, (greatest(app_now(), $5) AT TIME ZONE 'UTC')::date);
 
 -- name: rate_by_id(hourly_rate_id)
 SELECT {columns}

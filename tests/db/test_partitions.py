@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import quote
 
 import asyncpg
@@ -13,6 +14,7 @@ import pytest
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run, run_in_transaction
+from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates, set_hourly_rate
 from app.config import Settings
 from app.db.connections import connect
 from app.db.errors import Unavailable
@@ -24,7 +26,7 @@ from app.events import CursorTooOld, EventFilter, Feed, _check_cursor
 from app.jobs.retention import expired_partitions, retain
 from app.jobs.runner import tend_partitions
 from app.queries import partitions
-from tests.factories import DISPATCHER, Factories
+from tests.factories import ADMIN, DISPATCHER, Factories
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 THIS_MONTH = TODAY.replace(day=1)
@@ -252,6 +254,24 @@ async def test_a_key_is_known_on_the_next_day_and_unknown_once_dropped(fresh_db,
     await drop_day(fresh_url, "idempotency_keys_before")
     other = await assign_command(make)
     assert (await run(fresh_db, DISPATCHER, assign_ticket, other, idempotency_key="k")).id != result.id
+
+
+async def test_a_key_never_ends_before_it_began(fresh_db, fresh_url, make):
+    """The clock is set back after each reading."""
+    async with connect(fresh_url) as conn:
+        await conn.execute("CREATE SEQUENCE readings")
+        await conn.execute(
+            """CREATE OR REPLACE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+            AS $$ SELECT transaction_timestamp() - interval '3 days' * nextval('public.readings') $$"""
+        )
+        await run(fresh_db, DISPATCHER, assign_ticket, await assign_command(make), idempotency_key="k")
+        rate = SetHourlyRate(engineer_id=await make.engineer(), hourly_rate=Decimal(1), valid_from=TODAY)
+        await run_on_rates(fresh_db, ADMIN, set_hourly_rate, rate, idempotency_key="r")
+        keys = await conn.fetch(
+            "SELECT key, day >= (created_at AT TIME ZONE 'UTC')::date FROM idempotency_keys"
+        )
+    assert {row[0] for row in keys} == {"k", "r"}
+    assert all(row[1] for row in keys)
 
 
 async def drop_day(url, name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -19,6 +20,8 @@ from tests.apps import SECRET, authorization, client_of
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
 from tests.pgbouncer import ROLE, create_role, pgbouncer, skip_unless_installed, through
+from tests.test_cli import assert_one_sentence
+from tests.test_cli import run as cli
 
 CLIENTS = 20
 CONNECTIONS = 3
@@ -107,10 +110,11 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
         await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
     lines = []
     await doctor.examine(config.load(settings), emit=lines.append)
+    alter = f'ALTER ROLE "{ROLE}" IN DATABASE "{urlsplit(own_url).path[1:]}"'
     fixes = [match[0] for line in lines if (match := re.findall(r"ALTER ROLE .*;", line))]
     assert fixes == [
-        f"ALTER ROLE \"{ROLE}\" SET lock_timeout = '5000ms';",
-        f'ALTER ROLE "{ROLE}" SET search_path = baton, public;',
+        f"{alter} SET lock_timeout = '5000ms';",
+        f"{alter} SET search_path = baton, public;",
     ]
     async with connect(own_server) as conn:
         for statement in fixes:
@@ -119,6 +123,23 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
     lines.clear()
     await doctor.examine(config.load(settings), emit=lines.append)
     assert not any("ALTER ROLE" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("gin_fuzzy_search_limit", "1"),
+        ("default_transaction_isolation", "serializable"),
+        ("search_path", "public"),
+    ],
+)
+async def test_a_server_refuses_to_start_with_other_role_settings(settings, own_url, setting, value):
+    """The pooler rejects these settings in a connection."""
+    change = f'ALTER ROLE {ROLE} IN DATABASE "{urlsplit(own_url).path[1:]}"'
+    async with connect(own_url) as conn:
+        await conn.execute(f"{change} SET {setting} = '{value}'")
+    result = await asyncio.to_thread(cli, "serve", "--port", "0", **settings)
+    assert_one_sentence(result, setting, "As an administrator: ALTER ROLE")
 
 
 async def test_the_pooler_rejects_session_settings(pooler, own_url):

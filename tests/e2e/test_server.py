@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -330,3 +331,27 @@ def test_a_restart_leaves_no_process_and_keeps_the_data(running, dispatcher):
     wait_until(lambda: not processes_of(running.home), "processes are left")
     with started(running.home) as restarted:
         assert plain_client(restarted, dispatcher)(query) == before
+
+
+def test_the_banner_comes_when_the_server_serves(running):
+    output = (running.home / "output").read_text()
+    assert output.index(f"['{running.url}']") < output.index("Baton is running.")
+    [token_command] = re.findall(r"from: (.*)", output)
+    command = f"cd {CHECKOUT}; {token_command}"
+    token = subprocess.check_output(
+        ["/bin/sh", "-c", command], env=environment(DATA_DIR=str(running.home)), text=True
+    )
+    assert token.count(".") == 2
+
+
+@pytest.mark.parametrize("command", ["dev", "serve"])
+def test_a_taken_port_is_one_sentence(running, fresh_url, command, tmp_path):
+    settings = environment(DATABASE_URL=fresh_url, DATA_DIR=str(tmp_path))
+    arguments = [sys.executable, "-m", "app", command, "--port", str(running.port)]
+    done = subprocess.run(
+        arguments, cwd=CHECKOUT, env=settings, capture_output=True, text=True, check=False, timeout=180
+    )
+    assert done.returncode == 1
+    assert f"such as --port {running.port + 1}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Baton is running" not in done.stdout
