@@ -85,7 +85,7 @@ class Settings:
     auth_dev_addresses: tuple[str, ...] = _list_setting(
         ADDRESS,
         "172.30.53.1",
-        "IP addresses whose browsers may choose a role, besides this machine's; development only, for a"
+        "IP addresses from which a browser may choose a role, besides this machine; development only, for a"
         " container's gateway.",
     )
     auth_jwks_url: str = _setting(
