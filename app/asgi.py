@@ -177,6 +177,7 @@ def _browser_routes(
             pages.provider_for(settings),
             None if settings.production else development_tokens,
             production=settings.production,
+            development_addresses=settings.auth_dev_addresses,
         ),
     ]
 

@@ -79,6 +79,7 @@ def test_schema_prints_the_schema_file():
         ({"DATABASE_POOLER": "transaction", "DATABASE_URL": UNREACHABLE}, ["DATABASE_DIRECT_URL"]),
         ({"AUTH_DEV_SECRET": "short"}, ["AUTH_DEV_SECRET", "32"]),
         ({"APP_ENV": "production", "AUTH_DEV_SECRET": "x" * 32}, ["AUTH_DEV_SECRET", "production"]),
+        ({"APP_ENV": "production", "AUTH_DEV_ADDRESSES": "10.0.0.1"}, ["AUTH_DEV_ADDRESSES", "production"]),
         ({"AUTH_DEV_SECRET": "x" * 32, **PROVIDER}, ["AUTH_DEV_SECRET", "AUTH_JWKS_URL"]),
         ({"AUTH_JWKS_URL": "https://"}, ["AUTH_JWKS_URL", "https://"]),
         ({"AUTH_JWKS_URL": "file:///etc/passwd"}, ["AUTH_JWKS_URL", "https://"]),

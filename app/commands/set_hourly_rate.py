@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, command_field
-from app.commands.run import hash_command, require_permission
+from app.commands.run import hash_command, ignore_replay, require_permission
 from app.domain import values
 from app.domain.errors import EngineerNotFound, IdempotencyKeyReused
 from app.domain.lifecycle import Action
@@ -17,6 +17,7 @@ from app.queries import rates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.commands.run import OnReplay
     from app.db.connections import Tx
     from app.db.pool import Database
     from app.domain.model import Actor, AuditContext, HourlyRate
@@ -58,6 +59,7 @@ async def run_on_rates(
     *,
     idempotency_key: str | None = None,
     audit_context: AuditContext = NO_AUDIT_CONTEXT,
+    on_replay: OnReplay = ignore_replay,
 ) -> HourlyRate:
     """Run like `run`, without a lock: rates are only added, and the later of two concurrent ones applies.
 
@@ -73,6 +75,7 @@ async def run_on_rates(
         if idempotency_key is not None and snapshot.request_hash is not None:
             if snapshot.request_hash != request_hash or snapshot.hourly_rate_id is None:
                 raise IdempotencyKeyReused(idempotency_key)
+            on_replay()
             return await rates.by_id(tx, snapshot.hourly_rate_id)
         rate = decide(command, snapshot) or await rates.add(
             tx,

@@ -95,8 +95,9 @@ def _check_databases(settings: Settings) -> None:
 
 
 def _check_sign_in(settings: Settings) -> None:
-    if settings.production and settings.auth_dev_secret:
-        raise SettingsError("AUTH_DEV_SECRET must not be set when APP_ENV=production.")
+    if settings.production and (settings.auth_dev_secret or settings.auth_dev_addresses):
+        name = "AUTH_DEV_SECRET" if settings.auth_dev_secret else "AUTH_DEV_ADDRESSES"
+        raise SettingsError(f"{name} must not be set when APP_ENV=production.")
     if settings.auth_jwks_url and settings.auth_dev_secret:
         raise SettingsError("AUTH_DEV_SECRET must not be set together with AUTH_JWKS_URL.")
     if settings.auth_dev_secret and len(settings.auth_dev_secret) < _MIN_SECRET_LENGTH:

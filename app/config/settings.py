@@ -13,6 +13,7 @@ from typing import Any
 from app.domain.model import Role
 
 DEFAULT_CURRENCY = "EUR"
+ADDRESS = re.compile(r"[0-9a-f.:]+")
 HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
 # In lower case and without a path, as browsers send it.
 ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
@@ -80,6 +81,12 @@ class Settings:
     )
     auth_dev_secret: str = _setting(
         "", "Secret that signs development tokens; development only, at least 32 characters."
+    )
+    auth_dev_addresses: tuple[str, ...] = _list_setting(
+        ADDRESS,
+        "172.30.53.1",
+        "IP addresses from which a browser may choose a role, besides this machine; development only, for a"
+        " container's gateway.",
     )
     auth_jwks_url: str = _setting(
         "",

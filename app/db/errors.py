@@ -21,7 +21,7 @@ RETRYABLE = (
     # A migration changed a table between two uses of a prepared statement.
     asyncpg.InvalidCachedStatementError,
 )
-"""The transaction was rolled back because of concurrent ones, and can be retried."""
+"""The transaction, or the read, was rolled back because of concurrent ones, and can be retried."""
 CONNECTION_LOST = (
     OSError,
     asyncpg.InterfaceError,
@@ -35,6 +35,7 @@ CONNECTION_LOST = (
 """The connection is lost, with everything uncommitted. Includes TimeoutError, which is an OSError."""
 UNAVAILABLE_ERRORS = (
     *CONNECTION_LOST,
+    *RETRYABLE,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     # For example, a migration holds a table lock for longer than a request waits.
@@ -76,11 +77,14 @@ def one_line(error: Exception) -> str:
 
 
 def is_retryable(error: Unavailable) -> bool:
-    """Whether the connection was lost before COMMIT, and not by a timeout, which has used up the time."""
+    """Whether it was rolled back because of concurrent ones, or the connection was lost before COMMIT.
+
+    Not by a timeout, which has used up the time.
+    """
     cause = error.__cause__
     return (
         not isinstance(error, OutcomeUnknown)
-        and isinstance(cause, CONNECTION_LOST)
+        and isinstance(cause, (*CONNECTION_LOST, *RETRYABLE))
         and not isinstance(cause, TimeoutError)
     )
 

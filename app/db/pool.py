@@ -19,7 +19,6 @@ from app.db.connections import DEFAULT_LIMITS, Autocommit, Connection, TimeLimit
 from app.db.errors import (
     CONNECT_ERRORS,
     CONNECTION_LOST,
-    RETRYABLE,
     UNAVAILABLE_ERRORS,
     OutcomeUnknown,
     Unavailable,
@@ -184,10 +183,6 @@ class Database:
                     if not is_concurrent_insert(error, retry_on) or attempt == ATTEMPTS:
                         raise
                     cause: BaseException | None = error
-                except RETRYABLE as error:
-                    if attempt == ATTEMPTS:
-                        raise Unavailable from error
-                    cause = error
                 except Unavailable as error:
                     if attempt == ATTEMPTS or not is_retryable(error):
                         raise

@@ -167,12 +167,9 @@ class ReadRoute:
                 conn = await self._replica_connection(stack)
                 if conn is None:
                     conn = await stack.enter_async_context(self.router.primary.connection())
-                try:
-                    yield conn
-                except asyncpg.SerializationError as error:
-                    # A recovery conflict: the replica had to remove row versions that the read still needed.
-                    raise Unavailable from error
+                yield conn
         except Unavailable:
+            # Also a recovery conflict: the replica had to remove row versions that the read still needed.
             if self._replica is not None:
                 self._replica.is_usable = False
             raise

@@ -49,6 +49,8 @@ class Context:
     """The names of all fields of the document, in snake case; None until the operation is admitted."""
     position: int | None = field(default=None, init=False)
     """The WAL position that the client's next reads must include. It is sent to the client."""
+    replayed: list[str | int] = field(default_factory=list, init=False)
+    """The response keys of the mutations that an earlier request with the same key had made."""
     reads: Database | ReadRoute = field(init=False)
     """What queries read from. After a mutation, and for events, this is the primary."""
     loaders: Loaders = field(init=False)
@@ -106,6 +108,10 @@ class Context:
         """Call `query` with a connection and the arguments, after other aggregates of the operation."""
         async with self.aggregate_lock, reads.connection() as conn:
             return await query(conn, *arguments, **options)
+
+    def add_replayed(self, response_key: str | int) -> None:
+        if response_key not in self.replayed:
+            self.replayed.append(response_key)
 
     async def reset_after_mutation(self) -> None:
         """Drop what was read, which may be stale, and read from the primary, as replicas may lag behind."""

@@ -190,6 +190,9 @@ class OperationPipeline:
         if position is not None:
             # A string: it may be larger than the integers of JavaScript.
             extensions = {**extensions, "position": str(position)}
+        if operation.context.replayed:
+            # Beside the data: caches store data under its id, where it would stay.
+            extensions = {**extensions, "replayed": operation.context.replayed}
         return ExecutionResult(result.data, errors, extensions)
 
 

@@ -98,7 +98,7 @@ _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=Engineer
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
 _SNAPSHOTS = sql.load("assignments", "ticket_snapshots", row=TicketSnapshot)
 _SAVE = sql.load("assignments", "save_changes", row=TicketId)
-_AS_OF_EVENT = sql.load("assignments", "assignment_as_of_event", row=Assignment)
+_OF_EVENT = sql.load("assignments", "assignment_of_event", row=Assignment)
 
 
 async def by_ids(
@@ -222,5 +222,6 @@ def _json(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-async def as_of_event(conn: Connection, event_id: int) -> Assignment:
-    return await _AS_OF_EVENT.one(conn, event_id)
+async def of_event(conn: Connection, event_id: int) -> Assignment | None:
+    """The assignment that the event is about, as it is now."""
+    return await _OF_EVENT.first(conn, event_id)

@@ -27,12 +27,20 @@ MAX_REASONS = 100
 _FOUR_PLACES = Decimal("0.0001")
 
 
-class Unit(ApiEnum):
+class StatisticsInterval(ApiEnum):
     """Length of the intervals of a series."""
 
     DAY = "day", "Days, from midnight to midnight."
     WEEK = "week", "Weeks, from Monday to Sunday."
     MONTH = "month", "Calendar months."
+
+
+class Unit(ApiEnum):
+    """The former name of `StatisticsInterval`: generated Kotlin and Swift code has a `Unit` of its own."""
+
+    DAY = StatisticsInterval.DAY.value, StatisticsInterval.DAY.description
+    WEEK = StatisticsInterval.WEEK.value, StatisticsInterval.WEEK.description
+    MONTH = StatisticsInterval.MONTH.value, StatisticsInterval.MONTH.description
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +228,11 @@ async def time_to_resolve(conn: Connection, filter: ReportFilter) -> Durations:
     return await _TO_RESOLVE.one(conn, *filter.as_parameters)
 
 
-async def series(conn: Connection, filter: ReportFilter, unit: Unit, time_zone: str) -> list[SeriesPart]:
+async def series(
+    conn: Connection, filter: ReportFilter, interval: StatisticsInterval, time_zone: str
+) -> list[SeriesPart]:
     """All intervals that overlap the period. The database must know the time zone."""
-    return await _SERIES.all(conn, *filter.as_parameters, unit, time_zone)
+    return await _SERIES.all(conn, *filter.as_parameters, interval, time_zone)
 
 
 def _ratio(part: int, whole: int) -> Decimal | None:

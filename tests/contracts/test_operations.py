@@ -155,6 +155,13 @@ def test_the_image_and_the_pods_use_the_same_user():
     assert set(re.findall(r"runAsUser: (\d+)", KUBERNETES)) == {uid}
 
 
+def test_the_compose_example_has_no_default_password():
+    passwords = re.findall(r"\$\{\w*PASSWORD\w*([^}]*)\}", COMPOSE)
+    assert len(passwords) == 2
+    assert all(rest.startswith(":?") for rest in passwords)
+    assert "127.0.0.1:8000:8000" in COMPOSE
+
+
 def test_images_are_pinned():
     images = re.findall(r"^\s*(?:ARG BASE=|image: )(\S+)$", DOCKERFILE + COMPOSE, re.MULTILINE)
     assert len(images) == 2

@@ -89,6 +89,31 @@ def test_a_bad_description_is_detected(name, description):
     assert not is_well_formed(name, description)
 
 
+KOTLIN_AND_SWIFT = {
+    "Any", "Array", "Boolean", "Byte", "Char", "Character", "Collection", "Comparable", "Data", "Date",
+    "DateInterval", "Decimal", "Dictionary", "Double", "Error", "Exception", "Float", "Function", "Int",
+    "Iterable", "Lazy", "List", "Locale", "Long", "Map", "Measurement", "Never", "Nothing", "Notification",
+    "Number", "Operation", "Optional", "Pair", "Process", "Progress", "Result", "Sequence", "Set", "Short",
+    "String", "Task", "Throwable", "Thread", "TimeZone", "Timer", "Triple", "Type", "UUID", "Unit", "Void",
+}  # fmt: skip
+"""Types that every Kotlin file imports, or that Swift and its Foundation define."""
+
+
+def types_in_use():
+    """The names of the types of all arguments and fields that are not deprecated."""
+    for type_ in TYPES.values():
+        for field in getattr(type_, "fields", {}).values():
+            for element in (field, *getattr(field, "args", {}).values()):
+                if element.deprecation_reason is None:
+                    yield graphql.get_named_type(element.type).name
+
+
+def test_no_type_has_a_name_that_clashes_in_generated_code():
+    clashing = set(types_in_use()) & KOTLIN_AND_SWIFT
+    # Generators map scalars to types of the client.
+    assert [name for name in clashing if not graphql.is_scalar_type(SCHEMA.type_map[name])] == []
+
+
 @pytest.mark.parametrize("refusal", DomainError.__subclasses__(), ids=lambda refusal: refusal.__name__)
 def test_every_refusal_is_a_type_of_the_schema(refusal):
     assert "Refusal" in {interface.name for interface in TYPES[refusal.__name__].interfaces}

@@ -19,6 +19,7 @@ from app.queries import assignments
 from tests.apps import authorization, client_of, make_app
 from tests.databases import frozen, new_server
 from tests.factories import DISPATCHER, Factories
+from tests.graphql.conftest import until_waiting
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
 TEST_TIMEOUT_S = 60
@@ -76,6 +77,41 @@ async def test_requests_fail_while_the_server_is_frozen_and_work_again(own_url, 
         assert response["data"]["assignTicket"]["__typename"] == "Assignment"
         assert (await ask(ASSIGN, **command))["data"] == response["data"]
         assert (await client.get("/readyz")).status_code == 200
+
+
+READ = "query ($t: ID!) { ticket(id: $t) { currentAssignment { engineer { name } } } }"
+
+
+@pytest.mark.parametrize(
+    ("document", "first", "second", "codes"),
+    [
+        (READ, "service_tickets", "engineer_assignments", {"UNAVAILABLE"}),
+        (ASSIGN, "engineers", "service_tickets", set()),
+    ],
+    ids=["read", "mutation"],
+)
+async def test_a_deadlock_is_retried_or_unavailable(own_url, document, first, second, codes):
+    """The server waits for the second table, locked by a session that then waits for the first."""
+    app = make_app(own_url, database_pool_size=1)
+    async with (
+        asyncio.timeout(TEST_TIMEOUT_S),
+        open_database(own_url, pool_size=1) as db,
+        client_of(app, headers=authorization()) as client,
+        connect(own_url) as other,
+    ):
+        make = Factories(db)
+        variables = {"t": await make.ticket(), "engineer": str(await make.engineer())}
+        variables["ticket"] = variables["t"]
+        await other.execute("SET deadlock_timeout = '1min'")  # the server is the victim
+        async with other.transaction():
+            await other.execute(f"LOCK TABLE {second} IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.create_task(
+                client.post("/graphql", json={"query": document, "variables": variables})
+            )
+            await until_waiting(other, 1)
+            await other.execute(f"LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE")
+        answer = (await asking).json()
+    assert {error["extensions"]["code"] for error in answer.get("errors", ())} == codes, answer
 
 
 @asynccontextmanager

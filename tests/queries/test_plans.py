@@ -138,7 +138,7 @@ CASES: list[Case] = [
         {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
     ),
     (
-        "assignments.assignment_as_of_event",
+        "assignments.assignment_of_event",
         (5,),
         {"assignment_events_before_id", "engineer_assignments_pkey"},
     ),

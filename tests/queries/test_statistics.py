@@ -21,7 +21,7 @@ from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.graphql.types.statistics import time_zones
 from app.queries import statistics
-from app.queries.statistics import ReportFilter, TicketFigures, Unit
+from app.queries.statistics import ReportFilter, StatisticsInterval, TicketFigures
 from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History
 
@@ -286,7 +286,7 @@ async def hours_agree(conn, model):
 @given(
     seed=seeds,
     filter=st.builds(ReportFilter, periods),
-    unit=st.sampled_from(Unit),
+    unit=st.sampled_from(StatisticsInterval),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
 )
 async def test_series_follows_the_calendar_of_the_time_zone(conn, seed, filter, unit, zone):
@@ -297,9 +297,9 @@ async def test_series_follows_the_calendar_of_the_time_zone(conn, seed, filter, 
     def part(at):
         day = at.astimezone(ZoneInfo(zone)).date()
         return {
-            Unit.DAY: day,
-            Unit.WEEK: day - timedelta(days=day.weekday()),
-            Unit.MONTH: day.replace(day=1),
+            StatisticsInterval.DAY: day,
+            StatisticsInterval.WEEK: day - timedelta(days=day.weekday()),
+            StatisticsInterval.MONTH: day.replace(day=1),
         }[unit]
 
     expected = defaultdict(lambda: [0, 0, 0, 0, Decimal(0)])

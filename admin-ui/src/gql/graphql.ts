@@ -8,7 +8,7 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type AcceptAssignmentInput = {
   /** Assignment to accept. */
   assignmentId: string;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
@@ -18,7 +18,7 @@ export type AssignTicketInput = {
   engineerId: string;
   /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why this engineer was chosen. At most 4000 characters. */
   reason?: string | null | undefined;
@@ -66,7 +66,7 @@ export type AssignmentType =
 export type CancelAssignmentInput = {
   /** Assignment to cancel. */
   assignmentId: string;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why it is cancelled. At most 4000 characters. */
   reason: string;
@@ -82,7 +82,7 @@ export type CompleteAssignmentInput = {
   completionStatus: CompletionStatus;
   /** What was wrong. At most 4000 characters. */
   diagnosis?: string | null | undefined;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Other notes. At most 4000 characters. */
   notes?: string | null | undefined;
@@ -109,7 +109,7 @@ export type CompletionStatus =
 export type CorrectTimeSpentInput = {
   /** Assignment to correct; it must have ended. */
   assignmentId: string;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why the hours are corrected. At most 4000 characters. */
   reason: string;
@@ -121,7 +121,7 @@ export type CorrectTimeSpentInput = {
 export type EscalateTicketInput = {
   /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Engineer to assign; must be active. */
   nextEngineerId: string;
@@ -153,7 +153,7 @@ export type RateAssignmentInput = {
   assignmentId: string;
   /** The customer's comment. At most 4000 characters. */
   feedback?: string | null | undefined;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Rating from 1, worst, to 5, best. */
   rating: number;
@@ -165,7 +165,7 @@ export type ReassignTicketInput = {
   engineerId: string;
   /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why the ticket is reassigned; stored with both assignments. At most 4000 characters. */
   reason: string;
@@ -177,7 +177,7 @@ export type ReassignTicketInput = {
 export type RejectAssignmentInput = {
   /** Assignment to reject. */
   assignmentId: string;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
   /** Why it is rejected. At most 4000 characters. */
   reason: string;
@@ -198,7 +198,7 @@ export type Role =
 export type StartAssignmentInput = {
   /** Assignment to start. */
   assignmentId: string;
-  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input returns the first result and changes nothing; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
+  /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
 };
 
@@ -213,6 +213,15 @@ export type StatisticsFilter = {
   /** Only assignments at this support tier, 1 to 5. */
   tier?: number | null | undefined;
 };
+
+/** Length of the intervals of a series. */
+export type StatisticsInterval =
+  /** Days, from midnight to midnight. */
+  | 'DAY'
+  /** Calendar months. */
+  | 'MONTH'
+  /** Weeks, from Monday to Sunday. */
+  | 'WEEK';
 
 /** Conditions on tickets. All given conditions must match. */
 export type TicketFilter = {
@@ -258,15 +267,6 @@ export type TicketStatus =
   /** The fault was repaired. */
   | 'RESOLVED';
 
-/** Length of the intervals of a series. */
-export type Unit =
-  /** Days, from midnight to midnight. */
-  | 'DAY'
-  /** Calendar months. */
-  | 'MONTH'
-  /** Weeks, from Monday to Sunday. */
-  | 'WEEK';
-
 export type SignInEngineersQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -276,7 +276,7 @@ export type StatisticsQueryVariables = Exact<{
   from: string;
   to: string;
   filter: StatisticsFilter;
-  unit: Unit;
+  interval: StatisticsInterval;
   timeZone: string;
 }>;
 
@@ -913,7 +913,7 @@ export const SignInEngineersDocument = new TypedDocumentString(`
 }
     `, {"hash":"sha256:4efb85c7e794a1b9312fae27eedcc1554d2f7d963ff9010c4d4bdba1e6225a3f"}) as unknown as TypedDocumentString<SignInEngineersQuery, SignInEngineersQueryVariables>;
 export const StatisticsDocument = new TypedDocumentString(`
-    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $unit: Unit!, $timeZone: String!) {
+    query Statistics($from: DateTime!, $to: DateTime!, $filter: StatisticsFilter!, $interval: StatisticsInterval!, $timeZone: String!) {
   statistics(from: $from, to: $to, filter: $filter) {
     tickets {
       tickets
@@ -979,7 +979,7 @@ export const StatisticsDocument = new TypedDocumentString(`
     timeByCustomer(first: 100) {
       ...TimeSpent
     }
-    series(unit: $unit, timeZone: $timeZone) {
+    series(interval: $interval, timeZone: $timeZone) {
       start
       tickets
       assignments
@@ -1003,7 +1003,7 @@ fragment TimeSpent on TimeSpentConnection {
     assignments
     timeSpentHours
   }
-}`, {"hash":"sha256:f6b504472ba4353d397b50542f15c137fd294431a6a128ba4606a55c6c43b3cc"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
+}`, {"hash":"sha256:236f2e9be9c132884d4c419f85f41092cf1a9e119a84aeac2c2372fbfa86ce94"}) as unknown as TypedDocumentString<StatisticsQuery, StatisticsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {

@@ -18,6 +18,7 @@ _ENUMS: tuple[type[ApiEnum], ...] = (
     model.Role,
     lifecycle.Action,
     errors.RefusalCode,
+    statistics.StatisticsInterval,
     statistics.Unit,
 )
 

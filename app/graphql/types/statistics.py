@@ -25,7 +25,7 @@ from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest
 from app.graphql.types.batch_resolvers import load_engineers
 from app.graphql.types.declarations import batched_field, field, resolver_field, type_for
 from app.queries import server, statistics
-from app.queries.statistics import ReportFilter, Unit
+from app.queries.statistics import ReportFilter, StatisticsInterval, Unit
 
 T = TypeVar("T")
 
@@ -135,12 +135,23 @@ class Statistics:
     @resolver_field("Figures for each day, week or month that overlaps the period, in order of time.")
     async def series(
         root: Parent[StatisticsQuery],
-        unit: Annotated[Unit, described("Length of the intervals.")] = Unit.DAY,
+        interval: Annotated[
+            StatisticsInterval | None, described("Length of the intervals; by default that of `unit`.")
+        ] = None,
+        unit: Annotated[
+            Unit,
+            strawberry.argument(
+                description="Length of the intervals, if `interval` is null.",
+                deprecation_reason="Use `interval`: Kotlin and Swift have their own `Unit`."
+                " Supported until 2027-12-31.",
+            ),
+        ] = Unit.DAY,
         time_zone: Annotated[
             str, described("IANA time zone in which days begin, for example Europe/Berlin.")
         ] = "UTC",
     ) -> list[statistics.SeriesPart]:
-        return await root.run(statistics.series, unit, argument(_validate_time_zone, "timeZone", time_zone))
+        time_zone = argument(_validate_time_zone, "timeZone", time_zone)
+        return await root.run(statistics.series, interval or StatisticsInterval(unit), time_zone)
 
 
 def _by_hours_and_id(work: statistics.EngineerWork) -> tuple[Decimal, str]:

@@ -15,6 +15,8 @@ from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.requests import Request
 
     from app.http.auth.tokens import DevelopmentTokens
@@ -22,14 +24,18 @@ if TYPE_CHECKING:
 _TTL_S = int(timedelta(hours=12).total_seconds())
 
 
-def route(tokens: DevelopmentTokens) -> Route:
-    """POST /dev/token takes {role, engineerId} and returns {accessToken, expiresIn}. Only for local pages."""
+def route(tokens: DevelopmentTokens, addresses: Collection[str] = ()) -> Route:
+    """POST /dev/token takes {role, engineerId} and returns {accessToken, expiresIn}.
+
+    Only for pages of this machine, and of clients with one of these addresses, such as a container's gateway.
+    """
 
     async def sign_in(request: Request) -> Response:
-        if not _is_local(request):
+        if not _is_local(request, addresses):
             return _error(
                 403,
-                "Sign-in without a password works only on this machine. Elsewhere, use python -m app token.",
+                "Sign-in without a password works only on this machine and for AUTH_DEV_ADDRESSES. Elsewhere,"
+                " use python -m app token.",
             )
         if request.headers.get("content-type") != "application/json":
             return _error(415, "Send application/json.")
@@ -43,7 +49,7 @@ def route(tokens: DevelopmentTokens) -> Route:
     return Route("/dev/token", sign_in, methods=["POST"])
 
 
-def _is_local(request: Request) -> bool:
+def _is_local(request: Request, addresses: Collection[str]) -> bool:
     """Whether a page of this server on this machine sent it. Checks the host against DNS rebinding."""
     try:
         # Not request.url: it replaces an invalid Host header by the server's own address.
@@ -52,7 +58,7 @@ def _is_local(request: Request) -> bool:
         return False
     return (
         request.client is not None
-        and is_loopback(request.client.host)
+        and (is_loopback(request.client.host) or request.client.host in addresses)
         and is_loopback(host)
         and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     )

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from app.http.auth import development
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from starlette.requests import Request
     from starlette.types import Scope
@@ -80,6 +80,7 @@ def routes(
     tokens: DevelopmentTokens | None,
     *,
     production: bool,
+    development_addresses: Collection[str] = (),
     built: Path = BUILT,
 ) -> list[BaseRoute]:
     """Sign in at `provider`, or without a password with `tokens`. Serve a note if no pages are built."""
@@ -107,7 +108,7 @@ def routes(
         Route("/graphiql", graphiql),
         Route("/ui-config.json", ui_config),
         Mount("/assets", _Assets(directory=built / "assets", check_dir=False)),
-        *([development.route(tokens)] if tokens else []),
+        *([development.route(tokens, development_addresses)] if tokens else []),
     ]
 
 

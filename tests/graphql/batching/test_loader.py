@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from app.db.pool import open_database
 from app.domain.model import EngineerId, TicketId
 from app.graphql.batching.loader import MAX_KEYS, BatchKey, BatchLoader
 from app.graphql.loaders import Loaders
+from tests.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +135,24 @@ async def test_failures_are_not_cached(new_loader, read_keys):
             with pytest.raises((ValueError, RuntimeError), match=key):
                 await loader.load(key)
     assert read_keys == [["bad"]] * 2 + [["fail"]] * 2
+
+
+async def test_a_failure_that_nobody_awaits_is_not_reported(new_loader, read_keys):
+    """The field of such a future was dropped with a parent that had failed before."""
+    loop, reported = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+    try:
+        loader = new_loader()
+        loader.load("fail")
+        loader.load_column(["bad", "fail"])
+        await until(lambda: len(read_keys) == 1)
+        loader.clear_all()
+        del loader
+        await asyncio.sleep(0)
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert reported == []
 
 
 async def test_a_column_has_a_value_or_exception_per_key(new_loader, read_keys):

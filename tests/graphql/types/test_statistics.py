@@ -27,7 +27,7 @@ ALL_FIGURES = (
     rejections { reason assignments }
     timeByTier { tier assignments timeSpentHours }
     timeByEquipmentModel { ...TimeSpent } timeByCustomer { ...TimeSpent }
-    series(unit: WEEK, timeZone: "Europe/Berlin") {
+    series(interval: WEEK, timeZone: "Europe/Berlin") {
         start tickets assignments escalations completed timeSpentHours }
 """)
     + """
@@ -97,6 +97,15 @@ def durations(counted: int, left_out: int, mean: str | None, p50: str | None, p9
         "p50Seconds": p50,
         "p95Seconds": p95,
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows"),
+    [("", 8), ("(unit: MONTH)", 1), ("(interval: WEEK)", 2), ("(interval: WEEK, unit: MONTH)", 2)],
+)
+async def test_the_interval_replaces_the_unit(ask, arguments, rows):
+    statistics = (await ask(STATISTICS.format(f"series{arguments} {{ start }}"), **PERIOD))["statistics"]
+    assert len(statistics["series"]) == rows
 
 
 async def test_all_figures_of_a_week(ask, history):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -9,12 +12,14 @@ from starlette.applications import Starlette
 from app.domain.model import Actor, Role
 from app.http.auth import development
 from tests.apps import TOKENS, make_app
+from tests.contracts.test_operations import COMPOSE
+from tests.server.test_graceful_shutdown import server, until_status
 
 ENGINEER = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
 
 
-def client(*, address="127.0.0.1", host="localhost:8000", app=None):
-    app = app or Starlette(routes=[development.route(TOKENS)])
+def client(*, address="127.0.0.1", host="localhost:8000", app=None, addresses=()):
+    app = app or Starlette(routes=[development.route(TOKENS, addresses)])
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url=f"http://{host}"
     )
@@ -42,6 +47,8 @@ async def test_this_machine_can_sign_in_with_any_role(host, body, role, engineer
     ("origin", "headers", "status"),
     [
         ({"address": "192.0.2.7"}, {}, 403),
+        ({"address": "192.0.2.9", "addresses": ("192.0.2.8",)}, {}, 403),
+        ({"address": "192.0.2.8", "addresses": ("192.0.2.8",), "host": "baton.example"}, {}, 403),
         ({"host": "baton.example"}, {}, 403),
         ({"host": "localhost.evil.example"}, {}, 403),
         ({}, {"Host": "["}, 403),
@@ -91,3 +98,17 @@ async def test_cors_does_not_apply_to_development_sign_in(shared_url):
     headers = {"Origin": "https://desk.example.com"}
     response = await client(app=app).post("/dev/token", json={"role": "admin"}, headers=headers)
     assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(("address", "status"), [("172.30.53.1", 200), ("172.30.53.9", 403)])
+async def test_the_compose_example_lets_only_its_gateway_choose_a_role(fresh_url, address, status):
+    """A proxy on this machine is believed, so that the browser has this address for the server."""
+    [gateway] = re.findall(r"^ +gateway: (\S+)$", COMPOSE, re.MULTILINE)
+    assert ipaddress.ip_address(gateway) in ipaddress.ip_network(re.findall(r"- subnet: (\S+)", COMPOSE)[0])
+    environment = dict(re.findall(r"^    ((?:AUTH|APP)_\w+): (.+)$", COMPOSE, re.MULTILINE))
+    assert gateway in environment["AUTH_DEV_ADDRESSES"].split(",")
+    async with server(fresh_url, **environment) as (_, port):
+        await until_status(port, "/readyz", 200)
+        async with httpx.AsyncClient(headers={"X-Forwarded-For": address}) as browser:
+            response = await browser.post(f"http://127.0.0.1:{port}/dev/token", json={"role": "admin"})
+    assert response.status_code == status

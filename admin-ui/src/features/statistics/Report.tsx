@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import type { DurationSummaryFragment, Unit } from '../../gql/graphql'
+import type { DurationSummaryFragment, StatisticsInterval } from '../../gql/graphql'
 import { humanize } from '../../shared/format'
 import type { Statistics } from '../../shared/queries'
 import type { Cell } from './csv'
@@ -7,7 +7,15 @@ import { formatDuration, formatShare, tierName } from './format'
 import { type Column, Table } from './Table'
 
 /** The key figures and tables of a period. */
-export function Report({ statistics, unit, period }: { statistics: Statistics; unit: Unit; period: string }) {
+export function Report({
+  statistics,
+  unit,
+  period,
+}: {
+  statistics: Statistics
+  unit: StatisticsInterval
+  period: string
+}) {
   const { tickets, engineers, timeByCustomer, timeByEquipmentModel } = statistics
   return (
     <>

@@ -1,6 +1,6 @@
 import { useId } from 'react'
 import { Link } from 'wouter'
-import type { StatisticsQueryVariables, Unit } from '../../gql/graphql'
+import type { StatisticsInterval, StatisticsQueryVariables } from '../../gql/graphql'
 import { humanize } from '../../shared/format'
 import { useStatistics, type Viewer } from '../../shared/queries'
 import { EngineerSelect, Select, TierSelect } from '../../shared/selects'
@@ -9,7 +9,7 @@ import { useFilters } from '../../shared/useFilters'
 import { addDays, isoDate } from './format'
 import { Report } from './Report'
 
-const UNITS: Unit[] = ['DAY', 'WEEK', 'MONTH']
+const UNITS: StatisticsInterval[] = ['DAY', 'WEEK', 'MONTH']
 const DEFAULT_DAYS = 30
 const TIME_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
 
@@ -33,7 +33,7 @@ function filtersOf(params: URLSearchParams) {
     from: midnight(from, 0),
     // `to` is exclusive: include the last day.
     to: midnight(to, 1),
-    unit,
+    interval: unit,
     timeZone: TIME_ZONE,
     filter: {
       tier: Number(filters.tier) || null,
