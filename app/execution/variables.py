@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_ERRORS = 50
 """As graphql-core's `Executor.build`."""
 _UNCHANGED: dict[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLBoolean: bool}
-"""Scalars, and the Python type whose values they accept as they are."""
+"""Scalars, and the type of the Python values that they accept as they are."""
 
 
 class VariableCoercer:
