@@ -118,9 +118,9 @@ def be_silent() -> None:
 
 async def main(rounds: int, only: str) -> None:
     with postgres() as server:
-        async with loaded(server, 20_000) as url:
+        async with loaded(server, 2_000) as url:
             await data.load_history(url, LONG_HISTORY.removesuffix("1"), HISTORY_LENGTH)
-            limits = Limits(bucket=10**12, refill_per_s=10**12)
+            limits = Limits(bucket=10**12, refill_per_s=10**12, read_timeout_s=600)
             app = make_app(url, database_pool_size=10, limits=limits)
             async with serving(app) as served:
                 be_silent()

@@ -22,7 +22,7 @@ class Limits:
     aliases: int = _limit(30, "Aliased fields, with fragments expanded.")
     fields: int = _limit(500, "Fields, with fragments expanded.")
     directives: int = _limit(20, "Directives, with fragments expanded.")
-    comparisons: int = _limit(20_000, "Comparisons of two fields with the same name during validation.")
+    comparisons: int = _limit(10_000, "Comparisons of two fields with the same name during validation.")
     roots: int = _limit(20, "Root fields of a query.")
     mutations: int = _limit(10, "Root fields of a mutation.")
     cost: int = _limit(20_000, "Points that one operation may cost.")
