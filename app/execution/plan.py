@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from functools import cached_property
@@ -100,7 +101,8 @@ class Completer(ABC):
     """Completes the values of one field for one type: `CompleteValue` of the specification, for a column."""
 
     def __init__(self, field: Field, *, nullable: bool) -> None:
-        self.field = field
+        # Weak, so that plans are freed without the garbage collector. The plan holds the field.
+        self.field = weakref.proxy(field)
         self.nullable = nullable
 
     @abstractmethod

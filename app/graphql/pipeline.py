@@ -18,6 +18,7 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app.execution.encoding import encode_long_lists
 from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.graphql.admission.operation import Operation
 from app.graphql.admission.policy import OperationPolicy
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from app.graphql.admission.limits import Limits
     from app.graphql.admission.operation import OperationRequest
     from app.graphql.context import Context
+
+
+_LONG_RESPONSE = 10_000
+"""Values of a response that are not encoded as a whole."""
 
 
 class CompiledExecutor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
@@ -145,11 +150,14 @@ class OperationPipeline:
                 # Without a timeout: nobody could tell whether a mutation that is cut off has been committed.
                 return await execute_isolated(executor)
             try:
-                return await self._coalescer.execute(executor, operation.cost, timeout_s)
+                result = await self._coalescer.execute(executor, operation.cost, timeout_s)
             except TimeoutError:
                 return ExecutionResult(None, [TimedOut(timeout_s)])
+            if isinstance(executor, CompiledExecutor) and executor.values > _LONG_RESPONSE:
+                await encode_long_lists(result.data)
         except Exception as error:  # noqa: BLE001 - as above
             return ExecutionResult(None, [_to_graphql_error(error)])
+        return result
 
     def _executor(self, operation: Operation) -> Executor[Any] | list[GraphQLError]:
         """Validate the operation and build its executor. Returns the errors of the request if it has any."""
