@@ -136,18 +136,6 @@ async def test_the_values_beyond_the_cost_are_charged(serve, shared_url):
 
 
 @when_compiled
-async def test_a_subject_without_points_gets_no_long_response(serve, shared_url):
-    await data.load_history(shared_url, attacks.LONG_HISTORY.removesuffix("1"), LENGTH)
-    api = await serve(bucket=400, cost=400, refill_per_s=0.001)
-    query = "query ($id: ID!) { ticket(id: $id) { assignmentHistory { id status isCurrent } } }"
-    codes = []
-    for _ in range(12):
-        answer = await api.answer(query, id=attacks.LONG_HISTORY)
-        codes += [error["extensions"]["code"] for error in answer.get("errors", ())]
-    assert set(codes) == {"RATE_LIMITED"}
-
-
-@when_compiled
 async def test_a_mutation_with_a_long_result_has_changed_something(serve, make):
     assignment = await make.assigned()
     api = await serve(values=3, assumed_list=0)
