@@ -57,13 +57,23 @@ class Database:
         default_factory=WeakValueDictionary, init=False
     )
     _cache: ConnectionCache = field(init=False)
+    _heavy: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
+        self._heavy = asyncio.Semaphore(max(1, self.pool.get_max_size() // 2))
         self._cache = ConnectionCache(self.pool, self.limits.acquire_s, self.metrics)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Acquire a connection. Raises Unavailable, also for such errors of the driver inside the block."""
+    async def connection(self, *, heavy: bool = False) -> AsyncIterator[Connection]:
+        """Acquire a connection. Raises Unavailable, also for such errors of the driver inside the block.
+
+        `heavy` statements may read many rows: they wait until fewer than half of the connections run such
+        statements, so that the others remain for short ones.
+        """
+        if heavy:
+            async with self._heavy, self.connection() as conn:
+                yield conn
+            return
         try:
             conn = await self._cache.acquire()
         except CONNECT_ERRORS as error:
@@ -113,9 +123,9 @@ class Database:
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Tx]:
         """Commit when the block ends, roll back when it raises. Raises Unavailable.
 
-        With `snapshot` the transaction is read-only, and all its reads see the same state.
+        With `snapshot` the transaction is read-only and heavy, and all its reads see the same state.
         """
-        async with self.connection() as conn:
+        async with self.connection(heavy=snapshot) as conn:
             transaction = conn.transaction(
                 isolation="repeatable_read" if snapshot else None, readonly=snapshot
             )

@@ -160,13 +160,13 @@ class ReadRoute:
         return self.router.metrics
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, *, heavy: bool = False) -> AsyncIterator[Connection]:
         """As Database.connection. Raises Unavailable."""
         try:
             async with AsyncExitStack() as stack:
-                conn = await self._replica_connection(stack)
+                conn = await self._replica_connection(stack, heavy=heavy)
                 if conn is None:
-                    conn = await stack.enter_async_context(self.router.primary.connection())
+                    conn = await stack.enter_async_context(self.router.primary.connection(heavy=heavy))
                 yield conn
         except Unavailable:
             # Also a recovery conflict: the replica had to remove row versions that the read still needed.
@@ -174,7 +174,7 @@ class ReadRoute:
                 self._replica.is_usable = False
             raise
 
-    async def _replica_connection(self, stack: AsyncExitStack) -> Connection | None:
+    async def _replica_connection(self, stack: AsyncExitStack, *, heavy: bool) -> Connection | None:
         """Return a connection that `stack` closes, or None to read the primary from now on."""
         replica = self._replica
         if replica is None or replica.db is None:
@@ -182,7 +182,7 @@ class ReadRoute:
         outcome = "away"
         try:
             async with AsyncExitStack() as attempt:
-                conn = await attempt.enter_async_context(replica.db.connection())
+                conn = await attempt.enter_async_context(replica.db.connection(heavy=heavy))
                 if await self._wait_for_position(conn):
                     self.metrics.replica_reads("served").inc()
                     stack.push_async_exit(attempt.pop_all())

@@ -8,6 +8,7 @@ SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -57,6 +58,8 @@ UNNAMED = "other"
 """The name of a statement that is not loaded from sql/queries."""
 _TRANSACTION_STATEMENTS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
 
+MAX_UNINTERRUPTED = 500
+"""Rows that are converted before other tasks run, which takes some milliseconds."""
 _NULLS = repeat(None)
 """An omitted column, of any length."""
 
@@ -100,7 +103,13 @@ class Query(Generic[R]):
             records = await conn.fetch(query.text, *args)
         except OverflowError:
             records = await conn.fetch(query.bounded_text, *args)
-        return query.read(records)
+        if len(records) <= MAX_UNINTERRUPTED:
+            return query.read(records)
+        rows: list[R] = []
+        for start in range(0, len(records), MAX_UNINTERRUPTED):
+            rows += query.read(records[start : start + MAX_UNINTERRUPTED])
+            await asyncio.sleep(0)
+        return rows
 
     async def stream(self, tx: Tx, *args: object, batch_size: int) -> AsyncGenerator[R, None]:
         """Yield every row, fetched with a cursor: at most `batch_size` of them are in memory."""

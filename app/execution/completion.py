@@ -16,7 +16,7 @@ from graphql.pyutils import is_iterable
 
 from app.execution.plan import Completer
 from app.execution.serializers import MixedTypes, identity, serializer_for
-from app.execution.waiting import attempt, await_all, is_missing_type
+from app.execution.waiting import attempt, await_all, in_pieces, is_missing_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,15 +74,16 @@ class LeafCompleter(Completer):
             return None
 
     async def complete(self, execution: Execution, values: Sequence[Any], paths: LazyPaths) -> Sequence[Any]:
-        completed = []
-        for index, value in enumerate(await self._settle_values(execution, values, paths)):
-            try:
-                completed.append(
-                    None if value is None else execution.executor.complete_leaf_value(self._type, value)
-                )
-            except Exception as error:  # noqa: BLE001 - the type rejects the value
-                execution.add_error(paths[index], error)
-                completed.append(None)
+        completed: list[Any] = []
+        async for piece in in_pieces(await self._settle_values(execution, values, paths)):
+            for value in piece:
+                try:
+                    completed.append(
+                        None if value is None else execution.executor.complete_leaf_value(self._type, value)
+                    )
+                except Exception as error:  # noqa: BLE001 - the type rejects the value
+                    execution.add_error(paths[len(completed)], error)
+                    completed.append(None)
         return completed
 
 
@@ -97,8 +98,10 @@ class ListCompleter(Completer):
         if not _LISTS.issuperset(map(type, values)):
             return None
         sizes = list(map(len, values))
+        execution.count_values(sum(sizes))
         column = self.item.complete_sync(execution, list(chain.from_iterable(values)), paths.for_items(sizes))
         if column is None:
+            execution.count_values(-sum(sizes))  # `complete` counts them
             return None
         items = iter(column)
         return [list(islice(items, size)) for size in sizes]
@@ -107,6 +110,7 @@ class ListCompleter(Completer):
         values = await self._settle_values(execution, values, paths)
         lists = [await self._to_list(execution, value, paths, index) for index, value in enumerate(values)]
         sizes = [None if items is None else len(items) for items in lists]
+        execution.count_values(sum(filter(None, sizes)))
         values = list(chain.from_iterable(items for items in lists if items is not None))
         item_paths = paths.for_items(sizes)
         column = self.item.complete_sync(execution, values, item_paths)

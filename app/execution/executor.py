@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import (
     ExecutionResult,
@@ -10,6 +11,7 @@ from graphql import (
     GraphQLError,
     GraphQLResolveInfoHelpers,
     OperationType,
+    located_error,
 )
 from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import RefMap
@@ -18,6 +20,9 @@ from app.execution.null_propagation import propagate_nulls
 from app.execution.plan import Execution, LazyPaths, SelectionPlan
 from app.execution.planner import PlanCache
 from app.execution.variables import VariableCoercer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _COLLECTORS = (list, dict, set, RefMap, CollectedErrors)
 _SHARED = frozenset({"fragments", "fragment_definitions"})
@@ -65,6 +70,11 @@ class BreadthFirstExecutor(Executor[Any]):
 
     native_leaves: ClassVar[bool] = False
     """Whether datetimes are left to orjson."""
+    values: int = 0
+    """The values of the response so far: fields of objects, and items of lists."""
+    max_values: int = sys.maxsize
+    on_growth: Callable[[BreadthFirstExecutor], object]
+    """Called when there are more than `max_values`. It may raise that, or a GraphQLError."""
 
     def __init__(self, *args: Any, plans: PlanCache | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         """`plans` is the cache of the same operation, filled by earlier executions."""
@@ -94,6 +104,12 @@ class BreadthFirstExecutor(Executor[Any]):
         except (RecursionError, GraphQLError):
             return None
 
+    def count_values(self, values: int) -> None:
+        """Raises what `on_growth` raises."""
+        self.values += values
+        if self.values > self.max_values:
+            self.on_growth(self)
+
     async def execute_plans(self, plans: list[SelectionPlan]) -> ExecutionResult:
         """Execute root plans one after another. An executor can do so once."""
         data: dict[str, Any] | None = {}
@@ -104,7 +120,15 @@ class BreadthFirstExecutor(Executor[Any]):
                     break  # the response has no room for later fields, so they must not be executed
                 execution = Execution(self)
                 execution.enqueue(plan, [self.root_value], [data], LazyPaths(lambda: [None]))
-                await execution.execute_layers()
+                try:
+                    await execution.execute_layers()
+                except GraphQLError as error:
+                    if self.operation.operation is not OperationType.MUTATION:
+                        raise
+                    # Something has changed, so the error is that of a field.
+                    field = plan.fields[0]
+                    data, execution.errors = None, []
+                    errors.append(located_error(error, field.nodes, [field.key]))
                 if execution.errors:
                     data, located = propagate_nulls(data, execution.errors, propagate=self.error_propagation)
                     errors += located

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from functools import cached_property
@@ -13,7 +15,7 @@ from graphql import GraphQLField, GraphQLObjectType, Undefined
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 
-from app.execution.waiting import await_all, is_missing_type
+from app.execution.waiting import await_all, in_pieces, is_long, is_missing_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +101,8 @@ class Completer(ABC):
     """Completes the values of one field for one type: `CompleteValue` of the specification, for a column."""
 
     def __init__(self, field: Field, *, nullable: bool) -> None:
-        self.field = field
+        # Weak, so that plans are freed without the garbage collector. The plan holds the field.
+        self.field = weakref.proxy(field)
         self.nullable = nullable
 
     @abstractmethod
@@ -188,7 +191,12 @@ class Execution:
         self, plan: SelectionPlan, sources: Sequence[Any], results: list[dict[str, Any]], paths: LazyPaths
     ) -> None:
         """Add a layer to be executed after the current ones."""
+        self.count_values(len(sources) * len(plan.fields))
         self._next_layers.append(Layer(plan, sources, results, paths))
+
+    def count_values(self, values: int) -> None:
+        """Count values of the response before they are created. Raises what the executor raises."""
+        self.executor.count_values(values)  # type: ignore[attr-defined] # of this package
 
     def add_error(self, path: LazyPath, error: Exception) -> None:
         self.errors.append((path, error))
@@ -208,7 +216,10 @@ class Execution:
         """Execute the enqueued layers, then those that they enqueue, until none is left."""
         while self._next_layers:
             layers, self._next_layers = self._next_layers, []
-            started = [self.start(layer) for layer in layers]
+            started = [
+                await self._start_in_pieces(layer) if is_long(layer.sources) else self.start(layer)
+                for layer in layers
+            ]
             awaitable_columns = [
                 resolved[index]
                 for layer, resolved in zip(layers, started, strict=True)
@@ -223,16 +234,39 @@ class Execution:
         """Call the resolvers. Returns a column of values and awaitables for each field."""
         return [field.resolver.start(self, layer, field) for field in layer.plan.fields]
 
+    async def _start_in_pieces(self, layer: Layer) -> list[list[Any]]:
+        """As `start`, but other tasks run in between."""
+        columns = []
+        for field in layer.plan.fields:
+            await asyncio.sleep(0)
+            if not field.resolver.requires_request_context:
+                columns.append(field.resolver.start(self, layer, field))
+                continue
+            column: list[Any] = []
+            async for indices in in_pieces(range(len(layer.sources))):
+                sources = layer.sources[indices[0] : indices[-1] + 1]
+                piece = layer._replace(sources=sources, paths=layer.paths.for_indices(indices))
+                column += field.resolver.start(self, piece, field)
+            columns.append(column)
+        return columns
+
     async def complete_layer(self, layer: Layer, resolved: list[list[Any]]) -> None:
         """Complete the values that `start` returned, once they are awaited, and fill in the results."""
+        must_yield = is_long(layer.sources)
         completed: list[Sequence[Any]] = []
         for field, raw in zip(layer.plan.fields, resolved, strict=True):
             values = raw.split(len(layer.sources)) if type(raw) is CombinedColumn else raw
             paths = layer.paths.for_field(field)
+            if must_yield:
+                await asyncio.sleep(0)
             column = field.completer.complete_sync(self, values, paths)
             if column is None:
                 column = await field.completer.complete(self, values, paths)
             completed.append(column)
         # When @skip omits every field, there are no rows and the results stay empty.
         rows = map(zip, repeat(layer.plan.response_keys), zip(*completed, strict=True))
-        deque(map(dict.update, layer.results, rows), maxlen=0)
+        if must_yield:
+            async for piece in in_pieces(layer.results):
+                deque(map(dict.update, piece, rows), maxlen=0)
+        else:
+            deque(map(dict.update, layer.results, rows), maxlen=0)

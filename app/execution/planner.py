@@ -22,6 +22,7 @@ from graphql.execution.collect_fields import collect_fields, collect_subfields
 
 from app.execution.completion import AbstractCompleter, LeafCompleter, ListCompleter, ObjectCompleter
 from app.execution.field_resolvers import resolver_for
+from app.execution.introspection import ROOT_FIELDS, EncodedCompleter, IntrospectionResolver
 from app.execution.plan import Field, SelectionPlan
 
 if TYPE_CHECKING:
@@ -123,8 +124,12 @@ def _plan_fields(
         # Fields that the schema does not have are omitted, as graphql-core does without validation.
         if definition is not None:
             field = Field(parent, definition, details, key, len(fields))
-            field.completer = _completer_for(executor, field, definition.type)
-            field.resolver = resolver_for(executor, field)
+            if definition in ROOT_FIELDS and getattr(executor, "native_leaves", False):
+                field.completer = EncodedCompleter(field, nullable=not is_non_null_type(definition.type))
+                field.resolver = IntrospectionResolver()
+            else:
+                field.completer = _completer_for(executor, field, definition.type)
+                field.resolver = resolver_for(executor, field)
             fields.append(field)
     executor.plans.add_fields(executor, len(fields))  # type: ignore[attr-defined] # of this package
     return SelectionPlan(fields)

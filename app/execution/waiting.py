@@ -1,16 +1,20 @@
-"""Awaits all awaitables of a layer, without a task for each value."""
+"""Awaits all awaitables of a layer, without a task for each value, and yields to other tasks in long ones."""
 
 from __future__ import annotations
 
-from asyncio import CancelledError, ensure_future, isfuture
+from asyncio import CancelledError, ensure_future, iscoroutine, isfuture, sleep
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import Undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+T = TypeVar("T")
+
+MAX_UNINTERRUPTED = 1000
+"""Values that are processed one by one before other tasks run, which takes up to some ten milliseconds."""
 _NULLS = frozenset({type(None), type(Undefined)})
 
 
@@ -37,14 +41,28 @@ def _awaitable_positions(columns: Iterable[list[Any]]) -> list[tuple[list[Any], 
     return positions
 
 
+def is_long(values: Sequence[object]) -> bool:
+    """Whether other tasks should run between two steps that process these values."""
+    return len(values) > MAX_UNINTERRUPTED
+
+
+async def in_pieces(values: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """Yield slices of at most MAX_UNINTERRUPTED values, and let other tasks run in between."""
+    for start in range(0, len(values), MAX_UNINTERRUPTED):
+        if start:
+            await sleep(0)
+        yield values[start : start + MAX_UNINTERRUPTED]
+
+
 async def await_all(columns: Iterable[list[Any]]) -> None:
     """Replace each awaitable, in place, by its value or by the exception that it raised."""
     positions = _awaitable_positions(columns)
-    if len(positions) > 1:
-        # Start all of them before the first is awaited.
-        for column, index in positions:
-            column[index] = ensure_future(column[index])
     try:
+        if len(positions) > 1:
+            # Start all of them before the first is awaited.
+            async for piece in in_pieces(positions):
+                for column, index in piece:
+                    column[index] = ensure_future(column[index])
         for column, index in positions:
             try:
                 column[index] = await column[index]
@@ -54,6 +72,8 @@ async def await_all(columns: Iterable[list[Any]]) -> None:
         for column, index in positions:
             if isfuture(column[index]):
                 column[index].cancel()
+            elif iscoroutine(column[index]):
+                column[index].close()
         raise
 
 

@@ -106,7 +106,7 @@ class Context:
         **options: object,
     ) -> int:
         """Call `query` with a connection and the arguments, after other aggregates of the operation."""
-        async with self.aggregate_lock, reads.connection() as conn:
+        async with self.aggregate_lock, reads.connection(heavy=True) as conn:
             return await query(conn, *arguments, **options)
 
     def add_replayed(self, response_key: str | int) -> None:

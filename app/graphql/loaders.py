@@ -151,8 +151,16 @@ class Loaders:
     @cached_property
     def ticket_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
         """Reads each page in its own statement, because their durations differ with the filter."""
+        return self._ticket_pages("ticket_page", heavy=False)
+
+    @cached_property
+    def ticket_search_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
+        """As `ticket_page`, for filters that may have to read many rows."""
+        return self._ticket_pages("ticket_search_page", heavy=True)
+
+    def _ticket_pages(self, name: str, *, heavy: bool) -> BatchLoader[TicketPage, list[Ticket]]:
         return self._loader(
-            "ticket_page", lambda: ticket_pages(self._omitting(tickets.newest)), isolated=True
+            name, lambda: ticket_pages(self._omitting(tickets.newest)), isolated=True, heavy=heavy
         )
 
     @cached_property
@@ -196,7 +204,7 @@ class Loaders:
     @cached_property
     def engineer_total(self) -> BatchLoader[EngineerTotal, list[EngineerCount]]:
         query = partial(assignments.count_of_engineers, visible_to=self._visible_to)
-        return self._loader("engineer_total", lambda: rows_of_engineers(query), _row_list)
+        return self._loader("engineer_total", lambda: rows_of_engineers(query), _row_list, heavy=True)
 
     def _visible(self, query: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
         """Restrict a query to the visible tickets and the requested columns."""
@@ -213,6 +221,7 @@ class Loaders:
         to_value: Callable[[Any, Any], Any] = _row_or_none,
         *,
         isolated: bool = False,
+        heavy: bool = False,
     ) -> BatchLoader[Any, Any]:
         """Make a loader. `load_fn` is called only if a key is not cached.
 
@@ -220,7 +229,7 @@ class Loaders:
         """
 
         def source() -> tuple[BatchKey, BatchLoadFn]:
-            return BatchKey(name, self._db, self._visible_to, self._omit), load_fn()
+            return BatchKey(name, self._db, self._visible_to, self._omit, heavy), load_fn()
 
         loader: BatchLoader[Any, Any] = BatchLoader(
             self._batch_scheduler, source, to_value, isolated=isolated

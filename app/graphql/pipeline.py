@@ -18,6 +18,7 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app.execution.encoding import encode_long_lists
 from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
 from app.graphql.admission.operation import Operation
 from app.graphql.admission.policy import OperationPolicy
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from app.graphql.admission.limits import Limits
     from app.graphql.admission.operation import OperationRequest
     from app.graphql.context import Context
+
+
+_LONG_RESPONSE = 10_000
+"""Values of a response that are not encoded as a whole."""
 
 
 class CompiledExecutor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
@@ -122,12 +127,18 @@ class OperationPipeline:
             if isinstance(source, ExecutionResult):
                 yield source
                 return
-            execute_event = partial(self._event_results.execute, _request_key(operation))
+            execute_event = partial(self._execute_event, operation, _request_key(operation))
             async with aclosing(map_source_to_response_event(executor, source, execute_event)) as results:
                 async for result in results:
                     yield result
         except Exception as error:  # noqa: BLE001 - as above
             yield ExecutionResult(None, [_to_graphql_error(error)])
+
+    async def _execute_event(
+        self, operation: Operation, request_key: bytes, executor: Executor[Any]
+    ) -> ExecutionResult:
+        await self._policy.pay_for_event(operation)
+        return await self._event_results.execute(request_key, executor)
 
     async def _execute(self, operation: Operation) -> ExecutionResult:
         executor = self._executor(operation)
@@ -139,11 +150,14 @@ class OperationPipeline:
                 # Without a timeout: nobody could tell whether a mutation that is cut off has been committed.
                 return await execute_isolated(executor)
             try:
-                return await self._coalescer.execute(executor, operation.cost, timeout_s)
+                result = await self._coalescer.execute(executor, operation.cost, timeout_s)
             except TimeoutError:
                 return ExecutionResult(None, [TimedOut(timeout_s)])
+            if isinstance(executor, CompiledExecutor) and executor.values > _LONG_RESPONSE:
+                await encode_long_lists(result.data)
         except Exception as error:  # noqa: BLE001 - as above
             return ExecutionResult(None, [_to_graphql_error(error)])
+        return result
 
     def _executor(self, operation: Operation) -> Executor[Any] | list[GraphQLError]:
         """Validate the operation and build its executor. Returns the errors of the request if it has any."""
@@ -157,9 +171,13 @@ class OperationPipeline:
     def _build_executor(self, operation: Operation) -> Executor[Any] | list[GraphQLError]:
         request, document = operation.request, operation.document
         assert document is not None  # noqa: S101 - the operation was admitted
+        growth = {
+            "max_values": operation.cost,
+            "on_growth": partial(self._policy.count_values, operation),
+        }
         if template := document.executor_templates.get(request.operation_name):
             return template.executor(
-                operation.context, request.variables, operation_extensions=request.extensions
+                operation.context, request.variables, operation_extensions=request.extensions, **growth
             )
         executor = self._executor_class.build(
             self._schema,
@@ -173,6 +191,7 @@ class OperationPipeline:
         if isinstance(executor, CompiledExecutor):
             executor.plans.on_growth = partial(self._policy.count_planned_fields, document)
             document.executor_templates[request.operation_name] = ExecutorTemplate(executor)
+            vars(executor).update(growth)
         return executor
 
     def _finish(self, operation: Operation, result: ExecutionResult, position: int | None) -> ExecutionResult:

@@ -51,7 +51,9 @@ class Query:
         only = visible_to(_require_actor(info), ReadPermission.TICKETS)
         db, conditions = info.context.reads, tickets.TicketFilter() if filter is None else filter.validated()
         page = PageRequest.parse(first, after, parse_datetime, str)
-        rows = await info.context.loaders.ticket_page.load(TicketPage(conditions, page.key, page.limit, only))
+        loaders = info.context.loaders
+        pages = loaders.ticket_search_page if conditions.is_heavy else loaders.ticket_page
+        rows = await pages.load(TicketPage(conditions, page.key, page.limit, only))
         count = partial(info.context.count, db, tickets.count, conditions, visible_to=only)
         return Page(page, rows, lambda t: (t.created_at, t.id), count)
 
@@ -91,7 +93,7 @@ class Query:
         only = visible_to(_require_actor(info), ReadPermission.ENGINEERS)
         db, text = info.context.reads, optional(_validate_search, "search", search)
         page = PageRequest.parse(first, after, str, UUID)
-        async with db.connection() as conn:
+        async with db.connection(heavy=text is not None) as conn:
             if only is None:
                 rows = await engineers.by_name(conn, text, after=page.key, first=page.limit)
             else:
@@ -186,7 +188,7 @@ class Query:
             return None
         history = await info.context.loaders.assignment_history.load(ticket.id)
         current = current_assignment(history)
-        async with info.context.reads.connection() as conn:
+        async with info.context.reads.connection(heavy=True) as conn:
             return await engineers.suggested(
                 conn,
                 next_tier(history) if chosen_tier is None else chosen_tier,

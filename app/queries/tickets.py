@@ -61,6 +61,11 @@ class TicketFilter:
     search: str | None = None
 
     @property
+    def is_heavy(self) -> bool:
+        """Whether a page may need to read many rows: no index has these conditions in the list's order."""
+        return self.search is not None or self.priorities is not None
+
+    @property
     def requires_assignment(self) -> bool:
         """Whether only tickets with a current assignment match."""
         return self.engineer_id is not None or self.tier is not None or self.unassigned is False

@@ -19,9 +19,9 @@ from tests.benchmarks import growth, mutations, reads
 from tests.benchmarks.shared import Options, postgres
 
 _PARTS = {"reads": reads.run, "mutations": mutations.run, "growth": growth.run}
-_PROGRAMS = ("subscribers", "limits", "commands")
+_PROGRAMS = ("subscribers", "limits", "stalls", "commands")
 """Parts that run as programs with their own database server and options."""
-_SLOW = ("statistics", "migration")
+_SLOW = ("heavy", "statistics", "migration")
 """Programs that take long to load their data; run only when named."""
 
 

@@ -13,7 +13,8 @@ LONG_HISTORIES_EACH = 100
 # Every value is derived from the ticket's number, so databases of one size are equal.
 _ENGINEERS = """
     INSERT INTO engineers (id, name)
-    SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n"""
+    SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n
+    ON CONFLICT DO NOTHING"""
 _TICKETS = """
     INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description,
         priority, status, created_at, updated_at)
@@ -81,6 +82,16 @@ async def make_tickets(conn: asyncpg.Connection, first: int, last: int, status: 
     if status is None:
         return []
     return [row["id"] for row in await conn.fetch(_NEW_ASSIGNMENTS, first, last, status)]
+
+
+async def load_history(url: str, prefix: str, assignments: int) -> None:
+    """Load the ticket <prefix>1 with a history of this length."""
+    conn = await asyncpg.connect(url)
+    try:
+        await conn.execute(_ENGINEERS)
+        await _load(conn, prefix, 1, 1, assignments)
+    finally:
+        await conn.close()
 
 
 async def engineers(url: str) -> list[str]:

@@ -144,8 +144,8 @@ def _accepts_connections(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of the process."""
+def memory_mb(pid: int | str) -> float:
+    """Resident memory of the process, or of "self"."""
     pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * resource.getpagesize() / 1e6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NAMED = "/* test.pid */ SELECT pg_backend_pid()"
 UNNAMED = "SELECT pg_backend_pid()"
 SIZE = 3
+PATIENCE_S = 10
 
 
 @pytest.fixture
@@ -41,6 +43,18 @@ async def hold_all(db: Database, until: asyncio.Event) -> list[asyncio.Task[None
     while db.pool.get_size() < SIZE or db.pool.get_idle_size():  # noqa: ASYNC110 - the pool has no event
         await asyncio.sleep(0)
     return tasks
+
+
+async def test_heavy_statements_leave_connections_for_others(shared_url):
+    async with open_database(shared_url, pool_size=4) as db, AsyncExitStack() as stack:
+        heavy = [await stack.enter_async_context(db.connection(heavy=True)) for _ in range(2)]
+        waiting = asyncio.create_task(stack.enter_async_context(db.connection(heavy=True)))
+        async with asyncio.timeout(PATIENCE_S), db.connection() as first, db.connection() as second:
+            assert len({(await conn.fetchrow(NAMED))[0] for conn in (*heavy, first, second)}) == 4
+            assert not waiting.done()
+        await stack.aclose()
+        async with asyncio.timeout(PATIENCE_S):
+            await waiting
 
 
 async def is_complete(db: Database) -> bool:

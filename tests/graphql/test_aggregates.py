@@ -3,10 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import pytest
+
+from app.db.pool import Database
 from app.queries import billing, engineers, rates, statistics, tickets
 
+HEAVY = [
+    "tickets { totalCount }",
+    'tickets(filter: {search: "x"}) { nodes { id } }',
+    "tickets(filter: {priority: LOW}) { nodes { id } }",
+    "engineers { totalCount }",
+    'engineers(search: "x") { nodes { id } }',
+    'engineer(id: "%s") { assignments { totalCount } }',
+    'hourlyRates(engineerId: "%s") { totalCount }',
+    "statistics(%s) { tickets { total: __typename } }",
+    "billableTime(%s) { totals { lines } }",
+    "billableTime(%s) { lines { nodes { hours: __typename } } }",
+]
+LIGHT = [
+    'ticket(id: "x") { id assignmentHistory { id } }',
+    "tickets { nodes { id currentAssignment { id } } }",
+    "tickets(filter: {status: NEW}) { nodes { id } }",
+    "engineers { nodes { id } }",
+    'engineer(id: "%s") { name activeAssignments assignments { nodes { id } } }',
+]
 YEAR = 'from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z"'
+
+
+@pytest.mark.parametrize(("query", "heavy"), [(q, True) for q in HEAVY] + [(q, False) for q in LIGHT])
+async def test_what_may_read_many_rows_is_heavy(monkeypatch, ask, make, query, heavy):
+    connection, used = Database.connection, []
+
+    def recording(self: Database, *, heavy: bool = False) -> Any:
+        used.append(heavy)
+        return connection(self, heavy=heavy)
+
+    engineer = await make.engineer()
+    monkeypatch.setattr(Database, "connection", recording)
+    await ask("{ " + query.replace("%s", YEAR if "(%s" in query else str(engineer)) + " }")
+    assert any(used) is heavy
 
 
 async def test_aggregates_of_an_operation_are_computed_one_after_another(monkeypatch, ask, make):

@@ -1,121 +1,178 @@
-"""How long a hostile document blocks the event loop, and with it all other clients."""
+"""No operation keeps others waiting: work is refused, or done in pieces. tests.benchmarks.stalls: times."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
-from contextlib import asynccontextmanager
+import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
+from app.db import sql
+from app.execution import encoding, introspection, waiting
+from app.execution.completion import LeafCompleter, ObjectCompleter
+from app.execution.field_resolvers import (
+    AttributeResolver,
+    BatchResolver,
+    DirectResolver,
+    ParentResolver,
+)
+from app.graphql import pipeline
+from app.graphql.admission.policy import VALUES_PER_POINT
+from tests.benchmarks import data
+from tests.graphql import attacks
+from tests.graphql.conftest import when_compiled
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-MAX_STALL_S = 0.5
-"""A quiet machine needs some hundredths of a second."""
+PIECE = 10
+LENGTH = 100
 
 
-def spread(count: int, selection: str) -> str:
-    """A page of tickets with `count` fragments."""
-    return (
-        "{ tickets { nodes {"
-        + "".join(f" ...F{i}" for i in range(count))
-        + " } } }"
-        + "".join(f" fragment F{i} on Ticket {{ {selection} }}" for i in range(count))
+@pytest.mark.parametrize("name", {**attacks.DOCUMENTS, **attacks.INTROSPECTIONS})
+async def test_an_attack_is_refused_or_executed(client, name):
+    attack = attacks.ATTACKS[name]
+    body = {"query": attack.document, "variables": attack.variables, "operationName": attack.operation_name}
+    response = await client.post(
+        "/graphql", content=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
+    extensions = response.json().get("errors", [{}])[0].get("extensions", {})
+    assert extensions.get("limit", extensions.get("code")) == attack.expected
 
 
-def chain(length: int, times: int) -> str:
-    """A chain of fragments that each spread the next one `times` times."""
-    links = [f" fragment F{i} on Ticket {{ {f'...F{i + 1} ' * times}}}" for i in range(length)]
-    return "{ tickets { nodes { ...F0 } } }" + "".join(links) + f" fragment F{length} on Ticket {{ id }}"
-
-
-def cycle(count: int) -> str:
-    return spread(count, " ".join(f"...F{i}" for i in range(count)))
-
-
-def tickets(fields: str) -> str:
-    return "{ tickets { nodes { " + fields + " } } }"
-
-
-ATTACKS = {
-    "fragments that expand to 2**60 fields": (chain(60, 2), "fields"),
-    "fragments that expand to 2**170 fields": (chain(170, 2), "fields"),
-    "a chain of 160 fragments": (chain(160, 1), None),
-    "9 fragments that spread each other": (cycle(9), "BAD_USER_INPUT"),
-    "25 fragments that spread each other": (cycle(25), "comparisons"),
-    "the same object 3000 times": (tickets("equipment { id } " * 3000), "characters"),
-    "the same object 240 times": (tickets("equipment { id } " * 240), "comparisons"),
-    "400 fragments that overlap": (spread(400, "equipment { id }"), "characters"),
-    "130 fragments that overlap": (spread(130, "equipment { id }"), "comparisons"),
-    "10000 directives": (tickets("id @skip(if: true) " * 10_000), "characters"),
-    "240 directives": (tickets("id @skip(if: true) " * 240), "directives"),
-    "an unused fragment that overlaps": (
-        tickets("id") + " fragment F on Ticket { " + "equipment { id } " * 480 + "}",
-        "comparisons",
-    ),
-    "240 operations of one fragment": (
-        "".join(f"query Q{i} {{ ...F }} " for i in range(240)) + "fragment F on Query { viewer { role } }",
-        None,
-    ),
-    "200 operations of a large fragment": (
-        "".join(f"query Q{i} {{ ...F }} " for i in range(200))
-        + "fragment F on Query { viewer { "
-        + "role " * 80
-        + "} }",
-        "fields",
-    ),
-    "490 unknown fields": (tickets(" ".join(f"ticketNumbe{i}" for i in range(490))), "BAD_USER_INPUT"),
-    "600 unknown fields of a filter": (
-        "{ tickets(filter: {" + " ".join(f"a{i}: 1" for i in range(600)) + "}) { totalCount } }",
-        "BAD_USER_INPUT",
-    ),
-    "900 unknown fragments": (tickets(" ".join(f"...F{i}" for i in range(900))), "BAD_USER_INPUT"),
-    "comments": ("#\n" * 1990 + "{ viewer { role } }", None),
-    "megabytes of comments": ("#\n" * 1_000_000 + "{ viewer { role } }", "CONTENT_TOO_LARGE"),
-    "megabytes of text": ('{ ticket(id: """' + "x\n" * 1_000_000 + '""") { id } }', "CONTENT_TOO_LARGE"),
-    "brackets": ("{ ticket(id: " + "[" * 900 + "]" * 900 + ") { id } }", "BAD_USER_INPUT"),
-}
-"""Each with the limit that rejects it, or the code; None if it is executed."""
-
-
-@asynccontextmanager
-async def heartbeat() -> AsyncIterator[list[float]]:
-    """Yields a list of delays: by how much each iteration of a timer was late."""
-    delays: list[float] = []
+@pytest.fixture
+async def turns() -> AsyncIterator[list[int]]:
+    """How often other tasks have run, as the only item."""
+    count = [0]
 
     async def beat() -> None:
         while True:
-            start = time.perf_counter()
-            await asyncio.sleep(0.001)
-            delays.append(time.perf_counter() - start - 0.001)
+            count[0] += 1
+            await asyncio.sleep(0)
 
     task = asyncio.create_task(beat())
-    await asyncio.sleep(0.01)
-    delays.clear()
-    try:
-        yield delays
-        await asyncio.sleep(0.003)
-    finally:
-        task.cancel()
+    yield count
+    task.cancel()
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-async def test_a_hostile_document_does_not_stall_others(client, name):
-    document, expected = ATTACKS[name]
-    body = json.dumps({"query": document, "operationName": "Q0" if " Q0 " in document else None}).encode()
-    stalls = []
-    for _ in range(3):  # the machine may be busy with something else
-        async with heartbeat() as delays:
-            response = await client.post(
-                "/graphql", content=body, headers={"Content-Type": "application/json"}
-            )
-        stalls.append(max(delays))
-    print(f"{min(stalls) * 1000:6.1f} ms, at most {max(stalls) * 1000:6.1f} ms: {name}")  # noqa: T201 - for -s
-    body: Any = response.json()
-    extensions = body.get("errors", [{}])[0].get("extensions", {})
-    assert extensions.get("limit", extensions.get("code")) == expected
-    assert min(stalls) < MAX_STALL_S
+@pytest.fixture
+def steps(monkeypatch, turns) -> list[tuple[str, int, int]]:
+    """Each step over rows or objects: its name, their number, and how often other tasks had run before."""
+    recorded = []
+
+    def record(class_: type, name: str, count: Callable[..., int]) -> None:
+        inner = getattr(class_, name)
+
+        def recording(*args: Any) -> Any:
+            recorded.append((f"{class_.__name__}.{name}", count(*args), turns[0]))
+            return inner(*args)
+
+        monkeypatch.setattr(class_, name, recording)
+
+    def record_encoding(value: Any) -> bytes:
+        if isinstance(value, list):
+            recorded.append(("dumps", len(value), turns[0]))
+        return orjson.dumps(value)
+
+    monkeypatch.setattr(encoding, "orjson", SimpleNamespace(dumps=record_encoding, Fragment=orjson.Fragment))
+    record(sql.Query, "read", lambda _, records: len(records))
+    for completer in (LeafCompleter, ObjectCompleter):
+        record(completer, "complete_sync", lambda _, __, values, ___: len(values))
+    for resolver in (AttributeResolver, ParentResolver, BatchResolver, DirectResolver):
+        record(resolver, "start", lambda _, __, layer, ___: len(layer.sources))
+    return recorded
+
+
+@when_compiled
+@pytest.mark.parametrize("name", attacks.HISTORIES)
+async def test_other_tasks_run_between_the_steps_of_a_long_response(
+    monkeypatch, shared_url, ask, steps, name
+):
+    await data.load_history(shared_url, attacks.LONG_HISTORY.removesuffix("1"), LENGTH)
+    attack = attacks.ATTACKS[name]
+    expected = await ask.answer(attack.document, **attack.variables)
+    steps.clear()
+    monkeypatch.setattr(sql, "MAX_UNINTERRUPTED", PIECE)
+    monkeypatch.setattr(waiting, "MAX_UNINTERRUPTED", PIECE)
+    monkeypatch.setattr(pipeline, "_LONG_RESPONSE", LENGTH)
+    answer = await ask.answer(attack.document, **attack.variables)
+    assert answer["data"] == expected["data"]
+    assert (
+        max(count for step, count, _ in steps if step in ("Query.read", "DirectResolver.start", "dumps"))
+        == PIECE
+    )
+    turns_of_long_steps = [turn for _, count, turn in steps if count >= PIECE]
+    assert len(turns_of_long_steps) > LENGTH / PIECE
+    assert len(set(turns_of_long_steps)) == len(turns_of_long_steps)
+
+
+@when_compiled
+async def test_a_response_has_a_limit(serve, shared_url):
+    await data.load_history(shared_url, attacks.LONG_HISTORY.removesuffix("1"), LENGTH)
+    api = await serve(values=1000)
+    attack = attacks.HISTORIES["a long history of histories"]
+    [error] = (await api.answer(attack.document, **attack.variables))["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["limit"]) == ("QUERY_TOO_LARGE", "values")
+
+
+@when_compiled
+async def test_the_values_beyond_the_cost_are_charged(serve, shared_url):
+    await data.load_history(shared_url, attacks.LONG_HISTORY.removesuffix("1"), LENGTH)
+    api = await serve(refill_per_s=0.001)
+    query = "query ($id: ID!) { ticket(id: $id) { assignmentHistory { id status isCurrent } } }"
+
+    async def cost() -> dict[str, int]:
+        return (await api.answer(query, id=attacks.LONG_HISTORY))["extensions"]["cost"]
+
+    await cost()  # is charged for its plan, too
+    first, second = await cost(), await cost()
+    values = 1 + 1 + LENGTH + 3 * LENGTH
+    beyond = (values - first["requested"]) // VALUES_PER_POINT
+    assert first["remaining"] - second["remaining"] == second["requested"] + beyond
+
+
+@when_compiled
+async def test_a_mutation_with_a_long_result_has_changed_something(serve, make):
+    assignment = await make.assigned()
+    api = await serve(values=3, assumed_list=0)
+    answer = await api.answer(
+        """mutation ($id: ID!) { acceptAssignment(input: {assignmentId: $id}) {
+            ... on Assignment { ticket { assignmentHistory { id } } } } }""",
+        id=str(assignment.id),
+    )
+    assert answer["data"] is None
+    [error] = answer["errors"]
+    assert (error["path"], error["extensions"]["code"]) == (["acceptAssignment"], "QUERY_TOO_LARGE")
+
+
+@when_compiled
+@pytest.mark.parametrize("name", attacks.INTROSPECTIONS)
+async def test_introspection_is_computed_once_and_in_another_thread(monkeypatch, ask, name):
+    threads = []
+    execute = introspection._execute
+
+    def recording(*args: Any) -> bytes:
+        threads.append(threading.current_thread())
+        return execute(*args)
+
+    monkeypatch.setattr(introspection, "_execute", recording)
+    document = attacks.ATTACKS[name].document
+    first = await ask(document)
+    computed = len(threads)
+    assert computed
+    assert threading.main_thread() not in threads
+    assert [await ask(document) for _ in range(3)] == [first] * 3
+    assert len(threads) == computed
+
+
+@when_compiled
+async def test_introspection_depends_on_its_variables(ask):
+    query = """query ($name: String!, $old: Boolean) {
+        __type(name: $name) { name fields(includeDeprecated: $old) { name } } }"""
+    names = ["Ticket", "Assignment", "Nothing", "Ticket"]
+    answers = [await ask(query, name=name, old=False) for name in names]
+    assert [(answer["__type"] or {}).get("name") for answer in answers] == [*names[:2], None, names[3]]

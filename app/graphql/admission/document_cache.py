@@ -76,6 +76,12 @@ class DocumentCache(LRUCache[str, CachedDocument]):
     def __init__(self) -> None:
         super().__init__(MAX_BYTES, lambda document: document.size)
 
+    def popitem(self) -> tuple[str, CachedDocument]:
+        """Break the reference cycle of the dropped document: the garbage collector would come much later."""
+        text, document = super().popitem()
+        document.executor_templates.clear()
+        return text, document
+
     def add(self, document: CachedDocument) -> None:
         """Add the document unless it is larger than the whole cache; or measure it again if it has grown."""
         self.pop(document.text, None)

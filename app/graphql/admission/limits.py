@@ -22,10 +22,11 @@ class Limits:
     aliases: int = _limit(30, "Aliased fields, with fragments expanded.")
     fields: int = _limit(500, "Fields, with fragments expanded.")
     directives: int = _limit(20, "Directives, with fragments expanded.")
-    comparisons: int = _limit(20_000, "Comparisons of two fields with the same name during validation.")
+    comparisons: int = _limit(10_000, "Comparisons of two fields with the same name during validation.")
     roots: int = _limit(20, "Root fields of a query.")
     mutations: int = _limit(10, "Root fields of a mutation.")
     cost: int = _limit(20_000, "Points that one operation may cost.")
+    values: int = _limit(1_000_000, "Values of one response: fields of its objects, and items of its lists.")
     page: int = _limit(MAX_PAGE, "The largest `first`; a larger one is BAD_USER_INPUT.", settable=False)
     assumed_list: int = _limit(
         10, "Rows that a list without `first` is assumed to have when the cost is computed."

@@ -34,7 +34,7 @@ class BillingQuery:
     currency: str = api_field("Currency of all amounts, as an ISO 4217 code.")
 
     async def totals(self) -> BillableTimeTotals:
-        async with self.lock, self.db.connection() as conn:
+        async with self.lock, self.db.connection(heavy=True) as conn:
             return await billing.totals(conn, self.filter)
 
 
@@ -58,7 +58,7 @@ class BillableTime:
         root: Parent[BillingQuery], first: First = DEFAULT_PAGE, after: After = None
     ) -> Page[billing.BillableLine]:
         page = PageRequest.parse(first, after, str, UUID, parse_row_id)
-        async with root.db.connection() as conn:
+        async with root.db.connection(heavy=True) as conn:
             rows = await billing.lines(conn, root.filter, after=page.key, first=page.limit)
 
         async def count() -> int:

@@ -40,7 +40,7 @@ class StatisticsQuery:
 
     async def run(self, query: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """Call `query` with a connection, the filter and `arguments`."""
-        async with self.lock, self.reads.connection() as conn, server.planned_for_values(conn):
+        async with self.lock, self.reads.connection(heavy=True) as conn, server.planned_for_values(conn):
             return await query(conn, self.filter, *arguments)
 
 

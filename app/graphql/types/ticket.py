@@ -40,7 +40,9 @@ def _from_history(compute: Callable[[list[model.Assignment]], Any]) -> BatchReso
 
     async def resolve(tickets: Sequence[model.Ticket], context: Context) -> list[Any]:
         histories = await gather_results(_load_histories(tickets, context))
-        return [result if isinstance(result, Exception) else compute(result) for result in histories]
+        # A history of many assignments of one ticket is the same list for each of them.
+        computed = {id(each): each if isinstance(each, Exception) else compute(each) for each in histories}
+        return [computed[id(each)] for each in histories]
 
     return resolve
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from app.db.connections import connect
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
+from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.rate_limit import RateLimiter
+from app.graphql.admission.trusted_documents import TrustedDocuments
 from app.graphql.pagination import DEFAULT_PAGE
 from app.graphql.schema import build_schema
 
@@ -95,6 +99,23 @@ def test_the_least_recently_used_subject_is_dropped():
     assert len(limiter._buckets) == 2
     assert limiter.consume("a", 1).wait_s > 0
     assert limiter.consume("b", 1).remaining == 9
+
+
+async def test_an_event_waits_until_it_is_paid_for(monkeypatch):
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    limits = Limits(cost=10, bucket=20, refill_per_s=5)
+    policy = OperationPolicy(build_schema()._schema, limits, production=False, documents=TrustedDocuments())
+    policy._rate_limiter = RateLimiter(limits, clock=lambda: now)
+    subscription: Any = SimpleNamespace(context=SimpleNamespace(subject="a"), cost=10)
+    for _ in range(5):
+        await policy.pay_for_event(subscription)
+    assert now == (5 * 10 - 20) / 5
 
 
 # Timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from app.db.connections import connect
 from app.db.pool import open_database
 from app.domain import policy
 from app.domain.model import Role
+from app.execution.batch import execute_batch
 from app.graphql.batching import coalescing
 from app.graphql.loaders import Loaders
 from tests.graphql.conftest import PATIENCE_S, until_waiting, when_compiled
@@ -158,6 +160,46 @@ async def test_an_expensive_query_is_executed_by_itself(monkeypatch, ask, make, 
     assert all(len(response["data"]["ticket"]["assignmentHistory"]) == 1 for response in responses)
     metrics = (await ask.client.get("/metrics")).text
     assert ("\nbaton_coalesced_queries_count 0.0\n" in metrics) == (max_cost == 0)
+
+
+@when_compiled
+async def test_a_group_has_a_maximum_cost(monkeypatch, ask, make):
+    assignments = [await make.assigned() for _ in range(6)]
+    token = ask.client.headers["Authorization"]
+    cost = (await ask.answer(HISTORY, id=assignments[0].ticket_id))["extensions"]["cost"]["requested"]
+    before = await coalesced(ask)
+    monkeypatch.setattr(coalescing, "MAX_GROUP_COST", 2 * cost)
+    await execute_at_once(ask, [(HISTORY, each.ticket_id, token) for each in assignments])
+    after = await coalesced(ask)
+    assert after["sum"] - before["sum"] == len(assignments)
+    assert after["count"] - before["count"] >= len(assignments) / 2
+
+
+async def coalesced(ask: Api) -> Counter[str]:
+    metrics = (await ask.client.get("/metrics")).text
+    found = re.findall(r"^baton_coalesced_queries_(count|sum) ([\d.]+)$", metrics, re.MULTILINE)
+    return Counter({name: int(float(value)) for name, value in found})
+
+
+@when_compiled
+async def test_a_group_with_a_long_response_is_executed_query_by_query(monkeypatch, ask, make):
+    batches = []
+
+    async def recording(*args: Any) -> Any:
+        batches.append(await execute_batch(*args))
+        return batches[-1]
+
+    monkeypatch.setattr(coalescing, "execute_batch", recording)
+    assignments = [await make.assigned() for _ in range(6)]
+    token = ask.client.headers["Authorization"]
+    requests = [(HISTORY, each.ticket_id, token) for each in assignments]
+    responses = await execute_at_once(ask, requests)
+    assert any(batches)
+    batches.clear()
+    monkeypatch.setattr(coalescing, "MAX_GROUP_VALUES", 10)
+    assert await execute_at_once(ask, requests) == responses
+    assert batches
+    assert not any(batches)
 
 
 @pytest.mark.usefixtures("no_statement_timeouts")

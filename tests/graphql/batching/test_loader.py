@@ -27,7 +27,7 @@ class FakeDatabase:
     def __init__(self) -> None:
         self.metrics = SimpleNamespace(loader_keys=lambda _: SimpleNamespace(observe=lambda _: None))
 
-    def connection(self) -> Any:
+    def connection(self, *, heavy: bool) -> Any:  # noqa: ARG002 - as Database
         return asyncio.timeout(None)  # any async context manager
 
 

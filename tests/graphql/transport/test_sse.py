@@ -93,6 +93,21 @@ async def test_a_subscription_is_charged_once_if_json_is_accepted_too(shared_url
     assert remaining[0] == pytest.approx(remaining[1], abs=2)
 
 
+async def test_each_event_is_charged(shared_url, make):
+    app = make_app(shared_url, limits=Limits(refill_per_s=0.001))
+    async with serving(app) as served:
+        await served.until_feed_runs()
+        for events in (1, 3):  # at first, the plan is charged, too
+            async with streaming(served, FOLLOW) as stream:
+                await asyncio.sleep(0.5)  # until the subscription has started
+                for _ in range(events):
+                    await make.assigned()
+                costs = [(await stream.receive())[1]["extensions"]["cost"] for _ in range(events)]
+        async with streaming(served, "{ __typename }") as stream:
+            probe = (await stream.receive())[1]["extensions"]["cost"]
+    assert costs[0]["remaining"] - probe["remaining"] == 3 * costs[0]["requested"] + probe["requested"]
+
+
 @pytest.mark.parametrize("query", ["{ __typename }", "{ viewer { role } }"])
 async def test_a_query_is_one_event_and_complete(served, query):
     async with streaming(served, query) as stream:
