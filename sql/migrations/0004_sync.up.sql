@@ -378,49 +378,51 @@ CREATE FUNCTION baton.take_over(tickets jsonb[]) RETURNS void LANGUAGE plpgsql
 SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    WITH given AS MATERIALIZED (
-        SELECT t.raw, baton.unreadable_columns('service_tickets', t.raw) AS bad
-        FROM unnest(tickets) AS t (raw)
-        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.raw->>'id')
-    ), readable AS MATERIALIZED (
-        SELECT g.raw AS raw_ticket, g.bad AS bad_of_ticket, baton.readable(g.raw, g.bad) AS ticket FROM given g
-    ), ticket AS MATERIALIZED (
-        SELECT t.*, t.ticket->>'id' AS ticket_id,
+    -- OFFSET 0: evaluate once, however often the rest refers to it.
+    WITH ticket AS MATERIALIZED (
+        SELECT g.raw->>'id' AS ticket_id, t.ticket,
             baton.ended(t.ticket->>'status') AS ended,
             btrim(coalesce(t.ticket->>'assigned_engineer_id', '')) <> '' AS names_engineer,
-            named
-        FROM readable t
+            named, baton.old_columns(g.raw) AS old_columns,
+            CASE WHEN cardinality(b.bad) > 0 THEN g.raw END AS bad_ticket
+        FROM unnest(tickets) AS g (raw)
+        CROSS JOIN LATERAL (
+            SELECT ARRAY(SELECT u.name FROM baton.unreadable('service_tickets', g.raw) AS u) AS bad OFFSET 0) AS b
+        CROSS JOIN LATERAL (
+            SELECT baton.readable(g.raw - ARRAY['issue_description', 'issue_category', 'customer_name'], b.bad) AS ticket
+            OFFSET 0) AS t
         CROSS JOIN LATERAL baton.from_old_columns(t.ticket) AS named
+        WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = g.raw->>'id')
     ), old_row AS MATERIALIZED (
         -- A ticket without old rows appears once, with null for the row.
-        SELECT t.*, baton.as_json(a) AS raw
+        SELECT t.*, baton.as_json(a) AS raw, a.ctid AS place
         FROM ticket t
         LEFT JOIN public.engineer_assignments a ON a.ticket_id::text = ANY (baton.old_ids(t.ticket_id))
-    ), read_row AS MATERIALIZED (
-        SELECT o.*, b.bad, baton.readable(o.raw, b.bad) AS readable
-        FROM old_row o
-        CROSS JOIN LATERAL (SELECT baton.unreadable_columns('engineer_assignments', o.raw) AS bad OFFSET 0) AS b
     ), old_assignment AS MATERIALIZED (
-        SELECT o.*, r AS assignment, CASE
-            WHEN o.raw IS NULL THEN 'no row'
+        SELECT o.*, b.bad, r AS assignment, CASE
             WHEN coalesce(btrim(o.raw->>'id'), '') = '' THEN 'unknown id'
             WHEN r.status IS NULL THEN 'unknown status'
             WHEN r.engineer_id IS NULL THEN 'unknown engineer'
             WHEN EXISTS (SELECT FROM baton.engineer_assignments x WHERE x.id = r.id) THEN 'the id occurs twice'
             END AS problem
-        FROM read_row o
-        LEFT JOIN LATERAL baton.taken_over(o.readable, o.ticket) AS r ON o.raw IS NOT NULL
-    ), single AS MATERIALIZED (
-        SELECT o.*, o.problem IS NULL AND row_number() OVER (PARTITION BY (o.assignment).id, o.problem IS NULL
-            ORDER BY (o.assignment).assigned_at, o.ticket_id) = 1 AS known
-        FROM old_assignment o
+        FROM old_row o
+        CROSS JOIN LATERAL (
+            SELECT ARRAY(SELECT u.name FROM baton.unreadable('engineer_assignments', o.raw) AS u) AS bad OFFSET 0) AS b
+        CROSS JOIN LATERAL (SELECT baton.readable(o.raw, b.bad) AS readable OFFSET 0) AS c
+        LEFT JOIN LATERAL baton.taken_over(c.readable, o.ticket) AS r ON o.raw IS NOT NULL
+    ), repeated AS MATERIALIZED (
+        SELECT (o.assignment).id, min(o.place) AS first_place
+        FROM old_assignment o WHERE o.problem IS NULL GROUP BY 1 HAVING count(*) > 1
     ), judged AS MATERIALIZED (
-        SELECT o.*, o.known AND (o.assignment).status IN ('assigned', 'accepted', 'in_progress') AS active,
-            coalesce(NOT o.ended AND o.known AND (o.assignment).status IN ('assigned', 'accepted', 'in_progress')
-                AND (o.assignment).engineer_id = CASE WHEN o.names_engineer
-                    THEN coalesce((o.named).engineer_id, (o.assignment).engineer_id)
-                    ELSE (o.assignment).engineer_id END, false) AS may_hold
-        FROM single o
+        SELECT o.*, k.known, k.known AND k.is_active AS active,
+            coalesce(k.known AND k.is_active AND NOT o.ended AND (NOT o.names_engineer
+                OR (o.named).engineer_id IS NULL OR (o.named).engineer_id = (o.assignment).engineer_id), false) AS may_hold
+        FROM old_assignment o
+        CROSS JOIN LATERAL (
+            SELECT o.raw IS NOT NULL AND o.problem IS NULL
+                    AND NOT EXISTS (SELECT FROM repeated r WHERE r.id = (o.assignment).id AND r.first_place <> o.place)
+                    AS known,
+                (o.assignment).status IN ('assigned', 'accepted', 'in_progress') AS is_active OFFSET 0) AS k
     ), placed AS MATERIALIZED (
         -- Of several active rows one stays: the newest of the engineer named by the ticket, else the newest.
         SELECT t.*,
@@ -431,8 +433,8 @@ BEGIN
                     (t.assignment).id DESC) = 1 AS holds
         FROM judged t
     ), settled AS MATERIALIZED (
-        SELECT p.ticket_id, p.ticket, p.raw_ticket, p.bad_of_ticket, p.named, p.names_engineer, p.ended, p.raw, p.bad,
-            p.problem, p.known, p.n, p.holds,
+        SELECT p.ticket_id, p.old_columns, p.bad_ticket, p.named, p.names_engineer, p.ended, p.raw, p.bad, p.problem,
+            p.known, p.n, p.holds,
             p.active AND NOT p.holds AS closes,
             CASE
                 WHEN p.active AND NOT p.holds THEN baton.closed(p.assignment, p.ticket)
@@ -444,7 +446,7 @@ BEGIN
         FROM placed p
     ), result AS MATERIALIZED (
         -- One row for each ticket, with its last assignment.
-        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.raw_ticket, s.bad_of_ticket, s.named,
+        SELECT DISTINCT ON (s.ticket_id) s.ticket_id, s.old_columns, s.bad_ticket, s.named,
             CASE WHEN s.known THEN s.n ELSE 0 END AS migrated_rows,
             CASE
                 WHEN NOT s.names_engineer THEN 'no_engineer'
@@ -475,16 +477,16 @@ BEGIN
         FROM settled s WHERE s.closes OR (NOT s.known AND s.raw IS NOT NULL)
         ORDER BY s.ticket_id, (s.assignment).assigned_at, (s.assignment).created_at, (s.assignment).id)
         UNION ALL
-        SELECT r.ticket_id, NULL, 'quarantined', 'the ticket names an unknown engineer', baton.old_columns(r.raw_ticket), NULL
+        SELECT r.ticket_id, NULL, 'quarantined', 'the ticket names an unknown engineer', r.old_columns, NULL
         FROM result r WHERE r.outcome = 'quarantined'
         UNION ALL
         SELECT s.ticket_id, (s.assignment).id, 'quarantined', u.reason, jsonb_build_object(u.name, s.raw->u.name), u.name
         FROM settled s CROSS JOIN LATERAL baton.unreadable('engineer_assignments', s.raw) AS u
         WHERE s.known AND cardinality(s.bad) > 0 AND u.reason IS NOT NULL
         UNION ALL
-        SELECT r.ticket_id, NULL, 'quarantined', u.reason, jsonb_build_object(u.name, r.raw_ticket->u.name), u.name
-        FROM result r CROSS JOIN LATERAL baton.unreadable('service_tickets', r.raw_ticket) AS u
-        WHERE cardinality(r.bad_of_ticket) > 0 AND u.reason IS NOT NULL
+        SELECT r.ticket_id, NULL, 'quarantined', u.reason, jsonb_build_object(u.name, r.bad_ticket->u.name), u.name
+        FROM result r CROSS JOIN LATERAL baton.unreadable('service_tickets', r.bad_ticket) AS u
+        WHERE r.bad_ticket IS NOT NULL AND u.reason IS NOT NULL
         UNION ALL
         SELECT s.ticket_id, (s.assignment).id, 'quarantined', 'equipment_id is not that of any equipment',
             jsonb_build_object('equipment_id', s.raw->'equipment_id'), 'equipment_id'
@@ -492,7 +494,7 @@ BEGIN
         WHERE s.known AND (s.assignment).equipment_id IS NULL AND btrim(s.raw->>'equipment_id') <> ''
     )
     INSERT INTO assignment_migration
-    SELECT r.ticket_id, r.outcome, baton.old_columns(r.raw_ticket) FROM result r;
+    SELECT r.ticket_id, r.outcome, r.old_columns FROM result r;
 END $$;
 
 -- Updates the history to match what the old application has just written to a ticket. It compares states, not
