@@ -135,31 +135,36 @@ CREATE FUNCTION baton.readable_parts(parts jsonb) RETURNS jsonb LANGUAGE sql IMM
     FROM jsonb_array_elements(baton.as_parts(parts)) WITH ORDINALITY AS p (part, n)
 $$;
 
-CREATE FUNCTION baton.is_readable(kind text, value jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
-    -- Whether a value, which is not null, is of a kind. A regular expression first, because catching an error is slow.
+CREATE FUNCTION baton.is_readable(kind text, value jsonb, trusted boolean) RETURNS boolean LANGUAGE sql STABLE AS $$
+    -- Whether a value, which is not null, is of a kind. Catching an error is slow, so usual forms come first. `trusted`: a
+    -- time in the usual form is not checked further; if it is none after all, its conversion is an error.
     SELECT CASE kind
         WHEN 'time' THEN CASE
+            WHEN trusted AND value #>> '{}' LIKE '____-__-__T__:__:__%+00:00' AND length(value #>> '{}') <= 32 THEN true
             WHEN value #>> '{}' ~ ('^(?:[1-8]\d{3}|9[0-8]\d\d)-(?:(?:0[1-9]|1[012])-(?:0[1-9]|1\d|2[0-8])'
                 '|(?:0[13-9]|1[012])-(?:29|30)|(?:0[13578]|1[02])-31)'
                 'T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:[+-](?:0\d|1[0-4])(?::[0-5]\d)?)?$') THEN true
             ELSE baton.is_time(value #>> '{}') END
-        WHEN 'tier' THEN CASE WHEN value #>> '{}' ~ '^\s*[+-]?\d{1,10}(\.0*)?\s*$'
-            THEN abs((value #>> '{}')::numeric) <= 2147483647 ELSE false END
-        WHEN 'rating' THEN value #>> '{}' ~ '^\s*\+?[1-5](\.0*)?\s*$'
+        WHEN 'tier' THEN CASE
+            WHEN value #>> '{}' IN ('1', '2', '3', '4', '5') THEN true
+            WHEN value #>> '{}' ~ '^\s*[+-]?\d{1,10}(\.0*)?\s*$' THEN abs((value #>> '{}')::numeric) <= 2147483647
+            ELSE false END
+        WHEN 'rating' THEN value #>> '{}' IN ('1', '2', '3', '4', '5') OR value #>> '{}' ~ '^\s*\+?[1-5](\.0*)?\s*$'
+        WHEN 'parts' THEN CASE jsonb_typeof(value) WHEN 'array' THEN NOT baton.has_unreadable_part(value)
+            ELSE baton.as_parts(value) IS NOT NULL AND NOT baton.has_unreadable_part(baton.as_parts(value)) END
         WHEN 'hours' THEN value #>> '{}' ~ '^\s*\+?0*\d{1,3}(\.\d{0,2}0*)?\s*$'
         WHEN 'type' THEN lower(btrim(value #>> '{}')) IN ('auto', 'manual', 'escalation', 'reassignment')
         WHEN 'completion' THEN lower(btrim(value #>> '{}')) IN (
             'success', 'failed', 'escalated', 'parts_required', 'customer_unavailable')
         WHEN 'ticket status' THEN value #>> '{}' IN (
             'new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'cancelled')
-        WHEN 'parts' THEN baton.as_parts(value) IS NOT NULL AND NOT baton.has_unreadable_part(baton.as_parts(value))
         END
 $$;
 
 -- The columns of an old row whose values cannot be read unchanged, and why. The reason is null for a blank text, which
 -- counts as null.
-CREATE FUNCTION baton.unreadable(old_table text, raw jsonb) RETURNS TABLE (name text, reason text)
-LANGUAGE sql STABLE ROWS 1 AS $$
+CREATE FUNCTION baton.unreadable(old_table text, raw jsonb, trusted boolean DEFAULT false)
+RETURNS TABLE (name text, reason text) LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT c.name, CASE WHEN btrim(raw->>c.name) <> '' THEN c.name END || CASE c.kind
         WHEN 'time' THEN ' is not a time in the years 1 to 9999'
         WHEN 'tier' THEN ' is not a whole number'
@@ -194,7 +199,7 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         ('engineer_assignments', 'customer_rating', 'rating'),
         ('engineer_assignments', 'parts_used', 'parts')) AS c (old_table, name, kind)
     WHERE c.old_table = unreadable.old_table AND raw->>c.name IS NOT NULL
-      AND (btrim(raw->>c.name) = '' OR NOT baton.is_readable(c.kind, raw->c.name))
+      AND (btrim(raw->>c.name) = '' OR NOT baton.is_readable(c.kind, raw->c.name, trusted))
 $$;
 -- values: end
 
@@ -239,9 +244,15 @@ CREATE FUNCTION baton.old_id(id text, raw jsonb) RETURNS uuid LANGUAGE sql IMMUT
     SELECT coalesce(baton.as_uuid(id), md5(nullif(btrim(id), ''))::uuid, md5(raw::text)::uuid)
 $$;
 
+CREATE FUNCTION baton.old_id_of(old_table regclass) RETURNS text LANGUAGE sql STABLE AS $$
+    -- The same as an expression for each row `o` of the table; a column of type uuid needs no conversion.
+    SELECT CASE a.atttypid WHEN 'uuid'::regtype THEN 'coalesce(o.id, baton.old_id(NULL, baton.as_json(o)))'
+        ELSE 'baton.old_id(o.id::text, baton.as_json(o))' END
+    FROM pg_attribute a WHERE a.attrelid = old_table AND a.attname = 'id'
+$$;
+
 CREATE FUNCTION baton.tier(raw text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN raw ~ '^\s*\+?\d{1,10}(\.0*)?\s*$' AND raw::numeric BETWEEN 1 AND 2147483647
-        THEN raw::numeric::int ELSE 1 END
+    SELECT greatest(coalesce(raw::numeric::int, 1), 1)
 $$;
 
 CREATE FUNCTION baton.tier_name(tier int, name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -373,8 +384,8 @@ END $$;
 
 -- Migrates those of the tickets that are not migrated yet: the old rows of each, ordered by time, then its old
 -- columns. The caller holds the locks of the tickets. The planner settings force index lookups: the plan is reused for
--- single tickets and batches, and may be made while a table is still empty.
-CREATE FUNCTION baton.take_over(tickets jsonb[]) RETURNS void LANGUAGE plpgsql
+-- single tickets and batches, and may be made while a table is still empty. `trusted`: see baton.is_readable.
+CREATE FUNCTION baton.take_over(tickets jsonb[], trusted boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
 SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
@@ -387,7 +398,7 @@ BEGIN
             CASE WHEN cardinality(b.bad) > 0 THEN g.raw END AS bad_ticket
         FROM unnest(tickets) AS g (raw)
         CROSS JOIN LATERAL (
-            SELECT ARRAY(SELECT u.name FROM baton.unreadable('service_tickets', g.raw) AS u) AS bad OFFSET 0) AS b
+            SELECT ARRAY(SELECT u.name FROM baton.unreadable('service_tickets', g.raw, trusted) AS u) AS bad OFFSET 0) AS b
         CROSS JOIN LATERAL (
             SELECT baton.readable(g.raw - ARRAY['issue_description', 'issue_category', 'customer_name'], b.bad) AS ticket
             OFFSET 0) AS t
@@ -407,31 +418,29 @@ BEGIN
             END AS problem
         FROM old_row o
         CROSS JOIN LATERAL (
-            SELECT ARRAY(SELECT u.name FROM baton.unreadable('engineer_assignments', o.raw) AS u) AS bad OFFSET 0) AS b
+            SELECT ARRAY(SELECT u.name FROM baton.unreadable('engineer_assignments', o.raw, trusted) AS u) AS bad OFFSET 0) AS b
         CROSS JOIN LATERAL (SELECT baton.readable(o.raw, b.bad) AS readable OFFSET 0) AS c
         LEFT JOIN LATERAL baton.taken_over(c.readable, o.ticket) AS r ON o.raw IS NOT NULL
     ), repeated AS MATERIALIZED (
         SELECT (o.assignment).id, min(o.place) AS first_place
         FROM old_assignment o WHERE o.problem IS NULL GROUP BY 1 HAVING count(*) > 1
-    ), judged AS MATERIALIZED (
-        SELECT o.*, k.known, k.known AND k.is_active AS active,
-            coalesce(k.known AND k.is_active AND NOT o.ended AND (NOT o.names_engineer
-                OR (o.named).engineer_id IS NULL OR (o.named).engineer_id = (o.assignment).engineer_id), false) AS may_hold
-        FROM old_assignment o
-        CROSS JOIN LATERAL (
-            SELECT o.raw IS NOT NULL AND o.problem IS NULL
-                    AND NOT EXISTS (SELECT FROM repeated r WHERE r.id = (o.assignment).id AND r.first_place <> o.place)
-                    AS known,
-                (o.assignment).status IN ('assigned', 'accepted', 'in_progress') AS is_active OFFSET 0) AS k
     ), placed AS MATERIALIZED (
         -- Of several active rows one stays: the newest of the engineer named by the ticket, else the newest.
-        SELECT t.*,
-            row_number() OVER (PARTITION BY t.ticket_id, t.known
+        SELECT t.*, k.known, k.active,
+            row_number() OVER (PARTITION BY t.ticket_id, k.known
                 ORDER BY (t.assignment).assigned_at, (t.assignment).created_at, (t.assignment).id) AS n,
-            t.may_hold AND row_number() OVER (PARTITION BY t.ticket_id, t.may_hold
+            h.may_hold AND row_number() OVER (PARTITION BY t.ticket_id, h.may_hold
                 ORDER BY (t.assignment).assigned_at DESC, (t.assignment).created_at DESC,
                     (t.assignment).id DESC) = 1 AS holds
-        FROM judged t
+        FROM old_assignment t
+        CROSS JOIN LATERAL (
+            SELECT f.known, f.known AND (t.assignment).status IN ('assigned', 'accepted', 'in_progress') AS active
+            FROM (SELECT t.raw IS NOT NULL AND t.problem IS NULL AND NOT EXISTS (
+                SELECT FROM repeated r WHERE r.id = (t.assignment).id AND r.first_place <> t.place) AS known) AS f
+            OFFSET 0) AS k
+        CROSS JOIN LATERAL (
+            SELECT k.active AND NOT t.ended AND (NOT t.names_engineer OR (t.named).engineer_id IS NULL
+                OR (t.named).engineer_id = (t.assignment).engineer_id) AS may_hold OFFSET 0) AS h
     ), settled AS MATERIALIZED (
         SELECT p.ticket_id, p.old_columns, p.bad_ticket, p.named, p.names_engineer, p.ended, p.raw, p.bad, p.problem,
             p.known, p.n, p.holds,
@@ -768,7 +777,8 @@ BEGIN
       AND (baton.known_engineer(t.assigned_engineer_id::text) IS DISTINCT FROM c.assigned_engineer_id::uuid
         OR (c.assigned_engineer_id IS NULL AND btrim(coalesce(t.assigned_engineer_id::text, '')) <> '')
         OR (c.assigned_engineer_id IS NOT NULL
-            AND baton.tier(t.assignment_tier::text) <> c.assignment_tier));
+            AND baton.tier(CASE WHEN baton.is_readable('tier', to_jsonb(t.assignment_tier), false)
+                THEN t.assignment_tier::text END) <> c.assignment_tier));
     RETURN NULL;
 END $$;
 
@@ -788,11 +798,12 @@ CREATE FUNCTION baton.catch_up(ticket jsonb) RETURNS void LANGUAGE plpgsql
 SET timezone = 'UTC' SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     old_row jsonb;
+    readable jsonb := baton.readable(ticket, baton.unreadable_columns('service_tickets', ticket));
     -- Computed first: the old rows applied below do not change the engineer named by the ticket.
     columns_changed boolean := (
         SELECT m.old_columns IS DISTINCT FROM baton.old_columns(ticket)
             AND (baton.known_engineer(ticket->>'assigned_engineer_id') IS DISTINCT FROM c.assigned_engineer_id::uuid
-                OR baton.tier(ticket->>'assignment_tier') <> coalesce(c.assignment_tier, 1))
+                OR baton.tier(readable->>'assignment_tier') <> coalesce(c.assignment_tier, 1))
         FROM service_tickets_compat c, assignment_migration m
         WHERE c.id = ticket->>'id' AND m.ticket_id = c.id);
 BEGIN
@@ -830,7 +841,7 @@ BEGIN
             PERFORM baton.catch_up(ticket);
         END IF;
     END LOOP;
-    PERFORM baton.take_over(tickets);
+    PERFORM baton.take_over(tickets, trusted => cardinality(ids) > 1);
 EXCEPTION
     WHEN transaction_rollback OR lock_not_available THEN RAISE;
     WHEN OTHERS THEN
@@ -886,13 +897,13 @@ BEGIN
         size := least(batch, greatest(1, size * 0.2 / duration_s));
         PERFORM pg_sleep(rest * duration_s);
     END LOOP;
-    INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
-    SELECT a.ticket_id::text, baton.old_id(a.id::text, baton.as_json(a)), 'quarantined', 'unknown ticket', baton.as_json(a)
-    FROM public.engineer_assignments a
-    WHERE NOT EXISTS (SELECT FROM baton.engineer_assignments known
-            WHERE known.id = baton.old_id(a.id::text, baton.as_json(a)))
-      AND NOT EXISTS (SELECT FROM assignment_migration_issues i
-            WHERE i.assignment_id = baton.old_id(a.id::text, baton.as_json(a)));
+    EXECUTE format($q$
+        INSERT INTO assignment_migration_issues (ticket_id, assignment_id, outcome, reason, raw)
+        SELECT o.ticket_id::text, %1$s, 'quarantined', 'unknown ticket', baton.as_json(o)
+        FROM public.engineer_assignments o
+        WHERE NOT EXISTS (SELECT FROM baton.engineer_assignments known WHERE known.id = %1$s)
+          AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = %1$s)
+        $q$, baton.old_id_of('public.engineer_assignments'));
     UPDATE assignment_migration_state SET migrator = NULL;
     COMMIT;
 END $$;
@@ -921,7 +932,7 @@ BEGIN
         -- Rows with the same id: one of them may be in the history.
         EXECUTE format($q$
             WITH old_id AS (
-                SELECT baton.old_id(o.id::text, baton.as_json(o)) AS id, count(*) AS rows FROM %s o GROUP BY 1
+                SELECT %s AS id, count(*) AS rows FROM %s o GROUP BY 1
             )
             SELECT coalesce(sum(o.rows), 0), count(a.id), coalesce(sum(least(o.rows - count_of.taken, i.rows)), 0)
             FROM old_id o
@@ -930,7 +941,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT count(*) AS rows FROM assignment_migration_issues i
                 WHERE o.rows > count_of.taken AND i.assignment_id = o.id AND i.outcome = 'quarantined'
-                  AND i.column_name IS NULL) AS i $q$, old_table)
+                  AND i.column_name IS NULL) AS i $q$, baton.old_id_of(old_table), old_table)
         INTO counted, expected, accounted;
         item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
         item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
@@ -954,9 +965,9 @@ BEGIN
             FROM engineer_assignments a
             WHERE a.origin <> 'live' AND a.assigned_by IS DISTINCT FROM 'system:migration'
               AND a.assigned_by IS DISTINCT FROM 'system:old-application'
-              AND NOT EXISTS (SELECT FROM %s o WHERE baton.old_id(o.id::text, baton.as_json(o)) = a.id)
+              AND NOT EXISTS (SELECT FROM %s o WHERE %s = a.id)
               AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = a.id)
-              AND NOT EXISTS (SELECT FROM assignment_events e WHERE e.assignment_id = a.id) $q$, old_table);
+              AND NOT EXISTS (SELECT FROM assignment_events e WHERE e.assignment_id = a.id) $q$, old_table, baton.old_id_of(old_table));
         -- Without unknown engineers: those tickets are quarantined.
         RETURN QUERY SELECT 'Tickets with different engineers in old columns and history', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
