@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.db import names, row_security
+from app.db import names, row_security, survey
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -107,7 +107,9 @@ async def up(
         await names.check(conn, folder, await _started(conn), only_schemas=False)
         on_request = [] if to is None else current.on_request
         todo = sorted(current.pending + on_request, key=lambda m: m.version)
-        return await migrator.run([(m, m.up) for m in todo if to is None or m.version <= to])
+        todo = [m for m in todo if to is None or m.version <= to]
+        await survey.emit_unreadable(conn, todo, emit)
+        return await migrator.run([(m, m.up) for m in todo])
 
 
 async def down(

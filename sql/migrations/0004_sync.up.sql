@@ -76,7 +76,12 @@ COMMENT ON COLUMN service_tickets.assignment_tier IS
 COMMENT ON COLUMN service_tickets.assignment_tier_name IS
 'DEPRECATED: Use engineer_assignments table. Will be removed in next release.';
 
--- values: begin. Before any change, the migrator uses these functions to count what cannot be read.
+-- values: begin. Before any change, the migrator uses these functions to count what cannot be read (app/db/survey.py).
+CREATE FUNCTION baton.as_uuid(raw text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    -- Ignores case and surrounding spaces. Null if it is not a uuid, instead of an error.
+    SELECT CASE WHEN btrim(raw) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN btrim(raw)::uuid END
+$$;
+
 CREATE FUNCTION baton.as_json(old_row anyelement) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN to_jsonb(old_row);
@@ -156,6 +161,8 @@ CREATE FUNCTION baton.is_readable(kind text, value jsonb, trusted boolean) RETUR
         WHEN 'type' THEN lower(btrim(value #>> '{}')) IN ('auto', 'manual', 'escalation', 'reassignment')
         WHEN 'completion' THEN lower(btrim(value #>> '{}')) IN (
             'success', 'failed', 'escalated', 'parts_required', 'customer_unavailable')
+        WHEN 'status' THEN lower(btrim(value #>> '{}')) IN ('assigned', 'accepted', 'in_progress', 'en_route', 'on_site',
+            'completed', 'failed', 'rejected', 'escalated', 'cancelled')
         WHEN 'ticket status' THEN value #>> '{}' IN (
             'new', 'assigned', 'in_progress', 'on_hold', 'resolved', 'closed', 'cancelled')
         END
@@ -229,11 +236,6 @@ CREATE FUNCTION baton.who_and_when(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMU
     SELECT baton.old_columns(ticket) - 'assigned_engineer_name' - 'assignment_tier_name'
 $$;
 
-CREATE FUNCTION baton.as_uuid(raw text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
-    -- Ignores case and surrounding spaces. Null if it is not a uuid, instead of an error.
-    SELECT CASE WHEN btrim(raw) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN btrim(raw)::uuid END
-$$;
-
 CREATE FUNCTION baton.known_engineer(raw text) RETURNS uuid LANGUAGE sql STABLE AS $$
     -- The subquery is evaluated once, not for each engineer.
     SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(raw))
@@ -291,14 +293,14 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         'status', CASE
             WHEN lower(btrim(raw->>'status')) IN ('en_route', 'on_site') THEN 'in_progress'
             WHEN raw->>'status' IS NULL THEN 'assigned'
-            WHEN lower(btrim(raw->>'status')) IN ('assigned', 'accepted', 'in_progress', 'completed', 'failed',
-                'rejected', 'escalated', 'cancelled') THEN lower(btrim(raw->>'status')) END,
+            WHEN baton.is_readable('status', raw->'status', false) THEN lower(btrim(raw->>'status')) END,
         'assigned_at', coalesce(raw->>'assigned_at', raw->>'created_at', baton.reported_at(ticket)),
         'started_at', coalesce(raw->>'started_at', raw->>'work_started_at'),
         'completed_at', coalesce(raw->>'completed_at', raw->>'work_completed_at'),
         'completion_status', lower(btrim(raw->>'completion_status')),
         'time_spent_hours', (raw->>'time_spent_hours')::numeric,
-        'parts_used', coalesce(baton.as_parts(raw->'parts_used'), '[]'),
+        'parts_used', CASE WHEN jsonb_typeof(raw->'parts_used') = 'array' THEN raw->'parts_used'
+            ELSE coalesce(baton.as_parts(raw->'parts_used'), '[]') END,
         'notes', nullif(concat_ws(E'\n', raw->>'notes', 'Status was ' || (CASE
             WHEN lower(btrim(raw->>'status')) IN ('en_route', 'on_site') THEN lower(btrim(raw->>'status')) END)), ''),
         'customer_rating', (raw->>'customer_rating')::numeric::int,
@@ -406,7 +408,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = g.raw->>'id')
     ), old_row AS MATERIALIZED (
         -- A ticket without old rows appears once, with null for the row.
-        SELECT t.*, baton.as_json(a) AS raw, a.ctid AS place
+        SELECT t.*, CASE WHEN trusted THEN to_jsonb(a) ELSE baton.as_json(a) END AS raw, a.ctid AS place
         FROM ticket t
         LEFT JOIN public.engineer_assignments a ON a.ticket_id::text = ANY (baton.old_ids(t.ticket_id))
     ), old_assignment AS MATERIALIZED (
@@ -835,7 +837,8 @@ DECLARE
     this varchar;
 BEGIN
     tickets := ARRAY(
-        SELECT baton.as_json(t) FROM service_tickets t WHERE t.id = ANY (ids) ORDER BY t.id FOR NO KEY UPDATE OF t);
+        SELECT CASE WHEN cardinality(ids) > 1 THEN to_jsonb(t) ELSE baton.as_json(t) END
+        FROM service_tickets t WHERE t.id = ANY (ids) ORDER BY t.id FOR NO KEY UPDATE OF t);
     FOREACH ticket IN ARRAY tickets LOOP
         IF EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = ticket->>'id') THEN
             PERFORM baton.catch_up(ticket);
