@@ -63,7 +63,9 @@ async def _emit(conn: Connection, functions: str, emit: Emit) -> None:
     await conn.execute(f"SET LOCAL timezone = 'UTC'; CREATE SCHEMA IF NOT EXISTS baton; {functions}")
     for table, rows in await conn.fetch(_OLD_TABLES):
         if rows > MAX_ROWS:
-            emit(f"{table} has about {rows} rows: which of its values cannot be read is not counted in advance")
+            emit(
+                f"{table} has about {rows} rows: which of its values cannot be read is not counted in advance"
+            )
             continue
         counts = _COUNTS.format(table=table, unknown=_UNKNOWN[table])
         for name, reason, count, (value, row_id) in await conn.fetch(counts):

@@ -168,7 +168,7 @@ CREATE FUNCTION baton.is_readable(kind text, value jsonb, trusted boolean) RETUR
         END
 $$;
 
--- The columns of an old row whose values cannot be read unchanged, and why. The reason is null for a blank text, which
+-- The columns of an old row with values that cannot be read unchanged, and why. The reason is null for a blank text, which
 -- counts as null.
 CREATE FUNCTION baton.unreadable(old_table text, raw jsonb, trusted boolean DEFAULT false)
 RETURNS TABLE (name text, reason text) LANGUAGE sql STABLE ROWS 1 AS $$

@@ -116,7 +116,9 @@ async def test_each_value_of_each_type_is_read_unchanged_or_not_at_all(legacy_da
         )
         found.append((value.column, literal, json.loads(stored), bad))
         is_bad = value.is_quarantined and value.column != "equipment_id"
-        expected.append((value.column, literal, value.expected, [value.column] if is_bad or text == "" else []))
+        expected.append(
+            (value.column, literal, value.expected, [value.column] if is_bad or text == "" else [])
+        )
     assert found == expected
 
 
@@ -216,7 +218,9 @@ async def two_databases(request, legacy_database):
     """Two databases of the same shape: one to migrate, and one where only the old application writes."""
     databases = [await legacy_database(request.param, load=False, to=0) for _ in range(2)]
     for legacy in databases:
-        await insert(legacy.conn, "service_tickets", {"id": TICKET, "ticket_number": "N", "status": "new"} | TIMES)
+        await insert(
+            legacy.conn, "service_tickets", {"id": TICKET, "ticket_number": "N", "status": "new"} | TIMES
+        )
     return [legacy.conn for legacy in databases]
 
 
@@ -238,7 +242,9 @@ async def test_any_failure_of_a_trigger_is_recorded_instead_of_raised(two_databa
     await conn.execute("ALTER TABLE baton.engineer_assignments ADD CONSTRAINT refuse CHECK (false) NOT VALID")
     assert await write_all(conn) == await write_all(only_old)
     assert await old_rows(conn) == await old_rows(only_old)
-    issues = await conn.fetch("SELECT raw::text FROM assignment_migration_issues WHERE reason LIKE 'not copied%refuse%'")
+    issues = await conn.fetch(
+        "SELECT raw::text FROM assignment_migration_issues WHERE reason LIKE 'not copied%refuse%'"
+    )
     assert any(json.loads(raw).get("assigned_engineer_id") == str(ANA) for (raw,) in issues)
     assert any(json.loads(raw).get("id") == str(UUID(int=2)) for (raw,) in issues)
 
@@ -263,10 +269,14 @@ async def test_a_ticket_that_fails_is_quarantined_alone(legacy_database):
     )
     await migrate.up(conn, sql.MIGRATIONS)
     issues = await conn.fetch(
-        "SELECT raw::text FROM assignment_migration_issues WHERE reason LIKE 'not copied%' AND ticket_id = $1", ticket
+        "SELECT raw::text FROM assignment_migration_issues WHERE reason LIKE 'not copied%' AND ticket_id = $1",
+        ticket,
     )
     assert sorted("status" in json.loads(raw) for (raw,) in issues) == [False, True, True]
-    assert await conn.fetchval("SELECT outcome FROM assignment_migration WHERE ticket_id = $1", ticket) == "quarantined"
+    assert (
+        await conn.fetchval("SELECT outcome FROM assignment_migration WHERE ticket_id = $1", ticket)
+        == "quarantined"
+    )
     assert await mismatches(conn) == []
 
 
@@ -282,7 +292,9 @@ async def test_after_a_backfill_that_failed_nothing_acts_until_it_is_continued(l
         await migrate.up(conn, sql.MIGRATIONS)
     before = await history_and_issues(conn)
     await conn.execute(
-        "UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 3 WHERE id = $1", ticket, str(BO)
+        "UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 3 WHERE id = $1",
+        ticket,
+        str(BO),
     )
     await conn.execute(new_row(1, ticket=legacy.tickets["on hold"], status="rejected"))
     await conn.execute(WRITES[0])
@@ -322,7 +334,11 @@ async def test_up_first_counts_what_it_will_quarantine(legacy_database, dry_run)
         " assigned_engineer_id is not that of any engineer",
         f"engineer_assignments.customer_rating: 3 to be quarantined, such as '5 stars' of {row_id}:"
         " customer_rating is not a whole number from 1 to 5",
-        *[line for line in first if line.startswith(("engineer_assignments.engineer_id: 1", "engineer_assignments.status: 1"))],
+        *[
+            line
+            for line in first
+            if line.startswith(("engineer_assignments.engineer_id: 1", "engineer_assignments.status: 1"))
+        ],
     ]
     assert len(first) == 5
 
@@ -333,5 +349,7 @@ async def test_a_large_table_is_not_counted_in_advance(legacy_database, monkeypa
     monkeypatch.setattr(survey, "MAX_ROWS", 5)
     lines = []
     await migrate.up(conn, sql.MIGRATIONS, dry_run=True, emit=lines.append)
-    assert [line.split(" has about")[0] for line in lines if "not counted" in line] == ["service_tickets", "engineer_assignments"]
-
+    assert [line.split(" has about")[0] for line in lines if "not counted" in line] == [
+        "service_tickets",
+        "engineer_assignments",
+    ]
