@@ -46,7 +46,7 @@ GROUP BY 1, 2 ORDER BY 1"""
 
 
 async def emit_unreadable(conn: Connection, migrations: list[Migration], emit: Emit) -> None:
-    """Emit a line for each column with values that cannot be read, if the migration that reads them is pending."""
+    """Emit a line for each column and reason, if the migration that reads the values is pending."""
     for migration in migrations:
         if functions := _FUNCTIONS.search(migration.up.text):
             transaction = conn.transaction()

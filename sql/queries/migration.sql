@@ -29,8 +29,10 @@ ORDER BY e.id
 LIMIT $2;
 
 -- name: events_between(first_id, last_id)
--- As subscribers read them, without the engineers of the ticket.
-SELECT e.id, e.type, e.actor, e.occurred_at, '{}'::uuid[] AS ticket_engineers,
+-- As events_in_ranges.
+SELECT e.id, e.type, e.actor, e.occurred_at,
+    ARRAY(SELECT DISTINCT own.engineer_id FROM engineer_assignments own WHERE own.ticket_id = e.ticket_id)
+        AS ticket_engineers,
     {assignments.columns}
 FROM assignment_events e
 CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
