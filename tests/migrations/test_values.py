@@ -167,9 +167,13 @@ def change(table, columns):
     return f"UPDATE {table} SET {columns} WHERE {key} = '{TICKET}'"
 
 
+NEW_TICKET = (
+    "INSERT INTO service_tickets (id, ticket_number, created_at, updated_at)"
+    f" VALUES ('{OTHER}', 1, {AT}, {AT})"
+)
 # In this order, each in a transaction of its own. Some are errors in the old tables of a shape themselves.
 WRITES = [
-    f"INSERT INTO service_tickets (id, ticket_number, created_at, updated_at) VALUES ('{OTHER}', 1, {AT}, {AT})",
+    NEW_TICKET,
     change("service_tickets", f"assigned_engineer_id = '{ANA}', status = 'assigned', assignment_tier = -5"),
     change("service_tickets", "assigned_at = 'infinity', assignment_tier = 2147483647"),
     change("service_tickets", f"assigned_at = '0044-03-15 BC', assigned_engineer_id = '{BO}'"),
@@ -185,7 +189,8 @@ WRITES = [
     new_row(7, parts_used="""'["PCB-77", {"quantity": "two"}, null, 7]'"""),
     new_row(8, customer_rating="-1"),
     new_row(9, accepted_at="'20260-01-01'"),
-    change("engineer_assignments", "assigned_at = '-infinity', created_at = 'infinity', updated_at = '44-1-1 BC'"),
+    change("engineer_assignments", "assigned_at = '-infinity', created_at = 'infinity'"),
+    change("engineer_assignments", "updated_at = '0044-03-15 BC'"),
     change("engineer_assignments", f"engineer_id = '{BO}', completed_at = '20260-01-01'"),
     change("engineer_assignments", f"ticket_id = '{OTHER}', status = 'completed'"),
     f"UPDATE engineer_assignments SET status = 'rejected', diagnosis = 'later' WHERE id = '{UUID(int=1)}'",
