@@ -362,3 +362,34 @@ async def test_a_large_table_is_not_counted_in_advance(legacy_database, monkeypa
         "service_tickets",
         "engineer_assignments",
     ]
+
+
+@pytest.mark.parametrize("when", ["before up", "before the backfill", "after the backfill"])
+@pytest.mark.parametrize(
+    ("id_type", "ids"),
+    [
+        ("bigint", [1, 2, 1, None]),
+        ("char(40)", [str(UUID(int=1)), str(UUID(int=2)).upper(), str(UUID(int=1)), None]),
+        ("text", ["A-1", " ", "A-1", "A-2"]),
+    ],
+)
+async def test_rows_with_any_id_are_copied_once_or_quarantined(legacy_database, id_type, ids, when):
+    conn = (await legacy_database(DOCUMENTED, load=False, to=0)).conn
+    await conn.execute(
+        "ALTER TABLE engineer_assignments DROP CONSTRAINT engineer_assignments_pkey,"
+        " DROP CONSTRAINT engineer_assignments_ticket_id_fkey, ALTER ticket_id TYPE char(40), DROP COLUMN id;"
+        f" ALTER TABLE engineer_assignments ADD id {id_type}"
+    )
+    await insert(conn, "service_tickets", {"id": TICKET, "ticket_number": "N"} | TIMES)
+    if when != "before up":
+        await migrate.up(conn, sql.MIGRATIONS, to=BACKFILL - 1 if when == "before the backfill" else None)
+    for row_id in ids:
+        row = {"id": row_id, "ticket_id": TICKET, "engineer_id": ANA, "status": "rejected"}
+        await insert(conn, "engineer_assignments", row | TIMES)
+    await migrate.up(conn, sql.MIGRATIONS)
+    await conn.execute("UPDATE engineer_assignments SET customer_rating = 4")
+    reasons = await conn.fetch("SELECT DISTINCT reason FROM assignment_migration_issues ORDER BY 1")
+    ratings = await conn.fetch("SELECT customer_rating FROM baton.engineer_assignments")
+    assert [row[0] for row in reasons] == ["the id occurs twice", "unknown id"]
+    assert [row[0] for row in ratings] == [4, 4]
+    assert await mismatches(conn) == []
