@@ -91,16 +91,31 @@ BEGIN
     RETURN QUERY SELECT '  already there', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'already_there';
     RETURN QUERY SELECT '  quarantined', count(*), NULL::bigint FROM assignment_migration m WHERE m.outcome = 'quarantined';
 
+    -- A ticket has one backfilled assignment, however its status changed since.
+    RETURN QUERY SELECT 'Backfilled assignments', count(*), (SELECT count(*) FROM assignment_migration m WHERE m.outcome = 'backfilled')
+        FROM engineer_assignments a WHERE a.assigned_by = 'system:migration';
+
     IF old_table IS NOT NULL THEN
+        -- Rows with the same id: one of them may be in the history.
         EXECUTE format($q$
-            SELECT count(*), count(a.id), count(*) FILTER (WHERE a.id IS NULL AND EXISTS (
-                SELECT FROM assignment_migration_issues i WHERE i.assignment_id = o.id AND i.outcome = 'quarantined'))
-            FROM %s o LEFT JOIN engineer_assignments a ON a.id = o.id $q$, old_table)
+            WITH old_id AS (
+                SELECT %s AS id, count(*) AS rows FROM %s o GROUP BY 1
+            )
+            SELECT coalesce(sum(o.rows), 0), count(a.id), coalesce(sum(least(o.rows - count_of.taken, i.rows)), 0)
+            FROM old_id o
+            LEFT JOIN engineer_assignments a ON a.id = o.id
+            CROSS JOIN LATERAL (SELECT CASE WHEN a.id IS NULL THEN 0 ELSE 1 END AS taken) AS count_of
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS rows FROM assignment_migration_issues i
+                WHERE o.rows > count_of.taken AND i.assignment_id = o.id AND i.outcome = 'quarantined'
+                  AND i.column_name IS NULL) AS i $q$, baton.old_id_of(old_table), old_table)
         INTO counted, expected, accounted;
         item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
         item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
         item := '  quarantined'; counted := accounted; RETURN NEXT;
     END IF;
+    RETURN QUERY SELECT 'Quarantined values', count(*), NULL::bigint
+        FROM assignment_migration_issues i WHERE i.column_name IS NOT NULL;
 
     RETURN QUERY SELECT 'Tickets with a gap in their sequence', count(*), 0::bigint
         FROM (SELECT FROM engineer_assignments a GROUP BY a.ticket_id
@@ -111,6 +126,15 @@ BEGIN
     IF side_by_side THEN
         RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
+        -- From no old row or columns, not written or deleted by the old application, and not made by the new one.
+        RETURN QUERY EXECUTE format($q$
+            SELECT 'Assignments without an old row', count(*), 0::bigint
+            FROM engineer_assignments a
+            WHERE a.origin <> 'live' AND a.assigned_by IS DISTINCT FROM 'system:migration'
+              AND a.assigned_by IS DISTINCT FROM 'system:old-application'
+              AND NOT EXISTS (SELECT FROM %s o WHERE %s = a.id)
+              AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = a.id)
+              AND NOT EXISTS (SELECT FROM assignment_events e WHERE e.assignment_id = a.id) $q$, old_table, baton.old_id_of(old_table));
         -- Without unknown engineers: those tickets are quarantined.
         RETURN QUERY SELECT 'Tickets with different engineers in old columns and history', count(*), 0::bigint
             FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
@@ -284,10 +308,13 @@ CREATE TABLE public.assignment_migration_issues (
     reason text NOT NULL,
     raw jsonb NOT NULL,
     found_at timestamp with time zone DEFAULT now() NOT NULL,
+    column_name text,
     CONSTRAINT assignment_migration_issues_outcome_check CHECK ((outcome = ANY (ARRAY['quarantined'::text, 'closed'::text])))
 );
 
 COMMENT ON TABLE public.assignment_migration_issues IS 'Old rows that could not be migrated unchanged: quarantined, or migrated but closed.';
+
+COMMENT ON COLUMN public.assignment_migration_issues.column_name IS 'The column of which only the value is quarantined; null for the whole row.';
 
 ALTER TABLE public.assignment_migration_issues ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_migration_issues_id_seq
@@ -302,10 +329,19 @@ CREATE TABLE public.assignment_migration_state (
     only_one boolean DEFAULT true NOT NULL,
     reached character varying(64) DEFAULT ''::character varying NOT NULL,
     comments jsonb NOT NULL,
+    migrator text,
+    first character varying(64) DEFAULT ''::character varying NOT NULL,
+    from_start boolean DEFAULT true NOT NULL,
     CONSTRAINT assignment_migration_state_only_one_check CHECK (only_one)
 );
 
 COMMENT ON TABLE public.assignment_migration_state IS 'Progress of the backfill, and the previous comments of the old columns.';
+
+COMMENT ON COLUMN public.assignment_migration_state.migrator IS 'The migrator that began the backfill; null before it, and when it is complete.';
+
+COMMENT ON COLUMN public.assignment_migration_state.first IS 'The ticket after which this migrator began, because an earlier one had reached it.';
+
+COMMENT ON COLUMN public.assignment_migration_state.from_start IS 'Whether the backfill has continued, or begun, with the first ticket.';
 
 CREATE TABLE public.assignment_tiers (
     tier integer NOT NULL,
@@ -522,6 +558,8 @@ ALTER TABLE ONLY public.service_tickets
 CREATE INDEX assignment_events_id ON ONLY public.assignment_events USING btree (id);
 
 CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
+
+CREATE INDEX assignment_migration_issues_ticket ON public.assignment_migration_issues USING btree (ticket_id);
 
 CREATE INDEX engineer_assignments_ended ON public.engineer_assignments USING btree (COALESCE(completed_at, rejected_at));
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from app.db import names, row_security
+from app.db import names, row_security, survey
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -171,6 +171,7 @@ async def up(
         steps = interrupted + [m for m in todo if to is None or m.version <= to]
         if not steps:
             emit("Nothing is pending.")
+        await survey.emit_unreadable(conn, steps, emit)
         return await migrator.run([(m, m.up) for m in steps])
 
 

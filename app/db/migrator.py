@@ -8,6 +8,7 @@ import time
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
 
 import asyncpg
 
@@ -90,6 +91,8 @@ class Migrator:
                 raise MigrationError("Another migrator is still at work; run this again when it is done.")
             await asyncio.sleep(self.lock_policy.poll_interval_s)
         self.conn.add_log_listener(self._on_notice)
+        # The backfill tells by it whether another migrator began it (0004_sync.up.sql).
+        await self.conn.execute("SELECT set_config('baton.migrator', $1, false)", uuid4().hex)
         # Autovacuum is cancelled after a lock wait of deadlock_timeout, which must be below lock_timeout.
         # Only a superuser may set it; other roles have to wait for the vacuum.
         with suppress(asyncpg.InsufficientPrivilegeError):

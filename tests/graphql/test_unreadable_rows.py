@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -194,3 +195,25 @@ async def test_verify_lists_the_value_and_the_log_names_its_row_once(
     assert [(e["row"], e["row_id"], e["field"]) for e in logs if e["event"] == "unreadable_value"] == [
         (row, str(row_id), column)
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("parts_used", ["x"], ("event of assignment", "parts_used")),
+        ("completed_at", "infinity", ("event of assignment", "completed_at")),
+        ("assigned_at", "never", ("event", "assignment")),
+    ],
+)
+async def test_verify_lists_events_that_cannot_be_read(db, make, shared_url, path, value, expected):
+    assignment = await make.assigned()
+    await make.assigned()
+    async with connect(shared_url) as conn:
+        event_id = await conn.fetchval(
+            "UPDATE assignment_events SET assignment = jsonb_set(assignment, ARRAY[$2], $3)"
+            " WHERE assignment_id = $1 RETURNING id",
+            assignment.id, path, json.dumps(value),
+        )  # fmt: skip
+        row, field = expected
+        row_id = event_id if row == "event" else assignment.id
+        assert await migration.unreadable_values(conn) == [(row, row_id, field)]
