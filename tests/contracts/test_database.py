@@ -157,6 +157,6 @@ async def test_table_used_as_a_type_is_locked(tx):
         for query in LOADED
         for table in tables & set(re.findall(r"::(?:baton\.)?(\w+)\b", query.text))
     ]
-    assert len(uses) == 2
+    assert len(uses) == 3
     for query, table in uses:
         assert re.search(rf"\b(FROM|JOIN|INTO|UPDATE) {table}\b", query.text), query.name
