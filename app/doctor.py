@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError
-from app.db import migrate, names, sql
+from app.db import migrate, names, shape, sql
 from app.db.connections import alter_role, connect, role_settings
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import read
@@ -125,6 +125,8 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
     if problem is not None:
         yield problem
         return
+    for problem in await shape.problems(conn):
+        yield f"{problem}."
     role = (await server.about(conn)).user
     for table in await server.tables_with_hidden_rows(conn, names.tables(sql.MIGRATIONS)):
         yield (

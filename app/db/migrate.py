@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.db import names, row_security
+from app.db import names, row_security, shape
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -103,8 +103,7 @@ async def up(
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock(), row_security.all_rows(conn):
         current = await _compare(conn, migrations)
-        await names.check_schema(conn)
-        await names.check(conn, folder, await _started(conn), only_schemas=False)
+        await _check_database(conn, folder)
         on_request = [] if to is None else current.on_request
         todo = sorted(current.pending + on_request, key=lambda m: m.version)
         return await migrator.run([(m, m.up) for m in todo if to is None or m.version <= to])
@@ -124,12 +123,30 @@ async def down(
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock(), row_security.all_rows(conn):
         applied = (await _compare(conn, migrations)).applied
-        await names.check_schema(conn)
-        await names.check(conn, folder, await _started(conn), only_schemas=True)
+        _refuse(
+            await names.outside_public(conn)
+            + await names.taken(conn, folder, await _started(conn), only_schemas=True)
+        )
         undo = applied[-1:] if to is None else [m for m in applied if m.version > to]
         if irreversible := [m.label for m in undo if m.down is None]:
             raise MigrationError(f"{irreversible[-1]}: there is no down file, so nothing was undone.")
         return await migrator.run([(m, m.down) for m in reversed(undo) if m.down])
+
+
+async def _check_database(conn: Connection, folder: Path) -> None:
+    """Raises MigrationError with everything that is in the way."""
+    started = await _started(conn)
+    _refuse(
+        await names.outside_public(conn)
+        + await shape.problems(conn, must_own=True, read_rows=not started - {0})
+        + await names.taken(conn, folder, started, only_schemas=False)
+    )
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        reasons = "".join(f"\n- {problem}." for problem in problems) if problems[1:] else f"{problems[0]}."
+        raise MigrationError(f"Nothing was changed, because {reasons}")
 
 
 async def _started(conn: Connection) -> set[int]:
