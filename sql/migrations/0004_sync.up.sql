@@ -8,19 +8,6 @@ LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 -- NOWAIT: do not queue for this one while holding the first lock; the migrator retries.
 LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
-DO $$
-DECLARE missing text;
-BEGIN
-    SELECT string_agg(name, ', ') INTO missing
-    FROM unnest(ARRAY['id', 'status', 'created_at', 'updated_at', 'assigned_engineer_id', 'assigned_engineer_name',
-        'assignment_tier', 'assignment_tier_name', 'assigned_at']) AS name
-    WHERE NOT EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = 'service_tickets'::regclass AND attname = name AND NOT attisdropped);
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'service_tickets has no column %: this is none of the shapes that can be migrated', missing;
-    END IF;
-END $$;
-
 DO $$ BEGIN
     IF to_regclass('baton.assignment_migration') IS NOT NULL THEN
         ALTER TABLE baton.assignment_migration SET SCHEMA public;
@@ -448,19 +435,26 @@ BEGIN
     IF current_setting('baton.catches_up', true) = 'on' THEN
         RETURN NULL; -- The change comes from the old columns.
     END IF;
-    -- Old columns that already name this engineer and tier stay unchanged, including their spelling.
+    -- Old columns that already name this engineer and tier stay unchanged, including their spelling. Of a ticket
+    -- without an engineer, text becomes empty, as the old application writes it, and a column that cannot be null stays.
     UPDATE service_tickets t
     SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
         SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
-        FROM jsonb_populate_record(t, to_jsonb(c) || CASE
-            WHEN c.assigned_engineer_id IS NULL AND pg_typeof(t.assigned_engineer_id) <> 'uuid'::regtype
-            THEN '{"assigned_engineer_id": "", "assigned_engineer_name": ""}'::jsonb ELSE '{}' END) AS r)
+        FROM jsonb_populate_record(t, CASE WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) ELSE (
+            SELECT jsonb_object_agg(a.attname, CASE
+                WHEN a.attname = 'assigned_engineer_id' AND y.typcategory = 'S' THEN ''
+                WHEN a.attname = 'assigned_engineer_name' AND (a.attnotnull OR t.assigned_engineer_id::text = '') THEN '' END)
+            FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+            WHERE a.attrelid = 'service_tickets'::regclass
+              AND a.attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier',
+                  'assignment_tier_name', 'assigned_at')
+              AND (a.attname LIKE 'assigned_engineer_%' OR NOT a.attnotnull)) END) AS r)
     FROM service_tickets_compat c
     WHERE t.id = NEW.ticket_id AND c.id = t.id
       AND (baton.known_engineer(t.assigned_engineer_id::text) IS DISTINCT FROM c.assigned_engineer_id::uuid
         OR (c.assigned_engineer_id IS NULL AND btrim(coalesce(t.assigned_engineer_id::text, '')) <> '')
-        OR (c.assigned_engineer_id IS NOT NULL
-            AND greatest(coalesce(t.assignment_tier, 1), 1) <> c.assignment_tier));
+        OR (c.assigned_engineer_id IS NOT NULL AND c.assignment_tier <> greatest(1, CASE
+            WHEN btrim(t.assignment_tier::text) ~ '^-?[0-9]{1,9}(\.0*)?$' THEN t.assignment_tier::text::numeric END)));
     RETURN NULL;
 END $$;
 
