@@ -1,8 +1,8 @@
 """The files of sql/migrations: NNNN_name.up.sql and NNNN_name.down.sql.
 
 The first line may contain directives, separated by commas: `-- migrate: no-transaction, on request`.
-no-transaction: runs outside a transaction, in batches separated by `-- next` lines. on request: runs only if
-it is the target.
+no-transaction: runs outside a transaction, in batches separated by `-- next` lines; after `-- next: run the
+result`, the batch is a query whose rows are statements to run. on request: runs only if it is the target.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FILE_NAME = re.compile(r"(?!0000)(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
 _DIRECTIVE_LINE = re.compile(r"-- migrate: ([\w ,-]+)$", re.MULTILINE)
+RUN_THE_RESULT = "run the result"
 _DIRECTIVES = {"no-transaction", "on request"}
 _LITERALS = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | \$(\w*)\$.*?\$\1\$ | \be'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*" """
@@ -51,7 +52,7 @@ class Script:
     def batches(self) -> list[tuple[int, str]]:
         """The parts of the text that are sent in one call each, with their offsets."""
         # Statements in one call are one transaction, in which CONCURRENTLY is not allowed.
-        split = r"\Z" if self.in_transaction else r"^-- next[ \t]*$|\Z"
+        split = r"\Z" if self.in_transaction else rf"^-- next(: {RUN_THE_RESULT})?[ \t]*$|\Z"
         ends = [m.start() for m in re.finditer(split, self.text, re.MULTILINE)]
         return [(start, self.text[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 

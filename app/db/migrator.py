@@ -13,7 +13,7 @@ import asyncpg
 
 from app.db.connections import Connection
 from app.db.errors import one_line
-from app.db.migration_files import Migration, MigrationError, Script, mask_literals
+from app.db.migration_files import RUN_THE_RESULT, Migration, MigrationError, Script, mask_literals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -171,30 +171,37 @@ class Migrator:
         }
         for address, name in await self.conn.fetch(_INVALID_INDEXES):
             if name in names:
-                await self._set_timeouts(self.lock_policy.concurrently_lock_timeout_s)
-                await self.conn.execute(f"DROP INDEX CONCURRENTLY {address}")
+                statement = f"DROP INDEX CONCURRENTLY {address}"
+                await self._set_timeouts(statement, script)
+                await self.conn.execute(statement)
                 self.emit(f"{script.file}: dropped {address}, which an earlier attempt left invalid")
 
     async def _execute(self, script: Script) -> None:
         for offset, sql in script.batches:
-            lock_timeout_s = self.lock_policy.lock_timeout_s
-            if not script.in_transaction and re.search(
-                r"\bconcurrently\b", mask_literals(sql), re.IGNORECASE
-            ):
-                lock_timeout_s = self.lock_policy.concurrently_lock_timeout_s
-            await self._set_timeouts(lock_timeout_s)
+            await self._set_timeouts(sql, script)
             try:
-                await self.conn.execute(sql)
+                if not sql.startswith(f"-- next: {RUN_THE_RESULT}"):
+                    await self.conn.execute(sql)
+                    continue
+                statements = [row[0] for row in await self.conn.fetch(sql)]
             except asyncpg.PostgresError as error:
                 if not error.position:
                     raise
                 line = script.line(offset + int(error.position) - 1)
                 raise MigrationError(f"{line}: {one_line(error)}.") from error
+            for statement in statements:
+                await self._set_timeouts(statement, script)
+                await self.conn.execute(statement)
 
-    async def _set_timeouts(self, lock_timeout_s: float) -> None:
+    async def _set_timeouts(self, sql: str, script: Script) -> None:
+        is_concurrent = not script.in_transaction and re.search(
+            r"\bconcurrently\b", mask_literals(sql), re.IGNORECASE
+        )
+        policy = self.lock_policy
+        timeout_s = policy.concurrently_lock_timeout_s if is_concurrent else policy.lock_timeout_s
         await self.conn.execute(
             "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
-            f"{lock_timeout_s * 1000:.0f}ms",
+            f"{timeout_s * 1000:.0f}ms",
         )
 
     async def _record(self, m: Migration, script: Script, duration_s: float) -> None:

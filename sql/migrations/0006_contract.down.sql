@@ -1,10 +1,39 @@
 -- migrate: no-transaction
 -- 0006 down: restores the old table and the old columns, so that both applications can run again.
--- The four columns are now the last ones of the table; their types, defaults and values are restored.
+-- The four columns are now the last ones of the table. Their definitions and values are as before, and so is what stood
+-- on them: indexes, constraints, statistics, grants and comments. No trigger of the customer fires.
+
+-- With 'replica', no trigger and no rule fires that is enabled as usual, until 'origin' or the end of the transaction.
+-- False if the role may not set that.
+CREATE OR REPLACE FUNCTION baton_legacy.set_replication_role(value text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('session_replication_role', value, true);
+    RETURN true;
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN false;
+END $$;
 
 DO $$
-DECLARE definition record;
+DECLARE
+    firing text;
+    definition record;
 BEGIN
+    SELECT string_agg(f.name || CASE WHEN f.enabled = 'O' THEN '' ELSE ' (ENABLE ' || CASE f.enabled WHEN 'A' THEN 'ALWAYS)' ELSE 'REPLICA)' END END,
+        ', ' ORDER BY f.name) INTO firing
+    FROM (
+        SELECT format('trigger %I', t.tgname), t.tgenabled FROM pg_trigger t
+        WHERE t.tgrelid = 'service_tickets'::regclass AND NOT t.tgisinternal AND t.tgtype & 16 <> 0 -- on update
+        UNION ALL
+        SELECT format('rule %I', r.rulename), r.ev_enabled FROM pg_rewrite r
+        WHERE r.ev_class = 'service_tickets'::regclass AND r.ev_type = '2' -- on update
+    ) AS f (name, enabled)
+    WHERE CASE WHEN baton_legacy.set_replication_role('replica') THEN f.enabled IN ('A', 'R') ELSE f.enabled IN ('O', 'A') END;
+    IF firing IS NOT NULL THEN
+        RAISE EXCEPTION 'To restore the old columns would fire % of service_tickets. %', firing,
+            CASE WHEN baton_legacy.set_replication_role('replica') THEN 'Enable it with ALTER TABLE … ENABLE, without ALWAYS or REPLICA, and run this again'
+            ELSE format('Run this as a superuser, or after GRANT SET ON PARAMETER session_replication_role TO %I', current_user) END;
+    END IF;
+    PERFORM baton_legacy.set_replication_role('origin');
     IF to_regclass('baton_legacy.engineer_assignments') IS NULL THEN
         RETURN; -- done before an interruption
     END IF;
@@ -13,11 +42,12 @@ BEGIN
     LOCK TABLE public.engineer_assignments, baton_legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
     ALTER TABLE baton_legacy.engineer_assignments SET SCHEMA public;
-    FOR definition IN SELECT * FROM baton_legacy.old_definitions LOOP
-        EXECUTE format('ALTER TABLE service_tickets ADD COLUMN %I %s %s %s', definition.name, definition.type,
-            'DEFAULT ' || definition.default_value, CASE WHEN definition.not_null THEN 'NOT NULL' END);
-        EXECUTE format('COMMENT ON COLUMN service_tickets.%I IS %L', definition.name,
-            'DEPRECATED: Use engineer_assignments table. Will be removed in next release.');
+    FOR definition IN
+        SELECT d.statement FROM baton_legacy.old_definitions d
+        WHERE NOT d.after_values AND (d.kind <> 'grant' OR d.name = 'PUBLIC' OR to_regrole(d.name) IS NOT NULL)
+        ORDER BY d.position
+    LOOP
+        EXECUTE definition.statement;
     END LOOP;
     CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
@@ -45,30 +75,47 @@ CREATE OR REPLACE PROCEDURE baton_legacy.restore_old_columns(batch int DEFAULT 5
 DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
+    -- Those that have other assignments than at the contract. As in dual write, a ticket whose last assignment has only
+    -- another status keeps its columns if they name the same engineer and tier.
+    changed varchar(64)[];
 BEGIN
     LOOP
-        tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch);
+        tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch FOR NO KEY UPDATE);
         EXIT WHEN cardinality(tickets) = 0;
-        UPDATE service_tickets t
-        SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name) = (
-            SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name
-            FROM jsonb_populate_record(t, restored.columns) AS r)
-        FROM (
-            SELECT c.id, CASE
-                WHEN (o.last_sequence, o.last_status) IS NOT DISTINCT FROM (last.assignment_sequence, last.status)
-                    AND o.id IS NOT NULL THEN to_jsonb(o)
-                ELSE jsonb_strip_nulls(to_jsonb(c)) END AS columns
-            FROM service_tickets_compat c
-            LEFT JOIN baton_legacy.old_columns o ON o.id = c.id
+        changed := ARRAY(
+            SELECT t.id
+            FROM service_tickets t
+            JOIN service_tickets_compat c ON c.id = t.id
+            LEFT JOIN baton_legacy.old_columns o ON o.id = t.id
             LEFT JOIN LATERAL (
                 SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
-                WHERE a.ticket_id = c.id
+                WHERE a.ticket_id = t.id
                 ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
                 LIMIT 1
             ) AS last ON true
-            WHERE c.id = ANY (tickets)
-        ) AS restored
-        WHERE t.id = restored.id;
+            WHERE t.id = ANY (tickets) AND (
+                o.id IS NULL OR o.last_sequence IS DISTINCT FROM last.assignment_sequence
+                OR (o.last_status <> last.status AND NOT EXISTS (
+                    SELECT FROM baton.from_old_columns(to_jsonb(t) || to_jsonb(o)) AS named
+                    WHERE named.engineer_id::text = c.assigned_engineer_id AND named.assignment_tier = c.assignment_tier))));
+        PERFORM baton_legacy.set_replication_role('replica');
+        UPDATE service_tickets t
+        SET assigned_engineer_id = o.assigned_engineer_id, assigned_engineer_name = o.assigned_engineer_name,
+            assignment_tier = o.assignment_tier, assignment_tier_name = o.assignment_tier_name
+        FROM baton_legacy.old_columns o
+        WHERE o.id = t.id AND t.id = ANY (tickets) AND t.id <> ALL (changed);
+        UPDATE service_tickets t
+        SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
+            SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
+            FROM jsonb_populate_record(t, to_jsonb(c)) AS r)
+        FROM service_tickets_compat c
+        WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NOT NULL;
+        UPDATE service_tickets t
+        SET assigned_engineer_id = DEFAULT, assigned_engineer_name = DEFAULT, assignment_tier = DEFAULT,
+            assignment_tier_name = DEFAULT, assigned_at = CASE WHEN o.id IS NULL THEN t.assigned_at END
+        FROM service_tickets_compat c LEFT JOIN baton_legacy.old_columns o ON o.id = c.id
+        WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NULL;
+        PERFORM baton_legacy.set_replication_role('origin');
         PERFORM baton_legacy.account_for(tickets);
         COMMIT;
         reached := tickets[cardinality(tickets)];
@@ -76,6 +123,18 @@ BEGIN
 END $$;
 -- next
 CALL baton_legacy.restore_old_columns();
+-- next: run the result
+-- What stood on the columns, in steps that do not block writes. Each is safe to run twice, or left out.
+SELECT format('DROP INDEX CONCURRENTLY public.%I', c.relname)
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN baton_legacy.old_definitions d ON d.kind = 'index' AND d.name = c.relname
+WHERE i.indrelid = 'public.service_tickets'::regclass AND NOT i.indisvalid
+UNION ALL
+(SELECT d.statement FROM baton_legacy.old_definitions d
+WHERE d.after_values AND (d.statement NOT LIKE '% ADD CONSTRAINT %' OR NOT EXISTS (
+    SELECT FROM pg_constraint c WHERE c.conrelid = 'public.service_tickets'::regclass AND c.conname = d.name))
+ORDER BY d.position);
 -- next
 DO $$
 BEGIN
@@ -89,6 +148,7 @@ BEGIN
     PERFORM baton_legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
+    DROP FUNCTION baton_legacy.set_replication_role(text);
     DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
     DROP TABLE baton_legacy.old_columns, baton_legacy.old_definitions;

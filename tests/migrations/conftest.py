@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from app.db import migrate, sql
 from app.db.connections import Connection, connect
 from app.domain.model import TicketId
 from tests.databases import new_database
-from tests.migrations.shapes import cases_of, fill
+from tests.migrations.shapes import DOCUMENTED, OLD_TABLES, cases_of, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,21 @@ async def legacy_database(server, _legacy_template):
             return LegacyDatabase(url, conn, {case.name: TicketId(id_) for id_, case in cases.items()})
 
         yield create
+
+
+def as_role(url: str, role: str) -> str:
+    return urlsplit(url)._replace(netloc=f"{role}@").geturl()
+
+
+@pytest.fixture
+async def owned(legacy_database):
+    """A legacy database of an ordinary role, and the role; the connection is the administrator's."""
+    legacy, role = await legacy_database(DOCUMENTED, to=0), f"owner_{uuid4().hex}"
+    name = urlsplit(legacy.url).path.removeprefix("/")
+    await legacy.conn.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role}")
+    await legacy.conn.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    for table in OLD_TABLES:
+        await legacy.conn.execute(f"ALTER TABLE {table} OWNER TO {role}")
+    yield legacy, role
+    await legacy.conn.execute(f"DROP OWNED BY {role}")
+    await legacy.conn.execute(f"DROP ROLE {role}")

@@ -14,6 +14,7 @@ from app.queries import migration
 if TYPE_CHECKING:
     import asyncpg
 
+OLD_TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments")
 _COMMON = """
 CREATE TABLE engineers (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL, email text, phone text,

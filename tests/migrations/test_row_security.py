@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -14,7 +13,8 @@ from app.db.connections import connect
 from app.db.grants import grant
 from app.db.migration_files import MigrationError, read
 from app.queries import migration, server
-from tests.migrations.shapes import DOCUMENTED, fingerprint, mismatches
+from tests.migrations.conftest import as_role
+from tests.migrations.shapes import OLD_TABLES, fingerprint, mismatches
 from tests.migrations.test_names import dump
 
 LAST = read(sql.MIGRATIONS)[-1].version
@@ -22,25 +22,6 @@ HIDE = (
     "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;"
     "CREATE POLICY no_rows ON {0} USING (false)"
 )
-OLD_TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments")
-
-
-def as_role(url, role):
-    return urlsplit(url)._replace(netloc=f"{role}@").geturl()
-
-
-@pytest.fixture
-async def owned(legacy_database):
-    """A legacy database of an ordinary role, and the role; the connection is the administrator's."""
-    legacy, role = await legacy_database(DOCUMENTED, to=0), f"owner_{uuid4().hex}"
-    name = urlsplit(legacy.url).path.removeprefix("/")
-    await legacy.conn.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role}")
-    await legacy.conn.execute(f"GRANT ALL ON SCHEMA public TO {role}")
-    for table in OLD_TABLES:
-        await legacy.conn.execute(f"ALTER TABLE {table} OWNER TO {role}")
-    yield legacy, role
-    await legacy.conn.execute(f"DROP OWNED BY {role}")
-    await legacy.conn.execute(f"DROP ROLE {role}")
 
 
 @pytest.mark.parametrize("table", OLD_TABLES)

@@ -1,0 +1,217 @@
+"""What a customer has defined on the old columns: the contract keeps it for the down file, or is refused."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from app.db import migrate, sql
+from app.db.connections import connect
+from app.db.migration_files import MigrationError, read
+from tests.migrations import catalog
+from tests.migrations.conftest import as_role
+from tests.migrations.shapes import ANA, DOCUMENTED, UUIDS
+
+CONTRACT = next(m for m in read(sql.MIGRATIONS) if m.on_request).version
+LAST = read(sql.MIGRATIONS)[-1].version
+T = "ALTER TABLE service_tickets"
+RESTORED = f"""
+{T} ALTER assigned_engineer_id SET STATISTICS 500, ALTER assignment_tier SET STATISTICS 0;
+{T} ALTER assigned_engineer_name TYPE varchar(200) COLLATE "C";
+{T} ALTER assigned_engineer_name SET STORAGE EXTERNAL, ALTER assignment_tier_name SET COMPRESSION pglz;
+{T} ALTER assigned_engineer_id SET (n_distinct = -0.25, n_distinct_inherited = -0.5);
+{T} ALTER assignment_tier SET DEFAULT (1 + length(current_schema)) % 1;
+{T} ALTER assigned_engineer_name SET NOT NULL;
+COMMENT ON COLUMN service_tickets.assigned_engineer_id IS 'ask "Bob''s" team';
+
+CREATE INDEX by_engineer ON service_tickets (assigned_engineer_id);
+CREATE INDEX "Partial %s" ON service_tickets (created_at DESC NULLS LAST) WHERE assigned_engineer_id <> '';
+CREATE UNIQUE INDEX covering ON service_tickets (id) INCLUDE (assignment_tier);
+CREATE INDEX by_expression ON service_tickets (lower(assigned_engineer_name) varchar_pattern_ops, (assignment_tier % 2))
+    WITH (fillfactor = 70);
+ALTER INDEX by_expression ALTER COLUMN 1 SET STATISTICS 300;
+ALTER INDEX by_expression ALTER COLUMN 2 SET STATISTICS 400;
+CREATE INDEX by_hash ON service_tickets USING hash (assigned_engineer_id);
+COMMENT ON INDEX by_engineer IS 'for the board';
+{T} CLUSTER ON by_engineer;
+
+{T} ADD CONSTRAINT "Tier is small" CHECK (assignment_tier < 100);
+{T} ADD CONSTRAINT name_with_engineer CHECK (assigned_engineer_id = '' OR assigned_engineer_name <> '') NO INHERIT;
+{T} ADD CONSTRAINT not_checked CHECK (assignment_tier > 1000) NOT VALID;
+{T} ADD CONSTRAINT tier_once UNIQUE NULLS NOT DISTINCT (id, assignment_tier) INCLUDE (assignment_tier_name)
+    DEFERRABLE INITIALLY DEFERRED;
+{T} ADD CONSTRAINT one_at_a_time EXCLUDE USING btree (id WITH =, assigned_engineer_id WITH =);
+CREATE TABLE tiers (tier int PRIMARY KEY); INSERT INTO tiers VALUES (0), (1), (2);
+{T} ADD CONSTRAINT tier_exists FOREIGN KEY (assignment_tier) REFERENCES tiers (tier)
+    ON DELETE SET NULL DEFERRABLE;
+{T} ADD CONSTRAINT tier_exists_later FOREIGN KEY (assignment_tier) REFERENCES tiers (tier) NOT VALID;
+COMMENT ON CONSTRAINT "Tier is small" ON service_tickets IS 'as agreed';
+
+CREATE STATISTICS many (ndistinct, mcv) ON assigned_engineer_id, assignment_tier, status FROM service_tickets;
+ALTER STATISTICS many SET STATISTICS 700;
+COMMENT ON STATISTICS many IS 'for the board';
+CREATE SCHEMA crm; CREATE STATISTICS crm.expressions ON (assignment_tier % 3), priority FROM service_tickets;
+"""
+GRANTS = """
+CREATE ROLE {role}; GRANT SELECT (assigned_engineer_id, assignment_tier) ON service_tickets TO {role};
+GRANT UPDATE (assigned_engineer_id) ON service_tickets TO {role} WITH GRANT OPTION;
+GRANT SELECT (assigned_engineer_name) ON service_tickets TO PUBLIC; GRANT SELECT (id) ON service_tickets TO {role}"""
+STAMP = """
+{0} ADD version int NOT NULL DEFAULT 1; CREATE TABLE audit (id text);
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    NEW.updated_at := clock_timestamp(); NEW.version := OLD.version + 1; RETURN NEW; END $$;
+CREATE TRIGGER stamp BEFORE UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO audit VALUES (NEW.id); RETURN NULL; END $$;
+CREATE TRIGGER note AFTER UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION note();
+""".replace("{0}", T)
+
+
+async def contract_and_down(legacy):
+    await migrate.up(legacy.conn, sql.MIGRATIONS, to=CONTRACT)
+    await migrate.down(legacy.conn, sql.MIGRATIONS, to=CONTRACT - 1)
+
+
+async def test_what_stands_on_the_columns_is_restored_word_for_word(legacy_database):
+    legacy, role = await legacy_database(DOCUMENTED, to=0), f"customer_{uuid4().hex}"
+    await legacy.conn.execute("UPDATE service_tickets SET assignment_tier = 2 WHERE assignment_tier IS NULL")
+    await legacy.conn.execute(RESTORED + GRANTS.format(role=role))
+    try:
+        legacy_definitions, legacy_rows = catalog.definitions(legacy.url), await catalog.rows(legacy.conn)
+        await migrate.up(legacy.conn, sql.MIGRATIONS, to=CONTRACT - 1)
+        before = catalog.definitions(legacy.url)
+        await contract_and_down(legacy)
+        assert catalog.definitions(legacy.url) == before
+        await migrate.down(legacy.conn, sql.MIGRATIONS, to=0)
+        assert catalog.definitions(legacy.url) == legacy_definitions
+        assert await catalog.rows(legacy.conn) == legacy_rows
+    finally:
+        await legacy.conn.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+PREVENTS = [
+    ("CREATE VIEW open_work AS SELECT id, assigned_engineer_id FROM service_tickets", "view open_work"),
+    ("CREATE MATERIALIZED VIEW board AS SELECT * FROM service_tickets", "materialized view board"),
+    (
+        "CREATE RULE keep AS ON UPDATE TO service_tickets WHERE NEW.assignment_tier < 0 DO INSTEAD NOTHING",
+        "rule keep on table service_tickets",
+    ),
+    (
+        "CREATE POLICY own ON service_tickets USING (assigned_engineer_id = current_user)",
+        "policy own on table service_tickets",
+    ),
+    (
+        "CREATE POLICY own ON equipment USING (id IN (SELECT equipment_id FROM service_tickets"
+        " WHERE assigned_engineer_id = current_user))",
+        "policy own on table equipment",
+    ),
+    (
+        STAMP + "DROP TRIGGER stamp ON service_tickets; CREATE TRIGGER stamp BEFORE UPDATE OF assignment_tier"
+        " ON service_tickets FOR EACH ROW EXECUTE FUNCTION stamp()",
+        "trigger stamp on table service_tickets",
+    ),
+    (
+        STAMP + "DROP TRIGGER stamp ON service_tickets; CREATE TRIGGER stamp BEFORE UPDATE ON service_tickets"
+        " FOR EACH ROW WHEN (NEW.assigned_engineer_name <> '') EXECUTE FUNCTION stamp()",
+        "trigger stamp on table service_tickets",
+    ),
+    (
+        STAMP + "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO audit VALUES (NEW.assigned_engineer_id); RETURN NULL; END $$",
+        "trigger note on service_tickets, whose function names an old column",
+    ),
+    (
+        f"{T} ADD doubled int GENERATED ALWAYS AS (assignment_tier * 2) STORED",
+        "column doubled of table service_tickets",
+    ),
+    (
+        "CREATE FUNCTION tier_of(t text) RETURNS int LANGUAGE sql BEGIN ATOMIC"
+        " SELECT assignment_tier FROM service_tickets WHERE id = t; END",
+        "function tier_of(text)",
+    ),
+    (
+        f"{T} ADD CONSTRAINT pair UNIQUE (id, assignment_tier); CREATE TABLE visits (id text, tier int,"
+        " CONSTRAINT of_ticket FOREIGN KEY (id, tier) REFERENCES service_tickets (id, assignment_tier))",
+        "constraint of_ticket on table visits",
+    ),
+    (
+        "CREATE SEQUENCE tiers OWNED BY service_tickets.assignment_tier",
+        "sequence tiers",
+    ),
+    (
+        "UPDATE service_tickets SET assigned_engineer_id = '' WHERE assigned_engineer_id IS NULL;"
+        f"{T} ALTER assigned_engineer_id SET NOT NULL; CREATE UNIQUE INDEX pair ON service_tickets"
+        f" (id, assigned_engineer_id); {T} REPLICA IDENTITY USING INDEX pair",
+        "index pair",
+    ),
+    (
+        "CREATE PUBLICATION board FOR TABLE service_tickets (id, assignment_tier)",
+        "publication of table service_tickets in publication board",
+    ),
+    ("CREATE TABLE archive () INHERITS (service_tickets)", "inheritance of archive from service_tickets"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("setup", "name"), PREVENTS, ids=[name for _, name in PREVENTS])
+async def test_what_cannot_be_restored_is_named_before_any_change(legacy_database, setup, name):
+    legacy = await legacy_database(DOCUMENTED, to=CONTRACT - 1)
+    await legacy.conn.execute(setup)
+    before = catalog.definitions(legacy.url)
+    with pytest.raises(MigrationError) as refused:
+        await migrate.up(legacy.conn, sql.MIGRATIONS, to=CONTRACT)
+    assert f"stay, because these use them: {name}. Drop" in str(refused.value).replace("public.", "")
+    assert catalog.definitions(legacy.url) == before
+
+
+async def test_triggers_of_the_customer_do_not_fire_for_restored_columns(legacy_database):
+    legacy = await legacy_database(UUIDS, to=0)
+    await legacy.conn.execute(STAMP)
+    before = await catalog.rows(legacy.conn)
+    await migrate.up(legacy.conn, sql.MIGRATIONS, to=LAST)
+    await migrate.down(legacy.conn, sql.MIGRATIONS, to=0)
+    assert await catalog.rows(legacy.conn) == before
+    await legacy.conn.execute("UPDATE service_tickets SET status = status")
+    assert await legacy.conn.fetchval("SELECT count(*) FROM audit") == len(legacy.tickets)
+
+
+@pytest.mark.parametrize(
+    ("setup", "named"),
+    [
+        (STAMP + f"{T} ENABLE ALWAYS TRIGGER note", r"trigger note \(ENABLE ALWAYS\) of"),
+        (STAMP + f"{T} ENABLE REPLICA TRIGGER note", r"trigger note \(ENABLE REPLICA\) of"),
+        (
+            f"CREATE RULE also AS ON UPDATE TO service_tickets DO ALSO SELECT 1; {T} ENABLE ALWAYS RULE also",
+            r"rule also \(ENABLE ALWAYS\) of",
+        ),
+    ],
+)
+async def test_down_is_refused_if_something_fires_always(legacy_database, setup, named):
+    legacy = await legacy_database(DOCUMENTED, to=CONTRACT)
+    await legacy.conn.execute(setup)
+    before = catalog.definitions(legacy.url)
+    with pytest.raises(MigrationError, match=f"{named} service_tickets. Enable it with"):
+        await migrate.down(legacy.conn, sql.MIGRATIONS)
+    assert catalog.definitions(legacy.url) == before
+
+
+async def test_an_ordinary_role_needs_a_parameter_to_go_back_without_firing_triggers(owned):
+    legacy, role = owned
+    async with connect(as_role(legacy.url, role)) as conn:
+        await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        await migrate.down(conn, sql.MIGRATIONS)  # without triggers it needs nothing
+        await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
+        await conn.execute(STAMP)
+        before, rows = catalog.definitions(legacy.url), await catalog.rows(legacy.conn)
+        advice = f"GRANT SET ON PARAMETER session_replication_role TO {role}"
+        with pytest.raises(MigrationError, match=f"fire trigger note, trigger stamp of .* {advice}"):
+            await migrate.down(conn, sql.MIGRATIONS)
+        assert catalog.definitions(legacy.url) == before
+        await legacy.conn.execute(advice)
+        await migrate.down(conn, sql.MIGRATIONS)
+        versions = await conn.fetch("SELECT DISTINCT version FROM service_tickets")
+        assert [tuple(row) for row in versions] == [(1,)]
+        assert (await catalog.rows(legacy.conn))["audit"] == rows["audit"]
+        await legacy.conn.execute(f"REVOKE SET ON PARAMETER session_replication_role FROM {role}")
+
+
