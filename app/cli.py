@@ -220,10 +220,15 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 @_migrate.command("down")
 @_to
 @_dry_run
+@click.option(
+    "--set-aside", is_flag=True, help="Record what does not fit into the old columns, and write what fits."
+)
 @click.pass_obj
-def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
+def _down(settings: Settings, to: int | None, *, dry_run: bool, set_aside: bool) -> None:
     """Revert the newest migration, or all after --to."""
-    down = partial(migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    down = partial(
+        migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, set_aside=set_aside, emit=click.echo
+    )
     if not _with_connection(settings, down):
         click.echo("Nothing is applied.")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.db import names, row_security, shape
+from app.db import names, restoration, row_security, shape
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -115,10 +115,14 @@ async def down(
     *,
     to: int | None = None,
     dry_run: bool = False,
+    set_aside: bool = False,
     lock_policy: LockPolicy = DEFAULT_LOCK_POLICY,
     emit: Emit = lambda _: None,
 ) -> list[str]:
-    """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all."""
+    """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all.
+
+    `set_aside`: see `restoration.problems`.
+    """
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock(), row_security.all_rows(conn):
@@ -130,6 +134,8 @@ async def down(
         undo = applied[-1:] if to is None else [m for m in applied if m.version > to]
         if irreversible := [m.label for m in undo if m.down is None]:
             raise MigrationError(f"{irreversible[-1]}: there is no down file, so nothing was undone.")
+        if any(m.on_request for m in undo):
+            _refuse(await restoration.problems(conn, set_aside=set_aside))
         return await migrator.run([(m, m.down) for m in reversed(undo) if m.down])
 
 

@@ -217,3 +217,52 @@ BEGIN
         DROP COLUMN assignment_tier,
         DROP COLUMN assignment_tier_name;
 END $$;
+-- next
+CREATE TABLE IF NOT EXISTS baton.set_aside_columns (
+    ticket_id varchar(64) PRIMARY KEY,
+    wanted jsonb NOT NULL,
+    written jsonb NOT NULL,
+    reason text NOT NULL,
+    set_aside_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE baton.set_aside_columns IS 'Values of old columns that did not fit when migrate down --set-aside restored them.';
+-- next
+-- The values that the down file writes into the old columns of tickets. Those with other assignments than at the contract
+-- get their engineer; as in dual write, a ticket whose last assignment has only another status keeps its columns if they
+-- name the same engineer and tier. Without an engineer they get the defaults, and text that must not be null is empty.
+CREATE OR REPLACE FUNCTION baton_legacy.restored(tickets varchar(64)[]) RETURNS TABLE (id varchar(64), columns jsonb, without_engineer jsonb)
+LANGUAGE plpgsql STABLE SET search_path = baton, public AS $$
+DECLARE
+    empty_columns text;
+    empty jsonb;
+BEGIN
+    SELECT string_agg(format('%L, %s', c.name, coalesce(
+        (SELECT substring(d.statement FROM ' SET DEFAULT (.*)$') FROM baton_legacy.old_definitions d
+        WHERE d.name = c.name AND d.statement LIKE '% SET DEFAULT %'),
+        CASE WHEN c.statement ~ ' (text|character varying)' AND EXISTS (
+            SELECT FROM baton_legacy.old_definitions d
+            WHERE (d.kind = 'not null' AND d.name = c.name) OR d.statement LIKE '% NOT NULL ' || c.name || '%')
+        THEN quote_literal('') ELSE 'NULL' END)), ', ') INTO empty_columns
+    FROM baton_legacy.old_definitions c WHERE c.kind = 'column' AND c.statement LIKE '% ADD COLUMN %';
+    EXECUTE 'SELECT jsonb_build_object(' || empty_columns || ')' INTO empty;
+    RETURN QUERY SELECT t.id, CASE
+        WHEN o.id IS NOT NULL AND o.last_sequence IS NOT DISTINCT FROM last.assignment_sequence
+            AND (o.last_status IS NOT DISTINCT FROM last.status
+                OR baton.known_engineer(o.assigned_engineer_id::text)::text = c.assigned_engineer_id
+                AND c.assignment_tier = greatest(1, CASE
+                    WHEN btrim(o.assignment_tier::text) ~ '^-?[0-9]{1,9}(\.0*)?$' THEN o.assignment_tier::text::numeric END))
+        THEN to_jsonb(o) - '{id,last_sequence,last_status}'::text[]
+        WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) - 'id'
+        WHEN o.id IS NULL THEN empty
+        ELSE empty || '{"assigned_at": null}' END, empty
+    FROM service_tickets t
+    JOIN service_tickets_compat c ON c.id = t.id
+    LEFT JOIN baton_legacy.old_columns o ON o.id = t.id
+    LEFT JOIN LATERAL (
+        SELECT a.assignment_sequence, a.status FROM engineer_assignments a
+        WHERE a.ticket_id = t.id
+        ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
+        LIMIT 1
+    ) AS last ON true
+    WHERE t.id = ANY (tickets);
+END $$;
