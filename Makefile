@@ -45,10 +45,10 @@ bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(TICKETS),--tickets $(TICKETS))
 
-# EXAMPLES generated operations of each kind; then clients that retry while servers and database are killed, SECONDS long:
+# EXAMPLES generated operations of each kind, and legacy databases of each way back; then clients that retry while servers and database are killed, SECONDS long:
 # directly, through PgBouncer, with failovers, and, if etcd is installed, with failovers by Patroni.
 soak: .venv/soak
-	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py
+	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py tests/migrations/test_any_legacy_schema.py
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600)
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --servers 4 --pooled
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600) --failover

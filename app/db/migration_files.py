@@ -2,7 +2,7 @@
 
 The first line may contain directives, separated by commas: `-- migrate: no-transaction, on request`.
 no-transaction: runs outside a transaction, in batches separated by `-- next` lines; after `-- next: run the
-result`, the batch is a query whose rows are statements to run. on request: runs only if it is the target.
+result`, the batch is a query that returns statements to run. on request: runs only if it is the target.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ BEGIN
     ORDER BY a.attnum, d.n;
 
     INSERT INTO baton_legacy.old_definitions (kind, name, after_values, statement)
-    SELECT 'comment', a.attname, false,
+    SELECT 'comment', a.attname::text, false,
         format('COMMENT ON COLUMN %s.%I IS %L', tickets, a.attname, col_description(a.attrelid, a.attnum))
     FROM pg_attribute a
     WHERE a.attrelid = tickets AND a.attname = ANY (old_names) AND col_description(a.attrelid, a.attnum) IS NOT NULL
@@ -77,7 +77,7 @@ BEGIN
     ) AS g
     WHERE a.attrelid = tickets AND a.attname = ANY (old_names)
     UNION ALL
-    SELECT 'not null', a.attname, true, format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', tickets, a.attname)
+    SELECT 'not null', a.attname::text, true, format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', tickets, a.attname)
     FROM pg_attribute a
     -- From PostgreSQL 18 on it is a constraint with a name.
     WHERE a.attrelid = tickets AND a.attname = ANY (old_names) AND a.attnotnull
@@ -165,7 +165,7 @@ BEGIN
             OR t.tgisinternal, false)
     UNION
     -- Functions are text, so that only their text can tell.
-    SELECT 'prevents', format('trigger %I on %s, whose function names an old column', t.tgname, t.tgrelid::regclass), false
+    SELECT 'prevents', format('trigger %I on %s, by the text of its function', t.tgname, t.tgrelid::regclass), false
     FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
     WHERE t.tgrelid = tickets AND NOT t.tgisinternal AND f.pronamespace <> 'baton'::regnamespace
       AND f.prosrc ~ format('\m(%s)\M', array_to_string(old_names, '|'))
@@ -253,7 +253,8 @@ BEGIN
                     WHEN btrim(o.assignment_tier::text) ~ '^-?[0-9]{1,9}(\.0*)?$' THEN o.assignment_tier::text::numeric END))
         THEN to_jsonb(o) - '{id,last_sequence,last_status}'::text[]
         WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) - 'id'
-        WHEN o.id IS NULL THEN empty
+        -- The time of one that was never assigned is not ours.
+        WHEN last.assignment_sequence IS NULL THEN empty
         ELSE empty || '{"assigned_at": null}' END, empty
     FROM service_tickets t
     JOIN service_tickets_compat c ON c.id = t.id

@@ -17,7 +17,8 @@ _OBJECT = re.compile(r"^--\n(-- Name: .*)\n--\n", re.MULTILINE)
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\.*)?\n", re.MULTILINE)
 _TABLES = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema|baton)' AND c.relname <> 'baton_migrations'"""
+WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema|baton)'
+  AND c.relname <> 'baton_migrations'"""
 
 
 def definitions(url: str) -> dict[str, str]:

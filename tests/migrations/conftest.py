@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from app.db import migrate, sql
@@ -40,6 +41,17 @@ async def _legacy_template(server):
             return names[shape.name, load, to]
 
         yield template
+
+
+@pytest.fixture(scope="module")
+async def role(server):
+    """A role of the customer; its grants end with the databases."""
+    name = f"customer_{uuid4().hex}"
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"CREATE ROLE {name}")
+    yield name
+    await admin.execute(f"DROP ROLE {name}")
+    await admin.close()
 
 
 @pytest.fixture
