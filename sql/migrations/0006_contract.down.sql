@@ -3,6 +3,11 @@
 -- The four columns are now the last ones of the table. Their definitions and values are as before, and so is what stood
 -- on them: indexes, constraints, statistics, grants and comments. No trigger of the customer fires.
 
+-- Empty if everything was done before an interruption.
+CREATE SCHEMA IF NOT EXISTS baton_legacy;
+COMMENT ON SCHEMA baton_legacy IS 'Baton: what migration 0006 replaced, for its down file.';
+CREATE TABLE IF NOT EXISTS baton_legacy.old_definitions (position int, kind text, name text, after_values boolean, statement text);
+
 -- With 'replica', no trigger and no rule fires that is enabled as usual, until 'origin' or the end of the transaction.
 -- False if the role may not set that.
 CREATE OR REPLACE FUNCTION baton_legacy.set_replication_role(value text) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -18,6 +23,12 @@ DECLARE
     firing text;
     definition record;
 BEGIN
+    IF to_regclass('baton_legacy.engineer_assignments') IS NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'service_tickets'::regclass AND attname = 'assigned_engineer_id') THEN
+            RAISE EXCEPTION 'The old table and columns were deleted for good, so they cannot be restored';
+        END IF;
+        RETURN; -- done before an interruption
+    END IF;
     SELECT string_agg(f.name || CASE WHEN f.enabled = 'O' THEN '' ELSE ' (ENABLE ' || CASE f.enabled WHEN 'A' THEN 'ALWAYS)' ELSE 'REPLICA)' END END,
         ', ' ORDER BY f.name) INTO firing
     FROM (
@@ -34,9 +45,6 @@ BEGIN
             ELSE format('Run this as a superuser, or after GRANT SET ON PARAMETER session_replication_role TO %I', current_user) END;
     END IF;
     PERFORM baton_legacy.set_replication_role('origin');
-    IF to_regclass('baton_legacy.engineer_assignments') IS NULL THEN
-        RETURN; -- done before an interruption
-    END IF;
     LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, baton_legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
@@ -76,6 +84,9 @@ DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
 BEGIN
+    IF to_regclass('baton_legacy.old_columns') IS NULL THEN
+        RETURN;
+    END IF;
     LOOP
         tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch FOR NO KEY UPDATE);
         EXIT WHEN cardinality(tickets) = 0;
@@ -131,6 +142,6 @@ BEGIN
     DROP FUNCTION baton_legacy.restored(varchar(64)[]);
     DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
-    DROP TABLE baton_legacy.old_columns, baton_legacy.old_definitions;
+    DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;
     DROP SCHEMA baton_legacy;
 END $$;

@@ -16,6 +16,7 @@ from tests.migrations import catalog
 from tests.migrations.commands import run_commands
 from tests.migrations.conftest import as_role
 from tests.migrations.shapes import DOCUMENTED, UUIDS
+from tests.migrations.test_names import documented
 
 CONTRACT = next(m for m in read(sql.MIGRATIONS) if m.on_request).version
 LAST = read(sql.MIGRATIONS)[-1].version
@@ -162,6 +163,27 @@ async def test_down_continues_when_a_value_fits_again(legacy_database):
             await migrate.down(conn, sql.MIGRATIONS)
         await conn.execute("UPDATE service_tickets SET customer_name = NULL")
     await migrate.down(conn, sql.MIGRATIONS)
+    assert catalog.definitions(legacy.url) == before
+
+
+async def test_down_is_safe_to_run_twice(legacy_database):
+    """The migrator may be killed before it records the end."""
+    legacy = await legacy_database(DOCUMENTED, to=CONTRACT)
+    conn = legacy.conn
+    await conn.execute("CREATE TABLE copy AS SELECT * FROM baton_migrations WHERE version = 6")
+    await migrate.down(conn, sql.MIGRATIONS)
+    before, rows = catalog.definitions(legacy.url), await catalog.rows(conn)
+    await conn.execute("INSERT INTO baton_migrations SELECT * FROM copy")
+    await migrate.down(conn, sql.MIGRATIONS)
+    assert (catalog.definitions(legacy.url), await catalog.rows(conn)) == (before, rows)
+
+
+async def test_down_is_refused_if_the_old_values_were_deleted(legacy_database):
+    legacy = await legacy_database(DOCUMENTED, to=CONTRACT)
+    await legacy.conn.execute(documented("baton_legacy"))
+    before = catalog.definitions(legacy.url)
+    with pytest.raises(MigrationError, match="were deleted for good"):
+        await migrate.down(legacy.conn, sql.MIGRATIONS)
     assert catalog.definitions(legacy.url) == before
 
 
