@@ -62,6 +62,13 @@ _SET_ASIDE = """
 INSERT INTO baton.set_aside_columns (ticket_id, wanted, written, reason) VALUES ($1, $2, $3, $4)
 ON CONFLICT (ticket_id) DO UPDATE
 SET wanted = excluded.wanted, written = excluded.written, reason = excluded.reason, set_aside_at = now()"""
+_REJECT_BY_KEY = """
+WITH rejected AS (
+    DELETE FROM restored_tickets WHERE id = ANY ($1::varchar[])
+      AND {1} NOT IN (SELECT {3} FROM {2})
+    RETURNING id
+)
+INSERT INTO rejected_columns SELECT r.id, $$violates foreign key constraint "{0}"$$ FROM rejected r"""
 _ALTER = "ALTER TABLE public.service_tickets "
 _FOREIGN_KEY = re.compile(r'ADD CONSTRAINT "?(.*?)"? FOREIGN KEY (\(.*?\)) REFERENCES ([^(]+)\((.*?)\)')
 
@@ -77,8 +84,9 @@ async def problems(conn: Connection, *, set_aside: bool = False) -> list[str]:
     transaction = conn.transaction()
     await transaction.start()
     try:
-        rejected = await _rejected(conn)
-        chosen = await _choose(conn, rejected) if set_aside else []
+        keys = await _copy_table(conn)
+        rejected = await _rejected(conn, keys)
+        chosen = await _choose(conn, rejected, keys) if set_aside else []
     finally:
         await transaction.rollback()
     if remaining := {ticket: rejected[ticket] for ticket in rejected.keys() - {row[0] for row in chosen}}:
@@ -94,13 +102,24 @@ async def problems(conn: Connection, *, set_aside: bool = False) -> list[str]:
     return []
 
 
-async def _choose(conn: Connection, rejected: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+async def _rejected(conn: Connection, keys: list[str]) -> dict[str, str]:
+    """Return the tickets with values that do not fit, and the reasons."""
+    last = ""
+    while tickets := [row[0] for row in await conn.fetch(_TICKETS, last, _BATCH)]:
+        await _try(conn, tickets, 1, keys)
+        last = tickets[-1]
+    return dict(await conn.fetch(_REJECTED))
+
+
+async def _choose(
+    conn: Connection, rejected: Mapping[str, str], keys: list[str]
+) -> list[tuple[str, str, str, str]]:
     """Return the ticket, what it wants, what is written instead and the reason, if a choice fits."""
     result = []
     for ticket, reason in rejected.items():
         for choice in _INSTEAD:
             await conn.execute("TRUNCATE rejected_columns")
-            await conn.fetch(_TRY, [ticket], choice)
+            await _try(conn, [ticket], choice, keys)
             written = await conn.fetchval(_COLUMNS, [ticket], choice)
             if written is not None and not await conn.fetch(_REJECTED):
                 result.append((ticket, await conn.fetchval(_COLUMNS, [ticket], 1), written, reason))
@@ -108,26 +127,22 @@ async def _choose(conn: Connection, rejected: Mapping[str, str]) -> list[tuple[s
     return result
 
 
-async def _rejected(conn: Connection) -> dict[str, str]:
-    """Return the tickets with values that do not fit, and the reasons."""
+async def _try(conn: Connection, tickets: list[str], choice: int, keys: list[str]) -> None:
+    await conn.fetch(_TRY, tickets, choice)
+    for key in keys:
+        await conn.execute(key, tickets)
+
+
+async def _copy_table(conn: Connection) -> list[str]:
+    """Create the copy; returns statements that reject tickets by the foreign keys, which it cannot have."""
     await conn.execute(_COPY)
-    foreign_keys = []
+    keys = []
     for _, statement in await conn.fetch(_DEFINITIONS):
         if match := _FOREIGN_KEY.search(statement):
-            foreign_keys.append(match.groups())
+            keys.append(_REJECT_BY_KEY.format(*match.groups()))
         elif statement.startswith(_ALTER):
             await conn.execute(f"ALTER TABLE restored_tickets {statement.removeprefix(_ALTER)}")
         elif statement.startswith("CREATE UNIQUE"):
             index = statement.replace(" CONCURRENTLY IF NOT EXISTS", "")
             await conn.execute(index.replace(" ON public.service_tickets ", " ON restored_tickets ", 1))
-    last = ""
-    while tickets := [row[0] for row in await conn.fetch(_TICKETS, last, _BATCH)]:
-        await conn.fetch(_TRY, tickets, 1)
-        last = tickets[-1]
-    for name, columns, table, referenced in foreign_keys:
-        await conn.execute(
-            f"""INSERT INTO rejected_columns SELECT id, $$violates foreign key constraint "{name}"$$
-            FROM restored_tickets WHERE {columns} NOT IN (SELECT {referenced} FROM {table})
-            ON CONFLICT DO NOTHING"""  # noqa: S608 - names that the contract has kept
-        )
-    return dict(await conn.fetch(_REJECTED))
+    return keys

@@ -49,6 +49,10 @@ BEGIN
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, baton_legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
+    ALTER VIEW public.current_ticket_assignments SET SCHEMA baton;
+    IF to_regclass('baton_legacy.current_ticket_assignments') IS NOT NULL THEN
+        ALTER VIEW baton_legacy.current_ticket_assignments SET SCHEMA public;
+    END IF;
     ALTER TABLE baton_legacy.engineer_assignments SET SCHEMA public;
     FOR definition IN
         SELECT d.statement FROM baton_legacy.old_definitions d
@@ -139,7 +143,7 @@ BEGIN
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
     DROP FUNCTION baton_legacy.set_replication_role(text);
-    DROP FUNCTION baton_legacy.restored(varchar(64)[]);
+    DROP FUNCTION IF EXISTS baton_legacy.restored(varchar(64)[]);
     DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
     DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;

@@ -197,27 +197,6 @@ BEGIN
     ALTER TABLE baton_legacy.old_columns ADD PRIMARY KEY (id);
 END $$;
 -- next
-DO $$
-BEGIN
-    IF to_regclass('baton.engineer_assignments') IS NULL THEN
-        RETURN;
-    END IF;
-    LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
-    -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
-    LOCK TABLE public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
-    DROP TRIGGER history_follows_ticket ON service_tickets;
-    DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
-    DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
-    DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
-    ALTER TABLE public.engineer_assignments SET SCHEMA baton_legacy;
-    ALTER TABLE baton.engineer_assignments SET SCHEMA public;
-    ALTER TABLE service_tickets
-        DROP COLUMN assigned_engineer_id,
-        DROP COLUMN assigned_engineer_name,
-        DROP COLUMN assignment_tier,
-        DROP COLUMN assignment_tier_name;
-END $$;
--- next
 CREATE TABLE IF NOT EXISTS baton.set_aside_columns (
     ticket_id varchar(64) PRIMARY KEY,
     wanted jsonb NOT NULL,
@@ -266,4 +245,30 @@ BEGIN
         LIMIT 1
     ) AS last ON true
     WHERE t.id = ANY (tickets);
+END $$;
+-- next
+DO $$
+BEGIN
+    IF to_regclass('baton.engineer_assignments') IS NULL THEN
+        RETURN;
+    END IF;
+    LOCK TABLE service_tickets IN ACCESS EXCLUSIVE MODE;
+    -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
+    LOCK TABLE public.engineer_assignments, baton.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
+    DROP TRIGGER history_follows_ticket ON service_tickets;
+    DROP TRIGGER history_follows_old_assignment ON public.engineer_assignments;
+    DROP TRIGGER old_columns_follow_new ON baton.engineer_assignments;
+    DROP TRIGGER old_columns_follow_change ON baton.engineer_assignments;
+    ALTER TABLE public.engineer_assignments SET SCHEMA baton_legacy;
+    ALTER TABLE baton.engineer_assignments SET SCHEMA public;
+    -- An old view of this name reads the old table; the migrator has checked that it has these columns.
+    IF to_regclass('public.current_ticket_assignments') IS NOT NULL THEN
+        ALTER VIEW public.current_ticket_assignments SET SCHEMA baton_legacy;
+    END IF;
+    ALTER VIEW baton.current_ticket_assignments SET SCHEMA public;
+    ALTER TABLE service_tickets
+        DROP COLUMN assigned_engineer_id,
+        DROP COLUMN assigned_engineer_name,
+        DROP COLUMN assignment_tier,
+        DROP COLUMN assignment_tier_name;
 END $$;

@@ -53,7 +53,7 @@ async def test_every_row_is_migrated_or_quarantined(legacy_database, shape):
 async def test_the_current_assignment_has_the_tier_of_the_ticket(legacy_database, shape):
     legacy = await legacy_database(shape)
     names = {ticket: name for name, ticket in legacy.tickets.items()}
-    rows = await legacy.conn.fetch("SELECT * FROM current_ticket_assignments")
+    rows = await legacy.conn.fetch("SELECT * FROM baton.current_ticket_assignments")
     tiers = {names[row["ticket_id"]]: (row["assignment_tier"], row["assignment_tier_name"]) for row in rows}
     without_tier = {"a null tier and time": (1, "Dealer"), "a tier of zero": (1, "Dealer")}
     without_engineer = {"two active rows, and no engineer in the columns": (1, "OEM")}

@@ -99,7 +99,7 @@ async def test_what_does_not_fit_is_refused_before_any_change_or_set_aside(legac
     assert json.loads(wanted)["assigned_engineer_id"] == str(BO)
     assert reason in recorded
     await migrate.up(conn, sql.MIGRATIONS)
-    current = "SELECT engineer_id, assignment_tier FROM current_ticket_assignments WHERE ticket_id = $1"
+    current = "SELECT engineer_id, assignment_tier FROM baton.current_ticket_assignments WHERE ticket_id = $1"
     assert tuple(await conn.fetchrow(current, ticket)) == (BO, 3)
 
 
