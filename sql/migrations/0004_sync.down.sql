@@ -30,6 +30,7 @@ DROP FUNCTION baton.tell_old_columns();
 DROP FUNCTION baton.follow_old_assignment();
 DROP FUNCTION baton.follow_ticket();
 DROP FUNCTION baton.follow_row(jsonb);
+DROP FUNCTION baton.is_recorded(uuid, baton.engineer_assignments, jsonb);
 DROP FUNCTION baton.agree(jsonb, boolean);
 DROP FUNCTION baton.end_turn(baton.engineer_assignments, text, timestamptz, text);
 DROP FUNCTION baton.take_over(jsonb[]);

@@ -290,6 +290,12 @@ BEGIN
     SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
 
+    IF columns_changed AND active.engineer_id = named.engineer_id AND active.created_at = transaction_timestamp() THEN
+        -- A BEFORE trigger of the old application has just recorded this very change, without the tier.
+        UPDATE baton.engineer_assignments
+        SET assignment_tier = named.assignment_tier, assignment_tier_name = named.assignment_tier_name WHERE id = active.id;
+        active.assignment_tier := named.assignment_tier;
+    END IF;
     IF columns_changed AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
         IF NOT baton.ended(ticket->>'status') THEN
             PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application took the ticket back');
@@ -339,6 +345,40 @@ RETURNS void LANGUAGE sql AS $$
     WHERE id = active.id
 $$;
 
+-- Whether a row of the old table records an assignment that the history has from elsewhere: a trigger of the old
+-- application may write one for each change of a ticket, also for those of the new application. An assignment that was
+-- made from the columns of the ticket takes the id of the row, and the row is followed; one with events keeps its own.
+CREATE FUNCTION baton.is_recorded(row_id uuid, converted baton.engineer_assignments, raw jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    recorded text := 'the history has the assignment from elsewhere';
+    active baton.engineer_assignments;
+BEGIN
+    IF EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.id = row_id) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = row_id AND i.reason = recorded) THEN
+        RETURN true;
+    END IF;
+    SELECT a.* INTO active FROM baton.engineer_assignments a
+    WHERE a.ticket_id = converted.ticket_id AND a.engineer_id = converted.engineer_id
+      AND a.status IN ('assigned', 'accepted', 'in_progress')
+      AND converted.status IN ('assigned', 'accepted', 'in_progress')
+      AND NOT EXISTS (
+          SELECT FROM public.engineer_assignments o
+          WHERE o.ticket_id::text = ANY (baton.old_ids(converted.ticket_id)) AND o.id::text = a.id::text);
+    IF active.id IS NULL THEN
+        RETURN false;
+    END IF;
+    IF active.origin = 'live' OR EXISTS (
+            SELECT FROM assignment_events e WHERE e.ticket_id = active.ticket_id AND e.assignment_id = active.id) THEN
+        PERFORM baton.note('quarantined', recorded, raw, converted.ticket_id, row_id);
+        RETURN true;
+    END IF;
+    UPDATE baton.engineer_assignments SET id = row_id WHERE id = active.id;
+    RETURN false;
+END $$;
+
 -- The old application also writes its own engineer_assignments: copies such a row to the history.
 CREATE FUNCTION baton.follow_row(raw jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -361,6 +401,14 @@ BEGIN
         RETURN;
     END IF;
     SELECT r.* INTO converted FROM baton.taken_over(raw, ticket) AS r;
+    IF baton.is_recorded(converted.id, converted, raw) THEN
+        RETURN;
+    END IF;
+    IF raw->>'assignment_tier' IS NULL AND ticket->>'assignment_tier' IS NOT NULL
+            AND baton.known_engineer(ticket->>'assigned_engineer_id') = converted.engineer_id THEN
+        SELECT named.assignment_tier, named.assignment_tier_name
+        INTO converted.assignment_tier, converted.assignment_tier_name FROM baton.from_old_columns(ticket) AS named;
+    END IF;
     SELECT a.* INTO existing FROM baton.engineer_assignments a WHERE a.id = converted.id;
     IF converted.engineer_id IS NULL OR converted.status IS NULL THEN
         PERFORM baton.note('quarantined',
@@ -458,11 +506,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The triggers ignore writes by triggers, so the two directions do not trigger each other.
+-- The triggers ignore writes by triggers, so the two directions do not trigger each other; but not what other triggers
+-- write to the old table, to which ours never write.
 CREATE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
 CREATE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+    FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
 CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
     FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
 CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments

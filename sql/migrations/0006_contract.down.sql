@@ -137,7 +137,7 @@ BEGIN
     CREATE OR REPLACE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+        FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
     -- Tickets that were created while the others were restored.
     PERFORM baton_legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t

@@ -7,9 +7,13 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from app.commands.escalate import EscalateTicket, escalate_ticket
+from app.commands.run import run
 from app.db import migrate, sql
 from app.db.migration_files import read
-from tests.migrations.shapes import ANA, DOCUMENTED, UUIDS, dump, fingerprint, mismatches
+from app.db.pool import open_database
+from tests.factories import DISPATCHER
+from tests.migrations.shapes import ANA, BO, DOCUMENTED, UUIDS, dump, fingerprint, mismatches
 
 LAST = read(sql.MIGRATIONS)[-1].version
 # Tickets name engineers as text, and the old assignments have uuids: then all statements succeed.
@@ -82,3 +86,54 @@ async def test_a_refactoring_that_stopped_half_way_is_migrated_and_restored(lega
     assert [row[0] for row in await conn.fetch(ACTIVE, legacy.tickets["a ticket in progress"])] == [ANA]
     await migrate.down(conn, sql.MIGRATIONS, to=0)
     assert await conn.fetchval(VIEW) == before[2]
+
+
+RECORD = """
+CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.assigned_engineer_id IS DISTINCT FROM OLD.assigned_engineer_id THEN
+        UPDATE engineer_assignments SET status = 'completed', completed_at = now(), updated_at = now()
+        WHERE ticket_id = NEW.id AND status = 'assigned';
+        IF NEW.assigned_engineer_id <> '' THEN
+            INSERT INTO engineer_assignments (ticket_id, engineer_id)
+            VALUES (NEW.id, NEW.assigned_engineer_id::uuid);
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$"""
+TRIGGERS = {
+    "before": "CREATE TRIGGER a BEFORE UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION record()",
+    "after, first": "CREATE TRIGGER a AFTER UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION record()",
+    "after, last": "CREATE TRIGGER z AFTER UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION record()",
+}
+ENGINEERS = "SELECT engineer_id FROM baton.engineer_assignments WHERE ticket_id = $1 ORDER BY assignment_sequence"
+ASSIGN = "UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 2, status = 'assigned' WHERE id = $1"
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+async def test_a_history_that_a_trigger_keeps_makes_no_second_assignment(legacy_database, trigger):
+    legacy = await legacy_database(DOCUMENTED, to=0)
+    conn, ticket = legacy.conn, legacy.tickets["never assigned"]
+    await conn.execute(f"{RECORD}; {TRIGGERS[trigger]}")
+    turns = []
+
+    async def check(engineer):
+        turns.append(engineer)
+        assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == turns
+        assert await mismatches(conn) == []
+
+    await conn.execute(ASSIGN, ticket, str(ANA))
+    await migrate.up(conn, sql.MIGRATIONS)
+    await check(ANA)
+    await conn.execute(ASSIGN, ticket, str(BO))
+    await check(BO)
+    async with open_database(legacy.url, pool_size=1) as db:
+        for engineer, tier in ((ANA, 3), (BO, 4)):
+            command = EscalateTicket(ticket_id=ticket, next_engineer_id=engineer, next_tier=tier, reason="x")
+            await run(db, DISPATCHER, escalate_ticket, command)
+            await check(engineer)
+    await conn.execute(ASSIGN, ticket, str(ANA))
+    await check(ANA)
+    await migrate.down(conn, sql.MIGRATIONS, to=0)
+    await migrate.up(conn, sql.MIGRATIONS)
+    assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == turns
+    assert await mismatches(conn) == []
