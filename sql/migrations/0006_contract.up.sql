@@ -207,8 +207,8 @@ CREATE TABLE IF NOT EXISTS baton.set_aside_columns (
 COMMENT ON TABLE baton.set_aside_columns IS 'Values of old columns that did not fit when migrate down --set-aside restored them.';
 -- next
 -- The values that the down file writes into the old columns of tickets. Those with other assignments than at the contract
--- get their engineer; as in dual write, a ticket whose last assignment has only another status keeps its columns if they
--- name the same engineer and tier. Without an engineer they get the defaults, and text that must not be null is empty.
+-- get their engineer; as in dual write, if only the status of the last one differs, the columns are kept if they name the
+-- same engineer and tier. Without an engineer they get the defaults, and text that must not be null is empty.
 CREATE OR REPLACE FUNCTION baton_legacy.restored(tickets varchar(64)[]) RETURNS TABLE (id varchar(64), columns jsonb, without_engineer jsonb)
 LANGUAGE plpgsql STABLE SET search_path = baton, public AS $$
 DECLARE

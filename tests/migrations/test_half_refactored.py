@@ -105,8 +105,11 @@ TRIGGERS = {
     "after, first": "CREATE TRIGGER a AFTER UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION record()",
     "after, last": "CREATE TRIGGER z AFTER UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION record()",
 }
-ENGINEERS = "SELECT engineer_id FROM baton.engineer_assignments WHERE ticket_id = $1 ORDER BY assignment_sequence"
-ASSIGN = "UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 2, status = 'assigned' WHERE id = $1"
+ENGINEERS = """
+SELECT engineer_id FROM baton.engineer_assignments WHERE ticket_id = $1 ORDER BY assignment_sequence"""
+ASSIGN = """
+UPDATE service_tickets SET assigned_engineer_id = $2, assignment_tier = 2, status = 'assigned'
+WHERE id = $1"""
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
