@@ -53,6 +53,10 @@ _DEFINITIONS = """
 SELECT d.kind, d.statement FROM baton_legacy.old_definitions d
 WHERE d.statement NOT LIKE '% VALIDATE CONSTRAINT %'
   AND (d.kind IN ('column', 'not null', 'constraint') OR d.statement LIKE 'CREATE UNIQUE INDEX %')
+  -- A constraint that was never validated is added after the values.
+  AND (d.statement NOT LIKE '% NOT VALID' OR EXISTS (
+      SELECT FROM baton_legacy.old_definitions v
+      WHERE v.name = d.name AND v.statement LIKE '% VALIDATE CONSTRAINT %'))
 ORDER BY d.position"""
 _TICKETS = "SELECT t.id FROM public.service_tickets t WHERE t.id > $1 ORDER BY t.id LIMIT $2"
 _TRY = "SELECT pg_temp.try_columns($1::varchar[], $2)"

@@ -491,7 +491,8 @@ BEGIN
         FROM jsonb_populate_record(t, CASE WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) ELSE (
             SELECT jsonb_object_agg(a.attname, CASE
                 WHEN a.attname = 'assigned_engineer_id' AND y.typcategory = 'S' THEN ''
-                WHEN a.attname = 'assigned_engineer_name' AND (a.attnotnull OR t.assigned_engineer_id::text = '') THEN '' END)
+                WHEN a.attname = 'assigned_engineer_name' AND (a.attnotnull
+                    OR pg_typeof(t.assigned_engineer_id) <> 'uuid'::regtype) THEN '' END)
             FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
             WHERE a.attrelid = 'service_tickets'::regclass
               AND a.attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier',

@@ -148,4 +148,9 @@ BEGIN
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
     DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;
     DROP SCHEMA baton_legacy;
+    IF to_regclass('baton.set_aside_columns') IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM baton.set_aside_columns) THEN
+            DROP TABLE baton.set_aside_columns;
+        END IF;
+    END IF;
 END $$;

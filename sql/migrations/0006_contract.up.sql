@@ -224,7 +224,7 @@ BEGIN
         THEN quote_literal('') ELSE 'NULL' END)), ', ') INTO empty_columns
     FROM baton_legacy.old_definitions c WHERE c.kind = 'column' AND c.statement LIKE '% ADD COLUMN %';
     EXECUTE 'SELECT jsonb_build_object(' || empty_columns || ')' INTO empty;
-    RETURN QUERY SELECT t.id, CASE
+    RETURN QUERY SELECT t.id::varchar(64), CASE
         WHEN o.id IS NOT NULL AND o.last_sequence IS NOT DISTINCT FROM last.assignment_sequence
             AND (o.last_status IS NOT DISTINCT FROM last.status
                 OR baton.known_engineer(o.assigned_engineer_id::text)::text = c.assigned_engineer_id
