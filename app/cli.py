@@ -11,7 +11,7 @@ import click
 
 from app import config, doctor
 from app.asgi import create_app, time_limits_for
-from app.db import grants, migrate, sql
+from app.db import grants, migrate, shape, sql
 from app.db.connections import REFUSED_SETTINGS, TimeLimits, connect, connect_when_ready
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import MigrationError, read
@@ -221,10 +221,15 @@ def _up(settings: Settings, to: int | None, *, dry_run: bool) -> None:
 @_migrate.command("down")
 @_to
 @_dry_run
+@click.option(
+    "--set-aside", is_flag=True, help="Record what does not fit into the old columns, and write what fits."
+)
 @click.pass_obj
-def _down(settings: Settings, to: int | None, *, dry_run: bool) -> None:
+def _down(settings: Settings, to: int | None, *, dry_run: bool, set_aside: bool) -> None:
     """Revert the newest migration, or all after --to."""
-    down = partial(migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, emit=click.echo)
+    down = partial(
+        migrate.down, folder=sql.MIGRATIONS, to=to, dry_run=dry_run, set_aside=set_aside, emit=click.echo
+    )
     _with_connection(settings, down)
 
 
@@ -263,16 +268,19 @@ def _grant(settings: Settings, role: str) -> None:
 def _verify(settings: Settings) -> None:
     """Check that the old assignments were migrated, and that every row is readable; exit with 1 otherwise."""
 
-    async def verify(conn: Connection) -> tuple[list[ReportLine], list[UnreadableValue]]:
-        return await migration.report(conn), await migration.unreadable_values(conn)
+    async def verify(conn: Connection) -> tuple[list[ReportLine], list[UnreadableValue], list[str]]:
+        report = await migration.report(conn)
+        return report, await migration.unreadable_values(conn), await shape.problems(conn, read_rows=True)
 
-    report, unreadable = _with_connection(settings, verify)
+    report, unreadable, problems = _with_connection(settings, verify)
     for line in report:
         result = "" if line.expected is None else "ok" if line.agrees else f"must be {line.expected}"
         click.echo(f"{line.item:<70}{line.counted:>12}  {result}".rstrip())
     for row, row_id, field in unreadable:
         click.echo(f"Unreadable: {field} of {row.lower()} {row_id}")
-    sys.exit(1 if unreadable or not all(line.agrees for line in report) else 0)
+    for problem in problems:
+        click.echo(f"{problem}.")
+    sys.exit(1 if unreadable or problems or not all(line.agrees for line in report) else 0)
 
 
 def _with_connection(settings: Settings, function: Callable[[Connection], Awaitable[T]]) -> T:

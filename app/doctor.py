@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.asgi import documents_for, time_limits_for
 from app.config import SettingsError, this_command
-from app.db import grants, migrate, names, sql
+from app.db import grants, migrate, names, shape, sql
 from app.db.connections import REQUIRED_SETTINGS, connect, role_settings
 from app.db.errors import DRIVER_ERRORS, Unavailable, one_line
 from app.db.migration_files import MigrationError, read
@@ -136,6 +136,8 @@ async def check_schema(conn: Connection, settings: Settings, emit: Emit) -> Prob
         return
     for interrupted in (await migrate.status(conn, sql.MIGRATIONS)).half_way:
         yield str(interrupted)
+    for problem in await shape.problems(conn):
+        yield f"{problem}."
     for ready in await partitions.ready_until(conn):
         emit(f"  {ready.table} has partitions until {ready.until:%Y-%m-%d}")
         if not ready.in_time:

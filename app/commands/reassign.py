@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.commands.command import (
-    COMMON_REFUSALS,
     EXPECTED_SEQUENCE,
+    TICKET_REFUSALS,
     Command,
     command_dataclass,
     command_field,
@@ -23,7 +23,7 @@ REFUSALS = (
     errors.EngineerInactive,
     errors.SameEngineer,
     errors.StaleSequence,
-    *COMMON_REFUSALS,
+    *TICKET_REFUSALS,
 )
 
 

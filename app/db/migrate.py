@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from app.db import names, row_security, survey
+from app.db import names, restoration, row_security, shape, survey
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
 
@@ -163,8 +163,7 @@ async def up(
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock(), row_security.all_rows(conn):
         current = await _compare_to_migrate(conn, migrations)
-        await names.check_schema(conn)
-        await names.check(conn, folder, await _started(conn), only_schemas=False)
+        await _check_database(conn, folder)
         on_request = [] if to is None else current.on_request
         todo = sorted(current.pending + on_request, key=lambda m: m.version)
         interrupted = _to_finish(current, lambda version: to is None or version <= to)
@@ -181,16 +180,22 @@ async def down(
     *,
     to: int | None = None,
     dry_run: bool = False,
+    set_aside: bool = False,
     lock_policy: LockPolicy = DEFAULT_LOCK_POLICY,
     emit: Emit = lambda _: None,
 ) -> list[str]:
-    """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all."""
+    """Undo all migrations after `to`, newest first, as `up` does. None: only the newest; 0: all.
+
+    `set_aside`: see `restoration.problems`.
+    """
     migrations = _read_migrations(folder, to)
     migrator = Migrator(conn, lock_policy, emit, dry_run=dry_run)
     async with migrator.advisory_lock(), row_security.all_rows(conn):
         current = await _compare_to_migrate(conn, migrations)
-        await names.check_schema(conn)
-        await names.check(conn, folder, await _started(conn), only_schemas=True)
+        _refuse(
+            await names.outside_public(conn)
+            + await names.taken(conn, folder, await _started(conn), only_schemas=True)
+        )
         interrupted = _to_finish(current, lambda version: to is None or version > to)
         newest = current.applied[::-1]
         last = newest[: not interrupted]
@@ -199,6 +204,8 @@ async def down(
             raise MigrationError(f"{irreversible[0]}: there is no down file, so nothing was undone.")
         if not undo:
             emit("Nothing is applied.")
+        if any(m.on_request for m in undo):
+            _refuse(await restoration.problems(conn, set_aside=set_aside))
         return await migrator.run([(m, m.down) for m in undo if m.down])
 
 
@@ -216,6 +223,22 @@ def _to_finish(current: Status, is_included: Callable[[int], bool]) -> list[Migr
         if not is_included(interrupted.migration.version):
             raise MigrationError(str(interrupted))
     return [interrupted.migration for interrupted in current.half_way]
+
+
+async def _check_database(conn: Connection, folder: Path) -> None:
+    """Raises MigrationError with everything that is in the way."""
+    started = await _started(conn)
+    _refuse(
+        await names.outside_public(conn)
+        + await shape.problems(conn, must_own=True, read_rows=not started - {0})
+        + await names.taken(conn, folder, started, only_schemas=False)
+    )
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        reasons = "".join(f"\n- {problem}." for problem in problems) if problems[1:] else f"{problems[0]}."
+        raise MigrationError(f"Nothing was changed, because {reasons}")
 
 
 async def _started(conn: Connection) -> set[int]:

@@ -1,4 +1,4 @@
-"""Refuses to migrate a database in which a name that the migrations use belongs to somebody else.
+"""Finds the names that the migrations use and that belong to somebody else.
 
 names.txt, beside the migrations, lists the names: what they create in schema public, and their schemas; it is
 made by `python -m tests.snapshots`. A name is our own once the migration that creates it has started. Our
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.db.migration_files import MigrationError
+from app.db.shape import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.db.connections import Connection
 
-_LEGACY_TABLES = ["engineers", "equipment", "service_tickets", "engineer_assignments"]
+_LEGACY_TABLES = list(TABLES)
 _TAKEN = """
 WITH needed AS (
     SELECT n.* FROM unnest($1::text[], $2::text[], $3::text[]) AS n (kind, name, on_table)
@@ -35,6 +35,11 @@ LEFT JOIN pg_class t ON t.oid = i.indrelid
 -- The indexes of a table of our own are ours, and those of the old table leave schema public with it.
 WHERE n.kind IN ('table', 'index')
   AND NOT coalesce(t.relname = n.on_table OR t.relname = ANY ($4::text[]), false)
+  -- The contract sets this view aside, and its down file restores it.
+  AND NOT (c.relname = 'current_ticket_assignments' AND c.relkind = 'v' AND ARRAY(
+      SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum
+    ) = string_to_array(
+      'ticket_id engineer_id assignment_sequence assignment_tier status assigned_at completed_at', ' '))
 UNION
 SELECT 'type public.' || quote_ident(t.typname)
 FROM needed n JOIN pg_type t ON t.typname = n.name AND t.typnamespace = 'public'::regnamespace
@@ -55,8 +60,8 @@ SELECT current_schema(), ARRAY(
     WHERE c.relnamespace <> 'public'::regnamespace)"""
 
 
-async def check(conn: Connection, folder: Path, started: Collection[int], *, only_schemas: bool) -> None:
-    """Raises MigrationError if a name of a migration that is not among the `started` ones is taken."""
+async def taken(conn: Connection, folder: Path, started: Collection[int], *, only_schemas: bool) -> list[str]:
+    """Return what is in the way of the names of the migrations that are not among the `started` ones."""
     names = [_parse(line) for line in _lines(folder)]
     ours = [name for version, _, name, _ in names if version in started]
     todo = [
@@ -64,24 +69,27 @@ async def check(conn: Connection, folder: Path, started: Collection[int], *, onl
         for version, kind, name, on_table in names
         if kind == "schema" or (version not in started and not only_schemas)
     ]
-    taken = [row[0] for row in await conn.fetch(_TAKEN, *_columns(todo), ours)]
-    if taken:
-        raise MigrationError(
-            f"Nothing was changed, because Baton needs names that are in use: {', '.join(taken)}. Rename "
-            "these or move them to another schema, then run this again. If an unreleased version of Baton "
-            "created them, create the database again."
-        )
+    objects = [row[0] for row in await conn.fetch(_TAKEN, *_columns(todo), ours)]
+    if not objects:
+        return []
+    problem = (
+        f"Baton needs names that are in use: {', '.join(objects)}. Rename these or move them to another "
+        "schema. If an unreleased version of Baton created them, create the database again"
+    )
+    return [problem]
 
 
-async def check_schema(conn: Connection) -> None:
-    """Raises MigrationError unless unqualified names, as in the migrations, mean those of schema public."""
+async def outside_public(conn: Connection) -> list[str]:
+    """Return what is in the way of unqualified names, as in the migrations, that mean those of public."""
     creates_in, elsewhere = (await conn.fetch(_SCHEMAS, _LEGACY_TABLES))[0]
-    if elsewhere or creates_in != "public":
-        raise MigrationError(
-            "Nothing was changed, because Baton works in schema public, and this role's search_path leads to "
-            f"{', '.join(elsewhere) or creates_in or 'no schema'}: set it to public with ALTER ROLE ... SET "
-            "search_path, and move the old tables there."
-        )
+    if not elsewhere and creates_in == "public":
+        return []
+    problem = (
+        "Baton works in schema public, and this role's search_path leads to "
+        f"{', '.join(elsewhere) or creates_in or 'no schema'}: set it to public with ALTER ROLE ... SET "
+        "search_path, and move the old tables there"
+    )
+    return [problem]
 
 
 def tables(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 LOCK TABLE engineers, equipment IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
 DROP VIEW service_tickets_compat;
-DROP VIEW current_ticket_assignments;
+DROP VIEW baton.current_ticket_assignments;
 ALTER TABLE assignment_events DROP CONSTRAINT assignment_events_ticket_id_fkey;
 ALTER TABLE baton.engineer_assignments
     DROP CONSTRAINT engineer_assignments_equipment_id_fkey,

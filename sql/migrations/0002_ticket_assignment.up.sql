@@ -157,7 +157,8 @@ ALTER TABLE baton.engineer_assignments
 ALTER TABLE assignment_events
     ADD CONSTRAINT assignment_events_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES service_tickets (id) NOT VALID;
 
-CREATE VIEW current_ticket_assignments AS
+-- In schema public there may be an old view of this name, which the contract replaces.
+CREATE VIEW baton.current_ticket_assignments AS
 SELECT a.ticket_id, a.engineer_id, a.assignment_sequence, a.assignment_tier, a.status, a.assigned_at,
     a.completed_at, a.id, a.assignment_tier_name, e.name AS engineer_name, a.accepted_at, a.started_at
 FROM baton.engineer_assignments a

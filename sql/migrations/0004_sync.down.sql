@@ -34,6 +34,7 @@ DROP FUNCTION baton.quarantine_ticket(text, varchar);
 DROP FUNCTION baton.quarantine(text, jsonb, text, uuid);
 DROP FUNCTION baton.is_following();
 DROP FUNCTION baton.follow_row(jsonb, jsonb, boolean);
+DROP FUNCTION baton.is_recorded(uuid, baton.engineer_assignments, jsonb);
 DROP FUNCTION baton.agree(jsonb, boolean);
 DROP FUNCTION baton.end_turn(baton.engineer_assignments, text, timestamptz, text);
 DROP FUNCTION baton.take_over(jsonb[], boolean);

@@ -9,19 +9,6 @@ LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
 -- NOWAIT: do not queue for this one while holding the first lock; the migrator retries.
 LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 
-DO $$
-DECLARE missing text;
-BEGIN
-    SELECT string_agg(name, ', ') INTO missing
-    FROM unnest(ARRAY['id', 'status', 'created_at', 'updated_at', 'assigned_engineer_id', 'assigned_engineer_name',
-        'assignment_tier', 'assignment_tier_name', 'assigned_at']) AS name
-    WHERE NOT EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = 'service_tickets'::regclass AND attname = name AND NOT attisdropped);
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'service_tickets has no column %: this is none of the shapes that can be migrated', missing;
-    END IF;
-END $$;
-
 DO $$ BEGIN
     IF to_regclass('baton.assignment_migration') IS NOT NULL THEN
         ALTER TABLE baton.assignment_migration SET SCHEMA public;
@@ -523,6 +510,12 @@ BEGIN
     SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
 
+    IF columns_changed AND active.engineer_id = named.engineer_id AND active.created_at = transaction_timestamp() THEN
+        -- A BEFORE trigger of the old application has just recorded this very change, without the tier.
+        UPDATE baton.engineer_assignments
+        SET assignment_tier = named.assignment_tier, assignment_tier_name = named.assignment_tier_name WHERE id = active.id;
+        active.assignment_tier := named.assignment_tier;
+    END IF;
     IF columns_changed AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
         IF NOT baton.ended(ticket->>'status') THEN
             PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application took the ticket back');
@@ -572,6 +565,40 @@ RETURNS void LANGUAGE sql AS $$
     WHERE id = active.id
 $$;
 
+-- Whether a row of the old table records an assignment that the history has from elsewhere: a trigger of the old
+-- application may write one for each change of a ticket, also for those of the new application. An assignment that was
+-- made from the columns of the ticket takes the id of the row, and the row is followed; one with events keeps its own.
+CREATE FUNCTION baton.is_recorded(row_id uuid, converted baton.engineer_assignments, raw jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    recorded text := 'the history has the assignment from elsewhere';
+    active baton.engineer_assignments;
+BEGIN
+    IF EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.id = row_id) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = row_id AND i.reason = recorded) THEN
+        RETURN true;
+    END IF;
+    SELECT a.* INTO active FROM baton.engineer_assignments a
+    WHERE a.ticket_id = converted.ticket_id AND a.engineer_id = converted.engineer_id
+      AND a.status IN ('assigned', 'accepted', 'in_progress')
+      AND converted.status IN ('assigned', 'accepted', 'in_progress')
+      AND NOT EXISTS (
+          SELECT FROM public.engineer_assignments o
+          WHERE o.ticket_id::text = ANY (baton.old_ids(converted.ticket_id)) AND baton.old_id(o.id::text, to_jsonb(o)) = a.id);
+    IF active.id IS NULL THEN
+        RETURN false;
+    END IF;
+    IF active.origin = 'live' OR EXISTS (
+            SELECT FROM assignment_events e WHERE e.ticket_id = active.ticket_id AND e.assignment_id = active.id) THEN
+        PERFORM baton.note('quarantined', recorded, raw, converted.ticket_id, row_id);
+        RETURN true;
+    END IF;
+    UPDATE baton.engineer_assignments SET id = row_id WHERE id = active.id;
+    RETURN false;
+END $$;
+
 -- The old application also writes its own engineer_assignments: copies such a row to the history. `previous` is the row
 -- before the write; null for a row that is new, or perhaps copied already.
 CREATE FUNCTION baton.follow_row(raw jsonb, previous jsonb DEFAULT NULL, is_new boolean DEFAULT false) RETURNS void
@@ -584,6 +611,7 @@ DECLARE
     active baton.engineer_assignments;
     copied text[] := ARRAY['customer_rating', 'customer_feedback', 'updated_at'];
     changed text[];
+    occurs_twice boolean;
     problem text;
 BEGIN
     SELECT baton.as_json(t) INTO ticket FROM service_tickets t
@@ -601,12 +629,21 @@ BEGIN
     END IF;
     ticket := baton.readable(ticket, baton.unreadable_columns('service_tickets', ticket));
     SELECT r.* INTO converted FROM baton.taken_over(readable, ticket) AS r;
+    occurs_twice := is_new AND EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.id = converted.id);
+    IF baton.is_recorded(converted.id, converted, raw) THEN
+        RETURN;
+    END IF;
+    IF readable->>'assignment_tier' IS NULL AND ticket->>'assignment_tier' IS NOT NULL
+            AND baton.known_engineer(ticket->>'assigned_engineer_id') = converted.engineer_id THEN
+        SELECT named.assignment_tier, named.assignment_tier_name
+        INTO converted.assignment_tier, converted.assignment_tier_name FROM baton.from_old_columns(ticket) AS named;
+    END IF;
     SELECT a.* INTO existing FROM baton.engineer_assignments a WHERE a.id = converted.id;
     problem := CASE
         WHEN coalesce(btrim(raw->>'id'), '') = '' THEN 'unknown id'
         WHEN converted.status IS NULL THEN 'unknown status'
         WHEN converted.engineer_id IS NULL THEN 'unknown engineer'
-        WHEN is_new AND existing.id IS NOT NULL THEN 'the id occurs twice' END;
+        WHEN occurs_twice THEN 'the id occurs twice' END;
     IF problem IS NOT NULL THEN
         PERFORM baton.note('quarantined', problem, raw, ticket->>'id', converted.id);
         RETURN;
@@ -768,13 +805,21 @@ BEGIN
     IF current_setting('baton.catches_up', true) = 'on' THEN
         RETURN NULL; -- The change comes from the old columns.
     END IF;
-    -- Old columns that already name this engineer and tier stay unchanged, including their spelling.
+    -- Old columns that already name this engineer and tier stay unchanged, including their spelling. Of a ticket
+    -- without an engineer, text becomes empty, as the old application writes it, and a column that cannot be null stays.
     UPDATE service_tickets t
     SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
         SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
-        FROM jsonb_populate_record(t, to_jsonb(c) || CASE
-            WHEN c.assigned_engineer_id IS NULL AND pg_typeof(t.assigned_engineer_id) <> 'uuid'::regtype
-            THEN '{"assigned_engineer_id": "", "assigned_engineer_name": ""}'::jsonb ELSE '{}' END) AS r)
+        FROM jsonb_populate_record(t, CASE WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) ELSE (
+            SELECT jsonb_object_agg(a.attname, CASE
+                WHEN a.attname = 'assigned_engineer_id' AND y.typcategory = 'S' THEN ''
+                WHEN a.attname = 'assigned_engineer_name' AND (a.attnotnull
+                    OR pg_typeof(t.assigned_engineer_id) <> 'uuid'::regtype) THEN '' END)
+            FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+            WHERE a.attrelid = 'service_tickets'::regclass
+              AND a.attname IN ('assigned_engineer_id', 'assigned_engineer_name', 'assignment_tier',
+                  'assignment_tier_name', 'assigned_at')
+              AND (a.attname LIKE 'assigned_engineer_%' OR NOT a.attnotnull)) END) AS r)
     FROM service_tickets_compat c
     WHERE t.id = NEW.ticket_id AND c.id = t.id
       AND (baton.known_engineer(t.assigned_engineer_id::text) IS DISTINCT FROM c.assigned_engineer_id::uuid
@@ -785,11 +830,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The triggers ignore writes by triggers, so the two directions do not trigger each other.
+-- The triggers ignore writes by triggers, so the two directions do not trigger each other; but not what other triggers
+-- write to the old table, to which ours never write.
 CREATE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
 CREATE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+    FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
 CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
     FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
 CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments

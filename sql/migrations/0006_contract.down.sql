@@ -49,6 +49,10 @@ BEGIN
     -- NOWAIT: do not queue for these while holding the first lock; the migrator retries.
     LOCK TABLE public.engineer_assignments, baton_legacy.engineer_assignments IN ACCESS EXCLUSIVE MODE NOWAIT;
     ALTER TABLE public.engineer_assignments SET SCHEMA baton;
+    ALTER VIEW public.current_ticket_assignments SET SCHEMA baton;
+    IF to_regclass('baton_legacy.current_ticket_assignments') IS NOT NULL THEN
+        ALTER VIEW baton_legacy.current_ticket_assignments SET SCHEMA public;
+    END IF;
     ALTER TABLE baton_legacy.engineer_assignments SET SCHEMA public;
     FOR definition IN
         SELECT d.statement FROM baton_legacy.old_definitions d
@@ -83,9 +87,6 @@ CREATE OR REPLACE PROCEDURE baton_legacy.restore_old_columns(batch int DEFAULT 5
 DECLARE
     reached varchar(64) := '';
     tickets varchar(64)[];
-    -- Those that have other assignments than at the contract. As in dual write, if only the status of the last one
-    -- differs, the columns are kept if they name the same engineer and tier.
-    changed varchar(64)[];
 BEGIN
     IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'service_tickets'::regclass AND tgname = 'history_follows_ticket') THEN
         RETURN; -- the old columns are in use
@@ -93,41 +94,21 @@ BEGIN
     LOOP
         tickets := ARRAY(SELECT t.id FROM service_tickets t WHERE t.id > reached ORDER BY t.id LIMIT batch FOR NO KEY UPDATE);
         EXIT WHEN cardinality(tickets) = 0;
-        changed := ARRAY(
-            SELECT t.id
-            FROM service_tickets t
-            JOIN service_tickets_compat c ON c.id = t.id
-            LEFT JOIN baton_legacy.old_columns o ON o.id = t.id
-            LEFT JOIN LATERAL (
-                SELECT a.assignment_sequence, a.status FROM baton.engineer_assignments a
-                WHERE a.ticket_id = t.id
-                ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
-                LIMIT 1
-            ) AS last ON true
-            WHERE t.id = ANY (tickets) AND (
-                o.id IS NULL OR o.last_sequence IS DISTINCT FROM last.assignment_sequence
-                OR (o.last_status <> last.status AND NOT EXISTS (
-                    SELECT FROM baton.from_old_columns(to_jsonb(t) || to_jsonb(o)) AS named
-                    WHERE named.engineer_id::text = c.assigned_engineer_id AND named.assignment_tier = c.assignment_tier))));
         PERFORM baton_legacy.set_replication_role('replica');
-        UPDATE service_tickets t
-        SET assigned_engineer_id = o.assigned_engineer_id, assigned_engineer_name = o.assigned_engineer_name,
-            assignment_tier = o.assignment_tier, assignment_tier_name = o.assignment_tier_name
-        FROM baton_legacy.old_columns o
-        WHERE o.id = t.id AND t.id = ANY (tickets) AND t.id <> ALL (changed);
         UPDATE service_tickets t
         SET (assigned_engineer_id, assigned_engineer_name, assignment_tier, assignment_tier_name, assigned_at) = (
             SELECT r.assigned_engineer_id, r.assigned_engineer_name, r.assignment_tier, r.assignment_tier_name, r.assigned_at
-            FROM jsonb_populate_record(t, to_jsonb(c)) AS r)
-        FROM service_tickets_compat c
-        WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NOT NULL;
-        -- Without an engineer: as a new ticket. The time of one that was never assigned is not ours.
-        UPDATE service_tickets t
-        SET assigned_engineer_id = DEFAULT, assigned_engineer_name = DEFAULT, assignment_tier = DEFAULT,
-            assignment_tier_name = DEFAULT, assigned_at = CASE
-                WHEN NOT EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.ticket_id = t.id) THEN t.assigned_at END
-        FROM service_tickets_compat c
-        WHERE c.id = t.id AND t.id = ANY (changed) AND c.assigned_engineer_id IS NULL;
+            FROM jsonb_populate_record(t, coalesce(s.written, v.columns)) AS r)
+        FROM baton_legacy.restored(tickets) AS v
+        LEFT JOIN baton.set_aside_columns s ON s.ticket_id = v.id AND s.wanted = v.columns
+        WHERE v.id = t.id;
+        -- So that the next up does not take what was written instead for a change by the old application.
+        UPDATE assignment_migration m
+        SET old_columns = baton.old_columns(to_jsonb(t)),
+            outcome = CASE WHEN btrim(coalesce(t.assigned_engineer_id::text, '')) = '' THEN 'no_engineer'
+                WHEN m.outcome = 'no_engineer' THEN 'already_there' ELSE m.outcome END
+        FROM service_tickets t JOIN baton.set_aside_columns s ON s.ticket_id = t.id
+        WHERE m.ticket_id = t.id AND t.id = ANY (tickets);
         PERFORM baton_legacy.set_replication_role('origin');
         PERFORM baton_legacy.account_for(tickets);
         COMMIT;
@@ -156,14 +137,20 @@ BEGIN
     CREATE OR REPLACE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
         FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_old_assignment();
+        FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
     -- Tickets that were created while the others were restored.
     PERFORM baton_legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t
         WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id)));
     DROP FUNCTION baton_legacy.set_replication_role(text);
+    DROP FUNCTION IF EXISTS baton_legacy.restored(varchar(64)[]);
     DROP FUNCTION baton_legacy.account_for(varchar(64)[]);
     DROP PROCEDURE baton_legacy.restore_old_columns(int);
     DROP TABLE IF EXISTS baton_legacy.old_columns, baton_legacy.old_definitions;
     DROP SCHEMA baton_legacy;
+    IF to_regclass('baton.set_aside_columns') IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM baton.set_aside_columns) THEN
+            DROP TABLE baton.set_aside_columns;
+        END IF;
+    END IF;
 END $$;

@@ -200,6 +200,56 @@ BEGIN
     ALTER TABLE baton_legacy.old_columns ADD PRIMARY KEY (id);
 END $$;
 -- next
+CREATE TABLE IF NOT EXISTS baton.set_aside_columns (
+    ticket_id varchar(64) PRIMARY KEY,
+    wanted jsonb NOT NULL,
+    written jsonb NOT NULL,
+    reason text NOT NULL,
+    set_aside_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE baton.set_aside_columns IS 'Values of old columns that did not fit when migrate down --set-aside restored them.';
+-- next
+-- The values that the down file writes into the old columns of tickets. Those with other assignments than at the contract
+-- get their engineer; as in dual write, if only the status of the last one differs, the columns are kept if they name the
+-- same engineer and tier. Without an engineer they get the defaults, and text that must not be null is empty.
+CREATE OR REPLACE FUNCTION baton_legacy.restored(tickets varchar(64)[]) RETURNS TABLE (id varchar(64), columns jsonb, without_engineer jsonb)
+LANGUAGE plpgsql STABLE SET search_path = baton, public AS $$
+DECLARE
+    empty_columns text;
+    empty jsonb;
+BEGIN
+    SELECT string_agg(format('%L, %s', c.name, coalesce(
+        (SELECT substring(d.statement FROM ' SET DEFAULT (.*)$') FROM baton_legacy.old_definitions d
+        WHERE d.name = c.name AND d.statement LIKE '% SET DEFAULT %'),
+        CASE WHEN c.statement ~ ' (text|character varying)' AND EXISTS (
+            SELECT FROM baton_legacy.old_definitions d
+            WHERE (d.kind = 'not null' AND d.name = c.name) OR d.statement LIKE '% NOT NULL ' || c.name || '%')
+        THEN quote_literal('') ELSE 'NULL' END)), ', ') INTO empty_columns
+    FROM baton_legacy.old_definitions c WHERE c.kind = 'column' AND c.statement LIKE '% ADD COLUMN %';
+    EXECUTE 'SELECT jsonb_build_object(' || empty_columns || ')' INTO empty;
+    RETURN QUERY SELECT t.id::varchar(64), CASE
+        WHEN o.id IS NOT NULL AND o.last_sequence IS NOT DISTINCT FROM last.assignment_sequence
+            AND (o.last_status IS NOT DISTINCT FROM last.status
+                OR baton.known_engineer(o.assigned_engineer_id::text)::text = c.assigned_engineer_id
+                AND c.assignment_tier = baton.tier(CASE
+                    WHEN baton.is_readable('tier', to_jsonb(o.assignment_tier), false) THEN o.assignment_tier::text END))
+        THEN to_jsonb(o) - '{id,last_sequence,last_status}'::text[]
+        WHEN c.assigned_engineer_id IS NOT NULL THEN to_jsonb(c) - 'id'
+        -- The time of one that was never assigned is not ours.
+        WHEN last.assignment_sequence IS NULL THEN empty
+        ELSE empty || '{"assigned_at": null}' END, empty
+    FROM service_tickets t
+    JOIN service_tickets_compat c ON c.id = t.id
+    LEFT JOIN baton_legacy.old_columns o ON o.id = t.id
+    LEFT JOIN LATERAL (
+        SELECT a.assignment_sequence, a.status FROM engineer_assignments a
+        WHERE a.ticket_id = t.id
+        ORDER BY a.status IN ('assigned', 'accepted', 'in_progress') DESC, a.assignment_sequence DESC
+        LIMIT 1
+    ) AS last ON true
+    WHERE t.id = ANY (tickets);
+END $$;
+-- next
 DO $$
 BEGIN
     IF to_regclass('baton.engineer_assignments') IS NULL THEN
@@ -217,6 +267,11 @@ BEGIN
     DROP PROCEDURE IF EXISTS baton_legacy.restore_old_columns(int);
     ALTER TABLE public.engineer_assignments SET SCHEMA baton_legacy;
     ALTER TABLE baton.engineer_assignments SET SCHEMA public;
+    -- An old view of this name reads the old table; the migrator has checked that it has these columns.
+    IF to_regclass('public.current_ticket_assignments') IS NOT NULL THEN
+        ALTER VIEW public.current_ticket_assignments SET SCHEMA baton_legacy;
+    END IF;
+    ALTER VIEW baton.current_ticket_assignments SET SCHEMA public;
     ALTER TABLE service_tickets
         DROP COLUMN assigned_engineer_id,
         DROP COLUMN assigned_engineer_name,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from uuid import UUID
 
 import asyncpg
 
@@ -63,6 +65,8 @@ async def load(url: str, first: int, last: int) -> None:
         await conn.close()
 
 
+HOLDER = str(UUID(md5(b"engineer0", usedforsecurity=False).hexdigest()))
+"""Engineer of the tickets made by make_tickets."""
 _NEW_TICKETS = """
     INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description, status)
     SELECT 'NEW-' || n, 'NEW-SR-' || n, 'Hospital ' || n % 500, 'Image quality', 'Stripes in every image',
@@ -71,7 +75,7 @@ _NEW_TICKETS = """
 _NEW_ASSIGNMENTS = """
     INSERT INTO engineer_assignments (id, ticket_id, engineer_id, assignment_sequence, assignment_tier,
         assignment_tier_name, assignment_type, status, assigned_by, accepted_at)
-    SELECT md5('NEW-' || n)::uuid, 'NEW-' || n, md5('engineer' || n % 400)::uuid, 1, 1, 'OEM', 'manual', $3,
+    SELECT md5('NEW-' || n)::uuid, 'NEW-' || n, md5('engineer0')::uuid, 1, 1, 'OEM', 'manual', $3,
         'dispatcher', CASE WHEN $3 = 'accepted' THEN now() END
     FROM generate_series($1::int, $2::int) AS n RETURNING id::text"""
 

@@ -106,8 +106,8 @@ class MutationBenchmark:
         self, options: Options, database: str, servers: Sequence[Server], engineers: Sequence[str]
     ) -> None:
         self._options, self._database, self._servers = options, database, servers
-        # In rotation, so that no engineer is assigned twice in a row.
-        self._engineers = cycle(engineers)
+        # In rotation, so that no ticket is given to the engineer who has it.
+        self._engineers = cycle(set(engineers) - {data.HOLDER})
         self._keys = count()
         self._tickets = count(1)
         self._results: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)

@@ -16,6 +16,7 @@ from app.domain.errors import (
     NoCurrentAssignment,
     SameEngineer,
     StaleSequence,
+    TicketChangeRejected,
     TicketNotFound,
     TicketNotOpen,
 )
@@ -34,6 +35,7 @@ def samples(condition=lambda _: True):
 
 every_command = samples()
 commands_that_assign = samples(lambda s: hasattr(s.command, "expected_sequence"))
+commands_on_tickets = samples(lambda s: s.action is not Action.SET_HOURLY_RATE)
 commands_that_hand_over = samples(lambda s: s.action in (Action.ESCALATE, Action.REASSIGN))
 commands_with_required_reason = samples(lambda s: getattr(s.command, "reason", None) is not None)
 
@@ -183,6 +185,46 @@ async def test_ticket_must_be_open(sample, make, world, refused, status):
     refusal = await refused(TicketNotOpen, sample, command)
     assert (refusal.ticket_id, refusal.status) == (command.ticket_id, status)
     assert (await world.ticket(command.ticket_id)).status == status
+
+
+@pytest.mark.parametrize(
+    ("rule", "undo", "reason"),
+    [
+        (
+            "ALTER TABLE service_tickets ADD CONSTRAINT frozen CHECK (id = '') NOT VALID",
+            "ALTER TABLE service_tickets DROP CONSTRAINT frozen",
+            'violates check constraint "frozen"',
+        ),
+        (
+            """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                RAISE EXCEPTION 'Ticket % is frozen.', NEW.id; END$$;
+            CREATE TRIGGER stop BEFORE UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION stop()""",
+            "DROP TRIGGER stop ON service_tickets; DROP FUNCTION stop()",
+            "is frozen",
+        ),
+        (
+            """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                RAISE foreign_key_violation USING TABLE = 'service_tickets', MESSAGE = 'late'; END$$;
+            CREATE CONSTRAINT TRIGGER stop AFTER UPDATE ON service_tickets INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION stop()""",
+            "DROP TRIGGER stop ON service_tickets; DROP FUNCTION stop()",
+            "late",
+        ),
+    ],
+    ids=["constraint", "trigger", "deferred trigger"],
+)
+@commands_on_tickets
+async def test_rejection_by_a_rule_of_the_tickets_table_is_named(
+    sample, make, world, refused, rule, undo, reason
+):
+    command, _ = await sample.prepare(make, world)
+    async with world.db.connection() as conn:
+        await conn.execute(rule)
+        try:
+            refusal = await refused(TicketChangeRejected, sample, command)
+        finally:
+            await conn.execute(undo)
+    assert reason in refusal.reason
 
 
 @commands_that_hand_over

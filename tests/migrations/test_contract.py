@@ -82,7 +82,7 @@ async def test_down_restores_the_triggers_for_the_old_application(legacy_databas
         str(ANA),
     )
     engineer = await conn.fetchval(
-        "SELECT engineer_id FROM current_ticket_assignments WHERE ticket_id = 'TICKET-2024-0001'"
+        "SELECT engineer_id FROM baton.current_ticket_assignments WHERE ticket_id = 'TICKET-2024-0001'"
     )
     assert engineer == ANA
 

@@ -106,7 +106,6 @@ PREVENTS = {
         "UPDATE service_tickets SET assigned_engineer_id = '' WHERE assigned_engineer_id IS NULL;"
         f"{T} ALTER assigned_engineer_id SET NOT NULL; CREATE UNIQUE INDEX of_replicas ON service_tickets"
         f" (id, assigned_engineer_id); {T} REPLICA IDENTITY USING INDEX of_replicas",
-    "inheritance of archive from service_tickets": "CREATE TABLE archive () INHERITS (service_tickets)",
     "materialized view board": "CREATE MATERIALIZED VIEW board AS SELECT * FROM service_tickets",
     "policy own on table equipment":
         "CREATE POLICY own ON equipment USING (id IN (SELECT equipment_id FROM service_tickets"
@@ -115,8 +114,6 @@ PREVENTS = {
         "CREATE POLICY own ON service_tickets USING (assigned_engineer_id = current_user)",
     "publication of table service_tickets in publication {role}":
         "CREATE PUBLICATION {role} FOR TABLE service_tickets (id, assignment_tier)",
-    "rule keep on table service_tickets":
-        "CREATE RULE keep AS ON UPDATE TO service_tickets WHERE NEW.assignment_tier < 0 DO INSTEAD NOTHING",
     "sequence tiers": "CREATE SEQUENCE tiers OWNED BY service_tickets.assignment_tier",
     "trigger names on service_tickets, by the text of its function":
         "CREATE FUNCTION names() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"

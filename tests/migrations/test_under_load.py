@@ -18,7 +18,7 @@ SELECT t.id, btrim(lower(t.assigned_engineer_id))::uuid, t.assignment_tier
 FROM service_tickets t WHERE t.id = ANY ($1)"""
 HISTORY = """
 SELECT c.ticket_id, c.engineer_id, c.assignment_tier
-FROM current_ticket_assignments c WHERE c.ticket_id = ANY ($1)"""
+FROM baton.current_ticket_assignments c WHERE c.ticket_id = ANY ($1)"""
 
 
 async def test_a_migration_under_load_disturbs_no_query_and_keeps_every_write(empty_database):

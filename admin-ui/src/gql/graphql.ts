@@ -319,6 +319,8 @@ type RefusalResult_StaleSequence_Fragment = { message: string };
 
 type RefusalResult_TicketAlreadyAssigned_Fragment = { message: string };
 
+type RefusalResult_TicketChangeRejected_Fragment = { message: string };
+
 type RefusalResult_TicketNotFound_Fragment = { message: string };
 
 type RefusalResult_TicketNotOpen_Fragment = { message: string };
@@ -339,6 +341,7 @@ export type RefusalResultFragment =
   | RefusalResult_SameEngineer_Fragment
   | RefusalResult_StaleSequence_Fragment
   | RefusalResult_TicketAlreadyAssigned_Fragment
+  | RefusalResult_TicketChangeRejected_Fragment
   | RefusalResult_TicketNotFound_Fragment
   | RefusalResult_TicketNotOpen_Fragment
   | RefusalResult_TierNotHigher_Fragment
@@ -401,6 +404,7 @@ export type AssignTicketMutation = { result:
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
     | { __typename: 'StaleSequence', message: string }
     | { __typename: 'TicketAlreadyAssigned', message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TicketNotFound', message: string }
     | { __typename: 'TicketNotOpen', message: string }
    };
@@ -421,6 +425,7 @@ export type EscalateTicketMutation = { result:
     | { __typename: 'NoHigherTier', message: string }
     | { __typename: 'SameEngineer', message: string }
     | { __typename: 'StaleSequence', message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TicketNotFound', message: string }
     | { __typename: 'TicketNotOpen', message: string }
     | { __typename: 'TierNotHigher', message: string }
@@ -441,6 +446,7 @@ export type ReassignTicketMutation = { result:
     | { __typename: 'NoCurrentAssignment', message: string }
     | { __typename: 'SameEngineer', message: string }
     | { __typename: 'StaleSequence', message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TicketNotFound', message: string }
     | { __typename: 'TicketNotOpen', message: string }
    };
@@ -456,6 +462,7 @@ export type AcceptAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -470,6 +477,7 @@ export type RejectAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -484,6 +492,7 @@ export type StartAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -498,6 +507,7 @@ export type CompleteAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -512,6 +522,7 @@ export type CancelAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -526,6 +537,7 @@ export type CorrectTimeSpentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 
@@ -540,6 +552,7 @@ export type RateAssignmentMutation = { result:
     | { __typename: 'Forbidden', message: string }
     | { __typename: 'IdempotencyKeyReused', message: string }
     | { __typename: 'InvalidInput', field: string, problem: string, message: string }
+    | { __typename: 'TicketChangeRejected', message: string }
     | { __typename: 'TransitionNotAllowed', message: string }
    };
 

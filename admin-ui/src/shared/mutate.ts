@@ -75,6 +75,7 @@ function outcomeOf(result: Result): MutationOutcome {
     case 'EngineerInactive':
     case 'NoHigherTier':
     case 'TierNotHigher':
+    case 'TicketChangeRejected':
     case 'Forbidden':
     case 'IdempotencyKeyReused':
       return { kind: 'refused', message: result.message }
