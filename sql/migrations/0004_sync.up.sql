@@ -634,6 +634,7 @@ BEGIN
         RETURN;
     END IF;
     IF readable->>'assignment_tier' IS NULL AND ticket->>'assignment_tier' IS NOT NULL
+            AND converted.status IN ('assigned', 'accepted', 'in_progress')
             AND baton.known_engineer(ticket->>'assigned_engineer_id') = converted.engineer_id THEN
         SELECT named.assignment_tier, named.assignment_tier_name
         INTO converted.assignment_tier, converted.assignment_tier_name FROM baton.from_old_columns(ticket) AS named;
@@ -954,7 +955,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM baton.engineer_assignments known WHERE known.id = %1$s)
           AND NOT EXISTS (SELECT FROM assignment_migration_issues i WHERE i.assignment_id = %1$s)
         $q$, baton.old_id_of('public.engineer_assignments'));
-    UPDATE assignment_migration_state SET migrator = NULL;
+    UPDATE assignment_migration_state SET migrator = NULL, first = DEFAULT, from_start = DEFAULT;
     COMMIT;
 END $$;
 

@@ -13,7 +13,8 @@ from app.db import migrate, sql
 from app.db.migration_files import read
 from app.db.pool import open_database
 from tests.factories import DISPATCHER
-from tests.migrations.shapes import ANA, BO, DOCUMENTED, UUIDS, dump, fingerprint, mismatches
+from tests.migrations.catalog import definitions
+from tests.migrations.shapes import ANA, BO, DOCUMENTED, UUIDS, fingerprint, mismatches
 
 LAST = read(sql.MIGRATIONS)[-1].version
 # Tickets name engineers as text, and the old assignments have uuids: then all statements succeed.
@@ -73,12 +74,12 @@ async def test_a_refactoring_that_stopped_half_way_is_migrated_and_restored(lega
             await conn.execute(statement)
         except asyncpg.PostgresError:
             assert shape is DOCUMENTED
-    before = dump(legacy.url), await fingerprint(conn), await conn.fetchval(VIEW)
+    before = definitions(legacy.url), await fingerprint(conn), await conn.fetchval(VIEW)
     await migrate.up(conn, sql.MIGRATIONS)
     assert await mismatches(conn) == []
     assert await conn.fetchval(VIEW) == before[2]
     await migrate.down(conn, sql.MIGRATIONS, to=0)
-    assert (dump(legacy.url), await fingerprint(conn), await conn.fetchval(VIEW)) == before
+    assert (definitions(legacy.url), await fingerprint(conn), await conn.fetchval(VIEW)) == before
 
     await migrate.up(conn, sql.MIGRATIONS, to=LAST)
     assert await mismatches(conn) == []

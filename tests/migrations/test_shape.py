@@ -11,7 +11,8 @@ from app.db.migration_files import MigrationError, read
 from tests.apps import authorization, client_of, make_app
 from tests.databases import new_database
 from tests.graphql.conftest import Api
-from tests.migrations.shapes import BO, DOCUMENTED, dump, fill, fingerprint, mismatches
+from tests.migrations.catalog import definitions
+from tests.migrations.shapes import BO, DOCUMENTED, fill, fingerprint, mismatches
 
 LAST = read(sql.MIGRATIONS)[-1].version
 REFUSED = {
@@ -237,14 +238,14 @@ async def test_up_and_its_dry_run_name_everything_at_once_and_change_nothing(emp
         await fill(conn, DOCUMENTED)
         await conn.execute("; ".join(REFUSED["missing columns of several tables"][1:]))
         await conn.execute("CREATE VIEW service_tickets_compat AS SELECT 1 AS id")
-        before = dump(empty_database), await fingerprint(conn)
+        before = definitions(empty_database), await fingerprint(conn)
         for dry_run in (True, False):
             with pytest.raises(
                 MigrationError, match=r"(?s)^Nothing was changed.*closed_at.*in use: view"
             ) as e:
                 await migrate.up(conn, sql.MIGRATIONS, dry_run=dry_run)
             assert str(e.value).count("\n- ") == 6
-        assert (dump(empty_database), await fingerprint(conn)) == before
+        assert (definitions(empty_database), await fingerprint(conn)) == before
 
 
 SUPPORTED = {
