@@ -1,7 +1,5 @@
 """Temporary PostgreSQL servers and databases."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil
@@ -9,24 +7,21 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+import pytest
 
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import read
 from app.demo.embedded_postgres import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    import pytest
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
 _MIN_SHARED_MEMORY = 2 * 2**30

@@ -1,18 +1,13 @@
 """Factories of rows that tests need, with default values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.db.pool import Database
-from app.domain.model import Actor, EngineerId, EquipmentId, Role, TicketId
-
-if TYPE_CHECKING:
-    from app.domain.model import Assignment
+from app.domain.model import Actor, Assignment, EngineerId, EquipmentId, Role, TicketId
 
 DISPATCHER = Actor("dispatcher@test", Role.DISPATCHER)
 ADMIN = Actor("admin@test", Role.ADMIN)

@@ -1,16 +1,15 @@
 """Runs PgBouncer in transaction mode in front of a test server."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -19,9 +18,6 @@ import pytest
 from app.db.connections import TimeLimits, alter_role, connect, pooler_options, role_settings
 from app.db.session import Session
 from tests.databases import free_port, new_home
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COMMAND = shutil.which("pgbouncer", path=os.defpath + ":/usr/sbin")
 ROLE = "pooled"

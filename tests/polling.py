@@ -1,14 +1,10 @@
 """Waits for what gives no signal: another process, the database, a counter."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Any
 
 TIMEOUT_S = 30
 _INTERVAL_S = 0.02

@@ -3,13 +3,12 @@
 `python -m tests.sharding` prints the result; tests/contracts/test_sharding.py checks it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pglast import ast, parse_plpgsql, parse_sql
 from pglast.enums import A_Expr_Kind, BoolExprType
@@ -17,13 +16,8 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from tests.databases import migrate_whole, new_database, new_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.connections import Connection
 
 DISTRIBUTED = {
     "service_tickets": "id",

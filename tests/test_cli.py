@@ -1,7 +1,5 @@
 """The command line: output of each command; an error is one sentence and exit code 1."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 import sys

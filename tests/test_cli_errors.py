@@ -1,7 +1,5 @@
 """Every command with every wrong setting: one sentence, exit code 1, and never a password."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess

@@ -1,10 +1,9 @@
 """Committed events reach all followers exactly once and in order, also after failures."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import structlog
@@ -13,17 +12,11 @@ from app import events as feed_module
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run
-from app.db.pool import open_database
+from app.db.pool import Database, open_database
 from app.domain.cursor import Cursor
-from app.events import EventFilter, Feed, UnknownCursor
+from app.domain.model import Assignment
+from app.events import EventFilter, Feed, FeedItem, UnknownCursor
 from tests.factories import DISPATCHER, Factories
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-
-    from app.db.pool import Database
-    from app.domain.model import Assignment
-    from app.events import FeedItem
 
 ALL = EventFilter()
 TIMEOUT_S = 20

@@ -1,11 +1,10 @@
 """A WebSocket client that sends any messages, valid or not."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,9 +14,6 @@ from app.domain.model import Role
 from app.graphql.transport.websocket import PROTOCOL
 from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import SECRET
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 PATIENCE_S = 20
 

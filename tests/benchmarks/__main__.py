@@ -3,8 +3,6 @@
 Prints Markdown. Run it on an idle machine; ratios are more reliable than rates.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.metadata
 import os

@@ -1,7 +1,5 @@
 """Benchmark data: any number of tickets with four assignments each, the last one current."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import asyncpg

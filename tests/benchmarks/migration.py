@@ -3,8 +3,6 @@
 python -m tests.benchmarks.migration [--tickets 1000000] [--assignments 2500000]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
@@ -14,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -26,20 +25,13 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
-from app.db.connections import connect
-from app.db.pool import open_database
+from app.db.connections import Connection, connect
+from app.db.pool import Database, open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
 from tests.factories import DISPATCHER
 from tests.migrations.shapes import DOCUMENTED
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from uuid import UUID
-
-    from app.db.connections import Connection
-    from app.db.pool import Database
 
 SERVER = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 SOME_TICKETS = "SELECT id FROM service_tickets ORDER BY random() LIMIT 20000"
@@ -231,7 +223,7 @@ class Probe:
     _is_running: bool = True
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Probe]:
+    async def running(self) -> AsyncIterator["Probe"]:
         kinds = {"read": self.application.reads, "write": self.application.writes}
         work = [
             asyncio.create_task(self._work(kind, operations, n))

@@ -1,14 +1,15 @@
 """Mutations: on different tickets, which run in parallel, and on one ticket, which are serialized."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, repeat
-from typing import TYPE_CHECKING
 
 from app.domain.model import TOP_TIER
 from tests.benchmarks import data, driver
+from tests.benchmarks.operations import Variables
 from tests.benchmarks.shared import (
+    Options,
+    Server,
     backends,
     baton,
     cpu_s,
@@ -18,12 +19,6 @@ from tests.benchmarks.shared import (
     percentile_ms,
     table,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tests.benchmarks.operations import Variables
-    from tests.benchmarks.shared import Options, Server
 
 _RESULT = "{ __typename ... on Assignment { id assignmentSequence status engineer { id name } } }"
 _ASSIGN = f"mutation Assign($input: AssignTicketInput!) {{ assignTicket(input: $input) {_RESULT} }}"

@@ -1,20 +1,21 @@
 """Three reads: Baton, the peers and the lower bounds, interleaved in rounds."""
 
-from __future__ import annotations
-
 import itertools
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import orjson
 
 from tests.benchmarks import driver, peers
-from tests.benchmarks.floor import Pgbench, bare_asyncpg
-from tests.benchmarks.operations import LIST, READS, normalize
+from tests.benchmarks.floor import BareAsyncpg, Pgbench, bare_asyncpg
+from tests.benchmarks.operations import LIST, READS, Operation, normalize
 from tests.benchmarks.shared import (
+    Options,
+    Server,
     backends,
     baton,
     cpu_s,
@@ -24,13 +25,6 @@ from tests.benchmarks.shared import (
     percentile_ms,
     table,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.benchmarks.floor import BareAsyncpg
-    from tests.benchmarks.operations import Operation
-    from tests.benchmarks.shared import Options, Server
 
 _SAMPLES = 20
 _LOAD = 0.6

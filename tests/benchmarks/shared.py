@@ -1,7 +1,5 @@
 """Shared by all parts: options, databases, servers, their CPU time and memory, and tables."""
 
-from __future__ import annotations
-
 import math
 import os
 import resource
@@ -10,25 +8,20 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
 import orjson
 
 from app.demo.embedded_postgres import EmbeddedPostgres
 from tests.benchmarks import data
+from tests.benchmarks.operations import Variables
 from tests.databases import free_port, migrate_whole, new_database, new_home
 from tests.http.auth import issuer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
-
-    from tests.benchmarks.operations import Variables
 
 CHECKOUT = Path(__file__).parents[2]
 POOL_SIZE = 10

@@ -3,8 +3,6 @@
 python -m tests.benchmarks.statistics [--tickets 1000000] [--plans] [--home FOLDER]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import shutil
@@ -14,20 +12,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
 from app.queries.statistics import MAX_REASONS, ReportFilter
 from tests.benchmarks.migration import SERVER, log
 from tests.databases import migrate_whole
-
-if TYPE_CHECKING:
-    from app.db.connections import Connection
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = 5

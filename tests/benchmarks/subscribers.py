@@ -3,8 +3,6 @@
 python -m tests.benchmarks.subscribers [--subscribers 1000] [--changes 200] [--per-second 20]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
@@ -12,8 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
@@ -28,9 +26,6 @@ from app.http.auth.tokens import DevelopmentTokens
 from tests.benchmarks.shared import cpu_s, memory_mb, table
 from tests.databases import free_port, migrate_whole, new_database, new_server
 from tests.factories import Factories
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - of this benchmark only
 FOLLOW = """subscription { assignmentEvents { cursor type

@@ -1,12 +1,12 @@
 """The data of a test: an unassigned ticket, and three engineers who have the skill for it."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
+
+from playwright.async_api import Request
 
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.escalate import EscalateTicket, escalate_ticket
@@ -15,9 +15,6 @@ from app.commands.run import run
 from app.domain.model import Assignment, EngineerId, TicketId
 from app.graphql.admission.trusted_documents import own_documents
 from tests.factories import DISPATCHER, Factories
-
-if TYPE_CHECKING:
-    from playwright.async_api import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """A dispatcher assigns, escalates, reassigns and cancels with the keyboard."""
 
-from __future__ import annotations
-
 import re
 
 from playwright.async_api import expect

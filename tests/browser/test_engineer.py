@@ -1,7 +1,5 @@
 """An engineer works on a phone, online and offline."""
 
-from __future__ import annotations
-
 import json
 import re
 

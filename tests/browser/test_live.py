@@ -1,7 +1,5 @@
 """Several windows on one ticket: live updates, conflicts and lost responses."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,9 +1,7 @@
 """Sign-in at an identity provider: authorization code flow with PKCE."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,9 +16,6 @@ from tests.apps import make_app
 from tests.browser.conftest import expect_live
 from tests.browser.fake_provider import CLIENT_ID, FakeProvider
 from tests.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 CLAIM_MAPPING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 

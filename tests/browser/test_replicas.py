@@ -1,7 +1,5 @@
 """Pages that read from replicas: no query returns an older state than the last write or event of the tab."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,23 +1,17 @@
 """The statistics page: its figures, its filters in the address, and its CSV files."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, Page, expect
 
 from app.commands.reject import RejectAssignment, reject_assignment
 from app.domain.model import Role
 from tests.browser.conftest import assert_fits
-
-if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
 
 
 def card(page: Page, title: str) -> Locator:

@@ -1,10 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from app.commands.command import Command
+from app.db.pool import Database
 from app.domain.errors import (
     InvalidInput,
     NoHigherTier,
@@ -14,11 +13,6 @@ from app.domain.errors import (
 )
 from tests.commands.samples import SAMPLES
 from tests.commands.world import RAISED, World
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.pool import Database
 
 SPECIFIC = {TicketAlreadyAssigned, TransitionNotAllowed, NoHigherTier, TierNotHigher}
 """Each command's own file covers these of its refusals; test_shared_refusals.py covers all others."""

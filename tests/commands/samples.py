@@ -1,13 +1,11 @@
 """One valid command for each mutation, for tests that apply to all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.commands import (
@@ -27,10 +25,8 @@ from app.commands.command import Command, to_camel_case
 from app.domain.errors import DomainError
 from app.domain.lifecycle import ALLOWED_FROM, Action
 from app.domain.model import AssignmentId, AssignmentStatus, CompletionStatus, EngineerId, TicketId
-
-if TYPE_CHECKING:
-    from tests.commands.world import World
-    from tests.factories import Factories
+from tests.commands.world import World
+from tests.factories import Factories
 
 NEW_TICKET, TICKET = TicketId("T-1"), TicketId("T-2")
 ASSIGNMENT = AssignmentId(UUID(int=10))

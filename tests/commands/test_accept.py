@@ -1,7 +1,5 @@
 """Accept an assignment: the engineer confirms it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Assign a ticket that has no current assignment to an engineer."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 

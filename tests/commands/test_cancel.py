@@ -1,7 +1,5 @@
 """Cancel an assignment, so that the ticket needs an engineer again."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.commands.cancel import CancelAssignment, cancel_assignment

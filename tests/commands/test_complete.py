@@ -1,7 +1,5 @@
 """Complete an assignment, with the outcome of the work."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

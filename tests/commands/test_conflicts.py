@@ -1,7 +1,5 @@
 """A concurrent change between the read and the write of a command: the command decides again after it."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar

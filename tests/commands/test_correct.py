@@ -1,7 +1,5 @@
 """Correct the hours of an assignment that has ended; the history keeps the old ones."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 

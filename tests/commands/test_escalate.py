@@ -1,7 +1,5 @@
 """Escalate a ticket to an engineer at a higher tier."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """A repeat with the same idempotency key and input changes nothing and returns the first result."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Commands in any order keep the history of a ticket consistent (a Hypothesis state machine)."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from decimal import Decimal

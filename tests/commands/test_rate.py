@@ -1,7 +1,5 @@
 """Record the customer's rating of an assignment that has ended."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.commands.rate import RateAssignment, rate_assignment

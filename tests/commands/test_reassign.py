@@ -1,7 +1,5 @@
 """Reassign a ticket to another engineer at the same tier."""
 
-from __future__ import annotations
-
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.domain.model import AssignmentStatus, AssignmentType, TicketStatus
 

@@ -1,7 +1,5 @@
 """Reject an assignment: the engineer declines it, so the ticket needs another engineer."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.commands.reject import RejectAssignment, reject_assignment

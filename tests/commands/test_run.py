@@ -1,7 +1,5 @@
 """The command runner: round trips, retries and atomicity."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import MISSING, fields, replace

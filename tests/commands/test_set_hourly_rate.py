@@ -1,7 +1,5 @@
 """Set the hourly rate of an engineer; earlier rates are kept."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Refusals that are the same for all commands, or for all that assign an engineer."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Start work on an assignment."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.commands.start import StartAssignment, start_assignment

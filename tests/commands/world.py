@@ -1,9 +1,8 @@
 """Runs commands and reads the history, the ticket and the events after them."""
 
-from __future__ import annotations
-
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from app.commands.accept import AcceptAssignment, accept_assignment
@@ -13,14 +12,9 @@ from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates
 from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import Database
 from app.domain.errors import DomainError
-from app.domain.model import AssignmentId, EngineerId
+from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, Ticket, TicketId
 from app.queries import assignments, tickets
 from tests.factories import DISPATCHER
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from app.domain.model import Actor, Assignment, Ticket, TicketId
 
 NOBODY = EngineerId(UUID(int=0))
 NOTHING = AssignmentId(UUID(int=0))

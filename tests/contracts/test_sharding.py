@@ -1,23 +1,17 @@
 """Everything that prevents sharding by ticket is listed in tests/sharding.py."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
+from app.db.pool import Database
 from app.domain.model import CompletionStatus
 from app.jobs.auto_escalation import escalate_overdue
 from tests import sharding
 from tests.factories import DISPATCHER, Factories
 from tests.sharding import DISTRIBUTED, FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, read, statements
-
-if TYPE_CHECKING:
-    from app.db.pool import Database
 
 # The transaction that last wrote each row.
 WRITTEN = """

@@ -1,14 +1,12 @@
 """A seeded database, and a server on it, for the examples of the documents."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,9 +20,6 @@ from tests.apps import SECRET
 from tests.databases import free_port, migrate_whole, new_database
 from tests.docs.examples import PlaceholderValues
 from tests.docs.markdown import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 _SETTINGS = {f.name.upper() for f in fields(Settings)}
 _START_TIMEOUT_S = 30

@@ -1,7 +1,5 @@
 """Every SQL statement in the documents can be executed; it is rolled back."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.docs.markdown import blocks_in

@@ -1,11 +1,9 @@
 """A server in production: keys over HTTPS, and no development sign-in."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,9 +14,6 @@ from tests.apps import environment
 from tests.e2e.test_server import PATIENCE_S, free_port
 from tests.http.auth.issuer import AUDIENCE, FORGED, ISSUER, RSA, certificate, running, token
 from tests.polling import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).parents[2]
 

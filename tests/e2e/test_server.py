@@ -1,17 +1,16 @@
 """The product started with `dev`, and a ticket from assignment to resolution, with several clients."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -32,10 +31,7 @@ from tests.apps import environment
 from tests.databases import free_port
 from tests.polling import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Ask = Callable[..., Any]
+Ask = Callable[..., Any]
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 20

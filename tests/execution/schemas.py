@@ -1,10 +1,9 @@
 """Strategies for schemas, data and operations of any shape, to compare executors."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -26,9 +25,6 @@ from hypothesis import strategies as st
 
 from app.execution.field_resolvers import BATCH_RESOLVER
 from app.execution.waiting import attempt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 OBJECTS = ("A", "B", "C")
 LEAVES = {

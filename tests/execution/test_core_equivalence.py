@@ -1,19 +1,14 @@
 """For any schema, operation and data: breadth-first execution gives the result of graphql-core."""
 
-from __future__ import annotations
-
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphql import ExecutionResult, GraphQLSchema, execute, parse
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, parse
 from hypothesis import given, settings
 
 from app.execution.executor import BreadthFirstExecutor
 from app.execution.planner import PlanCache
 from tests.execution.schemas import cases
-
-if TYPE_CHECKING:
-    from graphql import DocumentNode, GraphQLError
 
 
 async def execute_core(

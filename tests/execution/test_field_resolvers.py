@@ -1,7 +1,5 @@
 """Resolvers of a Strawberry schema: shortcuts give the same values as Strawberry's own execution."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone

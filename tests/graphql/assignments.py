@@ -1,21 +1,15 @@
 """Moves assignments to the statuses that tests of the API need."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
-from app.domain.model import CompletionStatus
-from tests.factories import DISPATCHER
-
-if TYPE_CHECKING:
-    from app.db.pool import Database
-    from app.domain.model import Assignment
-    from tests.factories import Factories
+from app.db.pool import Database
+from app.domain.model import Assignment, CompletionStatus
+from tests.factories import DISPATCHER, Factories
 
 
 async def start(db: Database, assignment: Assignment) -> Assignment:

@@ -1,7 +1,5 @@
 """A query with an invalid argument, and a request that is none, get an error that says what is wrong."""
 
-from __future__ import annotations
-
 import json
 from base64 import urlsafe_b64encode
 

@@ -1,8 +1,7 @@
 """A mutation with an invalid value is refused with the name of the field, and changes nothing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,9 +20,6 @@ from tests.graphql.bad_input import (
     send,
     unchanged_tables,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOTS = build_schema()._schema.mutation_type.fields
 MUTATIONS: dict[str, dict[str, Any]] = {sample.field_name: to_input(sample.command) for sample in SAMPLES}

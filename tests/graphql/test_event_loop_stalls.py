@@ -1,17 +1,13 @@
 """How long a hostile document blocks the event loop, and with it all other clients."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 MAX_STALL_S = 0.5
 """A quiet machine needs some hundredths of a second."""

@@ -1,7 +1,5 @@
 """A filter by name matches exactly this name, in every report; a search finds what looks the same."""
 
-from __future__ import annotations
-
 import csv
 from datetime import UTC, datetime
 from io import StringIO

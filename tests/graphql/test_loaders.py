@@ -1,7 +1,5 @@
 """The number of statements that an operation executes."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

@@ -1,7 +1,5 @@
 """Connections page through every item once; filters and searches match the right items."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID

@@ -1,25 +1,20 @@
 """Every cell of the permission table, checked over HTTP."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import graphql
+import httpx
 import pytest
 
 from app.domain.lifecycle import Action
 from app.domain.model import Role
 from app.domain.policy import PERMISSIONS, ReadPermission
 from app.graphql.schema import sdl
+from app.http.auth.tokens import DevelopmentTokens
 from tests.commands.samples import ENGINEERS_MAY, SAMPLES, to_input
 from tests.commands.world import World
-
-if TYPE_CHECKING:
-    import httpx
-
-    from app.http.auth.tokens import DevelopmentTokens
-    from tests.factories import Factories
+from tests.factories import Factories
 
 SCHEMA = graphql.build_schema(sdl())
 

@@ -1,10 +1,9 @@
 """Every root field of Query and every field of its types, read over HTTP."""
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,17 +11,12 @@ from graphql import get_named_type, is_leaf_type, is_object_type
 
 from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.run import run
-from app.domain.model import PartUsed, Role
+from app.db.pool import Database
+from app.domain.model import Assignment, PartUsed, Role
 from app.graphql.schema import build_schema
 from tests.factories import DISPATCHER
 from tests.graphql.assignments import complete, escalate
 from tests.graphql.conftest import act_as
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from app.db.pool import Database
-    from app.domain.model import Assignment
 
 UNKNOWN = str(UUID(int=0))
 

@@ -1,7 +1,5 @@
 """suggestEngineers: the candidates, their order and their criteria."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A stored value that cannot be read is unknown; nothing else of its row or of the response is lost."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from decimal import Decimal
 

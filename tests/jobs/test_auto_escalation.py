@@ -1,7 +1,5 @@
 """Assignments not accepted in time are escalated once, even if many servers run the job."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from contextlib import asynccontextmanager

@@ -1,11 +1,10 @@
 """Every read uses the index intended for it."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,17 +17,12 @@ import app.queries.events
 import app.queries.overdue
 import app.queries.rates  # noqa: F401 - these modules load the statements
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.pool import open_database
 from app.queries import tickets
 from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
 from tests.pgbouncer import USE_FOR_ALL_TESTS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from app.db.connections import Connection
 
 TEXT = {query.name: query.text for query in sql.LOADED}
 BIG = {

@@ -1,7 +1,5 @@
 """Request framing: ambiguous requests are refused, against request smuggling."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

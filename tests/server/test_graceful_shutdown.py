@@ -1,16 +1,15 @@
 """Graceful shutdown: requests finish, streams complete, and the server exits with 0."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -25,9 +24,6 @@ from tests.graphql.transport.test_sse import streaming
 from tests.polling import until
 from tests.serving import Served
 from tests.websocket_client import as_dispatcher, open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 30

@@ -1,7 +1,5 @@
 """The supervisor: restarts workers, stops them together."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -3,20 +3,15 @@
 They are reimplemented here because the package of that name on PyPI is empty.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from httpx import AsyncClient
 
 from app.domain.model import Role
 from app.http.routes import pages
 from tests.graphql.conftest import act_as
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from httpx import AsyncClient
 
 CYCLE = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } }"
 PAGES = ("/graphiql", "/playground", "/console", "/graphql", "/")

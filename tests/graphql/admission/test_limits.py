@@ -1,7 +1,5 @@
 """Each limit at its maximum and one above, and its error."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The cost of operations, the rate limit of subjects, and the timeout of queries."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """An operation that ends early leaves nothing running, neither in the process nor on the database server."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 

@@ -1,10 +1,9 @@
 """BatchLoader: the contract of aiodataloader's DataLoader, and batches that several loaders share."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,9 +15,6 @@ from app.domain.model import EngineerId, TicketId
 from app.graphql.batching.loader import MAX_KEYS, BatchKey, BatchLoader
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class FakeDatabase:

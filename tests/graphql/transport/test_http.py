@@ -1,7 +1,5 @@
 """The media type and status of a response, by the Accept header and by how far the request got."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

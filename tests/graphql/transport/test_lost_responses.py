@@ -1,7 +1,5 @@
 """A client that disconnected before the response arrived sends its mutation again."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 

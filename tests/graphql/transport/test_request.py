@@ -1,20 +1,16 @@
 """Requests that are not GraphQL are rejected with JSON and a specific status, and log no error."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.graphql.transport.test_http import NEWER, code_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 JSON = {"Content-Type": "application/json"}
 TYPENAME = b'{"query": "{ __typename }"}'

@@ -1,10 +1,9 @@
 """Server-sent events in the distinct connections mode of graphql-sse."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import orjson
@@ -17,13 +16,8 @@ from app.graphql.transport import sse
 from app.http.auth import tokens
 from tests.apps import SECRET, WithdrawnKey, make_app
 from tests.factories import DISPATCHER
-from tests.serving import serving
+from tests.serving import Served, serving
 from tests.websocket_client import PATIENCE_S, as_dispatcher
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests.serving import Served
 
 FOLLOW = "subscription { assignmentEvents { cursor type assignment { id } ticket { id } } }"
 EVENTS = {"Accept": "text/event-stream"}

@@ -1,10 +1,9 @@
 """The protocol graphql-transport-ws, as specified in PROTOCOL.md of graphql-ws."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -16,17 +15,12 @@ from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket
 from app.http.auth import tokens
 from app.http.auth.jwks import KeysUnavailable
-from app.http.auth.tokens import DevelopmentTokens
+from app.http.auth.tokens import DevelopmentTokens, VerifiedToken
 from tests.apps import SECRET, WithdrawnKey, make_app
 from tests.databases import capture_statements
 from tests.factories import DISPATCHER
 from tests.serving import serving
 from tests.websocket_client import WebSocketClient, as_dispatcher, open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from app.http.auth.tokens import VerifiedToken
 
 TYPENAME = "{ __typename }"
 FOLLOW = "subscription { assignmentEvents { type actor assignment { id } ticket { id } } }"

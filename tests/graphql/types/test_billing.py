@@ -1,25 +1,19 @@
 """billableTime and hourlyRates over HTTP: hours, parts and their cost at the rate of their day."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from app.commands.correct import CorrectTimeSpent, correct_time_spent
 from app.commands.run import run
-from app.domain.model import AssignmentStatus, CompletionStatus, PartUsed, Role
+from app.db.pool import Database
+from app.domain.model import Assignment, AssignmentStatus, CompletionStatus, EngineerId, PartUsed, Role
 from app.queries import assignments
 from tests.factories import DISPATCHER
 from tests.graphql.assignments import complete, escalate, start
-from tests.graphql.conftest import act_as
-
-if TYPE_CHECKING:
-    from app.db.pool import Database
-    from app.domain.model import Assignment, EngineerId
-    from tests.graphql.conftest import Api
+from tests.graphql.conftest import Api, act_as
 
 BILLABLE_TIME = """
 query($from: DateTime!, $to: DateTime!, $customer: String, $ticketId: ID, $first: Int, $after: String) {

@@ -1,7 +1,5 @@
 """Statistics over HTTP: all figures of a known history, pages, filters and invalid arguments."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """A ticket with its history, and what is computed from it."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from app.domain.model import PartUsed

@@ -1,18 +1,18 @@
 """/billing.csv: permissions, spreadsheet safety, and no incomplete file that looks complete."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import socket
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from app.db.connections import TimeLimits, connect
+from app.db.pool import Database
 from app.domain.model import Role
 from app.domain.period import Period
 from app.http.routes.billing_csv import MAX_CONCURRENT, BillingCsv
@@ -22,13 +22,7 @@ from app.queries.billing import BillingFilter
 from tests.apps import make_app
 from tests.polling import until
 from tests.queries.history import BEGIN, ENGINEERS, History
-from tests.serving import PATIENCE_S, serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.pool import Database
-    from tests.serving import Served
+from tests.serving import PATIENCE_S, Served, serving
 
 WHOLE = {"from": "2026-01-01", "to": "2026-06-01"}
 PERIOD = Period.between(BEGIN, datetime(2026, 6, 1, tzinfo=UTC))

@@ -1,7 +1,5 @@
 """/metrics: values, access, and a bounded number of series."""
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx
