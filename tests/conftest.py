@@ -11,7 +11,8 @@ from app.db.connections import Tx
 from app.db.pool import Database, open_database
 from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import TOKENS, authorization, client_of, make_app
-from tests.databases import migrate_whole, new_database, new_server
+from tests.commands.world import World
+from tests.databases import migrate_whole, new_database, new_server, rolled_back
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
 
@@ -90,16 +91,18 @@ async def db(_shared_db: Database) -> AsyncIterator[Database]:
 @pytest.fixture
 async def tx(_shared_db: Database) -> AsyncIterator[Tx]:
     """A transaction that is rolled back."""
-    async with _shared_db.connection() as conn:
-        transaction = conn.transaction()
-        await transaction.start()
+    async with _shared_db.connection() as conn, rolled_back(conn):
         yield conn
-        await transaction.rollback()
 
 
 @pytest.fixture
 def make(db: Database) -> Factories:
     return Factories(db)
+
+
+@pytest.fixture
+def world(db: Database) -> World:
+    return World(db)
 
 
 @pytest.fixture

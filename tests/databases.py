@@ -22,6 +22,7 @@ from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import read
 from app.demo.embedded_postgres import EmbeddedPostgres
+from tests.polling import until
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
 _MIN_SHARED_MEMORY = 2 * 2**30
@@ -81,6 +82,26 @@ async def migrate_whole(url: str) -> None:
     """Run all migrations, including those that run on request."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+@asynccontextmanager
+async def rolled_back(conn: Any) -> AsyncIterator[None]:
+    """Run the block in a transaction that is rolled back."""
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def until_waiting(conn: Any, count: int = 1) -> None:
+    """Wait until `count` sessions of the server wait for a lock."""
+
+    async def are_waiting() -> bool:
+        return await conn.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") == count
+
+    await until(are_waiting)
 
 
 @asynccontextmanager

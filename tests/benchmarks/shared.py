@@ -3,9 +3,7 @@
 import math
 import os
 import resource
-import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,13 +20,12 @@ from tests.benchmarks import data
 from tests.benchmarks.operations import Variables
 from tests.databases import free_port, migrate_whole, new_database, new_home
 from tests.http.auth import issuer
+from tests.processes import CHECKOUT, accepts_connections, running_process
 
-CHECKOUT = Path(__file__).parents[2]
 POOL_SIZE = 10
 SUBJECTS = 1000
 """Subjects that send requests, each with a token: a single one would exceed its rate limit."""
 _SETTINGS = {"max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
-_PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +110,13 @@ def running_server(
     name: str, command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = CHECKOUT
 ) -> Iterator[Server]:
     """Run a server. Its log is shown if it does not start."""
-    with new_home() as home, (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            while not _accepts_connections(port):
-                if process.poll() is not None:
-                    raise SystemExit(f"{name} has exited: {(home / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
-            yield Server(name, port, process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _accepts_connections(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with (
+        new_home() as home,
+        running_process(
+            command, lambda: accepts_connections(port), home / "log", cwd=folder, env=os.environ | environment
+        ) as process,
+    ):
+        yield Server(name, port, process.pid)
 
 
 def memory_mb(pid: int) -> float:

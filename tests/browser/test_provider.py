@@ -122,11 +122,7 @@ async def test_sign_out_ends_the_session_at_the_provider(page, url, idp):
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert await session_of(page) is None
     assert idp.logout_requests == [
-        {
-            "client_id": CLIENT_ID,
-            "id_token_hint": id_token,
-            "post_logout_redirect_uri": f"{url}/sign-in",
-        }
+        {"client_id": CLIENT_ID, "id_token_hint": id_token, "post_logout_redirect_uri": f"{url}/sign-in"}
     ]
 
 

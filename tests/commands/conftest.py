@@ -3,24 +3,12 @@ from collections.abc import Iterator
 import pytest
 
 from app.commands.command import Command
-from app.db.pool import Database
-from app.domain.errors import (
-    InvalidInput,
-    NoHigherTier,
-    TicketAlreadyAssigned,
-    TierNotHigher,
-    TransitionNotAllowed,
-)
+from app.domain.errors import InvalidInput, NoHigherTier, TicketAlreadyAssigned, TierNotHigher
 from tests.commands.samples import SAMPLES
-from tests.commands.world import RAISED, World
+from tests.commands.world import RAISED
 
-SPECIFIC = {TicketAlreadyAssigned, TransitionNotAllowed, NoHigherTier, TierNotHigher}
+SPECIFIC = {TicketAlreadyAssigned, NoHigherTier, TierNotHigher}
 """Each command's own file covers these of its refusals; test_shared_refusals.py covers all others."""
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 @pytest.fixture(autouse=True, scope="module")

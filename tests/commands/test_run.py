@@ -22,6 +22,7 @@ from app.domain.lifecycle import Action, EventType
 from app.domain.model import Assignment, AssignmentStatus, AssignmentType, PartUsed
 from app.queries import assignments, tickets
 from tests.commands.samples import SAMPLES
+from tests.databases import until_waiting
 from tests.factories import DISPATCHER
 from tests.pgbouncer import USE_FOR_ALL_TESTS
 
@@ -140,7 +141,7 @@ async def test_error_while_saving_changes_nothing(make, world):
         )
     try:
         with pytest.raises(asyncpg.CheckViolationError):
-            await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id))
+            await world.act("accept", assigned)
     finally:
         async with world.db.connection() as conn:
             await conn.execute("ALTER TABLE assignment_events DROP CONSTRAINT failing")
@@ -160,8 +161,7 @@ async def test_locked_ticket_does_not_block_other_tickets(make, world, shared_ur
         waiting = asyncio.gather(
             *(run(db, DISPATCHER, accept_assignment, command) for _ in range(200)), return_exceptions=True
         )
-        while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            pass
+        await until_waiting(tx)
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=other.id))
         async with db.connection() as conn:
             assert await assignments.by_ids(conn, [assigned.id]) == [assigned]

@@ -4,24 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.commands.run import run
-from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import open_database
 from app.demo.load import NotEmpty, SeedCounts, is_empty, seed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE
-from app.domain.model import (
-    Actor,
-    AssignmentStatus,
-    AssignmentType,
-    CompletionStatus,
-    Role,
-    TicketPriority,
-    TicketStatus,
-)
+from app.domain.model import AssignmentStatus, AssignmentType, CompletionStatus, TicketPriority, TicketStatus
 from app.domain.period import Period
-from app.queries import billing
+from app.queries import assignments, billing
 from app.queries.billing import BillingFilter
 from tests.databases import new_database
+from tests.factories import as_engineer
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
 TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events")
@@ -284,11 +275,10 @@ async def test_events_are_in_order_of_time_and_have_the_resulting_status(seeded)
         known.add(assignment)
 
 
-async def test_commands_work_on_demo_data(db):
+async def test_commands_work_on_demo_data(db, world):
     await seed(db, tickets=100, now=NOW)
-    ((assignment, engineer),) = await fetch(
-        db, "SELECT id, engineer_id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1"
-    )
-    actor = Actor(f"engineer:{engineer}", Role.ENGINEER, engineer)
-    started = await run(db, actor, start_assignment, StartAssignment(assignment_id=assignment))
+    ((row_id,),) = await fetch(db, "SELECT id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1")
+    async with db.connection() as conn:
+        [accepted] = await assignments.by_ids(conn, [row_id])
+    started = await world.act("start", accepted, as_engineer(accepted.engineer_id))
     assert started.status is AssignmentStatus.IN_PROGRESS

@@ -30,10 +30,10 @@ from graphql import (
 from tests.apps import environment
 from tests.databases import free_port
 from tests.polling import wait_until
+from tests.processes import CHECKOUT, running_app
 
 Ask = Callable[..., Any]
 
-CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 20
 
 
@@ -57,30 +57,9 @@ class Running:
 @contextmanager
 def started(home: Path) -> Iterator[Running]:
     port = free_port()
-    command = [sys.executable, "-m", "app", "dev", "--port", str(port), "--tickets", "40"]
-    with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=environment(DATA_DIR=str(home)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    running = Running(home, port, process)
-
-    def ready() -> bool:
-        assert process.poll() is None, (home / "output").read_text()
-        try:
-            return httpx.get(f"{running.url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        wait_until(ready, "the server is not ready")
-        yield running
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    env = environment(DATA_DIR=str(home))
+    with running_app("dev", "--tickets", "40", port=port, env=env, output=home / "output") as process:
+        yield Running(home, port, process)
 
 
 @pytest.fixture(scope="module")

@@ -94,10 +94,7 @@ def schema_of(shapes: dict[str, dict[str, Shape]], *, by_type_of: bool) -> Graph
     )
     for name in OBJECTS:
         named[name] = GraphQLObjectType(
-            name,
-            lambda name=name: fields(name),
-            interfaces=[named["Named"]],
-            is_type_of=is_type_of(name),
+            name, lambda name=name: fields(name), interfaces=[named["Named"]], is_type_of=is_type_of(name)
         )
     named["Any"] = GraphQLUnionType("Any", [named[name] for name in OBJECTS], resolve_type=resolve)
     query, mutation = (GraphQLObjectType(root, lambda: fields("A")) for root in ("Query", "Mutation"))

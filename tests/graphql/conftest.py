@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from app.db import connections, sql
-from app.db.connections import Connection
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.graphql.admission.trusted_documents import TrustedDocuments
@@ -21,8 +20,6 @@ from tests.databases import capture_statements
 
 PATIENCE_S = 10
 """Less than the timeout after which the driver gives up on a statement."""
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 when_compiled = pytest.mark.skipif(
@@ -95,10 +92,3 @@ def statements(monkeypatch) -> list[str]:
 def no_statement_timeouts(monkeypatch) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
         monkeypatch.setitem(connections.SESSION_SETTINGS, setting, "0")
-
-
-async def until_waiting(conn: Connection, count: int) -> None:
-    """Wait until `count` statements wait for a lock."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await conn.fetchval(_WAITING) != count:
-            pass

@@ -9,7 +9,6 @@ from graphql import get_named_type
 
 from app.graphql.schema import build_schema
 from tests.commands.samples import ASSIGNMENT, SAMPLES, to_input
-from tests.graphql.assignments import insert_assignment
 from tests.graphql.bad_input import (
     NOT_UUIDS,
     UNKNOWN,
@@ -106,7 +105,7 @@ async def mutate(client, make, db):
     engineer = await make.engineer(id=UUID(int=7))
     for ticket in ("T-1", "T-2"):
         await make.ticket(id=ticket)
-    await insert_assignment(make, id=ASSIGNMENT, ticket_id="T-2", engineer_id=engineer, status="assigned")
+    await make.legacy_assignment(id=ASSIGNMENT, ticket_id="T-2", engineer_id=engineer, status="assigned")
 
     async def mutate(name: str, field: str, value: Any) -> Any:
         query = f"""mutation ($input: {input_type(name).name}!) {{ {name}(input: $input) {{

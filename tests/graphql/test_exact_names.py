@@ -6,8 +6,6 @@ from io import StringIO
 
 import pytest
 
-from tests.graphql.assignments import insert_assignment
-
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = {
     "plain": "St. Anna",
@@ -43,8 +41,7 @@ async def tickets(make) -> dict[str, str]:
     for name in [*NAMES.values(), *OTHER_NAMES]:
         scanner = await make.equipment(model=name)
         ticket = await make.ticket(customer_name=name, equipment_id=scanner, created_at=NOON)
-        await insert_assignment(
-            make,
+        await make.legacy_assignment(
             ticket_id=ticket,
             equipment_id=scanner,
             engineer_id=engineer,

@@ -20,7 +20,7 @@ from app.domain.period import Period
 from app.graphql.types.statistics import time_zones
 from app.queries import statistics
 from app.queries.statistics import ReportFilter, TicketFigures, Unit
-from tests.databases import new_database
+from tests.databases import new_database, rolled_back
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History, Row, Ticket
 
 MICROSECOND = timedelta(microseconds=1)
@@ -127,12 +127,10 @@ async def conn(server: str, template: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def loaded_history(conn: Connection, seed: int, tickets: int = 50) -> AsyncIterator[History]:
-    transaction = conn.transaction()
-    await transaction.start()
     history = History(seed, tickets)
-    await history.load(conn)
-    yield history
-    await transaction.rollback()
+    async with rolled_back(conn):
+        await history.load(conn)
+        yield history
 
 
 @settings(max_examples=60)

@@ -11,7 +11,8 @@ from app.db.pool import open_database
 from app.domain.model import Engineer, Ticket, TicketId
 from app.graphql.batching.scheduler import BatchScheduler
 from app.graphql.loaders import Loaders
-from tests.graphql.conftest import until_waiting, when_compiled
+from tests.databases import until_waiting
+from tests.graphql.conftest import when_compiled
 
 ROOT_FIELD = ("service_tickets", "{ tickets { nodes { id } } }")
 NESTED_FIELD = ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }")

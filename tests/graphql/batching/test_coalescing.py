@@ -18,7 +18,8 @@ from app.domain.model import Role
 from app.graphql.batching import coalescing
 from app.graphql.batching.scheduler import MAX_CONCURRENT, BatchScheduler
 from app.graphql.loaders import Loaders
-from tests.graphql.conftest import PATIENCE_S, Api, until_waiting, when_compiled
+from tests.databases import until_waiting
+from tests.graphql.conftest import PATIENCE_S, Api, when_compiled
 
 CURRENT_ASSIGNMENT = """query H($id: ID!) { ticket(id: $id) {
     id status currentAssignment { id engineer { id name } } } }"""

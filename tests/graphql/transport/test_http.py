@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.graphql.bad_input import assert_no_internals
+
 JSON = "application/json"
 NEWER = "application/graphql-response+json"
 TYPENAME = {"query": "{ __typename }"}
@@ -50,6 +52,7 @@ def code_of(response: Any) -> str:
     assert set(body) == {"errors"}, body
     [error] = body["errors"]
     assert error["message"].endswith(".")
+    assert_no_internals(error)
     return error["extensions"]["code"]
 
 
@@ -87,6 +90,8 @@ async def test_several_accept_headers_are_joined(client):
 NOT_EXECUTED = {
     "syntax error": {"query": "{"},
     "unknown field": {"query": "{ nothing }"},
+    "no selection": {"query": "{ viewer }"},
+    "query field of a mutation": {"query": "mutation { viewer { role } }"},
     "invalid variable": {"query": "query ($id: ID!) { ticket(id: $id) { id } }", "variables": {"id": None}},
     "two operations without a name": {"query": "query A { __typename } query B { __typename }"},
     "unknown operation": {"query": "query A { __typename }", "operationName": "B"},

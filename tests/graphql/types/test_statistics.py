@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.graphql.assignments import insert_assignment
 from tests.queries.history import BEGIN, DAYS, History
 
 PERIOD = {"from": "2026-03-02T00:00:00+01:00", "to": "2026-03-09T00:00:00+01:00"}
@@ -75,9 +74,8 @@ async def history(make) -> None:
             "time_spent_hours": "0.50",
         },
     ):
-        await insert_assignment(make, ticket_id=ticket, equipment_id=scanner, origin="live", **row)
-    await insert_assignment(
-        make,
+        await make.legacy_assignment(ticket_id=ticket, equipment_id=scanner, origin="live", **row)
+    await make.legacy_assignment(
         ticket_id=legacy_ticket,
         equipment_id=scanner,
         engineer_id=cy,

@@ -119,10 +119,7 @@ async def test_requests_that_wait_for_a_connection_are_counted(fresh_db):
         assert (
             values_of("pool_waiting", metrics),
             values_of("pool_connections", metrics)["state=used",],
-        ) == (
-            {(): 1},
-            10,
-        )
+        ) == ({(): 1}, 10)
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         for each in others:
