@@ -20,7 +20,7 @@ from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, p
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
 
-pytest_plugins = ["tests.serving"]
+pytest_plugins = ["tests.processes", "tests.serving"]
 
 POOL_SIZE = 10
 

@@ -143,3 +143,8 @@ def free_port(*, in_a_row: int = 1) -> int:
             for port in range(first, first + in_a_row):
                 probes.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
+
+
+def accepts_connections(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -16,8 +16,7 @@ import pytest
 
 from app.db.connections import TimeLimits, alter_role, connect, pooler_options, role_settings
 from app.db.session import Session
-from tests.databases import free_port, new_home
-from tests.processes import accepts_connections
+from tests.databases import accepts_connections, free_port, new_home
 
 COMMAND = shutil.which("pgbouncer", path=os.defpath + ":/usr/sbin")
 ROLE = "pooled"

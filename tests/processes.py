@@ -1,24 +1,23 @@
-"""Servers in processes of their own."""
+"""Servers and commands in processes of their own."""
 
-import socket
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from tests.apps import environment
+from tests.databases import accepts_connections
 from tests.polling import wait_until
 
 CHECKOUT = Path(__file__).parents[1]
 _STOP_TIMEOUT_S = 20
-
-
-def accepts_connections(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -57,3 +56,34 @@ def running_app(
     command = [sys.executable, "-m", "app", *arguments, "--port", str(port)]
     with running_process(command, is_ready, output, cwd=CHECKOUT, env=env) as process:
         yield process
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def cli() -> Iterator[Callable[..., Result]]:
+    """Runs `python -m app` with arguments, and with these settings and no others."""
+    command = [sys.executable, "-m", "tests.cli_process"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+
+        def run(*arguments: str, **settings: str) -> Result:
+            request = {"arguments": arguments, "environment": environment(**settings)}
+            process.stdin.write(json.dumps(request) + "\n")
+            return Result(*json.loads(process.stdout.readline()))
+
+        yield run
+        process.stdin.close()
+
+
+def assert_one_sentence(result: Result, *words: str) -> None:
+    assert (result.code, result.err.count("\n")) == (1, 1), result
+    assert result.err.startswith("Error: ")
+    assert "Traceback" not in result.out
+    for word in words:
+        assert word in result.err

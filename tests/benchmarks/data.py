@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from app.db.connections import connect
+
 HISTORY = 4
 LONG_HISTORIES = (1, 10, 100)
 LONG_HISTORIES_EACH = 100
@@ -41,42 +43,30 @@ def created_at(number: int) -> datetime:
 
 async def prepare(url: str) -> None:
     """Load engineers, and tickets with each of the LONG_HISTORIES: H<length>-1 and so on."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         await conn.execute(_ENGINEERS)
         for length in LONG_HISTORIES:
             await _load(conn, f"H{length}-", 1, LONG_HISTORIES_EACH, length)
-    finally:
-        await conn.close()
 
 
 async def load(url: str, first: int, last: int) -> None:
     """Load the tickets T-<first> to T-<last>."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         await _load(conn, "T-", first, last, HISTORY)
         await conn.execute("VACUUM ANALYZE")
-    finally:
-        await conn.close()
 
 
 async def load_unassigned(url: str, prefix: str, tickets: int) -> None:
     """Load tickets without assignments: <prefix>1 and so on."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         await conn.execute(_TICKETS, prefix, 1, tickets)
         await conn.execute("UPDATE service_tickets SET status = 'new' WHERE id LIKE $1", f"{prefix}%")
-    finally:
-        await conn.close()
 
 
 async def engineers(url: str) -> list[str]:
     """Return the ids of all engineers."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         return [str(row["id"]) for row in await conn.fetch("SELECT id FROM engineers ORDER BY id")]
-    finally:
-        await conn.close()
 
 
 async def _load(conn: asyncpg.Connection, prefix: str, first: int, last: int, history: int) -> None:

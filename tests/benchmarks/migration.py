@@ -7,9 +7,7 @@ import argparse
 import asyncio
 import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,6 +28,7 @@ from app.db.pool import Database, open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
+from tests.databases import new_home
 from tests.factories import DISPATCHER
 from tests.migrations.shapes import DOCUMENTED
 
@@ -407,16 +406,12 @@ def main() -> None:
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--assignments", type=int, default=2_500_000)
     options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="baton-bench-"))
-    home.chmod(0o755)  # as root, the server runs as another user
-    try:
-        with EmbeddedPostgres(home, settings=SERVER) as url:
-            bench = Bench(url, options.tickets, options.assignments)
+    with new_home() as home, EmbeddedPostgres(home, settings=SERVER) as url:
+        bench = Bench(url, options.tickets, options.assignments)
+        try:
             asyncio.run(bench.run_all())
-    except migrate.MigrationError as error:
-        bench.failures.append(str(error))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+        except migrate.MigrationError as error:
+            bench.failures.append(str(error))
     failures = [f"FAILED {times} times: {text}" for text, times in Counter(bench.failures).items()]
     print(*bench.notes, *failures, sep="\n")
     sys.exit(1 if failures else 0)

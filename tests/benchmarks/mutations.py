@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, repeat
 
 from app.domain.model import TOP_TIER
-from tests.benchmarks import data, driver
+from tests.benchmarks import data
 from tests.benchmarks.operations import Variables
 from tests.benchmarks.shared import (
     Options,
     Server,
-    backends,
     baton,
-    cpu_s,
+    flood,
     loaded,
     median_and_range,
     memory_mb,
@@ -73,25 +72,10 @@ class MutationBenchmark:
             yield {"input": {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}}
 
     async def _flood(self, name: str, document: str, variables: Iterator[Variables]) -> None:
-        backend_pids = await backends(self._database)
-        cpu_before, database_cpu_before = cpu_s(self._server.pid), cpu_s(*backend_pids)
-        responses = await driver.flood(
-            self._server.port,
-            self._server.requests(document, variables),
-            self._options.seconds,
-            expected=_SUCCESS,
-        )
-        responses.check(name)
-        done = len(responses.latencies_s)
-        self._results[name].append(
-            (
-                done / responses.duration_s,
-                (cpu_s(self._server.pid) - cpu_before) / done * 1e3,
-                (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
-                percentile_ms(responses.latencies_s, 50),
-                percentile_ms(responses.latencies_s, 99),
-            )
-        )
+        requests = self._server.requests(document, variables)
+        run = await flood(self._server, self._database, requests, self._options.seconds, _SUCCESS, name)
+        percentiles = (percentile_ms(run.latencies_s, percent) for percent in (50, 99))
+        self._results[name].append((run.per_s, run.cpu_ms, run.database_ms, *percentiles))
 
 
 async def run(options: Options, postgres: str) -> None:

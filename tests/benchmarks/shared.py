@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-import asyncpg
 import orjson
 
+from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
-from tests.benchmarks import data
+from tests.benchmarks import data, driver
 from tests.benchmarks.operations import Variables
-from tests.databases import free_port, migrate_whole, new_database, new_home
+from tests.databases import accepts_connections, free_port, migrate_whole, new_database, new_home
 from tests.http.auth import issuer
-from tests.processes import CHECKOUT, accepts_connections, running_process
+from tests.processes import CHECKOUT, running_process
 
 POOL_SIZE = 10
 SUBJECTS = 1000
@@ -138,14 +138,37 @@ def cpu_s(*pids: int) -> float:
 
 async def backends(database: str) -> list[int]:
     """The process ids of the database's client backends."""
-    conn = await asyncpg.connect(database)
-    try:
+    async with connect(database) as conn:
         rows = await conn.fetch(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    finally:
-        await conn.close()
     return [row["pid"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What one run at the maximum rate measured."""
+
+    per_s: float
+    cpu_ms: float
+    database_ms: float
+    latencies_s: Sequence[float]
+
+
+async def flood(
+    server: Server, database: str, requests: Iterator[bytes], seconds: float, expected: bytes, name: str
+) -> Flood:
+    backend_pids = await backends(database)
+    cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
+    responses = await driver.flood(server.port, requests, seconds, expected=expected)
+    responses.check(name)
+    done = len(responses.latencies_s)
+    return Flood(
+        done / responses.duration_s,
+        (cpu_s(server.pid) - cpu_before) / done * 1e3,
+        (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
+        responses.latencies_s,
+    )
 
 
 def median_and_range(values: Sequence[float], form: str = ".0f") -> str:

@@ -32,14 +32,14 @@ from tests.serving import serving
 TICKETS = 60
 TIMEOUT_MS = 20_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_OPTIONS = (
+_OPTIONS = [
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-)
+]
 
 
 @pytest.fixture(scope="session")

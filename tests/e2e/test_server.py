@@ -159,28 +159,19 @@ FIND = """query Find {
     tickets(first: 1, filter: { unassigned: true }) { nodes { id assignmentHistory { id } } }
     engineers(first: 100) { nodes { id isActive } }
 }"""
-ASSIGN = """mutation Assign($input: AssignTicketInput!) {
-    assignTicket(input: $input) {
-        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
-}"""
-ESCALATE = """mutation Escalate($input: EscalateTicketInput!) {
-    escalateTicket(input: $input) {
-        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
-}"""
-ACCEPT = """mutation Accept($id: ID!) {
-    acceptAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
-}"""
-START = """mutation Start($id: ID!) {
-    startAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
-}"""
-COMPLETE = """mutation Complete($input: CompleteAssignmentInput!) {
-    completeAssignment(input: $input) {
-        ... on Assignment { status ticket { status } } ... on Refusal { message } }
-}"""
-RATE = """mutation Rate($id: ID!) {
-    rateAssignment(input: { assignmentId: $id, rating: 5, feedback: "Quick" }) {
-        ... on Assignment { customerRating } ... on Refusal { message } }
-}"""
+
+
+def mutation(name: str, selection: str) -> str:
+    return f"""mutation M($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{
+        ... on Assignment {{ {selection} }} ... on Refusal {{ message }} }} }}"""
+
+
+ASSIGN = mutation("assignTicket", "id assignmentSequence assignmentTier")
+ESCALATE = mutation("escalateTicket", "id assignmentSequence assignmentTier")
+ACCEPT = mutation("acceptAssignment", "status")
+START = mutation("startAssignment", "status")
+COMPLETE = mutation("completeAssignment", "status ticket { status }")
+RATE = mutation("rateAssignment", "customerRating")
 HISTORY = """query History($id: ID!) {
     ticket(id: $id) {
         status currentAssignment { id } escalationCount
@@ -217,26 +208,23 @@ def test_a_ticket_is_escalated_twice_and_resolved(running, dispatcher, client):
         "timeSpentHours": "2.5",
         "partsUsed": [{"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "19.9"}],
     }
-    assert work(ACCEPT, id=first["id"])["acceptAssignment"] == {
-        "message": f"There is no assignment {first['id']}."
-    }
-    assert work(ACCEPT, id=last["id"])["acceptAssignment"] == {"status": "ACCEPTED"}
-    assert work(START, id=last["id"])["startAssignment"] == {"status": "IN_PROGRESS"}
+    refused = work(ACCEPT, input={"assignmentId": first["id"]})["acceptAssignment"]
+    assert refused == {"message": f"There is no assignment {first['id']}."}
+    own = {"assignmentId": last["id"]}
+    assert work(ACCEPT, input=own)["acceptAssignment"] == {"status": "ACCEPTED"}
+    assert work(START, input=own)["startAssignment"] == {"status": "IN_PROGRESS"}
     assert work(COMPLETE, input=done)["completeAssignment"] == {
         "status": "COMPLETED",
         "ticket": {"status": "RESOLVED"},
     }
-    assert dispatch(RATE, id=last["id"])["rateAssignment"] == {"customerRating": 5}
+    rating = own | {"rating": 5, "feedback": "Quick"}
+    assert dispatch(RATE, input=rating)["rateAssignment"] == {"customerRating": 5}
 
     after = dispatch(HISTORY, id=ticket["id"])["ticket"]
     assert (after["status"], after["currentAssignment"]) == ("RESOLVED", None)
     assert after["escalationCount"] >= 2
-    defaults = {
-        "assignedBy": "dispatcher@development",
-        "customerRating": None,
-        "timeSpentHours": None,
-        "partsUsed": [],
-    }
+    defaults = {"customerRating": None, "timeSpentHours": None, "partsUsed": []}
+    defaults |= {"assignedBy": "dispatcher@development"}
     escalated = {"status": "ESCALATED", "completionStatus": "ESCALATED"}
     assert after["assignmentHistory"][before:] == [
         defaults

@@ -1,5 +1,6 @@
 """For any schema, operation and data: breadth-first execution gives the result of graphql-core."""
 
+from collections.abc import AsyncIterator
 from inspect import isawaitable
 from typing import Any
 
@@ -28,15 +29,20 @@ async def execute_breadth_first(
     return result
 
 
-@given(case=cases(sources=("plain",)))
-@settings(max_examples=60)
-async def test_sync_results_are_equal(case):
+async def results_of(case: Any) -> AsyncIterator[tuple[ExecutionResult, ExecutionResult]]:
+    """Yield the results of both executors, also from cached plans."""
     schema, text, root, variables = case
     document, plans = parse(text), PlanCache()
     for flag in (True, False, True):
         values = variables | {"yes": flag}
         expected = await execute_core(schema, document, root, values)
-        actual = await execute_breadth_first(plans, schema, document, root, values)
+        yield await execute_breadth_first(plans, schema, document, root, values), expected
+
+
+@given(case=cases(sources=("plain",)))
+@settings(max_examples=60)
+async def test_sync_results_are_equal(case):
+    async for actual, expected in results_of(case):
         assert actual.formatted == expected.formatted
         assert str(actual.data) == str(expected.data), "field order"
 
@@ -44,12 +50,7 @@ async def test_sync_results_are_equal(case):
 @given(case=cases())
 @settings(max_examples=60)
 async def test_async_results_differ_only_in_which_error_caused_a_null(case):
-    schema, text, root, variables = case
-    document, plans = parse(text), PlanCache()
-    for flag in (True, False, True):
-        values = variables | {"yes": flag}
-        expected = await execute_core(schema, document, root, values)
-        actual = await execute_breadth_first(plans, schema, document, root, values)
+    async for actual, expected in results_of(case):
         assert str(actual.data) == str(expected.data)
         assert nulls(actual) == nulls(expected)
 

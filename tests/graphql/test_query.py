@@ -147,15 +147,9 @@ async def test_assignment_and_engineer_by_id_in_either_case(ask, make):
         "assignmentTier": 3,
     }
     assert data["engineer"] == {
-        "id": str(assignment.engineer_id),
-        "name": "Ana Lima",
-        "level": 1,
-        "email": None,
-        "region": None,
-        "skills": [],
-        "isActive": True,
-        "activeAssignments": 1,
-    }
+        "id": str(assignment.engineer_id), "name": "Ana Lima", "level": 1, "email": None, "region": None,
+        "skills": [], "isActive": True, "activeAssignments": 1,
+    }  # fmt: skip
 
 
 async def test_viewer_is_the_user_of_the_token(ask, make, tokens):

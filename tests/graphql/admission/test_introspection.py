@@ -155,8 +155,6 @@ MISSPELT_NAMES = [
     "nod",
     "idd",
 ]
-
-
 VALUES = [
     {},
     None,

@@ -95,27 +95,7 @@ def test_the_least_recently_used_subject_is_dropped():
     assert limiter.consume("b", 1).remaining == 9
 
 
-# Timeout
-
-
-@pytest.mark.parametrize(
-    ("locked", "query"),
-    [
-        ("service_tickets", "{ tickets { nodes { id } } }"),
-        ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }"),
-    ],
-)
-async def test_a_slow_query_times_out(serve, make, shared_url, locked, query):
-    await make.assigned()
-    api = await serve(read_timeout_s=1.5)
-    async with connect(shared_url) as conn, conn.transaction():
-        await conn.execute(f"LOCK TABLE {locked}")
-        for _ in range(5):  # more than there are connections: each is released
-            [error] = (await api.answer(query))["errors"]
-            assert error["extensions"]["code"] == "TIMEOUT"
-        newer = {"Accept": "application/graphql-response+json"}
-        assert (await api.client.post("/graphql", json={"query": query}, headers=newer)).status_code == 504
-    assert (await api(query))["tickets"]["nodes"]
+# Timeout: batching/test_cancellation.py has that of queries
 
 
 async def test_a_mutation_does_not_time_out(serve, make, shared_url):

@@ -86,17 +86,10 @@ async def test_each_engineer_has_a_line_with_corrected_hours(db, make, world, se
     ]
     assert billed["currency"] == "EUR"
     assert billed["totals"] == {
-        "lines": 2,
-        "linesWithoutCost": 0,
-        "assignments": 2,
-        "hours": "3.50",
-        "unpricedHours": "0.00",
-        "assignmentsWithoutHours": 0,
-        "labourCost": "319.98",
-        "partsCost": "31.65",
-        "partsWithoutPrice": 0,
+        "lines": 2, "linesWithoutCost": 0, "assignments": 2, "hours": "3.50", "unpricedHours": "0.00",
+        "assignmentsWithoutHours": 0, "labourCost": "319.98", "partsCost": "31.65", "partsWithoutPrice": 0,
         "cost": "351.63",
-    }
+    }  # fmt: skip
 
 
 async def test_hours_without_a_rate_have_no_cost(make, world, bill):

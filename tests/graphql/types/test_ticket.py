@@ -42,12 +42,10 @@ async def test_a_ticket_with_all_fields_of_its_history(ask, make, world):
         } }""",
         id=ticket,
     )
-    common = {
-        "equipment": {"name": "MRI scanner"},
-        "ticket": {"ticketNumber": "SR-7"},
-        "isCurrent": False,
-        "assignedBy": "dispatcher@test",
-    }
+    common = {"equipment": {"name": "MRI scanner"}, "ticket": {"ticketNumber": "SR-7"}, "isCurrent": False}
+    common |= {"assignedBy": "dispatcher@test"}
+    report = {"diagnosis": "worn coil", "actionsTaken": "coil replaced", "notes": "look again in May"}
+    part = {"partNumber": "P-1", "partName": "Coil", "quantity": 2, "cost": "19.90"}
     assert data["ticket"] == {
         "id": ticket,
         "ticketNumber": "SR-7",
@@ -60,39 +58,17 @@ async def test_a_ticket_with_all_fields_of_its_history(ask, make, world):
         "currentAssignment": None,
         "assignmentHistory": [
             common
-            | {
-                "assignmentSequence": 1,
-                "assignmentTier": 1,
-                "assignmentTierName": "OEM",
-                "assignmentType": "MANUAL",
-                "status": "ESCALATED",
-                "assignmentReason": None,
-                "escalationReason": "x",
-                "completionStatus": "ESCALATED",
-                "timeSpentHours": None,
-                "diagnosis": None,
-                "actionsTaken": None,
-                "notes": None,
-                "engineer": {"name": "Ana Lima"},
-                "partsUsed": [],
-            },
+            | {"assignmentSequence": 1, "assignmentTier": 1, "assignmentTierName": "OEM"}
+            | {"assignmentType": "MANUAL", "status": "ESCALATED", "assignmentReason": None}
+            | {"escalationReason": "x", "completionStatus": "ESCALATED", "timeSpentHours": None}
+            | dict.fromkeys(report)
+            | {"engineer": {"name": "Ana Lima"}, "partsUsed": []},
             common
-            | {
-                "assignmentSequence": 2,
-                "assignmentTier": 2,
-                "assignmentTierName": "Dealer",
-                "assignmentType": "ESCALATION",
-                "status": "COMPLETED",
-                "assignmentReason": "x",
-                "escalationReason": None,
-                "completionStatus": "SUCCESS",
-                "timeSpentHours": "1.50",
-                "diagnosis": "worn coil",
-                "actionsTaken": "coil replaced",
-                "notes": "look again in May",
-                "engineer": {"name": "Bo Berg"},
-                "partsUsed": [{"partNumber": "P-1", "partName": "Coil", "quantity": 2, "cost": "19.90"}],
-            },
+            | {"assignmentSequence": 2, "assignmentTier": 2, "assignmentTierName": "Dealer"}
+            | {"assignmentType": "ESCALATION", "status": "COMPLETED", "assignmentReason": "x"}
+            | {"escalationReason": None, "completionStatus": "SUCCESS", "timeSpentHours": "1.50"}
+            | report
+            | {"engineer": {"name": "Bo Berg"}, "partsUsed": [part]},
         ],
         "escalationCount": 1,
         "totalTimeSpentHours": "1.50",
