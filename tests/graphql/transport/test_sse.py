@@ -34,6 +34,8 @@ class Stream:
                 if not line:
                     break
                 lines.append(line)
+            else:
+                pytest.fail(f"the stream ended: {lines}")
         name, _, data = "\n".join(lines).removeprefix("event: ").partition("\ndata:")
         return name, orjson.loads(data) if data.strip() else None
 
@@ -132,7 +134,7 @@ async def test_a_silent_stream_sends_heartbeats(monkeypatch, served):
 
 async def test_an_expired_token_ends_the_stream(monkeypatch, served):
     monkeypatch.setattr(tokens, "LEEWAY_S", 0)
-    async with streaming(served, FOLLOW, **authorization(ttl_s=1)) as stream:
+    async with streaming(served, FOLLOW, **authorization(ttl_s=3)) as stream:
         await ends_with(stream, "The token has expired; sign in again.")
 
 

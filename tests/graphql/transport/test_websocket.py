@@ -142,7 +142,7 @@ async def test_slow_token_verification_times_out(monkeypatch, serve):
 async def test_an_expired_token_closes_the_connection(monkeypatch, served):
     monkeypatch.setattr(tokens, "LEEWAY_S", 0)
     async with open_websocket(served.port, signed_in=False) as ws:
-        await ws.sign_in(authorization(ttl_s=1))
+        await ws.sign_in(authorization(ttl_s=3))
         await ws.send(subscribe("1", FOLLOW))
         assert await ws.closed() == (4403, "The token has expired")
 
