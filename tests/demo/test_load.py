@@ -51,12 +51,12 @@ async def test_equal_arguments_load_equal_rows(seeded, fresh_db):
 
 async def test_counts_and_progress_are_reported(db):
     progress = []
-    counts = await seed(db, tickets=1_500, progress=progress.append, now=NOW)
+    counts = await seed(db, tickets=750, progress=progress.append, now=NOW)
     rows = [(await fetch(db, f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES]
     assert counts == SeedCounts(*rows)
-    assert counts.tickets == 1_500
+    assert counts.tickets == 750
     assert counts.assignments / counts.tickets == pytest.approx(2.5, abs=0.3)
-    assert progress == [250] * 6
+    assert progress == [250] * 3
 
 
 async def test_a_database_that_is_not_empty_is_rejected(db, make):
