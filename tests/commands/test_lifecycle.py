@@ -44,7 +44,8 @@ ENGINEERS = 4
 engineers = st.integers(0, ENGINEERS - 1)
 chances = st.floats(0, 1, exclude_max=True)
 """Chooses an assignment, as a fraction of the length of the history."""
-sequences = st.none() | st.integers(0, 5)
+sequences = st.sampled_from([None, None, None, 1, 2, 3])
+"""Mostly None: most other values are stale."""
 outcomes = st.sampled_from(CompletionStatus)
 
 
@@ -69,6 +70,7 @@ class TicketLife(RuleBasedStateMachine):
         self.ticket_status = TicketStatus.NEW
         self.events = 0
         self.previous = []
+        self.assign(0, 1, None)  # most commands need an assignment
 
     def run(self, action, assignment_id=NOTHING, actor=DISPATCHER, **values):
         """Return whether the command was not refused."""
