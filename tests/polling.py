@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 _INTERVAL_S = 0.02
 
 
