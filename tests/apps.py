@@ -1,31 +1,23 @@
 """Applications for tests: created from settings, started, and called over ASGI or in a process."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.asgi import create_app
 from app.config import Settings
-from app.domain.model import Role
-from app.http.auth.tokens import DevelopmentTokens, InvalidToken
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.applications import Starlette
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from app.db.connections import TimeLimits
-    from app.domain.model import EngineerId
-    from app.graphql.admission.limits import Limits
-    from app.graphql.admission.trusted_documents import TrustedDocuments
-    from app.http.auth.tokens import Authenticator, VerifiedToken
-    from app.observability.tracing import Tracing
+from app.db.connections import TimeLimits
+from app.domain.model import EngineerId, Role
+from app.graphql.admission.limits import Limits
+from app.graphql.admission.trusted_documents import TrustedDocuments
+from app.http.auth.tokens import Authenticator, DevelopmentTokens, InvalidToken, VerifiedToken
+from app.observability.tracing import Tracing
 
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - signs tokens of tests only
 TOKENS = DevelopmentTokens(SECRET)

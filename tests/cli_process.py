@@ -4,8 +4,6 @@ Standard input has one JSON object on each line: `arguments` and `environment`. 
 one line: code, out, err.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,32 +1,26 @@
 """PostgreSQL for all tests: one server per session, one migrated template, and databases cloned from it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from app.db.connections import Tx
 from app.db.pool import Database, open_database
+from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import TOKENS, authorization, client_of, make_app
-from tests.databases import migrate_whole, new_database, new_server
+from tests.commands.world import World
+from tests.databases import migrate_whole, new_database, new_server, rolled_back
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    import httpx
-
-    from app.db.connections import Tx
-    from app.http.auth.tokens import DevelopmentTokens
 
 # Time limits would fail on a busy machine.
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
 
-pytest_plugins = ["tests.serving"]
+pytest_plugins = ["tests.processes", "tests.serving"]
 
 POOL_SIZE = 10
 
@@ -97,16 +91,18 @@ async def db(_shared_db: Database) -> AsyncIterator[Database]:
 @pytest.fixture
 async def tx(_shared_db: Database) -> AsyncIterator[Tx]:
     """A transaction that is rolled back."""
-    async with _shared_db.connection() as conn:
-        transaction = conn.transaction()
-        await transaction.start()
+    async with _shared_db.connection() as conn, rolled_back(conn):
         yield conn
-        await transaction.rollback()
 
 
 @pytest.fixture
 def make(db: Database) -> Factories:
     return Factories(db)
+
+
+@pytest.fixture
+def world(db: Database) -> World:
+    return World(db)
 
 
 @pytest.fixture

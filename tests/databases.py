@@ -1,7 +1,5 @@
 """Temporary PostgreSQL servers and databases."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil
@@ -9,24 +7,22 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+import pytest
 
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import read
 from app.demo.embedded_postgres import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    import pytest
+from tests.polling import until
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
 _MIN_SHARED_MEMORY = 2 * 2**30
@@ -89,6 +85,26 @@ async def migrate_whole(url: str) -> None:
 
 
 @asynccontextmanager
+async def rolled_back(conn: Any) -> AsyncIterator[None]:
+    """Run the block in a transaction that is rolled back."""
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def until_waiting(conn: Any, count: int = 1) -> None:
+    """Wait until `count` sessions of the server wait for a lock."""
+
+    async def are_waiting() -> bool:
+        return await conn.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") == count
+
+    await until(are_waiting)
+
+
+@asynccontextmanager
 async def frozen(url: str) -> AsyncIterator[None]:
     """Stop all processes of the server with SIGSTOP until the block ends."""
     async with connect(url) as conn:
@@ -127,3 +143,8 @@ def free_port(*, in_a_row: int = 1) -> int:
             for port in range(first, first + in_a_row):
                 probes.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
+
+
+def accepts_connections(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -3,29 +3,22 @@
 `python -m tests.snapshots` writes each between its markers; tests compare them.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.ticket_state import TicketState
+from app.commands.command import Command
+from app.commands.ticket_state import Change, TicketState
+from app.db.connections import Connection
 from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED, Action
 from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
 from tests.commands.samples import SAMPLES
 from tests.factories import DISPATCHER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from app.commands.command import Command
-    from app.commands.ticket_state import Change
-    from app.db.connections import Connection
 
 DOCS = Path(__file__).parents[1] / "docs"
 DATA = DOCS / "data.md"

@@ -1,18 +1,13 @@
 """Factories of rows that tests need, with default values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.db.pool import Database
-from app.domain.model import Actor, EngineerId, EquipmentId, Role, TicketId
-
-if TYPE_CHECKING:
-    from app.domain.model import Assignment
+from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, EquipmentId, Role, TicketId
 
 DISPATCHER = Actor("dispatcher@test", Role.DISPATCHER)
 ADMIN = Actor("admin@test", Role.ADMIN)
@@ -44,6 +39,17 @@ class Factories:
     async def ticket(self, **columns: Any) -> TicketId:
         values = {"id": f"TICKET-{uuid4().hex[:8]}", "ticket_number": f"SR-{uuid4().hex[:12]}"} | columns
         return await self._insert("service_tickets", **values)
+
+    async def legacy_assignment(self, **columns: Any) -> AssignmentId:
+        """Insert a row as the old application did."""
+        defaults = {
+            "assignment_sequence": 1,
+            "assignment_tier": 1,
+            "assignment_tier_name": "OEM",
+            "assignment_type": "manual",
+            "origin": "legacy",
+        }
+        return await self._insert("engineer_assignments", **defaults | columns)
 
     async def assigned(
         self, *, tier: int = 1, ticket: TicketId | None = None, engineer: EngineerId | None = None

@@ -4,25 +4,18 @@ The migrations run step by step, up, through the contract and down; the catalog 
 Names that exist only within a migration are those that it renames to.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pglast import ast, parse_sql
 from pglast.enums import ObjectType
 
 from app.db import migrate, sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.migration_files import Migration, read
 from tests.databases import new_database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.connections import Connection
 
 NAMES = sql.MIGRATIONS / "names.txt"
 _HEADER = (

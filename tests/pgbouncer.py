@@ -1,16 +1,14 @@
 """Runs PgBouncer in transaction mode in front of a test server."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -18,10 +16,7 @@ import pytest
 
 from app.db.connections import TimeLimits, alter_role, connect, pooler_options, role_settings
 from app.db.session import Session
-from tests.databases import free_port, new_home
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.databases import accepts_connections, free_port, new_home
 
 COMMAND = shutil.which("pgbouncer", path=os.defpath + ":/usr/sbin")
 ROLE = "pooled"
@@ -81,18 +76,13 @@ def pgbouncer(server: str, *, connections: int = 10) -> Iterator[str]:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen([COMMAND, *run_as, settings], stdout=log, stderr=log)
         try:
-            while not _is_listening(listen_port):
+            while not accepts_connections(listen_port):
                 assert process.poll() is None, (home / "log").read_text()
                 time.sleep(0.01)
             yield f"postgresql://{ROLE}@127.0.0.1:{listen_port}/"
         finally:
             process.kill()
             process.wait()
-
-
-def _is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def through(pooled: str, url: str) -> str:

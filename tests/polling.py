@@ -1,16 +1,12 @@
 """Waits for what gives no signal: another process, the database, a counter."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 _INTERVAL_S = 0.02
 
 

@@ -1,12 +1,11 @@
 """The application served on a real socket, for what uvicorn's protocol decides below ASGI."""
 
-from __future__ import annotations
-
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -16,9 +15,6 @@ from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.server import config
 from tests.apps import make_app
 from tests.polling import until
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 LIMIT_S = 0.5
 PATIENCE_S = 20

@@ -3,13 +3,12 @@
 `python -m tests.sharding` prints the result; tests/contracts/test_sharding.py checks it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pglast import ast, parse_plpgsql, parse_sql
 from pglast.enums import A_Expr_Kind, BoolExprType
@@ -17,13 +16,8 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from tests.databases import migrate_whole, new_database, new_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.connections import Connection
 
 DISTRIBUTED = {
     "service_tickets": "id",
@@ -58,7 +52,7 @@ KEYS = {
 """Unique keys of distributed tables without the ticket: why, and what they become."""
 
 FOREIGN_KEYS = {
-    "assignment_events_assignment_id_fkey": "becomes (ticket_id, assignment_id), to the new primary key.",
+    "assignment_events_assignment_id_fkey": "becomes (ticket_id, assignment_id), to the new primary key."
 }
 
 LOCKS = {
@@ -329,7 +323,8 @@ def joins_without_ticket(statements: list[Statement]) -> set[str]:
     }
 
 
-async def report(conn: Connection) -> Iterator[str]:
+async def report(conn: Connection) -> list[str]:
+    """Return lines of text; `!!` marks what no table above explains."""
     all_statements = [*statements(), *await statements_in_functions(conn)]
     tables = {row[0] for row in await conn.fetch(TABLES)}
     lines = ["Tables"]
@@ -339,29 +334,21 @@ async def report(conn: Connection) -> Iterator[str]:
         ("on one machine", LOCAL),
     ):
         lines += [f"  {title:<16} {table:<30} {why}" for table, why in group.items() if table in tables]
-    lines += [
-        "Keys without the ticket",
-        *(f"  {name:<47} {KEYS.get(name, '!!')}" for name in sorted(await keys_without_ticket(conn))),
-    ]
-    lines += ["Foreign keys without the ticket"]
-    lines += [
-        f"  {name:<47} {FOREIGN_KEYS.get(name, '!!')}"
-        for name in sorted(await foreign_keys_without_ticket(conn))
-    ]
-    lines += ["Statements that lock or write rows without a ticket as parameter"]
-    lines += [
-        f"  {name:<47} {LOCKS.get(name, '!!')}" for name in sorted(writes_without_ticket(all_statements))
-    ]
-    lines += ["Statements that join distributed tables by another column"]
-    lines += [
-        f"  {name:<47} {JOINS.get(name, '!!')}" for name in sorted(joins_without_ticket(all_statements))
-    ]
-    lines += ["Statements, and the machines that execute them"]
+    for title, names, reasons in (
+        ("Keys without the ticket", await keys_without_ticket(conn), KEYS),
+        ("Foreign keys without the ticket", await foreign_keys_without_ticket(conn), FOREIGN_KEYS),
+        ("Statements that lock or write rows without a ticket as parameter",
+         writes_without_ticket(all_statements), LOCKS),
+        ("Statements that join distributed tables by another column",
+         joins_without_ticket(all_statements), JOINS),
+    ):  # fmt: skip
+        lines += [title, *(f"  {name:<47} {reasons.get(name, '!!')}" for name in sorted(names))]
+    lines.append("Statements, and the machines that execute them")
     for s in all_statements:
         if s.tables and not s.name.endswith("()"):
             does = "writes" if s.writes else "locks" if s.locks else "reads"
             lines.append(f"  {s.name:<47} {does:<7} {s.reads}")
-    return iter(lines)
+    return lines
 
 
 async def _main() -> None:

@@ -3,8 +3,6 @@
 `python -m tests.snapshots` writes them and the diagrams of documents; tests compare them with the code.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

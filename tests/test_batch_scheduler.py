@@ -1,7 +1,5 @@
 """Batches of one key: how many run at the same time, and that none is forgotten."""
 
-from __future__ import annotations
-
 import asyncio
 
 from hypothesis import given, settings
@@ -13,7 +11,7 @@ from app.batch_scheduler import MAX_CONCURRENT, BatchScheduler
 class FakeBatch:
     """Finishes when `may_finish` is set."""
 
-    def __init__(self, started: list[FakeBatch], max_items: int) -> None:
+    def __init__(self, started: list["FakeBatch"], max_items: int) -> None:
         self.items: list[int] = []
         self.has_started = asyncio.Event()
         self.may_finish = asyncio.Event()

@@ -1,21 +1,16 @@
 """The build of the web pages during an installation: when it runs, with which Node.js, and without pages."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_build import NODE_WHEEL, WebPages
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHECKOUT = Path(__file__).parents[1]
 # A fake node: prints its version, records its commands, and creates the files of npm and Vite.

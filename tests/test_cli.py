@@ -1,15 +1,9 @@
 """The command line: output of each command; an error is one sentence and exit code 1."""
 
-from __future__ import annotations
-
 import csv
-import subprocess
-import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +12,8 @@ from app.db import sql
 from app.db.connections import connect
 from app.domain.model import Role
 from app.http.routes.pages import Provider, provider_for
-from tests.apps import environment
+from tests.processes import CHECKOUT, Result, assert_one_sentence
 
-CHECKOUT = Path(__file__).parents[1]
 LABELS = sorted(file.name.removesuffix(".up.sql") for file in sql.MIGRATIONS.glob("*.up.sql"))
 NOW = datetime.now(UTC)
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -33,38 +26,8 @@ PAGES = PROVIDER | {"AUTH_CLIENT_ID": "baton-pages"}
 PRODUCTION = {"APP_ENV": "production", "DATABASE_URL": UNREACHABLE}
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-def run(*arguments: str, **settings: str) -> Result:
-    """`python -m app` with these settings and no others."""
-    command = [sys.executable, "-m", "app", *arguments]
-    process = subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Result(process.returncode, process.stdout, process.stderr)
-
-
-def assert_one_sentence(result: Result, *words: str) -> None:
-    assert result.code == 1, result
-    assert result.err.startswith("Error: ")
-    assert result.err.count("\n") == 1, result.err
-    for word in words:
-        assert word in result.err
-
-
-def test_schema_prints_the_schema_file():
-    assert run("schema") == Result(0, (CHECKOUT / "schema.graphql").read_text(), "")
+def test_schema_prints_the_schema_file(cli):
+    assert cli("schema") == Result(0, (CHECKOUT / "schema.graphql").read_text(), "")
 
 
 @pytest.mark.parametrize(
@@ -151,33 +114,33 @@ def test_roles_of_the_provider_are_mapped():
     ],
     ids=str,
 )
-def test_an_error_is_one_sentence_that_names_it(command, settings, words):
-    assert_one_sentence(run(*command.split(), **settings), *words)
+def test_an_error_is_one_sentence_that_names_it(cli, command, settings, words):
+    assert_one_sentence(cli(*command.split(), **settings), *words)
 
 
-def test_a_missing_database_is_one_sentence(server):
+def test_a_missing_database_is_one_sentence(cli, server):
     url = server.replace("/postgres?", "/nothing_here?")
-    assert_one_sentence(run("migrate", "status", DATABASE_URL=url), "DATABASE_URL", "nothing_here")
+    assert_one_sentence(cli("migrate", "status", DATABASE_URL=url), "DATABASE_URL", "nothing_here")
 
 
 @pytest.mark.parametrize("command", ["token --role chief", "token --role engineer"])
-def test_missing_options_print_the_usage(command):
-    result = run(*command.split())
+def test_missing_options_print_the_usage(cli, command):
+    result = cli(*command.split())
     assert result.code == 2
     assert "Usage: python -m app" in result.err
 
 
-def test_the_development_secret_is_generated_once_and_private(tmp_path):
+def test_the_development_secret_is_generated_once_and_private(cli, tmp_path):
     for _ in range(2):
-        assert run("token", "--role", "auditor", DATA_DIR=str(tmp_path)).out.count(".") == 2
+        assert cli("token", "--role", "auditor", DATA_DIR=str(tmp_path)).out.count(".") == 2
     [file] = tmp_path.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(file.read_text()) >= 32
 
 
-def test_migrations_go_up_and_down_and_a_dry_run_changes_nothing(empty_database):
+def test_migrations_go_up_and_down_and_a_dry_run_changes_nothing(cli, empty_database):
     def migrate(*arguments: str) -> str:
-        result = run("migrate", *arguments, DATABASE_URL=empty_database)
+        result = cli("migrate", *arguments, DATABASE_URL=empty_database)
         assert (result.code, result.err) == (0, "")
         return result.out
 
@@ -199,96 +162,96 @@ def test_migrations_go_up_and_down_and_a_dry_run_changes_nothing(empty_database)
     assert states() == none_applied
 
 
-async def test_verify_fails_if_counts_differ(empty_database):
-    run("migrate", "up", DATABASE_URL=empty_database)
+async def test_verify_fails_if_counts_differ(cli, empty_database):
+    cli("migrate", "up", DATABASE_URL=empty_database)
     async with connect(empty_database) as conn:
         await conn.execute("SET session_replication_role = replica")  # skips the triggers
         await conn.execute("INSERT INTO service_tickets (id, ticket_number) VALUES ('T', 'T')")
-    result = run("migrate", "verify", DATABASE_URL=empty_database)
+    result = cli("migrate", "verify", DATABASE_URL=empty_database)
     assert result.code == 1
     assert "Tickets not taken over" in result.out
     assert "must be 0" in result.out
 
 
-async def test_verify_fails_if_a_value_is_unreadable(fresh_url):
+async def test_verify_fails_if_a_value_is_unreadable(cli, fresh_url):
     async with connect(fresh_url) as conn:
         await conn.execute(
             "INSERT INTO service_tickets (id, ticket_number, created_at) VALUES ('T', 'T', 'infinity')"
         )
-    result = run("migrate", "verify", DATABASE_URL=fresh_url)
+    result = cli("migrate", "verify", DATABASE_URL=fresh_url)
     assert (result.code, result.out.splitlines()[-1]) == (1, "Unreadable: created_at of ticket T")
 
 
-def test_verify_needs_a_migrated_database(empty_database):
-    assert_one_sentence(run("migrate", "verify", DATABASE_URL=empty_database), "migrate up")
+def test_verify_needs_a_migrated_database(cli, empty_database):
+    assert_one_sentence(cli("migrate", "verify", DATABASE_URL=empty_database), "migrate up")
 
 
-def test_serve_needs_a_migrated_database(empty_database, tmp_path):
-    result = run("serve", "--port", "0", DATABASE_URL=empty_database, DATA_DIR=str(tmp_path))
+def test_serve_needs_a_migrated_database(cli, empty_database, tmp_path):
+    result = cli("serve", "--port", "0", DATABASE_URL=empty_database, DATA_DIR=str(tmp_path))
     assert_one_sentence(result, "migrate up")
 
 
-def test_seed_needs_an_empty_database(fresh_url):
-    result = run("seed", "--tickets", "5", DATABASE_URL=fresh_url)
+def test_seed_needs_an_empty_database(cli, fresh_url):
+    result = cli("seed", "--tickets", "5", DATABASE_URL=fresh_url)
     assert result.code == 0, result.err
-    assert_one_sentence(run("seed", "--tickets", "5", DATABASE_URL=fresh_url), "empty")
+    assert_one_sentence(cli("seed", "--tickets", "5", DATABASE_URL=fresh_url), "empty")
 
 
-def test_retain_keeps_recent_events(fresh_url):
-    assert "No event partition is older" in run("retain", DATABASE_URL=fresh_url, EVENTS_KEPT_MONTHS="12").out
+def test_retain_keeps_recent_events(cli, fresh_url):
+    assert "No event partition is older" in cli("retain", DATABASE_URL=fresh_url, EVENTS_KEPT_MONTHS="12").out
 
 
-def test_doctor_names_a_missing_setting():
-    result = run("doctor")
+def test_doctor_names_a_missing_setting(cli):
+    result = cli("doctor")
     assert "The web pages are " in result.out
     assert result.code == 1
     assert "!! DATABASE_URL is unset" in result.out
 
 
-def test_doctor_prints_no_secret(fresh_url):
+def test_doctor_prints_no_secret(cli, fresh_url):
     url = fresh_url.replace("postgres@", "postgres:hush@")
-    result = run("doctor", DATABASE_URL=url, AUTH_DEV_SECRET="hush" * 8)
+    result = cli("doctor", DATABASE_URL=url, AUTH_DEV_SECRET="hush" * 8)
     assert "AUTH_DEV_SECRET = (set)" in result.out
     assert "hush" not in result.out + result.err
 
 
-def test_doctor_checks_the_database(fresh_url, empty_database):
-    result = run("doctor", DATABASE_URL=fresh_url)
+def test_doctor_checks_the_database(cli, fresh_url, empty_database):
+    result = cli("doctor", DATABASE_URL=fresh_url)
     assert "PostgreSQL" in result.out
     assert [line for line in result.out.splitlines() if "!!" in line] == [
         "  !! The role is a superuser: use a role that can only read and write the tables of Baton."
     ]
-    result = run("doctor", DATABASE_URL=empty_database)
+    result = cli("doctor", DATABASE_URL=empty_database)
     assert result.code == 1
     assert "migrate up" in result.out
-    assert "does not answer" in run("doctor", DATABASE_URL=UNREACHABLE).out
+    assert "does not answer" in cli("doctor", DATABASE_URL=UNREACHABLE).out
 
 
-def test_export_billing_writes_to_standard_output(fresh_url):
-    assert run("seed", "--tickets", "50", DATABASE_URL=fresh_url).code == 0
+def test_export_billing_writes_to_standard_output(cli, fresh_url):
+    assert cli("seed", "--tickets", "50", DATABASE_URL=fresh_url).code == 0
     year = ["--from", f"{NOW - timedelta(days=300):%Y-%m-%d}", "--to", f"{NOW + timedelta(days=1):%Y-%m-%d}"]
-    result = run("export", "billing", *year, DATABASE_URL=fresh_url, BILLING_CURRENCY="CHF")
+    result = cli("export", "billing", *year, DATABASE_URL=fresh_url, BILLING_CURRENCY="CHF")
     assert result.code == 0, result.err
     rows = list(csv.DictReader(StringIO(result.out)))
     assert sum(Decimal(row["cost"] or 0) for row in rows) > 0
     assert {row["currency"] for row in rows} == {"CHF"}
     customer = rows[0]["customer"]
-    filtered = run("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
+    filtered = cli("export", "billing", *year, "--customer", customer, DATABASE_URL=fresh_url)
     assert {row["customer"] for row in csv.DictReader(StringIO(filtered.out))} == {customer}
     for other in (f"{customer} ", ""):
-        no_rows = run("export", "billing", *year, "--customer", other, DATABASE_URL=fresh_url)
+        no_rows = cli("export", "billing", *year, "--customer", other, DATABASE_URL=fresh_url)
         assert len(no_rows.out.splitlines()) == 1
-    by_semicolon = run("export", "billing", *year, "--separator", ";", DATABASE_URL=fresh_url)
+    by_semicolon = cli("export", "billing", *year, "--separator", ";", DATABASE_URL=fresh_url)
     reader = csv.DictReader(StringIO(by_semicolon.out), delimiter=";")
     assert [row | {"currency": "CHF"} for row in reader] == rows
-    ticket = run("export", "billing", *year, "--ticket", rows[0]["ticket_id"], DATABASE_URL=fresh_url)
+    ticket = cli("export", "billing", *year, "--ticket", rows[0]["ticket_id"], DATABASE_URL=fresh_url)
     assert {row["ticket_id"] for row in csv.DictReader(StringIO(ticket.out))} == {rows[0]["ticket_id"]}
 
 
-def test_an_invalid_period_is_one_sentence():
+def test_an_invalid_period_is_one_sentence(cli):
     assert_one_sentence(
-        run("export", "billing", "--from", "x", "--to", "2026-02-01"), "from must be a date and time"
+        cli("export", "billing", "--from", "x", "--to", "2026-02-01"), "from must be a date and time"
     )
     assert_one_sentence(
-        run("export", "billing", "--from", "2026-02-01", "--to", "2026-02-01"), "later than from"
+        cli("export", "billing", "--from", "2026-02-01", "--to", "2026-02-01"), "later than from"
     )

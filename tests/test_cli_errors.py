@@ -1,13 +1,7 @@
 """Every command with every wrong setting: one sentence, exit code 1, and never a password."""
 
-from __future__ import annotations
-
 import asyncio
-import json
-import subprocess
-import sys
-from dataclasses import fields
-from pathlib import Path
+from dataclasses import fields, replace
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,10 +15,9 @@ from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.errors import Unavailable
 from app.db.grants import grant
-from tests.apps import environment
 from tests.databases import new_database
+from tests.processes import assert_one_sentence
 
-CHECKOUT = Path(__file__).parents[1]
 ARGUMENTS = {
     "token": ["--role", "admin"],
     "export billing": ["--from", "2026-01-01", "--to", "2026-02-01"],
@@ -71,53 +64,42 @@ WRONG_SETTINGS = [name for field in fields(Settings) if _is_wrong(name := field.
 
 
 @pytest.fixture(scope="module")
-def run():
-    """Runs a command with these settings and no others; returns exit code, stdout and stderr."""
-    command = [sys.executable, "-m", "tests.cli_process"]
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
+def run(cli):
+    """Runs a command with the arguments that it needs."""
 
-        def send(command, **settings):
-            arguments = command.split() + ARGUMENTS.get(command, [])
-            settings = {"DATABASE_WAIT_S": "0", "EVENTS_KEPT_MONTHS": "12"} | settings
-            request = {"arguments": arguments, "environment": environment(**settings)}
-            process.stdin.write(json.dumps(request) + "\n")
-            return json.loads(process.stdout.readline())
+    def run(command, **settings):
+        settings = {"DATABASE_WAIT_S": "0", "EVENTS_KEPT_MONTHS": "12"} | settings
+        return cli(*command.split(), *ARGUMENTS.get(command, []), **settings)
 
-        yield send
-        process.stdin.close()
+    return run
 
 
-def assert_one_sentence(result, command="", *words):
-    code, out, err = result
-    if command == "doctor" and not err:
-        err = "".join(f"Error: {line}\n" for line in out.splitlines() if "!!" in line)
-    assert (code, err.count("\n")) == (1, 1), result
-    assert err.startswith("Error: ")
-    assert "Traceback" not in out + err
-    for word in words:
-        assert word in err
+def assert_secret_sentence(result, command, *words):
+    """One sentence, and no part of the password. The doctor writes it to standard output."""
+    if command == "doctor" and not result.err:
+        lines = [line for line in result.out.splitlines() if "!!" in line]
+        result = replace(result, err="".join(f"Error: {line}\n" for line in lines))
+    assert_one_sentence(result, *words)
     for part in SECRET_PARTS:
-        assert part not in out + err
+        assert part not in result.out + result.err
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_malformed_url_is_one_sentence_without_its_password(run, command, url):
-    assert_one_sentence(run(command, DATABASE_URL=url), command, "DATABASE_URL", "postgresql://")
+    assert_secret_sentence(run(command, DATABASE_URL=url), command, "DATABASE_URL", "postgresql://")
 
 
 @pytest.mark.parametrize("name", ["DATABASE_DIRECT_URL", "DATABASE_REPLICA_URLS"])
 @pytest.mark.parametrize("url", [url for url in BAD_URLS if " " not in url])
 def test_a_malformed_url_of_another_setting_is_one_sentence(run, url, name):
-    assert_one_sentence(run("serve", **{name: url}), "serve", name, "postgresql://")
+    assert_secret_sentence(run("serve", **{name: url}), "serve", name, "postgresql://")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_wrong_value_of_any_setting_is_one_sentence_that_names_it(run, command):
     for name in WRONG_SETTINGS:
-        assert_one_sentence(run(command, **{name: "?!"}), command, name)
+        assert_secret_sentence(run(command, **{name: "?!"}), command, name)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +138,7 @@ async def test_a_url_that_the_driver_cannot_use_is_unavailable(url):
     "url", ["postgresql://app:hush@127.0.0.1:1/baton", "postgresql://app:hush@a..b/baton"]
 )
 def test_a_database_that_does_not_answer_is_one_sentence(run, command, url):
-    assert_one_sentence(run(command, DATABASE_URL=url), command, "does not answer")
+    assert_secret_sentence(run(command, DATABASE_URL=url), command, "does not answer")
 
 
 @pytest.mark.parametrize(
@@ -165,9 +147,8 @@ def test_a_database_that_does_not_answer_is_one_sentence(run, command, url):
 async def test_a_command_before_up_is_one_sentence(run, server, command):
     async with new_database(server) as url:
         result = await asyncio.to_thread(run, command, DATABASE_URL=url)
-        code, out, err = result
-        assert code == 1
-        assert "migrate up" in out + err
+        assert result.code == 1
+        assert "migrate up" in result.out + result.err
         if command != "doctor":
             assert_one_sentence(result)
 
@@ -206,20 +187,20 @@ async def roles(server):
     ],
 )
 async def test_a_role_without_privileges_is_one_sentence(run, roles, command, role):
-    assert_one_sentence(await asyncio.to_thread(run, command, DATABASE_URL=roles[role]), command)
+    assert_secret_sentence(await asyncio.to_thread(run, command, DATABASE_URL=roles[role]), command)
 
 
 async def test_an_unknown_role_in_grant_is_one_sentence(run, fresh_url):
     result = await asyncio.to_thread(run, "migrate grant", DATABASE_URL=fresh_url)
-    assert_one_sentence(result, "", "There is no role 'somebody'", "CREATE ROLE")
+    assert_secret_sentence(result, "", "There is no role 'somebody'", "CREATE ROLE")
 
 
 @pytest.mark.parametrize("command", ["token", "dev"])
 def test_a_folder_that_cannot_be_written_is_one_sentence(run, command):
-    assert_one_sentence(run(command, DATA_DIR="/dev/null/data"), command, "/dev/null/data")
+    assert_secret_sentence(run(command, DATA_DIR="/dev/null/data"), command, "/dev/null/data")
 
 
 @pytest.mark.parametrize("option", ["--port=99999", "--port=-1", "--own-ports=99999"])
 def test_a_bad_port_is_a_usage_error(run, option):
-    code, _, err = run(f"serve {option}")
-    assert (code, err.count("Error: ")) == (2, 1)
+    result = run(f"serve {option}")
+    assert (result.code, result.err.count("Error: ")) == (2, 1)

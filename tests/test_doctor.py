@@ -1,7 +1,5 @@
 """The doctor says what would fail in the server, before it does."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 from uuid import uuid4

@@ -1,29 +1,19 @@
 """Committed events reach all followers exactly once and in order, also after failures."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import structlog
 
 from app import events as feed_module
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.run import run
-from app.db.pool import open_database
+from app.db.pool import Database, open_database
 from app.domain.cursor import Cursor
-from app.events import EventFilter, Feed, UnknownCursor
+from app.domain.model import Assignment
+from app.events import EventFilter, Feed, FeedItem, UnknownCursor
 from tests.factories import DISPATCHER, Factories
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-
-    from app.db.pool import Database
-    from app.domain.model import Assignment
-    from app.events import FeedItem
 
 ALL = EventFilter()
 TIMEOUT_S = 20
@@ -146,9 +136,9 @@ def insert_event(db, assignment) -> Callable[..., Awaitable[int]]:
     return insert
 
 
-async def test_an_event_contains_the_assignment_after_the_command(follow, db, assignment):
+async def test_an_event_contains_the_assignment_after_the_command(follow, world, assignment):
     follower = await follow()
-    accepted = await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+    accepted = await world.act("accept", assignment)
     event = (await follower.receive_one()).event
     assert (event.type, event.actor, event.assignment) == ("accepted", DISPATCHER.subject, accepted)
 
@@ -246,25 +236,24 @@ async def test_a_slow_follower_gets_every_event(monkeypatch, fresh_url, db, inse
             assert [item.event.id for item in received] == ids
 
 
-async def test_concurrent_events_arrive_once_and_in_order_of_each_ticket(follow, db, make):
+async def test_concurrent_events_arrive_once_and_in_order_of_each_ticket(follow, db, make, world):
     followers = [await follow() for _ in range(3)]
     engineers = [await make.engineer() for _ in range(2)]
-    tickets = [(await make.assigned()).ticket_id for _ in range(10)]
+    current = [await make.assigned() for _ in range(10)]
 
-    async def reassign(ticket_id: Any) -> None:
+    async def reassign(assigned: Assignment) -> None:
         for i in range(6):
-            command = ReassignTicket(ticket_id=ticket_id, engineer_id=engineers[i % 2], reason="x")
-            await run(db, DISPATCHER, reassign_ticket, command)
+            await world.act("reassign", assigned, engineer_id=engineers[i % 2])
 
-    await asyncio.gather(*(reassign(ticket_id) for ticket_id in tickets))
+    await asyncio.gather(*map(reassign, current))
     async with db.connection() as conn:
         written = await conn.fetch("SELECT id, ticket_id FROM assignment_events ORDER BY id")
     for follower in followers:
         items = await follower.receive(len(written))
         received = [(item.event.id, item.event.assignment.ticket_id) for item in items]
         assert sorted(received) == [tuple(row) for row in written]
-        for ticket_id in tickets:
-            ids = [event_id for event_id, of_ticket in received if of_ticket == ticket_id]
+        for each in current:
+            ids = [event_id for event_id, of_ticket in received if of_ticket == each.ticket_id]
             assert ids == sorted(ids)
 
 
@@ -289,7 +278,7 @@ async def test_every_cursor_resumes_at_its_position(follow, db, insert_event):
         assert set(await again.receive_ids(len(later) + 1)) == later | {last}
 
 
-async def test_a_follower_gets_only_events_that_match_its_filter(follow, db, make, assignment):
+async def test_a_follower_gets_only_events_that_match_its_filter(follow, db, make, world, assignment):
     other = await make.assigned()
     # An engineer still sees a ticket after its reassignment.
     expected = (
@@ -300,9 +289,8 @@ async def test_a_follower_gets_only_events_that_match_its_filter(follow, db, mak
     live = [await follow(None, event_filter) for event_filter, _ in expected]
     since = Cursor.after(await newest_id(db))
     for accepted in (other, assignment):
-        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=accepted.id))
-    reassign = ReassignTicket(ticket_id=assignment.ticket_id, engineer_id=other.engineer_id, reason="x")
-    await run(db, DISPATCHER, reassign_ticket, reassign)
+        await world.act("accept", accepted)
+    await world.act("reassign", assignment, engineer_id=other.engineer_id)
     for follower, (event_filter, types) in zip(live, expected, strict=True):
         assert await follower.receive_types(len(types)) == types
         assert await (await follow(since, event_filter)).receive_types(len(types)) == types
@@ -320,12 +308,12 @@ async def test_a_feed_continues_after_its_connection_is_lost(follow, db, insert_
     assert await follower.receive_ids(3) == ids
 
 
-async def test_a_notification_wakes_other_servers(monkeypatch, fresh_url, follow, db, assignment):
+async def test_a_notification_wakes_other_servers(monkeypatch, fresh_url, follow, world, assignment):
     monkeypatch.setattr(feed_module, "POLL_INTERVAL_S", 3600)
     async with running(Feed(fresh_url)) as elsewhere:
         follower = await follow(feed=elsewhere)
         await asyncio.sleep(0.1)  # until it waits for a notification
-        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+        await world.act("accept", assignment)
         assert await follower.receive_types(1) == ["accepted"]
 
 

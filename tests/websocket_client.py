@@ -1,23 +1,17 @@
 """A WebSocket client that sends any messages, valid or not."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from app.domain.model import Role
 from app.graphql.transport.websocket import PROTOCOL
-from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import SECRET
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.apps import authorization
 
 PATIENCE_S = 20
 
@@ -48,7 +42,7 @@ class WebSocketClient:
 
     async def sign_in(self, payload: Any = None) -> None:
         await self.send(
-            {"type": "connection_init", "payload": as_dispatcher() if payload is None else payload}
+            {"type": "connection_init", "payload": authorization() if payload is None else payload}
         )
         assert await self.receive() == {"type": "connection_ack"}
 
@@ -57,11 +51,6 @@ class WebSocketClient:
         await self.send(subscribe("probe", "{ __typename }"))
         answers = [await self.receive(), await self.receive()]
         return [answer["type"] for answer in answers if answer["id"] == "probe"] == ["next", "complete"]
-
-
-def as_dispatcher(ttl_s: int = 600) -> dict[str, str]:
-    token = DevelopmentTokens(SECRET).sign(Role.DISPATCHER, None, ttl_s=ttl_s)
-    return {"Authorization": f"Bearer {token}"}
 
 
 def subscribe(name: str, query: str, **variables: Any) -> dict[str, Any]:

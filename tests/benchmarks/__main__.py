@@ -3,8 +3,6 @@
 Prints Markdown. Run it on an idle machine; ratios are more reliable than rates.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.metadata
 import os
@@ -36,11 +34,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2, help="duration of each measurement in each round")
     parser.add_argument("--tickets", type=int, default=100_000, help="each has four assignments")
     parser.add_argument(
-        "--sizes",
-        type=int,
-        nargs="+",
-        default=[10_000, 100_000, 1_000_000],
-        help="of the growing database",
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of the growing database"
     )
     arguments = parser.parse_args()
     options = Options(arguments.rounds, arguments.seconds, arguments.tickets, arguments.sizes)

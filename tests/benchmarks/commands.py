@@ -3,40 +3,34 @@
 python -m tests.benchmarks.commands [--rounds 7] [--seconds 1.5] [--durable]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import statistics
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 import asyncpg
 
 from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.commands.run import run, run_in_transaction
+from app.commands.ticket_state import Change, TicketState
 from app.db.connections import TimeLimits
 from app.db.pool import Database, open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
+from app.domain.model import EngineerId, TicketId
 from app.queries import assignments
 from tests.databases import migrate_whole, new_database, new_home
 from tests.factories import DISPATCHER, Factories
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from app.commands.ticket_state import Change, TicketState
-    from app.domain.model import EngineerId, TicketId
-
-    Decide = Callable[[ReassignTicket, TicketState], Change]
-    Variant = Callable[[Database, Decide, ReassignTicket], Awaitable[None]]
-    Work = Callable[[int], Awaitable[object]]
-    """One operation of the client with this number."""
-    Variants = dict[str, Work]
+Decide = Callable[[ReassignTicket, TicketState], Change]
+Variant = Callable[[Database, Decide, ReassignTicket], Awaitable[None]]
+Work = Callable[[int], Awaitable[object]]
+"""One operation of the client with this number."""
+Variants = dict[str, Work]
 
 CLIENTS = 32
 POOL_SIZE = 10

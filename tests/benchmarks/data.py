@@ -1,12 +1,12 @@
 """Benchmark data: any number of tickets with four assignments each, the last one current."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from uuid import UUID
 
 import asyncpg
+
+from app.db.connections import connect
 
 HISTORY = 4
 LONG_HISTORIES = (1, 10, 100)
@@ -46,23 +46,17 @@ def created_at(number: int) -> datetime:
 
 async def prepare(url: str) -> None:
     """Load engineers, and tickets with each of the LONG_HISTORIES: H<length>-1 and so on."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         await conn.execute(_ENGINEERS)
         for length in LONG_HISTORIES:
             await _load(conn, f"H{length}-", 1, LONG_HISTORIES_EACH, length)
-    finally:
-        await conn.close()
 
 
 async def load(url: str, first: int, last: int) -> None:
     """Load the tickets T-<first> to T-<last>."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         await _load(conn, "T-", first, last, HISTORY)
         await conn.execute("VACUUM ANALYZE")
-    finally:
-        await conn.close()
 
 
 HOLDER = str(UUID(md5(b"engineer0", usedforsecurity=False).hexdigest()))
@@ -100,11 +94,8 @@ async def load_history(url: str, prefix: str, assignments: int) -> None:
 
 async def engineers(url: str) -> list[str]:
     """Return the ids of all engineers."""
-    conn = await asyncpg.connect(url)
-    try:
+    async with connect(url) as conn:
         return [str(row["id"]) for row in await conn.fetch("SELECT id FROM engineers ORDER BY id")]
-    finally:
-        await conn.close()
 
 
 async def _load(conn: asyncpg.Connection, prefix: str, first: int, last: int, history: int) -> None:

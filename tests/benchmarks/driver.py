@@ -4,20 +4,16 @@ Not wrk, because it rotates a thousand tokens, checks every response, and measur
 request was due (no coordinated omission). It uses little CPU beside the server.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httptools
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CONNECTIONS = 32
 
@@ -42,7 +38,7 @@ class Responses:
 class _Connection(asyncio.Protocol):
     """Sends one request at a time."""
 
-    def __init__(self, load: _LoadGenerator) -> None:
+    def __init__(self, load: "_LoadGenerator") -> None:
         self._load = load
         self._parser = httptools.HttpResponseParser(self)
         self._due = 0.0

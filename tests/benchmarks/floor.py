@@ -1,7 +1,5 @@
 """The same reads without a server: a lower bound for every server on PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import resource
@@ -9,22 +7,18 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 import orjson
 
 from app.demo.embedded_postgres import find_binaries
 from tests.benchmarks import statements
+from tests.benchmarks.operations import Operation, Variables
 from tests.benchmarks.shared import POOL_SIZE
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from tests.benchmarks.operations import Operation, Variables
 
 
 @dataclass(frozen=True, slots=True)

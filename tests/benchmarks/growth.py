@@ -1,25 +1,17 @@
 """Reads with more tickets, longer histories and longer lists."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, repeat
-from typing import TYPE_CHECKING
 
 import orjson
 
 from tests.benchmarks import data, driver
-from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY, any_ticket
-from tests.benchmarks.shared import baton, cpu_s, memory_mb, percentile_ms, table
+from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY, Operation, Variables, any_ticket
+from tests.benchmarks.shared import Options, Server, baton, cpu_s, memory_mb, percentile_ms, table
 from tests.databases import migrate_whole, new_database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.benchmarks.operations import Operation, Variables
-    from tests.benchmarks.shared import Options, Server
 
 _LISTS = (1, 10, 100)
 _LOAD = 0.6

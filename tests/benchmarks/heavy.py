@@ -3,21 +3,15 @@
 python -m tests.benchmarks.heavy [--tickets 400000] [--callers 3] [--seconds 10]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from itertools import count, repeat
-from typing import TYPE_CHECKING
 
 import uvloop
 
 from tests.benchmarks import driver
 from tests.benchmarks.operations import ONE
-from tests.benchmarks.shared import baton, loaded, percentile_ms, postgres, table
-
-if TYPE_CHECKING:
-    from tests.benchmarks.shared import Server
+from tests.benchmarks.shared import Server, baton, loaded, percentile_ms, postgres, table
 
 RATE = 100
 """Reads per second."""

@@ -5,25 +5,25 @@ Of operations that the server knows, where only the charge is left, and of new o
 python -m tests.benchmarks.limits [--rounds 15] [--requests 40]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json
 import statistics
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphql import specified_rules, validate
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, specified_rules, validate
 
 from app.batch_scheduler import BatchScheduler
-from app.db.pool import open_database
+from app.db.pool import Database, open_database
 from app.demo import load
 from app.events import Feed
 from app.graphql.admission.document_cache import CachedDocument, OperationCost
 from app.graphql.admission.limits import Limits
+from app.graphql.admission.operation import Operation
 from app.graphql.admission.policy import OperationPolicy
 from app.graphql.admission.trusted_documents import TrustedDocuments
 from app.graphql.context import Context
@@ -35,15 +35,7 @@ from tests.benchmarks.shared import table
 from tests.databases import migrate_whole, new_server
 from tests.factories import DISPATCHER
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-
-    from app.db.pool import Database
-    from app.graphql.admission.operation import Operation
-
-    Ask = Callable[[], Awaitable[None]]
+Ask = Callable[[], Awaitable[None]]
 
 TICKETS = 300
 OPERATIONS = {

@@ -3,22 +3,19 @@
 python -m tests.benchmarks.migration [--tickets 1000000] [--assignments 2500000]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -26,20 +23,14 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.commands.run import run
 from app.db import migrate, sql
-from app.db.connections import connect
-from app.db.pool import open_database
+from app.db.connections import Connection, connect
+from app.db.pool import Database, open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.errors import DomainError
 from app.queries import assignments, migration, tickets
+from tests.databases import new_home
 from tests.factories import DISPATCHER
 from tests.migrations.shapes import DOCUMENTED
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from uuid import UUID
-
-    from app.db.connections import Connection
-    from app.db.pool import Database
 
 SERVER = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 SOME_TICKETS = "SELECT id FROM service_tickets ORDER BY random() LIMIT 20000"
@@ -231,7 +222,7 @@ class Probe:
     _is_running: bool = True
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Probe]:
+    async def running(self) -> AsyncIterator["Probe"]:
         kinds = {"read": self.application.reads, "write": self.application.writes}
         work = [
             asyncio.create_task(self._work(kind, operations, n))
@@ -415,16 +406,12 @@ def main() -> None:
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--assignments", type=int, default=2_500_000)
     options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="baton-bench-"))
-    home.chmod(0o755)  # as root, the server runs as another user
-    try:
-        with EmbeddedPostgres(home, settings=SERVER) as url:
-            bench = Bench(url, options.tickets, options.assignments)
+    with new_home() as home, EmbeddedPostgres(home, settings=SERVER) as url:
+        bench = Bench(url, options.tickets, options.assignments)
+        try:
             asyncio.run(bench.run_all())
-    except migrate.MigrationError as error:
-        bench.failures.append(str(error))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+        except migrate.MigrationError as error:
+            bench.failures.append(str(error))
     failures = [f"FAILED {times} times: {text}" for text, times in Counter(bench.failures).items()]
     print(*bench.notes, *failures, sep="\n")
     sys.exit(1 if failures else 0)

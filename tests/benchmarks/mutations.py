@@ -4,32 +4,28 @@ Different tickets run in parallel; changes of one ticket are serialized. The pee
 transaction, check it, and write the assignment, the ticket, the event and the idempotency key.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, cycle, repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 
-from tests.benchmarks import data, driver, peers
+from tests.benchmarks import data, peers
 from tests.benchmarks.floor import Pgbench
+from tests.benchmarks.operations import Variables
 from tests.benchmarks.shared import (
-    backends,
+    Options,
+    Server,
     baton,
-    cpu_s,
+    flood,
     loaded,
     median_and_range,
     memory_mb,
     percentile_ms,
     table,
 )
-
-if TYPE_CHECKING:
-    from tests.benchmarks.operations import Variables
-    from tests.benchmarks.shared import Options, Server
 
 _RESULT = "{ __typename ... on Assignment { id assignmentSequence status engineer { id name } } }"
 _SUCCESS = b'"__typename":"Assignment"'
@@ -75,7 +71,7 @@ _PGBENCH = """SELECT benchmark_assign('NEW-' || nextval('benchmark_ticket'),
 class Change:
     name: str
     field: str
-    inputs: Callable[[MutationBenchmark, Sequence[str]], Iterator[dict[str, Any]]]
+    inputs: Callable[["MutationBenchmark", Sequence[str]], Iterator[dict[str, Any]]]
     """From the benchmark and the tickets, or the assignments, that it applies to."""
     status: str | None
     """Of the assignments that it applies to; None for tickets without one."""
@@ -160,25 +156,11 @@ class MutationBenchmark:
     async def _flood(self, server: Server, change: Change) -> None:
         ids = await self._targets(change)
         field = f"{change.field}ByFunction" if server.name == _FUNCTION else change.field
-        backend_pids = await backends(self._database)
-        cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
-        responses = await driver.flood(
-            server.port,
-            server.requests(change.document(field), self._variables(change, ids)),
-            self._options.seconds,
-            expected=_SUCCESS,
-        )
-        responses.check(f"{server.name}, {change.name}")
-        done = len(responses.latencies_s)
-        self._results[server.name, change.name].append(
-            (
-                done / responses.duration_s,
-                (cpu_s(server.pid) - cpu_before) / done * 1e3,
-                (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
-                percentile_ms(responses.latencies_s, 50),
-                percentile_ms(responses.latencies_s, 99),
-            )
-        )
+        requests = server.requests(change.document(field), self._variables(change, ids))
+        name = f"{server.name}, {change.name}"
+        run = await flood(server, self._database, requests, self._options.seconds, _SUCCESS, name)
+        percentiles = (percentile_ms(run.latencies_s, percent) for percent in (50, 99))
+        self._results[server.name, change.name].append((run.per_s, run.cpu_ms, run.database_ms, *percentiles))
 
     def _variables(self, change: Change, ids: Sequence[str]) -> Iterator[Variables]:
         for each in change.inputs(self, ids):

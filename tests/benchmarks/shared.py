@@ -1,41 +1,31 @@
 """Shared by all parts: options, databases, servers, their CPU time and memory, and tables."""
 
-from __future__ import annotations
-
 import math
 import os
 import resource
-import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import asyncpg
 import orjson
 
+from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
-from tests.benchmarks import data
-from tests.databases import free_port, migrate_whole, new_database, new_home
+from tests.benchmarks import data, driver
+from tests.benchmarks.operations import Variables
+from tests.databases import accepts_connections, free_port, migrate_whole, new_database, new_home
 from tests.http.auth import issuer
+from tests.processes import CHECKOUT, running_process
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
-
-    from tests.benchmarks.operations import Variables
-
-CHECKOUT = Path(__file__).parents[2]
 POOL_SIZE = 10
 SUBJECTS = 1000
 """Subjects that send requests, each with a token: a single one would exceed its rate limit."""
 _SETTINGS = {"max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
-_PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +110,13 @@ def running_server(
     name: str, command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = CHECKOUT
 ) -> Iterator[Server]:
     """Run a server. Its log is shown if it does not start."""
-    with new_home() as home, (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            while not _accepts_connections(port):
-                if process.poll() is not None:
-                    raise SystemExit(f"{name} has exited: {(home / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
-            yield Server(name, port, process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _accepts_connections(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with (
+        new_home() as home,
+        running_process(
+            command, lambda: accepts_connections(port), home / "log", cwd=folder, env=os.environ | environment
+        ) as process,
+    ):
+        yield Server(name, port, process.pid)
 
 
 def memory_mb(pid: int | str) -> float:
@@ -163,14 +138,37 @@ def cpu_s(*pids: int) -> float:
 
 async def backends(database: str) -> list[int]:
     """The process ids of the database's client backends."""
-    conn = await asyncpg.connect(database)
-    try:
+    async with connect(database) as conn:
         rows = await conn.fetch(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    finally:
-        await conn.close()
     return [row["pid"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What one run at the maximum rate measured."""
+
+    per_s: float
+    cpu_ms: float
+    database_ms: float
+    latencies_s: Sequence[float]
+
+
+async def flood(
+    server: Server, database: str, requests: Iterator[bytes], seconds: float, expected: bytes, name: str
+) -> Flood:
+    backend_pids = await backends(database)
+    cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
+    responses = await driver.flood(server.port, requests, seconds, expected=expected)
+    responses.check(name)
+    done = len(responses.latencies_s)
+    return Flood(
+        done / responses.duration_s,
+        (cpu_s(server.pid) - cpu_before) / done * 1e3,
+        (cpu_s(*backend_pids) - database_cpu_before) / done * 1e3,
+        responses.latencies_s,
+    )
 
 
 def median_and_range(values: Sequence[float], form: str = ".0f") -> str:

@@ -5,18 +5,17 @@ Measured as CPU time, so that the figures are those of an idle machine. The clie
 python -m tests.benchmarks.stalls [--rounds 5] [--only PART OF A NAME]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import gc
 import logging
 import socket
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import structlog
@@ -33,9 +32,6 @@ from tests.benchmarks import data
 from tests.benchmarks.shared import loaded, memory_mb, postgres, table
 from tests.graphql.attacks import ATTACKS, HISTORY_LENGTH, LONG_HISTORY
 from tests.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 _HTTP = {"HTTP": "application/json", "SSE": "text/event-stream"}
 

@@ -3,31 +3,24 @@
 python -m tests.benchmarks.statistics [--tickets 1000000] [--plans] [--home FOLDER]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
-import shutil
 import statistics
-import tempfile
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.pool import open_database
 from app.demo.embedded_postgres import EmbeddedPostgres
 from app.domain.period import Period
 from app.queries.statistics import MAX_REASONS, ReportFilter
 from tests.benchmarks.migration import SERVER, log
-from tests.databases import migrate_whole
-
-if TYPE_CHECKING:
-    from app.db.connections import Connection
+from tests.databases import migrate_whole, new_home
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RUNS = 5
@@ -154,15 +147,13 @@ def main() -> None:
     parser.add_argument("--plans", action="store_true", help="print each plan, too")
     parser.add_argument("--home", type=Path, help="keep the database in this folder, and reuse it")
     options = parser.parse_args()
-    home = options.home or Path(tempfile.mkdtemp(prefix="baton-bench-"))
-    home.mkdir(exist_ok=True)
-    home.chmod(0o755)  # as root, the server runs as another user
-    try:
-        with EmbeddedPostgres(home, settings=SERVER) as url:
-            asyncio.run(run(url, options.tickets, plans=options.plans))
-    finally:
-        if options.home is None:
-            shutil.rmtree(home, ignore_errors=True)
+    if options.home:
+        options.home.mkdir(mode=0o755, exist_ok=True)  # as root, the server runs as another user
+    with (
+        nullcontext(options.home) if options.home else new_home() as home,
+        EmbeddedPostgres(home, settings=SERVER) as url,
+    ):
+        asyncio.run(run(url, options.tickets, plans=options.plans))
 
 
 if __name__ == "__main__":

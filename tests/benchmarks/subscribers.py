@@ -3,17 +3,13 @@
 python -m tests.benchmarks.subscribers [--subscribers 1000] [--changes 200] [--per-second 20]
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
@@ -26,11 +22,9 @@ from app.domain.model import EngineerId, Role
 from app.graphql.transport.websocket import PROTOCOL
 from app.http.auth.tokens import DevelopmentTokens
 from tests.benchmarks.shared import cpu_s, memory_mb, table
-from tests.databases import free_port, migrate_whole, new_database, new_server
+from tests.databases import free_port, migrate_whole, new_database, new_home, new_server
 from tests.factories import Factories
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tests.processes import running_app
 
 SECRET = "a secret of thirty-two characters"  # noqa: S105 - of this benchmark only
 FOLLOW = """subscription { assignmentEvents { cursor type
@@ -78,25 +72,8 @@ async def main(options: argparse.Namespace) -> None:
                 "APP_ENV": "development",
                 "DATABASE_ACQUIRE_TIMEOUT_S": "30",
             }
-            command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-            try:
-                await until_ready(port)
+            with new_home() as home, running_app("serve", port=port, env=env, output=home / "log") as process:
                 await measure(options, port, tokens, process.pid, str(engineer), tickets)
-            finally:
-                process.terminate()
-                process.wait()
-
-
-async def until_ready(port: int) -> None:
-    async with httpx.AsyncClient() as client:
-        while True:
-            try:
-                await client.get(f"http://127.0.0.1:{port}/livez")
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-            else:
-                return
 
 
 async def measure(
@@ -148,10 +125,7 @@ async def measure(
             ("received", f"{received} of {len(subscribers) * len(committed)}"),
             ("received twice", f"{sum(s.repeated for s in subscribers)}"),
             ("ms after the mutation's response", quantiles(latencies_s)),
-            (
-                "CPU of the server per event",
-                f"{(cpu_s(pid) - cpu) / max(received, 1) * 1e6:.0f} µs",
-            ),
+            ("CPU of the server per event", f"{(cpu_s(pid) - cpu) / max(received, 1) * 1e6:.0f} µs"),
             ("memory without subscribers", f"{empty:.0f} MB"),
             ("memory with all subscribers, and afterwards", f"{before:.0f} MB, {memory_mb(pid):.0f} MB"),
         ],

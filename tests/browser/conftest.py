@@ -1,17 +1,16 @@
 """Runs the product in a browser. Pages must not log errors, violate their policy or contact other hosts."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
+    Browser,
     BrowserContext,
     ConsoleMessage,
     Error,
@@ -23,30 +22,24 @@ from playwright.async_api import (
 
 from app.db.pool import open_database
 from app.demo import load
+from app.domain.model import EngineerId, Role
 from tests.apps import TOKENS, make_app
 from tests.browser.scene import Scene, new_scene
 from tests.databases import new_database
 from tests.factories import Factories
 from tests.serving import serving
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from playwright.async_api import Browser
-
-    from app.domain.model import EngineerId, Role
-
 TICKETS = 60
 TIMEOUT_MS = 20_000
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_OPTIONS = (
+_OPTIONS = [
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-)
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,21 @@
 """An identity provider that signs everybody in as Maria and validates the requests."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.http.auth.issuer import RSA, token
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    Params = dict[str, str]
+Params = dict[str, str]
 
 CLIENT_ID = "baton-pages"
 
@@ -37,7 +32,7 @@ class FakeProvider:
     logout_requests: list[Params] = field(default_factory=list)
     _codes: dict[str, Params] = field(default_factory=dict)
     _refresh_token: str = ""
-    _numbers: count[int] = field(default_factory=count)
+    _numbers: "count[int]" = field(default_factory=count)
 
     def app(self) -> Starlette:
         return Starlette(

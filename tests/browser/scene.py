@@ -1,23 +1,17 @@
 """The data of a test: an unassigned ticket, and three engineers who have the skill for it."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.run import run
+from playwright.async_api import Request
+
 from app.domain.model import Assignment, EngineerId, TicketId
 from app.graphql.admission.trusted_documents import own_documents
-from tests.factories import DISPATCHER, Factories
-
-if TYPE_CHECKING:
-    from playwright.async_api import Request
+from tests.commands.world import World
+from tests.factories import Factories
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +34,16 @@ class Scene:
         return f"/tickets/{self.ticket}"
 
     async def assign(self, engineer: EngineerId) -> Assignment:
-        return await self.run(assign_ticket, AssignTicket(ticket_id=self.ticket, engineer_id=engineer))
+        return await self.make.assigned(ticket=self.ticket, engineer=engineer)
 
-    async def escalate(self, engineer: EngineerId, reason: str = "Too difficult") -> Assignment:
-        command = EscalateTicket(ticket_id=self.ticket, reason=reason, next_engineer_id=engineer)
-        return await self.run(escalate_ticket, command)
+    async def hand_over(self, action: str, **values: Any) -> Assignment:
+        """Escalate or reassign the ticket."""
+        [*_, current] = await self.world.history(self.ticket)
+        return await self.world.act(action, current, **values)
 
-    async def reassign(self, engineer: EngineerId, reason: str = "Ana is ill") -> Assignment:
-        command = ReassignTicket(ticket_id=self.ticket, engineer_id=engineer, reason=reason)
-        return await self.run(reassign_ticket, command)
-
-    async def run(self, execute: Any, command: Any) -> Assignment:
-        """Run the command as a dispatcher."""
-        return await run(self.make.db, DISPATCHER, execute, command)
+    @property
+    def world(self) -> World:
+        return World(self.make.db)
 
 
 async def new_scene(make: Factories) -> Scene:

@@ -1,14 +1,10 @@
 """A dispatcher assigns, escalates, reassigns and cancels with the keyboard."""
 
-from __future__ import annotations
-
 import re
 
 from playwright.async_api import expect
 
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.start import StartAssignment, start_assignment
-from app.domain.model import CompletionStatus, PartUsed, Role
+from app.domain.model import PartUsed, Role
 from tests.browser.conftest import assert_accessible, press
 
 
@@ -74,31 +70,13 @@ async def test_a_ticket_is_found_assigned_escalated_reassigned_and_cancelled(pro
 
 async def test_the_history_shows_the_whole_assignment(product, page, scene):
     await scene.assign(scene.ana)
-    second = await scene.escalate(scene.ben)
-    await scene.run(start_assignment, StartAssignment(assignment_id=second.id))
-    complete = CompleteAssignment(
-        assignment_id=second.id,
-        completion_status=CompletionStatus.SUCCESS,
-        time_spent_hours="0",
-        diagnosis="A loose belt",
-        actions_taken="Tightened it",
-        notes="Check it in a year",
-        parts_used=(PartUsed("B-7", "Belt", 2, "19.9"),),
-    )
-    await scene.run(complete_assignment, complete)
+    second = await scene.hand_over("escalate", next_engineer_id=scene.ben)
+    report = {"diagnosis": "A loose belt", "actions_taken": "Tightened it", "notes": "Check it in a year"}
+    await scene.world.complete(second, "0", parts_used=(PartUsed("B-7", "Belt", 2, "19.9"),), **report)
     await product.sign_in(page, Role.DISPATCHER, at=scene.path)
 
     entry = page.get_by_role("article").nth(1)
-    details = (
-        "Success",
-        "0 h",
-        "A loose belt",
-        "Tightened it",
-        "Check it in a year",
-        "Belt B-7",
-        "19.90 each",
-    )
-    for text in details:
+    for text in ("Success", "0 h", *report.values(), "Belt B-7", "19.90 each"):
         await expect(entry).to_contain_text(text)
     await expect(page.get_by_text("Current", exact=True)).to_have_count(0)
     times = entry.locator("time")

@@ -1,15 +1,11 @@
 """An engineer works on a phone, online and offline."""
 
-from __future__ import annotations
-
 import json
 import re
 
 import pytest
 from playwright.async_api import expect
 
-from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.cancel import CancelAssignment, cancel_assignment
 from app.domain.model import Role
 from tests.browser.conftest import assert_accessible, assert_fits
 from tests.browser.scene import operation_of
@@ -141,7 +137,7 @@ async def test_a_refusal_of_offline_work_is_shown_with_the_next_step(
     await phone.get_by_role("button", name="Accept").click()
     await complete(phone, "3")
     await expect(phone.get_by_text("Waiting for the network (2)")).to_be_visible()
-    await scene.run(cancel_assignment, CancelAssignment(assignment_id=assigned.id, reason="Withdrawn"))
+    await scene.world.act("cancel", assigned)
     sent = []
     phone.on("request", lambda request: sent.append(operation_of(request)))
     await context.set_offline(False)
@@ -189,7 +185,7 @@ async def test_a_server_error_blocks_its_ticket_until_the_engineer_decides(
 ):
     browser_errors.allow(OFFLINE, HTTP_500)
     other = await scene.make.ticket(ticket_number=f"OTHER-{scene.suffix}", issue_category="Leak")
-    await scene.run(assign_ticket, AssignTicket(ticket_id=other, engineer_id=scene.ana))
+    await scene.make.assigned(ticket=other, engineer=scene.ana)
     noise, leak = (phone.locator(".job", has_text=issue) for issue in ("Noise", "Leak"))
     await expect(leak).to_be_visible()
     sent = []

@@ -1,7 +1,5 @@
 """GraphiQL with the session's token, over HTTP and WebSocket."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from pathlib import Path

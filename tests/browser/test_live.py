@@ -1,7 +1,5 @@
 """Several windows on one ticket: live updates, conflicts and lost responses."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
@@ -12,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from app.commands.start import StartAssignment, start_assignment
 from app.domain.model import Role
 from app.graphql.admission.trusted_documents import TrustedDocuments
 from tests.apps import make_app
@@ -82,7 +79,7 @@ async def test_no_event_is_missed_during_a_server_restart(serve, own_scene, page
         await event_received.wait()
     await expect(page.get_by_text("Reconnecting…")).to_be_visible()
 
-    await scene.reassign(scene.cleo, "During the restart")
+    await scene.hand_over("reassign", engineer_id=scene.cleo, reason="During the restart")
     sent.clear()
     started = time.monotonic()
     async with serve(port=urlsplit(product.url).port):
@@ -140,7 +137,7 @@ async def test_an_action_that_is_no_longer_possible_can_only_be_closed(product, 
     assigned = await scene.assign(scene.ana)
     await product.sign_in(stale_page, Role.DISPATCHER, at=scene.path)
     await expect(stale_page.get_by_role("button", name="Accept")).to_be_visible()
-    await scene.run(start_assignment, StartAssignment(assignment_id=assigned.id))
+    await scene.world.act("start", assigned)
     await stale_page.keyboard.press("y")
     await expect(stale_page.get_by_role("alert")).to_contain_text(
         "Accept is no longer possible. Close the form to leave the ticket as it is."
@@ -180,7 +177,7 @@ async def test_the_pages_work_if_only_trusted_documents_are_allowed(serve, own_s
         await page.goto(f"{product.url}{scene.path}")
         await expect_live(page)
         await expect(page.get_by_role("article")).to_have_count(1)
-        await scene.reassign(scene.cleo)
+        await scene.hand_over("reassign", engineer_id=scene.cleo)
         await expect(page.get_by_role("article")).to_have_count(2)
         # The server rejects the text of an unknown document, which a page of an older version may send.
         response = await page.request.post(f"{product.url}/graphql", data={"query": "{ viewer { subject } }"})

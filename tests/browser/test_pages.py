@@ -1,7 +1,5 @@
 """Every page: its states, colour schemes and keyboard shortcuts."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

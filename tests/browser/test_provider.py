@@ -1,9 +1,7 @@
 """Sign-in at an identity provider: authorization code flow with PKCE."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,9 +16,6 @@ from tests.apps import make_app
 from tests.browser.conftest import expect_live
 from tests.browser.fake_provider import CLIENT_ID, FakeProvider
 from tests.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 CLAIM_MAPPING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 
@@ -127,11 +122,7 @@ async def test_sign_out_ends_the_session_at_the_provider(page, url, idp):
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert await session_of(page) is None
     assert idp.logout_requests == [
-        {
-            "client_id": CLIENT_ID,
-            "id_token_hint": id_token,
-            "post_logout_redirect_uri": f"{url}/sign-in",
-        }
+        {"client_id": CLIENT_ID, "id_token_hint": id_token, "post_logout_redirect_uri": f"{url}/sign-in"}
     ]
 
 

@@ -1,7 +1,5 @@
 """Pages that read from replicas: no query returns an older state than the last write or event of the tab."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -71,7 +69,7 @@ async def test_a_tab_reads_at_least_the_state_of_its_last_event(cluster, product
     await product.sign_in(page, Role.AUDITOR, at=scene.path)
     async with cluster.replay_paused():
         await expect_live(page)
-        await scene.reassign(scene.cleo)
+        await scene.hand_over("reassign", engineer_id=scene.cleo)
         await expect(page.get_by_role("article")).to_have_count(2)
         await page.route_web_socket("**/graphql", lambda socket: socket.close())
         await assert_loads(product, page, scene, "Ana", "Cleo")

@@ -1,7 +1,5 @@
 """Sign-in without a password in development, and the session."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.async_api import expect
 

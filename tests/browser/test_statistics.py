@@ -1,23 +1,16 @@
 """The statistics page: its figures, its filters in the address, and its CSV files."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, Page, expect
 
-from app.commands.reject import RejectAssignment, reject_assignment
 from app.domain.model import Role
 from tests.browser.conftest import assert_fits
-
-if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
 
 
 def card(page: Page, title: str) -> Locator:
@@ -36,9 +29,8 @@ async def rows(page: Page, title: str) -> list[list[str]]:
 async def scene(scene):
     """Ana escalates the ticket to Ben, who rejects it; a spreadsheet would run his reason as a formula."""
     await scene.assign(scene.ana)
-    escalated = await scene.escalate(scene.ben)
-    reject = RejectAssignment(assignment_id=escalated.id, reason='=HYPERLINK("//x", "y")')
-    await scene.run(reject_assignment, reject)
+    escalated = await scene.hand_over("escalate", next_engineer_id=scene.ben)
+    await scene.world.act("reject", escalated, reason='=HYPERLINK("//x", "y")')
     return scene
 
 

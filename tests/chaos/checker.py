@@ -4,18 +4,13 @@ Every operation has an id. It is the idempotency key, the request id stored with
 assignment reason of the row that it inserts. This module imports nothing of the product.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import TypeAlias
 
 EventKey: TypeAlias = "tuple[str, int, str, datetime]"
 """What identifies an event for a follower: ticket, sequence, type, time."""

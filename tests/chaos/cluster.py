@@ -3,26 +3,21 @@
 Does the work of a cluster manager, without the time that it takes to detect a failure.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from app.db.connections import connect
 from app.db.errors import Unavailable
 from app.demo.embedded_postgres import EmbeddedPostgres, find_binaries
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from types import TracebackType
 
 NODES = 3
 

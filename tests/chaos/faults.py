@@ -1,7 +1,5 @@
 """Faults of a chaos run: servers, the database, and the connections to them, one at a time."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import random
@@ -10,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import asyncpg
 import httpx
@@ -25,10 +23,6 @@ from tests.chaos.cluster import Cluster
 from tests.chaos.patroni import PatroniCluster
 from tests.chaos.proxy import Proxy
 from tests.databases import frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 60

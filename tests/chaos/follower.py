@@ -1,7 +1,5 @@
 """A client that subscribes to all events, and reconnects to one server after another."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from contextlib import suppress

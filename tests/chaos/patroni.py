@@ -1,7 +1,5 @@
 """Three nodes managed by Patroni and etcd, on loopback."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

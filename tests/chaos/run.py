@@ -3,8 +3,6 @@
 `python -m tests.chaos.run --seconds 600 --servers 2`
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import random
@@ -12,12 +10,13 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -37,10 +36,6 @@ from tests.chaos.proxy import Proxy
 from tests.databases import free_port, migrate_whole, new_home
 from tests.factories import Factories
 from tests.pgbouncer import create_role, pgbouncer, through
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime
 
 OPEN_TICKETS, ENGINEERS, WRITERS, READERS, FOLLOWERS = 6, 8, 8, 2, 2
 NO_FAULT = "nothing"

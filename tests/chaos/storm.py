@@ -3,15 +3,14 @@
 `python -m tests.chaos.storm --rounds 12`
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import logging
 import random
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 import httpx
@@ -25,9 +24,6 @@ from app.graphql.admission.limits import Limits
 from tests.apps import TOKENS, make_app
 from tests.databases import migrate_whole, new_database, new_server
 from tests.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 TABLES = ("service_tickets", "engineer_assignments", "engineers", "equipment", "hourly_rates")
 EXPLAINED = {"UNAVAILABLE", "TIMEOUT"}

@@ -1,7 +1,5 @@
 """The checker finds each kind of violation, and none in a correct history."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal

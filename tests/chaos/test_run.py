@@ -1,7 +1,5 @@
 """Short chaos runs: clients retry until they are answered, while everything is killed."""
 
-from __future__ import annotations
-
 from tests.chaos.run import chaos_run
 
 

@@ -1,7 +1,5 @@
 """A short storm: every answer while tables are locked is right, or UNAVAILABLE or TIMEOUT."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from app.db.connections import TimeLimits

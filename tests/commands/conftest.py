@@ -1,32 +1,14 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from app.commands.command import Command
-from app.domain.errors import (
-    InvalidInput,
-    NoHigherTier,
-    TicketAlreadyAssigned,
-    TierNotHigher,
-    TransitionNotAllowed,
-)
+from app.domain.errors import InvalidInput, NoHigherTier, TicketAlreadyAssigned, TierNotHigher
 from tests.commands.samples import SAMPLES
-from tests.commands.world import RAISED, World
+from tests.commands.world import RAISED
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.pool import Database
-
-SPECIFIC = {TicketAlreadyAssigned, TransitionNotAllowed, NoHigherTier, TierNotHigher}
+SPECIFIC = {TicketAlreadyAssigned, NoHigherTier, TierNotHigher}
 """Each command's own file covers these of its refusals; test_shared_refusals.py covers all others."""
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,13 +1,11 @@
 """One valid command for each mutation, for tests that apply to all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.commands import (
@@ -26,11 +24,15 @@ from app.commands import (
 from app.commands.command import Command, to_camel_case
 from app.domain.errors import DomainError
 from app.domain.lifecycle import ALLOWED_FROM, Action
-from app.domain.model import AssignmentId, AssignmentStatus, CompletionStatus, EngineerId, TicketId
-
-if TYPE_CHECKING:
-    from tests.commands.world import World
-    from tests.factories import Factories
+from app.domain.model import (
+    Assignment,
+    AssignmentId,
+    AssignmentStatus,
+    CompletionStatus,
+    EngineerId,
+    TicketId,
+)
+from tests.factories import Factories
 
 NEW_TICKET, TICKET = TicketId("T-1"), TicketId("T-2")
 ASSIGNMENT = AssignmentId(UUID(int=10))
@@ -61,7 +63,12 @@ class Sample:
         name = type(self.command).__name__
         return name[0].lower() + name[1:]
 
-    async def prepare(self, make: Factories, world: World) -> Prepared:
+    def on(self, assignment: Assignment, **values: Any) -> Any:
+        """The command on this assignment or its ticket, with other values than the sample."""
+        ids = {"ticket_id": assignment.ticket_id, "assignment_id": assignment.id}
+        return replace(with_values(self.command, ids), **values)
+
+    async def prepare(self, make: Factories, world: Any) -> Prepared:
         """Create rows in a state that allows the command, and return the command on these rows."""
         if self.action is Action.ASSIGN:
             ticket_id, assignment_id, engineer_id = await make.ticket(), None, await make.engineer()
@@ -73,9 +80,9 @@ class Sample:
             if AssignmentStatus.ASSIGNED in statuses:
                 pass
             elif AssignmentStatus.ACCEPTED in statuses:
-                await world.accept(assignment)
+                await world.act("accept", assignment)
             else:
-                await world.escalate(assignment, await make.engineer())
+                await world.escalate(assignment)
         ids = {
             "ticket_id": ticket_id,
             "assignment_id": assignment_id,

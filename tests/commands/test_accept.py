@@ -1,13 +1,10 @@
 """Accept an assignment: the engineer confirms it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 
 import pytest
 
-from app.commands.accept import AcceptAssignment, accept_assignment
 from app.domain.errors import TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.commands.world import outcome
@@ -16,9 +13,7 @@ from tests.factories import as_engineer
 
 async def test_accept_sets_the_time_and_keeps_the_ticket_status(make, world):
     assigned = await make.assigned()
-    accepted = await world.run(
-        accept_assignment, AcceptAssignment(assignment_id=assigned.id), as_engineer(assigned.engineer_id)
-    )
+    accepted = await world.act("accept", assigned, as_engineer(assigned.engineer_id))
     assert [accepted] == await world.history(assigned.ticket_id)
     assert accepted.status is AssignmentStatus.ACCEPTED
     assert accepted.accepted_at == accepted.updated_at > assigned.assigned_at
@@ -28,7 +23,7 @@ async def test_accept_sets_the_time_and_keeps_the_ticket_status(make, world):
 
 async def test_one_of_ten_concurrent_accepts_succeeds(make, world):
     assigned = await make.assigned()
-    results = await asyncio.gather(*(outcome(world.accept(assigned)) for _ in range(10)))
+    results = await asyncio.gather(*(outcome(world.act("accept", assigned)) for _ in range(10)))
     assert Counter(type(r).__name__ for r in results) == {"Assignment": 1, "TransitionNotAllowed": 9}
     [accepted] = await world.history(assigned.ticket_id)
     refusals = [r for r in results if isinstance(r, TransitionNotAllowed)]
@@ -37,9 +32,8 @@ async def test_one_of_ten_concurrent_accepts_succeeds(make, world):
 
 async def test_accept_after_escalation_is_refused(make, world):
     assigned = await make.assigned()
-    current = await world.escalate(assigned, await make.engineer())
-    command = AcceptAssignment(assignment_id=assigned.id)
+    current = await world.escalate(assigned)
     with pytest.raises(TransitionNotAllowed, match="Cannot accept") as refused:
-        await world.run(accept_assignment, command, as_engineer(assigned.engineer_id))
+        await world.act("accept", assigned, as_engineer(assigned.engineer_id))
     assert refused.value.assignment.status is AssignmentStatus.ESCALATED
     assert refused.value.current_assignment == current

@@ -1,14 +1,11 @@
 """Assign a ticket that has no current assignment to an engineer."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 
 import pytest
 
 from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.reject import RejectAssignment, reject_assignment
 from app.domain.errors import InvalidInput, StaleSequence, TicketAlreadyAssigned
 from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketStatus
 from tests.commands.world import outcome
@@ -46,7 +43,7 @@ async def test_stale_sequence_is_refused_with_the_current_assignment(make, world
     with pytest.raises(StaleSequence) as refused:
         await world.run(assign_ticket, command)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, assigned)
-    await world.run(reject_assignment, RejectAssignment(assignment_id=assigned.id, reason="x"))
+    await world.act("reject", assigned)
     with pytest.raises(StaleSequence) as refused:
         await world.run(assign_ticket, command)
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, None)

@@ -1,7 +1,5 @@
 """Commands that run together: each has the result that it has alone."""
 
-from __future__ import annotations
-
 import asyncio
 
 import asyncpg

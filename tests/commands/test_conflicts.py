@@ -1,9 +1,8 @@
 """A concurrent change between the read and the write of a command: the command decides again after it."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import asyncpg
@@ -19,6 +18,7 @@ from app.db.pool import Database, open_database
 from app.db.sql import statement_name
 from app.domain.errors import StaleSequence, TicketAlreadyAssigned, TicketNotOpen, TransitionNotAllowed
 from tests.commands.world import outcome
+from tests.databases import until_waiting
 from tests.factories import DISPATCHER
 
 
@@ -67,8 +67,8 @@ async def escalation(make, assigned):
 
 
 async def test_command_of_another_server(make, world, conflict_with, assigned, escalation):
-    command = ReassignTicket(ticket_id=assigned.ticket_id, engineer_id=await make.engineer(), reason="x")
-    async with conflict_with(lambda: world.run(reassign_ticket, command)) as db:
+    colleague = await make.engineer()
+    async with conflict_with(lambda: world.act("reassign", assigned, engineer_id=colleague)) as db:
         result = await run(db, DISPATCHER, escalate_ticket, escalation)
     assert [a.status for a in await world.history(assigned.ticket_id)] == [
         "cancelled",
@@ -81,11 +81,8 @@ async def test_command_of_another_server(make, world, conflict_with, assigned, e
 
 
 async def test_command_that_keeps_the_ticket_status(world, conflict_with, assigned, escalation):
-    async def accept():
-        await world.accept(assigned)
-
     before = await world.ticket(assigned.ticket_id)
-    async with conflict_with(accept) as db:
+    async with conflict_with(lambda: world.act("accept", assigned)) as db:
         await run(db, DISPATCHER, escalate_ticket, escalation)
     first, _ = await world.history(assigned.ticket_id)
     assert (first.status, first.accepted_at is None) == ("escalated", False)
@@ -94,27 +91,19 @@ async def test_command_that_keeps_the_ticket_status(world, conflict_with, assign
 
 async def test_command_that_keeps_the_ticket_status_keeps_updated_at(world, assigned):
     before = await world.ticket(assigned.ticket_id)
-    await world.accept(assigned)
+    await world.act("accept", assigned)
     assert await world.ticket(assigned.ticket_id) == before
 
 
 async def test_duplicate_with_the_same_key(world, conflict_with, assigned, escalation):
-    async def duplicate():
-        await world.run(escalate_ticket, escalation, key="k")
-
-    async with conflict_with(duplicate) as db:
+    async with conflict_with(lambda: world.run(escalate_ticket, escalation, key="k")) as db:
         result = await run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k")
     assert [a.id for a in await world.history(assigned.ticket_id)] == [assigned.id, result.id]
 
 
 async def test_other_command_with_the_same_key(make, world, conflict_with, escalation):
     other = await make.assigned()
-
-    async def duplicate():
-        command = AcceptAssignment(assignment_id=other.id)
-        await outcome(world.run(accept_assignment, command, key="k"))
-
-    async with conflict_with(duplicate) as db:
+    async with conflict_with(lambda: outcome(world.act("accept", other, key="k"))) as db:
         refused = await outcome(run(db, DISPATCHER, escalate_ticket, escalation, idempotency_key="k"))
     assert type(refused).__name__ == "IdempotencyKeyReused"
     assert len(await world.history(escalation.ticket_id)) == 1
@@ -148,15 +137,9 @@ async def test_old_application_reassigns_the_ticket(make, world, conflict_with, 
     WHERE id = '{assigned.id}';
     INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence, assignment_tier,
         assignment_tier_name) VALUES ('{assigned.ticket_id}', '{await make.engineer()}', 2, 1, 'OEM')"""
-    command = EscalateTicket(
-        ticket_id=assigned.ticket_id,
-        next_engineer_id=escalation.next_engineer_id,
-        reason="x",
-        expected_sequence=1,
-    )
     async with conflict_with(reassigning) as db:
         with pytest.raises(StaleSequence) as refused:
-            await run(db, DISPATCHER, escalate_ticket, command)
+            await run(db, DISPATCHER, escalate_ticket, replace(escalation, expected_sequence=1))
     assert (refused.value.current_sequence, refused.value.current_assignment.assignment_sequence) == (2, 2)
     assert [a.status for a in await world.history(assigned.ticket_id)] == ["cancelled", "assigned"]
 
@@ -179,8 +162,7 @@ async def test_command_waits_for_a_change_that_is_rolled_back(world, shared_url,
         await transaction.start()
         await conn.execute("UPDATE service_tickets SET status = 'closed' WHERE id = $1", assigned.ticket_id)
         escalating = asyncio.create_task(run(db, DISPATCHER, escalate_ticket, escalation))
-        while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            pass
+        await until_waiting(conn)
         await transaction.rollback()
         assert (await escalating).assignment_sequence == 2
         await conn.close()

@@ -1,19 +1,14 @@
 """Correct the hours of an assignment that has ended; the history keeps the old ones."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 
 import asyncpg
 import pytest
 
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.correct import CorrectTimeSpent, correct_time_spent
-from app.commands.reject import RejectAssignment, reject_assignment
-from app.domain.errors import InvalidInput, TransitionNotAllowed
-from app.domain.model import AssignmentStatus, CompletionStatus
-from tests.factories import ADMIN
+from app.domain.errors import InvalidInput
+from app.domain.model import AssignmentStatus
+from tests.factories import ADMIN, DISPATCHER
 
 CORRECTIONS = """
 SELECT details->>'time_spent_hours_before', assignment->>'time_spent_hours', details->>'reason', actor
@@ -23,24 +18,22 @@ FROM assignment_events WHERE type = 'hours_corrected' ORDER BY id
 
 @pytest.fixture
 async def completed(make, world):
-    """An assignment that was completed with four hours."""
-    accepted = await world.accept(await make.assigned())
-    command = CompleteAssignment(
-        assignment_id=accepted.id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=Decimal(4)
-    )
-    return await world.run(complete_assignment, command)
+    return await world.complete(await make.assigned(), "4")
 
 
-def correction(assignment, hours, reason="typed wrong"):
-    return CorrectTimeSpent(assignment_id=assignment.id, time_spent_hours=Decimal(hours), reason=reason)
+@pytest.fixture
+def correct(world):
+    async def correct(assignment, hours, reason="typed wrong", actor=DISPATCHER):
+        values = {"time_spent_hours": Decimal(hours), "reason": reason}
+        return await world.act("correct", assignment, actor, **values)
+
+    return correct
 
 
-async def test_correction_changes_hours_and_records_the_old_ones(world, completed):
+async def test_correction_changes_hours_and_records_the_old_ones(world, completed, correct):
     before = await world.ticket(completed.ticket_id)
-    await world.run(correct_time_spent, correction(completed, "6.5"))
-    corrected = await world.run(
-        correct_time_spent, correction(completed, "5.25", "asked the engineer"), ADMIN
-    )
+    await correct(completed, "6.5")
+    corrected = await correct(completed, "5.25", "asked the engineer", ADMIN)
     assert [corrected] == await world.history(completed.ticket_id)
     assert corrected.updated_at > completed.updated_at
     assert corrected == replace(completed, time_spent_hours=Decimal("5.25"), updated_at=corrected.updated_at)
@@ -52,33 +45,26 @@ async def test_correction_changes_hours_and_records_the_old_ones(world, complete
         ]
 
 
-async def test_each_change_of_hours_is_an_event(world, completed):
+async def test_each_change_of_hours_is_an_event(world, completed, correct):
     for hours in ("6", "4", "6", "4"):
-        await world.run(correct_time_spent, correction(completed, hours))
+        await correct(completed, hours)
     assert [event[0] for event in await world.events(completed.ticket_id)][-4:] == ["hours_corrected"] * 4
 
 
-async def test_escalated_and_rejected_assignments_can_have_hours(make, world):
+async def test_escalated_and_rejected_assignments_can_have_hours(make, world, correct):
     escalated, rejected = await make.assigned(), await make.assigned()
-    await world.escalate(escalated, await make.engineer())
-    await world.run(reject_assignment, RejectAssignment(assignment_id=rejected.id, reason="x"))
+    await world.escalate(escalated)
+    await world.act("reject", rejected)
     for ended in (escalated, rejected):
-        corrected = await world.run(correct_time_spent, correction(ended, "0.25"))
+        corrected = await correct(ended, "0.25")
         assert corrected.time_spent_hours == Decimal("0.25")
         assert (corrected.completed_at is None) == (corrected.status is AssignmentStatus.REJECTED)
 
 
-async def test_active_assignment_cannot_be_corrected(make, world):
-    assigned = await make.assigned()
-    with pytest.raises(TransitionNotAllowed, match="Cannot correct an assignment that is assigned"):
-        await world.run(correct_time_spent, correction(assigned, "1"))
-
-
-async def test_correction_must_change_the_hours(world, completed):
-    with pytest.raises(InvalidInput, match="timeSpentHours must differ"):
-        await world.run(correct_time_spent, correction(completed, "4.00"))
-    with pytest.raises(InvalidInput, match="timeSpentHours must be 0 to"):
-        correction(completed, "1000")
+async def test_correction_must_change_the_hours(world, completed, correct):
+    for hours, message in (("4.00", "timeSpentHours must differ"), ("1000", "timeSpentHours must be 0 to")):
+        with pytest.raises(InvalidInput, match=message):
+            await correct(completed, hours)
     assert [completed] == await world.history(completed.ticket_id)
 
 

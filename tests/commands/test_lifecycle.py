@@ -1,25 +1,14 @@
 """Commands in any order keep the history of a ticket consistent (a Hypothesis state machine)."""
 
-from __future__ import annotations
-
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.assign import AssignTicket, assign_ticket
-from app.commands.cancel import CancelAssignment, cancel_assignment
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.correct import CorrectTimeSpent, correct_time_spent
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.rate import RateAssignment, rate_assignment
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.reject import RejectAssignment, reject_assignment
-from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import open_database
 from app.domain.errors import DomainError, InvalidInput
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES, Action
@@ -45,17 +34,18 @@ AFTER_COMPLETE = {
     CompletionStatus.CUSTOMER_UNAVAILABLE: (S.COMPLETED, TicketStatus.ON_HOLD),
     CompletionStatus.FAILED: (S.FAILED, TicketStatus.NEW),
 }
-REFUSALS = {type(sample.command): sample.refusals for sample in SAMPLES}
+SAMPLE_OF = {sample.action: sample for sample in SAMPLES}
 MOVES = [
-    (RejectAssignment(assignment_id=NOTHING, reason="r"), reject_assignment, S.REJECTED, TicketStatus.NEW),
-    (StartAssignment(assignment_id=NOTHING), start_assignment, S.IN_PROGRESS, TicketStatus.IN_PROGRESS),
-    (CancelAssignment(assignment_id=NOTHING, reason="r"), cancel_assignment, S.CANCELLED, TicketStatus.NEW),
+    (Action.REJECT, S.REJECTED, TicketStatus.NEW),
+    (Action.START, S.IN_PROGRESS, TicketStatus.IN_PROGRESS),
+    (Action.CANCEL, S.CANCELLED, TicketStatus.NEW),
 ]
 ENGINEERS = 4
 engineers = st.integers(0, ENGINEERS - 1)
 chances = st.floats(0, 1, exclude_max=True)
 """Chooses an assignment, as a fraction of the length of the history."""
-sequences = st.none() | st.integers(0, 5)
+sequences = st.sampled_from([None, None, None, 1, 2, 3])
+"""Mostly None: most other values are stale."""
 outcomes = st.sampled_from(CompletionStatus)
 
 
@@ -80,13 +70,15 @@ class TicketLife(RuleBasedStateMachine):
         self.ticket_status = TicketStatus.NEW
         self.events = 0
         self.previous = []
+        self.assign(0, 1, None)  # most commands need an assignment
 
-    def run(self, decide, command, actor=DISPATCHER):
-        result = self.loop.run_until_complete(outcome(self.world.run(decide, command, actor)))
-        if isinstance(result, DomainError):
-            assert type(result) in REFUSALS[type(command)]
-            return False
-        return True
+    def run(self, action, assignment_id=NOTHING, actor=DISPATCHER, **values):
+        """Return whether the command was not refused."""
+        sample = SAMPLE_OF[action]
+        command = sample.on(SimpleNamespace(ticket_id=self.ticket, id=assignment_id), **values)
+        result = self.loop.run_until_complete(outcome(self.world.run(sample.decide, command, actor)))
+        assert not isinstance(result, DomainError) or type(result) in sample.refusals
+        return not isinstance(result, DomainError)
 
     @property
     def current(self):
@@ -109,52 +101,38 @@ class TicketLife(RuleBasedStateMachine):
 
     @rule(engineer=engineers, tier=st.integers(1, TOP_TIER), sequence=sequences)
     def assign(self, engineer, tier, sequence):
-        command = AssignTicket(
-            ticket_id=self.ticket, engineer_id=self.engineers[engineer], tier=tier, expected_sequence=sequence
-        )
         allowed = (
             not self.is_stale(sequence)
             and self.current is None
             and self.ticket_status not in TERMINAL_TICKET_STATUSES
         )
-        assert self.run(assign_ticket, command) is allowed
+        values = {"engineer_id": self.engineers[engineer], "tier": tier, "expected_sequence": sequence}
+        assert self.run(Action.ASSIGN, **values) is allowed
         if allowed:
             self.open(engineer, tier)
 
+    def can_hand_over(self, engineer, sequence):
+        current = self.current
+        return not self.is_stale(sequence) and current is not None and self.assigned_to[current] != engineer
+
     @rule(engineer=engineers, tier=st.none() | st.integers(1, TOP_TIER), sequence=sequences)
     def escalate(self, engineer, tier, sequence):
-        command = EscalateTicket(
-            ticket_id=self.ticket,
-            next_engineer_id=self.engineers[engineer],
-            reason="r",
-            next_tier=tier,
-            expected_sequence=sequence,
-        )
         current = self.current
         allowed = (
-            not self.is_stale(sequence)
-            and current is not None
-            and self.assigned_to[current] != engineer
+            self.can_hand_over(engineer, sequence)
             and self.tiers[current] < (tier or self.tiers[current] + 1) <= TOP_TIER
         )
-        assert self.run(escalate_ticket, command) is allowed
+        values = {"next_engineer_id": self.engineers[engineer], "next_tier": tier}
+        assert self.run(Action.ESCALATE, expected_sequence=sequence, **values) is allowed
         if allowed:
             self.end(current, AssignmentStatus.ESCALATED)
             self.open(engineer, tier or self.tiers[current] + 1)
 
     @rule(engineer=engineers, sequence=sequences)
     def reassign(self, engineer, sequence):
-        command = ReassignTicket(
-            ticket_id=self.ticket,
-            engineer_id=self.engineers[engineer],
-            reason="r",
-            expected_sequence=sequence,
-        )
-        current = self.current
-        allowed = (
-            not self.is_stale(sequence) and current is not None and self.assigned_to[current] != engineer
-        )
-        assert self.run(reassign_ticket, command) is allowed
+        current, allowed = self.current, self.can_hand_over(engineer, sequence)
+        values = {"engineer_id": self.engineers[engineer], "expected_sequence": sequence}
+        assert self.run(Action.REASSIGN, **values) is allowed
         if allowed:
             self.end(current, AssignmentStatus.CANCELLED)
             self.open(engineer, self.tiers[current])
@@ -166,66 +144,50 @@ class TicketLife(RuleBasedStateMachine):
         index = int(chance * len(self.previous))
         return self.previous[index].id, index
 
-    def change(self, decide, command, index, status, ticket_status, *, actor=DISPATCHER, is_own=True):
-        allowed = index is not None and is_own and self.statuses[index] in ALLOWED_FROM[command.action]
-        assert self.run(decide, command, actor) is allowed
+    def change(self, action, chance, status, ticket_status, *, actor=DISPATCHER, is_own=True, **values):
+        assignment, index = self.choose(chance)
+        allowed = index is not None and is_own and self.statuses[index] in ALLOWED_FROM[action]
+        assert self.run(action, assignment, actor, **values) is allowed
         if allowed:
             self.end(index, status or self.statuses[index])
             self.ticket_status = ticket_status or self.ticket_status
-        return allowed
+            self.hours[index] = values.get("time_spent_hours", self.hours[index])
 
     @rule(chance=chances, engineer=engineers)
     def accept(self, chance, engineer):
-        assignment, index = self.choose(chance)
+        _, index = self.choose(chance)
         is_own = index is not None and self.assigned_to[index] == engineer
-        self.change(
-            accept_assignment,
-            AcceptAssignment(assignment_id=assignment),
-            index,
-            AssignmentStatus.ACCEPTED,
-            None,
-            actor=as_engineer(self.engineers[engineer]),
-            is_own=is_own,
-        )
+        actor = as_engineer(self.engineers[engineer])
+        self.change(Action.ACCEPT, chance, AssignmentStatus.ACCEPTED, None, actor=actor, is_own=is_own)
 
     @rule(chance=chances, move=st.sampled_from(MOVES))
     def move(self, chance, move):
-        command, decide, *statuses = move
-        assignment, index = self.choose(chance)
-        self.change(decide, replace(command, assignment_id=assignment), index, *statuses)
+        action, *statuses = move
+        self.change(action, chance, *statuses)
 
     @rule(chance=chances, outcome=outcomes)
     def complete(self, chance, outcome):
-        assignment, index = self.choose(chance)
-        command = CompleteAssignment(
-            assignment_id=assignment, completion_status=outcome, time_spent_hours=Decimal("0.25")
-        )
+        values = {"completion_status": outcome, "time_spent_hours": Decimal("0.25")}
         if outcome is CompletionStatus.ESCALATED:
-            assert not self.run(complete_assignment, command)
-            return
-        statuses = AFTER_COMPLETE[outcome]
-        if self.change(complete_assignment, command, index, *statuses):
-            self.hours[index] = command.time_spent_hours
+            assert not self.run(Action.COMPLETE, self.choose(chance)[0], **values)
+        else:
+            self.change(Action.COMPLETE, chance, *AFTER_COMPLETE[outcome], **values)
 
     @rule(chance=chances, rating=st.integers(-1, 7))
     def rate(self, chance, rating):
-        assignment, index = self.choose(chance)
-        try:
-            command = RateAssignment(assignment_id=assignment, rating=rating)
-        except InvalidInput:
-            assert not 1 <= rating <= 5
-            return
-        self.change(rate_assignment, command, index, None, None)
+        if 1 <= rating <= 5:
+            self.change(Action.RATE, chance, None, None, rating=rating)
+        else:
+            with pytest.raises(InvalidInput):
+                self.run(Action.RATE, rating=rating)
 
     @rule(chance=chances, hours=st.decimals(0, 2, places=2))
     def correct(self, chance, hours):
         assignment, index = self.choose(chance)
-        command = CorrectTimeSpent(assignment_id=assignment, time_spent_hours=hours, reason="r")
         if index is not None and self.hours[index] == hours:
-            assert not self.run(correct_time_spent, command)
-            return
-        if self.change(correct_time_spent, command, index, None, None):
-            self.hours[index] = hours
+            assert not self.run(Action.CORRECT, assignment, time_spent_hours=hours)
+        else:
+            self.change(Action.CORRECT, chance, None, None, time_spent_hours=hours)
 
     @invariant()
     def history_is_consistent(self):

@@ -1,7 +1,5 @@
 """A command that loses its connection or its client at any step: the change is made once, or not at all."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field

@@ -1,15 +1,11 @@
 """Reassign a ticket to another engineer at the same tier."""
 
-from __future__ import annotations
-
-from app.commands.reassign import ReassignTicket, reassign_ticket
 from app.domain.model import AssignmentStatus, AssignmentType, TicketStatus
 
 
 async def test_reassign_cancels_the_assignment_and_keeps_the_tier(make, world):
     assigned, colleague = await make.assigned(tier=3), await make.engineer("Bo Berg")
-    command = ReassignTicket(ticket_id=assigned.ticket_id, engineer_id=colleague, reason="on holiday")
-    result = await world.run(reassign_ticket, command)
+    result = await world.act("reassign", assigned, engineer_id=colleague, reason="on holiday")
     old, new = await world.history(assigned.ticket_id)
     assert (old.status, old.cancellation_reason) == (AssignmentStatus.CANCELLED, "on holiday")
     assert old.completed_at == new.assigned_at

@@ -1,9 +1,6 @@
 """The command runner: round trips, retries and atomicity."""
 
-from __future__ import annotations
-
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,50 +16,31 @@ from app.commands.run import run
 from app.commands.ticket_state import Change
 from app.db.connections import TimeLimits
 from app.db.errors import Unavailable
-from app.db.pool import Database, open_database
+from app.db.pool import open_database
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import Assignment, AssignmentStatus, AssignmentType, PartUsed
 from app.queries import assignments, tickets
 from tests.commands.samples import SAMPLES
+from tests.databases import capture_statements, until_waiting
 from tests.factories import DISPATCHER
 from tests.pgbouncer import USE_FOR_ALL_TESTS
-
-
-@asynccontextmanager
-async def statements(db):
-    """Collect the text of the statements that the only connection of `db` sends."""
-    seen = []
-    async with db.connection() as conn:
-        # The connection keeps the logger when it returns to the pool.
-        def log(record):
-            seen.append(record.query)
-
-        conn.add_query_logger(log)
-    try:
-        yield seen
-    finally:
-        async with db.connection() as conn:
-            conn.remove_query_logger(log)
-
-
-@pytest.fixture
-async def narrow(shared_url, db):
-    async with asyncpg.create_pool(shared_url, min_size=1, max_size=1, reset=_no_reset) as pool:
-        yield Database(pool)
-
-
-async def _no_reset(_):
-    pass
 
 
 @pytest.mark.parametrize(
     "sample", [s for s in SAMPLES if s.action is not Action.SET_HOURLY_RATE], ids=lambda sample: sample.action
 )
-async def test_command_takes_two_round_trips(make, world, narrow, sample):
+async def test_command_takes_two_round_trips(monkeypatch, shared_url, make, world, sample):
     command, _ = await sample.prepare(make, world)
-    async with statements(narrow) as seen:
-        result = await run(narrow, DISPATCHER, sample.decide, command)
-    assert len(seen) == 2
+    seen = []
+    capture_statements(monkeypatch, seen.append)
+    async with open_database(shared_url, pool_size=1) as db:
+        async with db.connection() as conn:
+            await conn.fetchval("SELECT 1 /* opens the connection */")
+        await asyncio.sleep(0)  # the driver calls its loggers a moment after a statement
+        seen.clear()
+        result = await run(db, DISPATCHER, sample.decide, command)
+        await asyncio.sleep(0)
+        assert len(seen) == 2, seen
     assert result in await world.history(result.ticket_id)
 
 
@@ -142,7 +120,7 @@ async def test_error_while_saving_changes_nothing(make, world):
         )
     try:
         with pytest.raises(asyncpg.CheckViolationError):
-            await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id))
+            await world.act("accept", assigned)
     finally:
         async with world.db.connection() as conn:
             await conn.execute("ALTER TABLE assignment_events DROP CONSTRAINT failing")
@@ -162,8 +140,7 @@ async def test_locked_ticket_does_not_block_other_tickets(make, world, shared_ur
         waiting = asyncio.gather(
             *(run(db, DISPATCHER, accept_assignment, command) for _ in range(200)), return_exceptions=True
         )
-        while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            pass
+        await until_waiting(tx)
         await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=other.id))
         async with db.connection() as conn:
             assert await assignments.by_ids(conn, [assigned.id]) == [assigned]

@@ -1,14 +1,11 @@
 """Set the hourly rate of an engineer; earlier rates are kept."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import asyncpg
 import pytest
 
-from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.set_hourly_rate import SetHourlyRate, set_hourly_rate
 from app.domain.errors import IdempotencyKeyReused
 from app.domain.model import AuditContext
@@ -78,11 +75,11 @@ async def test_repeat_with_the_same_key_returns_the_first_rate(set_rate, all_rat
 
 
 async def test_key_is_shared_by_tickets_and_rates(set_rate, make, world, all_rates):
-    command = AcceptAssignment(assignment_id=(await make.assigned()).id)
+    assigned = await make.assigned()
     await set_rate("95", key="of a rate")
     with pytest.raises(IdempotencyKeyReused):
-        await world.run(accept_assignment, command, ADMIN, key="of a rate")
-    await world.run(accept_assignment, command, ADMIN, key="of a ticket")
+        await world.act("accept", assigned, ADMIN, key="of a rate")
+    await world.act("accept", assigned, ADMIN, key="of a ticket")
     with pytest.raises(IdempotencyKeyReused):
         await set_rate("96", key="of a ticket")
     assert len(await all_rates()) == 1

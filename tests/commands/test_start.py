@@ -1,21 +1,13 @@
 """Start work on an assignment."""
 
-from __future__ import annotations
-
-import pytest
-
-from app.commands.start import StartAssignment, start_assignment
-from app.domain.errors import TransitionNotAllowed
 from app.domain.model import AssignmentStatus, TicketStatus
 from tests.factories import as_engineer
 
 
 async def test_start_keeps_the_acceptance_and_starts_the_ticket(make, world):
     assigned = await make.assigned()
-    accepted = await world.accept(assigned)
-    started = await world.run(
-        start_assignment, StartAssignment(assignment_id=assigned.id), as_engineer(assigned.engineer_id)
-    )
+    accepted = await world.act("accept", assigned)
+    started = await world.act("start", assigned, as_engineer(assigned.engineer_id))
     ticket = await world.ticket(assigned.ticket_id)
     assert (started.status, started.accepted_at) == (AssignmentStatus.IN_PROGRESS, accepted.accepted_at)
     assert (ticket.status, ticket.started_at) == (TicketStatus.IN_PROGRESS, started.started_at)
@@ -23,11 +15,5 @@ async def test_start_keeps_the_acceptance_and_starts_the_ticket(make, world):
 
 
 async def test_start_accepts_the_assignment(make, world):
-    started = await world.start(await make.assigned())
+    started = await world.act("start", await make.assigned())
     assert started.accepted_at == started.started_at is not None
-
-
-async def test_start_twice_is_refused(make, world):
-    started = await world.start(await make.assigned())
-    with pytest.raises(TransitionNotAllowed):
-        await world.start(started)

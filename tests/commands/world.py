@@ -1,26 +1,19 @@
 """Runs commands and reads the history, the ticket and the events after them."""
 
-from __future__ import annotations
-
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run
 from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates
-from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import Database
 from app.domain.errors import DomainError
-from app.domain.model import AssignmentId, EngineerId
+from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, Ticket, TicketId
 from app.queries import assignments, tickets
-from tests.factories import DISPATCHER
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from app.domain.model import Actor, Assignment, Ticket, TicketId
+from tests.commands.samples import SAMPLES
+from tests.factories import DISPATCHER, Factories
 
 NOBODY = EngineerId(UUID(int=0))
 NOTHING = AssignmentId(UUID(int=0))
@@ -43,15 +36,27 @@ class World:
             RAISED.add((type(command), type(refusal)))
             raise
 
-    async def accept(self, assignment: Assignment) -> Assignment:
-        return await self.run(accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+    async def act(
+        self,
+        action: str,
+        assignment: Assignment,
+        actor: Actor = DISPATCHER,
+        key: str | None = None,
+        **values: Any,
+    ) -> Assignment:
+        """Run the sample of an action on this assignment or its ticket, with other values than the sample."""
+        sample = next(sample for sample in SAMPLES if sample.action == action)
+        return await self.run(sample.decide, sample.on(assignment, **values), actor, key)
 
-    async def start(self, assignment: Assignment) -> Assignment:
-        return await self.run(start_assignment, StartAssignment(assignment_id=assignment.id))
+    async def escalate(self, assignment: Assignment, **engineer: Any) -> Assignment:
+        """Escalate to a new engineer with these columns."""
+        engineer_id = await Factories(self.db).engineer(**engineer)
+        return await self.act("escalate", assignment, next_engineer_id=engineer_id)
 
-    async def escalate(self, assignment: Assignment, engineer_id: EngineerId) -> Assignment:
-        command = EscalateTicket(ticket_id=assignment.ticket_id, next_engineer_id=engineer_id, reason="x")
-        return await self.run(escalate_ticket, command)
+    async def complete(self, assignment: Assignment, hours: str, **values: Any) -> Assignment:
+        """Start and complete, with success unless the values have another outcome."""
+        await self.act("start", assignment)
+        return await self.act("complete", assignment, time_spent_hours=Decimal(hours), **values)
 
     async def history(self, ticket_id: TicketId) -> list[Assignment]:
         async with self.db.connection() as conn:

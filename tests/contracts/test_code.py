@@ -1,7 +1,5 @@
 """Rules for the code that no linter checks."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

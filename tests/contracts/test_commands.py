@@ -1,7 +1,5 @@
 """A mutation is complete: a command, a root field with its refusals, a sample and a test file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import graphql

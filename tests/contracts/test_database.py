@@ -1,7 +1,5 @@
 """The constraints of the database; it and the code use the same values."""
 
-from __future__ import annotations
-
 import re
 
 import asyncpg

@@ -1,7 +1,5 @@
 """The documentation of settings is complete and correct."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import fields
 from pathlib import Path

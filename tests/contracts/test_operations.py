@@ -1,7 +1,5 @@
 """Operations documents and deployment examples match settings, metrics, paths and timeouts."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """The pages' operations and rules match the API. No Node.js needed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The GraphQL schema is complete and described, and changes for clients only on purpose."""
 
-from __future__ import annotations
-
 import re
 import runpy
 from dataclasses import fields

@@ -1,23 +1,13 @@
 """Everything that prevents sharding by ticket is listed in tests/sharding.py."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.run import run
-from app.commands.start import StartAssignment, start_assignment
-from app.domain.model import CompletionStatus
+from app.db.pool import Database
 from app.jobs.auto_escalation import escalate_overdue
 from tests import sharding
-from tests.factories import DISPATCHER, Factories
+from tests.commands.world import World
+from tests.factories import Factories
 from tests.sharding import DISTRIBUTED, FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS, REFERENCE, read, statements
-
-if TYPE_CHECKING:
-    from app.db.pool import Database
 
 # The transaction that last wrote each row.
 WRITTEN = """
@@ -51,22 +41,14 @@ def test_every_join_is_by_ticket_or_is_listed(all_statements):
 
 
 async def test_the_report_has_no_open_issue(tx):
-    lines = list(await sharding.report(tx))
-    assert not [line for line in lines if line.endswith("!!")]
+    assert not [line for line in await sharding.report(tx) if line.endswith("!!")]
 
 
 async def test_no_transaction_writes_two_tickets(fresh_db: Database):
-    make = Factories(fresh_db)
+    make, world = Factories(fresh_db), World(fresh_db)
     current = [await make.assigned() for _ in range(4)]
-    command = EscalateTicket(
-        ticket_id=current[0].ticket_id, next_engineer_id=await make.engineer(), reason="x"
-    )
-    await run(fresh_db, DISPATCHER, escalate_ticket, command, idempotency_key="k")
-    await run(fresh_db, DISPATCHER, start_assignment, StartAssignment(assignment_id=current[1].id))
-    complete = CompleteAssignment(
-        assignment_id=current[1].id, completion_status=CompletionStatus.SUCCESS, time_spent_hours=1
-    )
-    await run(fresh_db, DISPATCHER, complete_assignment, complete)
+    await world.act("escalate", current[0], key="k", next_engineer_id=await make.engineer())
+    await world.complete(current[1], "1")
     async with fresh_db.connection() as conn:
         await conn.execute("UPDATE assignment_tiers SET accept_within = '1 microsecond' WHERE tier = 1")
     await escalate_overdue(fresh_db)

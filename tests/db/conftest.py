@@ -1,7 +1,5 @@
 """Fixtures of test modules with their own server."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import pytest

@@ -1,11 +1,9 @@
 """The connection cache: waiters are served in order, and no connection is lost or used twice at once."""
 
-from __future__ import annotations
-
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,12 +11,7 @@ from hypothesis import strategies as st
 
 from app.db.connections import TimeLimits
 from app.db.errors import Unavailable
-from app.db.pool import open_database
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.pool import Database
+from app.db.pool import Database, open_database
 
 NAMED = "/* test.pid */ SELECT pg_backend_pid()"
 UNNAMED = "SELECT pg_backend_pid()"

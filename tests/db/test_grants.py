@@ -1,7 +1,5 @@
 """The server's role can do its work, but cannot change the schema or delete history."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 from uuid import uuid4
 

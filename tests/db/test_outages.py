@@ -1,7 +1,5 @@
 """Timeouts while the database does not respond, and recovery when it is back."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
@@ -17,9 +15,8 @@ from app.db.pool import open_database
 from app.graphql.admission.limits import Limits
 from app.queries import assignments
 from tests.apps import authorization, client_of, make_app
-from tests.databases import frozen, new_server
+from tests.databases import frozen, new_server, until_waiting
 from tests.factories import DISPATCHER, Factories
-from tests.graphql.conftest import until_waiting
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
 TEST_TIMEOUT_S = 60

@@ -1,7 +1,5 @@
 """Partitions of events and keys are created and dropped while changes continue."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The product through PgBouncer in transaction mode."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from contextlib import asynccontextmanager
@@ -20,8 +18,7 @@ from tests.apps import SECRET, authorization, client_of
 from tests.databases import new_server
 from tests.factories import DISPATCHER, Factories
 from tests.pgbouncer import ROLE, create_role, pgbouncer, skip_unless_installed, through
-from tests.test_cli import assert_one_sentence
-from tests.test_cli import run as cli
+from tests.processes import assert_one_sentence
 
 CLIENTS = 20
 CONNECTIONS = 3
@@ -133,7 +130,7 @@ async def test_the_doctor_reports_missing_role_settings(settings, own_server, ow
         ("search_path", "public"),
     ],
 )
-async def test_a_server_refuses_to_start_with_other_role_settings(settings, own_url, setting, value):
+async def test_a_server_refuses_to_start_with_other_role_settings(cli, settings, own_url, setting, value):
     """The pooler rejects these settings in a connection."""
     change = f'ALTER ROLE {ROLE} IN DATABASE "{urlsplit(own_url).path[1:]}"'
     async with connect(own_url) as conn:

@@ -1,7 +1,5 @@
 """Reads on replicas show the changes and events that their client knows; bad replicas are excluded."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from contextlib import asynccontextmanager

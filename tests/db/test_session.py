@@ -1,7 +1,5 @@
 """A connection is reused only if its session state is unchanged."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import re
@@ -202,7 +200,7 @@ KEYWORDS = {
 
 @pytest.mark.parametrize(
     "text",
-    [*(query.text for query in sql.LOADED), migrate._HAS_HISTORY, migrate._APPLIED],
+    [*(query.text for query in sql.LOADED), migrate._HAS_HISTORY, migrate._HISTORY],
     ids=sql.statement_name,
 )
 def test_named_statements_do_not_change_the_session(text):

@@ -1,7 +1,5 @@
 """Settings of the role or the database do not change what the product's statements mean."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -19,8 +17,7 @@ from tests.apps import authorization, client_of, make_app
 from tests.databases import new_database
 from tests.graphql.types.test_billing import BILLABLE_TIME
 from tests.graphql.types.test_statistics import ALL_FIGURES
-from tests.test_cli import assert_one_sentence
-from tests.test_cli import run as cli
+from tests.processes import assert_one_sentence
 
 PERIOD = {"from": "2026-05-01T00:00:00Z", "to": "2026-07-01T12:00:00Z"}
 TICKETS = """query ($search: String, $after: String) {
@@ -133,7 +130,7 @@ async def test_results_are_the_same_under_odd_settings(odd_url, usual_results):
 @pytest.mark.parametrize(
     ("setting", "value"), [("session_replication_role", "replica"), ("zero_damaged_pages", "on")]
 )
-async def test_a_server_refuses_settings_that_only_a_superuser_can_change(database, setting, value):
+async def test_a_server_refuses_settings_that_only_a_superuser_can_change(cli, database, setting, value):
     url, admin = database
     name = urlsplit(url).path.removeprefix("/")
     await admin.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")

@@ -4,24 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.commands.run import run
-from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import open_database
 from app.demo.load import NotEmpty, SeedCounts, is_empty, seed
 from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE
-from app.domain.model import (
-    Actor,
-    AssignmentStatus,
-    AssignmentType,
-    CompletionStatus,
-    Role,
-    TicketPriority,
-    TicketStatus,
-)
+from app.domain.model import AssignmentStatus, AssignmentType, CompletionStatus, TicketPriority, TicketStatus
 from app.domain.period import Period
-from app.queries import billing
+from app.queries import assignments, billing
 from app.queries.billing import BillingFilter
 from tests.databases import new_database
+from tests.factories import as_engineer
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
 TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events")
@@ -60,12 +51,12 @@ async def test_equal_arguments_load_equal_rows(seeded, fresh_db):
 
 async def test_counts_and_progress_are_reported(db):
     progress = []
-    counts = await seed(db, tickets=1_500, progress=progress.append, now=NOW)
+    counts = await seed(db, tickets=750, progress=progress.append, now=NOW)
     rows = [(await fetch(db, f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES]
     assert counts == SeedCounts(*rows)
-    assert counts.tickets == 1_500
+    assert counts.tickets == 750
     assert counts.assignments / counts.tickets == pytest.approx(2.5, abs=0.3)
-    assert progress == [250] * 6
+    assert progress == [250] * 3
 
 
 async def test_a_database_that_is_not_empty_is_rejected(db, make):
@@ -259,18 +250,7 @@ async def test_the_last_event_of_each_assignment_equals_its_row(seeded):
 
 
 async def test_events_are_in_order_of_time_and_have_the_resulting_status(seeded):
-    status_after = {
-        "assigned": "assigned",
-        "accepted": "accepted",
-        "rejected": "rejected",
-        "started": "in_progress",
-        "completed": "completed",
-        "failed": "failed",
-        "escalated": "escalated",
-        "reassigned": "cancelled",
-        "cancelled": "cancelled",
-        "rated": "completed",
-    }
+    status_after = {"started": "in_progress", "reassigned": "cancelled", "rated": "completed"}
     last_at, known = {}, set()
     for ticket, assignment, kind, status, at in await fetch(
         seeded,
@@ -278,17 +258,16 @@ async def test_events_are_in_order_of_time_and_have_the_resulting_status(seeded)
         FROM assignment_events ORDER BY id""",
     ):
         assert at >= last_at.get(ticket, at)
-        assert status == status_after[kind]
+        assert status == status_after.get(kind, kind)
         assert (assignment in known) == (kind != "assigned")
         last_at[ticket] = at
         known.add(assignment)
 
 
-async def test_commands_work_on_demo_data(db):
+async def test_commands_work_on_demo_data(db, world):
     await seed(db, tickets=100, now=NOW)
-    ((assignment, engineer),) = await fetch(
-        db, "SELECT id, engineer_id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1"
-    )
-    actor = Actor(f"engineer:{engineer}", Role.ENGINEER, engineer)
-    started = await run(db, actor, start_assignment, StartAssignment(assignment_id=assignment))
+    ((row_id,),) = await fetch(db, "SELECT id FROM engineer_assignments WHERE status = 'accepted' LIMIT 1")
+    async with db.connection() as conn:
+        [accepted] = await assignments.by_ids(conn, [row_id])
+    started = await world.act("start", accepted, as_engineer(accepted.engineer_id))
     assert started.status is AssignmentStatus.IN_PROGRESS

@@ -1,45 +1,30 @@
 """A seeded database, and a server on it, for the examples of the documents."""
 
-from __future__ import annotations
-
 import os
-import subprocess
 import sys
-import time
-from dataclasses import fields
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
-from app.config import Settings
 from app.db.connections import connect
 from app.db.pool import open_database
 from app.demo.load import seed
+from tests import apps
 from tests.apps import SECRET
 from tests.databases import free_port, migrate_whole, new_database
 from tests.docs.examples import PlaceholderValues
 from tests.docs.markdown import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-_SETTINGS = {f.name.upper() for f in fields(Settings)}
-_START_TIMEOUT_S = 30
+from tests.processes import running_app
 
 
 def environment(database_url: str) -> dict[str, str]:
     """The environment of somebody who has installed Baton and set up its database."""
-    others = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     python = os.path.dirname(sys.executable)  # noqa: PTH120 - resolving links would leave the virtual environment
-    return others | {
-        "DATABASE_URL": database_url,
-        "AUTH_DEV_SECRET": SECRET,
-        "PATH": f"{python}:{others['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+    path = f"{python}:{os.environ['PATH']}"
+    settings = apps.environment(DATABASE_URL=database_url, AUTH_DEV_SECRET=SECRET)
+    return settings | {"PATH": path, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="session")
@@ -70,29 +55,12 @@ async def database(operator: str, seeded: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def origin(database: str) -> Iterator[str]:
+def origin(database: str, tmp_path_factory) -> Iterator[str]:
     """The origin of a server on `database`."""
     port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(database), stdout=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + _START_TIMEOUT_S
-            while not _is_ready(origin):
-                assert process.poll() is None, "the server has exited"
-                assert time.monotonic() < deadline, "the server is not ready"
-                time.sleep(0.05)
-            yield origin
-        finally:
-            # SIGTERM would drain for load balancers.
-            process.kill()
-
-
-def _is_ready(origin: str) -> bool:
-    try:
-        return httpx.get(f"{origin}/readyz").is_success
-    except httpx.TransportError:
-        return False
+    env = environment(database) | {"SHUTDOWN_DRAIN_S": "0"}
+    with running_app("serve", port=port, env=env, output=tmp_path_factory.mktemp("docs") / "output"):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")

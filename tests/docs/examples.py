@@ -6,20 +6,16 @@ default. The JSON blocks below it are its variables and, with `data` or `errors`
 block; all blocks of a section use the same ticket.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.db.connections import Connection
 from app.domain.cursor import Cursor
 from tests.docs.markdown import Block, blocks_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LAST = "SELECT {} FROM engineer_assignments WHERE ticket_id = $1 ORDER BY assignment_sequence DESC LIMIT 1"
 _NOT_YET_ASSIGNED = (

@@ -1,19 +1,13 @@
 """Parses the documents: fenced blocks, headings, links and inline code."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from markdown_it.token import Token
+from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 class Block:
     """A fenced block; `section` is the heading of level 2 above it."""
 
-    page: Page
+    page: "Page"
     line: int
     section: str
     language: str

@@ -1,7 +1,5 @@
 """Every command in the documents is executed, or is listed here with the reason why not."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """The diagrams in the documents are current."""
 
-from __future__ import annotations
-
 from app.db.connections import connect
 from app.domain.lifecycle import ALLOWED_FROM, Action
 from tests import diagrams

@@ -1,7 +1,5 @@
 """The API guide lists every refusal and every error code, and no others."""
 
-from __future__ import annotations
-
 import ast
 import re
 

@@ -1,7 +1,5 @@
 """Links and file names in the documents are valid."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

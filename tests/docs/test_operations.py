@@ -1,7 +1,5 @@
 """Every operation in the documents returns the documented response, over HTTP."""
 
-from __future__ import annotations
-
 import json
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """The set-up in docs/operations.md, line by line on a new server: Debian's PostgreSQL if it is installed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,9 +1,8 @@
 """Every SQL statement in the documents can be executed; it is rolled back."""
 
-from __future__ import annotations
-
 import pytest
 
+from tests.databases import rolled_back
 from tests.docs.markdown import blocks_in
 
 # Citus is not installed where the tests run; baton_kept exists after a downgrade (tests/migrations).
@@ -14,9 +13,5 @@ BLOCKS = [block for block in blocks_in("sql") if not any(text in block.text for 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.location)
 async def test_statements_succeed(block, values):
     text = await values.fill(block.text, block)
-    transaction = values.conn.transaction()
-    await transaction.start()
-    try:
+    async with rolled_back(values.conn):
         await values.conn.execute(text)
-    finally:
-        await transaction.rollback()

@@ -1,7 +1,5 @@
 """Cursors record exactly the event ids seen, in any order."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,11 +1,8 @@
 """A server in production: keys over HTTPS, and no development sign-in."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -13,14 +10,9 @@ import pytest
 from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import environment
-from tests.e2e.test_server import PATIENCE_S, free_port
+from tests.databases import free_port
 from tests.http.auth.issuer import AUDIENCE, FORGED, ISSUER, RSA, certificate, running, token
-from tests.polling import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CHECKOUT = Path(__file__).parents[2]
+from tests.processes import CHECKOUT, running_app
 
 
 @pytest.fixture
@@ -56,29 +48,15 @@ def viewer(url: str, token: str) -> httpx.Response:
     return httpx.post(f"{url}/graphql", json={"query": "{ viewer { subject role } }"}, headers=headers)
 
 
-def test_production_accepts_only_tokens_of_the_provider(production):
+def test_production_accepts_only_tokens_of_the_provider(production, tmp_path):
     port = free_port()
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-
-    def ready() -> bool:
-        assert process.poll() is None
-        try:
-            return httpx.get(f"{url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    with subprocess.Popen(command, cwd=CHECKOUT, env=production, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until(ready, "the server is not ready")
-            valid = token(roles=None, realm_access={"roles": ["offline_access", "field-dispatch"]})
-            assert viewer(url, valid).json()["data"] == {"viewer": {"subject": "maria", "role": "DISPATCHER"}}
-            development = DevelopmentTokens("x" * 32).sign(Role.ADMIN, None, ttl_s=60)
-            forged = token(FORGED, header={"kid": RSA.id}, realm_access={"roles": ["field-dispatch"]})
-            assert {viewer(url, invalid).status_code for invalid in (development, forged, token())} == {401}
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
+    with running_app("serve", port=port, env=production, output=tmp_path / "output"):
+        valid = token(roles=None, realm_access={"roles": ["offline_access", "field-dispatch"]})
+        assert viewer(url, valid).json()["data"] == {"viewer": {"subject": "maria", "role": "DISPATCHER"}}
+        development = DevelopmentTokens("x" * 32).sign(Role.ADMIN, None, ttl_s=60)
+        forged = token(FORGED, header={"kid": RSA.id}, realm_access={"roles": ["field-dispatch"]})
+        assert {viewer(url, invalid).status_code for invalid in (development, forged, token())} == {401}
 
 
 def test_the_doctor_fetches_the_signing_keys(production):

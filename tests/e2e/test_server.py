@@ -1,7 +1,5 @@
 """The product started with `dev`, and a ticket from assignment to resolution, with several clients."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import signal
@@ -9,10 +7,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -32,13 +31,10 @@ from graphql import (
 from tests.apps import environment
 from tests.databases import free_port
 from tests.polling import wait_until
+from tests.processes import CHECKOUT, running_app
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Ask = Callable[..., Any]
 
-    Ask = Callable[..., Any]
-
-CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 20
 
 
@@ -62,30 +58,9 @@ class Running:
 @contextmanager
 def started(home: Path) -> Iterator[Running]:
     port = free_port()
-    command = [sys.executable, "-m", "app", "dev", "--port", str(port), "--tickets", "40"]
-    with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=environment(DATA_DIR=str(home)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    running = Running(home, port, process)
-
-    def ready() -> bool:
-        assert process.poll() is None, (home / "output").read_text()
-        try:
-            return httpx.get(f"{running.url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        wait_until(ready, "the server is not ready")
-        yield running
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    env = environment(DATA_DIR=str(home))
+    with running_app("dev", "--tickets", "40", port=port, env=env, output=home / "output") as process:
+        yield Running(home, port, process)
 
 
 @pytest.fixture(scope="module")
@@ -185,28 +160,19 @@ FIND = """query Find {
     tickets(first: 1, filter: { unassigned: true }) { nodes { id assignmentHistory { id } } }
     engineers(first: 100) { nodes { id isActive } }
 }"""
-ASSIGN = """mutation Assign($input: AssignTicketInput!) {
-    assignTicket(input: $input) {
-        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
-}"""
-ESCALATE = """mutation Escalate($input: EscalateTicketInput!) {
-    escalateTicket(input: $input) {
-        ... on Assignment { id assignmentSequence assignmentTier } ... on Refusal { message } }
-}"""
-ACCEPT = """mutation Accept($id: ID!) {
-    acceptAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
-}"""
-START = """mutation Start($id: ID!) {
-    startAssignment(input: { assignmentId: $id }) { ... on Assignment { status } ... on Refusal { message } }
-}"""
-COMPLETE = """mutation Complete($input: CompleteAssignmentInput!) {
-    completeAssignment(input: $input) {
-        ... on Assignment { status ticket { status } } ... on Refusal { message } }
-}"""
-RATE = """mutation Rate($id: ID!) {
-    rateAssignment(input: { assignmentId: $id, rating: 5, feedback: "Quick" }) {
-        ... on Assignment { customerRating } ... on Refusal { message } }
-}"""
+
+
+def mutation(name: str, selection: str) -> str:
+    return f"""mutation M($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{
+        ... on Assignment {{ {selection} }} ... on Refusal {{ message }} }} }}"""
+
+
+ASSIGN = mutation("assignTicket", "id assignmentSequence assignmentTier")
+ESCALATE = mutation("escalateTicket", "id assignmentSequence assignmentTier")
+ACCEPT = mutation("acceptAssignment", "status")
+START = mutation("startAssignment", "status")
+COMPLETE = mutation("completeAssignment", "status ticket { status }")
+RATE = mutation("rateAssignment", "customerRating")
 HISTORY = """query History($id: ID!) {
     ticket(id: $id) {
         status currentAssignment { id } escalationCount
@@ -243,26 +209,23 @@ def test_a_ticket_is_escalated_twice_and_resolved(running, dispatcher, client):
         "timeSpentHours": "2.5",
         "partsUsed": [{"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "19.9"}],
     }
-    assert work(ACCEPT, id=first["id"])["acceptAssignment"] == {
-        "message": f"There is no assignment {first['id']}."
-    }
-    assert work(ACCEPT, id=last["id"])["acceptAssignment"] == {"status": "ACCEPTED"}
-    assert work(START, id=last["id"])["startAssignment"] == {"status": "IN_PROGRESS"}
+    refused = work(ACCEPT, input={"assignmentId": first["id"]})["acceptAssignment"]
+    assert refused == {"message": f"There is no assignment {first['id']}."}
+    own = {"assignmentId": last["id"]}
+    assert work(ACCEPT, input=own)["acceptAssignment"] == {"status": "ACCEPTED"}
+    assert work(START, input=own)["startAssignment"] == {"status": "IN_PROGRESS"}
     assert work(COMPLETE, input=done)["completeAssignment"] == {
         "status": "COMPLETED",
         "ticket": {"status": "RESOLVED"},
     }
-    assert dispatch(RATE, id=last["id"])["rateAssignment"] == {"customerRating": 5}
+    rating = own | {"rating": 5, "feedback": "Quick"}
+    assert dispatch(RATE, input=rating)["rateAssignment"] == {"customerRating": 5}
 
     after = dispatch(HISTORY, id=ticket["id"])["ticket"]
     assert (after["status"], after["currentAssignment"]) == ("RESOLVED", None)
     assert after["escalationCount"] >= 2
-    defaults = {
-        "assignedBy": "dispatcher@development",
-        "customerRating": None,
-        "timeSpentHours": None,
-        "partsUsed": [],
-    }
+    defaults = {"customerRating": None, "timeSpentHours": None, "partsUsed": []}
+    defaults |= {"assignedBy": "dispatcher@development"}
     escalated = {"status": "ESCALATED", "completionStatus": "ESCALATED"}
     assert after["assignmentHistory"][before:] == [
         defaults

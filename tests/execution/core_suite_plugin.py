@@ -3,11 +3,10 @@
 Only test_core_suite.py loads it.
 """
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Coroutine, Generator, Iterable
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import graphql.execution  # noqa: F401 - loads its modules
 import pytest
@@ -16,9 +15,6 @@ from graphql.execution.incremental import IncrementalExecutor
 from app.execution import completion, plan
 from app.execution.executor import BreadthFirstExecutor
 from app.execution.waiting import await_all, is_awaitable_type
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator, Iterable
 
 OMITTED = {
     "Several errors: ours are in the order of the response, theirs in the order in which they happen.": (

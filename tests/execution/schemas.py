@@ -1,10 +1,9 @@
 """Strategies for schemas, data and operations of any shape, to compare executors."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -26,9 +25,6 @@ from hypothesis import strategies as st
 
 from app.execution.field_resolvers import BATCH_RESOLVER
 from app.execution.waiting import attempt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 OBJECTS = ("A", "B", "C")
 LEAVES = {
@@ -98,10 +94,7 @@ def schema_of(shapes: dict[str, dict[str, Shape]], *, by_type_of: bool) -> Graph
     )
     for name in OBJECTS:
         named[name] = GraphQLObjectType(
-            name,
-            lambda name=name: fields(name),
-            interfaces=[named["Named"]],
-            is_type_of=is_type_of(name),
+            name, lambda name=name: fields(name), interfaces=[named["Named"]], is_type_of=is_type_of(name)
         )
     named["Any"] = GraphQLUnionType("Any", [named[name] for name in OBJECTS], resolve_type=resolve)
     query, mutation = (GraphQLObjectType(root, lambda: fields("A")) for root in ("Query", "Mutation"))

@@ -1,7 +1,5 @@
 """Batched execution returns the same data as isolated execution, or None."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from inspect import isawaitable

@@ -1,19 +1,15 @@
 """For any schema, operation and data: breadth-first execution gives the result of graphql-core."""
 
-from __future__ import annotations
-
+from collections.abc import AsyncIterator
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphql import ExecutionResult, GraphQLSchema, execute, parse
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, parse
 from hypothesis import given, settings
 
 from app.execution.executor import BreadthFirstExecutor
 from app.execution.planner import PlanCache
 from tests.execution.schemas import cases
-
-if TYPE_CHECKING:
-    from graphql import DocumentNode, GraphQLError
 
 
 async def execute_core(
@@ -33,15 +29,20 @@ async def execute_breadth_first(
     return result
 
 
-@given(case=cases(sources=("plain",)))
-@settings(max_examples=60)
-async def test_sync_results_are_equal(case):
+async def results_of(case: Any) -> AsyncIterator[tuple[ExecutionResult, ExecutionResult]]:
+    """Yield the results of both executors, also from cached plans."""
     schema, text, root, variables = case
     document, plans = parse(text), PlanCache()
     for flag in (True, False, True):
         values = variables | {"yes": flag}
         expected = await execute_core(schema, document, root, values)
-        actual = await execute_breadth_first(plans, schema, document, root, values)
+        yield await execute_breadth_first(plans, schema, document, root, values), expected
+
+
+@given(case=cases(sources=("plain",)))
+@settings(max_examples=60)
+async def test_sync_results_are_equal(case):
+    async for actual, expected in results_of(case):
         assert actual.formatted == expected.formatted
         assert str(actual.data) == str(expected.data), "field order"
 
@@ -49,12 +50,7 @@ async def test_sync_results_are_equal(case):
 @given(case=cases())
 @settings(max_examples=60)
 async def test_async_results_differ_only_in_which_error_caused_a_null(case):
-    schema, text, root, variables = case
-    document, plans = parse(text), PlanCache()
-    for flag in (True, False, True):
-        values = variables | {"yes": flag}
-        expected = await execute_core(schema, document, root, values)
-        actual = await execute_breadth_first(plans, schema, document, root, values)
+    async for actual, expected in results_of(case):
         assert str(actual.data) == str(expected.data)
         assert nulls(actual) == nulls(expected)
 

@@ -1,7 +1,5 @@
 """graphql-core's own execution tests, from its source package, run with BreadthFirstExecutor."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Resolvers of a Strawberry schema: shortcuts give the same values as Strawberry's own execution."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,16 +17,12 @@ from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.execution.completion import InstanceCheck
-from app.execution.executor import BreadthFirstExecutor, ExecutorTemplate
-from app.execution.field_resolvers import BATCH_RESOLVER
+from app.execution.executor import ExecutorTemplate
+from tests.execution.test_batch import Executor, batched
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "00000000-0000-0000-0000-000000000007"
 calls: list[list[int]] = []
-
-
-class Executor(BreadthFirstExecutor, StrawberryGraphQLCoreExecutionContext):
-    native_leaves = True
 
 
 class Closed(BasePermission):
@@ -78,16 +72,12 @@ async def too_few(rows: list[Row], _: Any) -> list[Any]:
     return [1 for _ in rows[1:]]
 
 
-def _never_called() -> int:
-    raise AssertionError("the batch resolver is called instead")
-
-
 @strawberry.type
 class Thing:
     number: int
-    square: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: squares})
-    few: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: too_few})
-    batch_half: int | None = strawberry.field(resolver=_never_called, metadata={BATCH_RESOLVER: halves})
+    square: int | None = batched(squares, int | None)
+    few: int | None = batched(too_few, int | None)
+    batch_half: int | None = batched(halves, int | None)
 
     is_type_of = staticmethod(InstanceCheck(Row))
 

@@ -1,7 +1,5 @@
 """Side effects of an execution: order, plan cache, cancellation."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Operations that try to keep the server busy: what each asks for, and what it gets."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from graphql import get_introspection_query

@@ -1,15 +1,11 @@
 """Invalid values, and checks that a request with one gets a plain error and changes nothing."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.pool import Database
+from app.db.pool import Database
 
 UNKNOWN = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
 UNSTORABLE = ["\0", "a\0b", "\ud800", "a\udfff"]

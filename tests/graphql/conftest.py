@@ -1,34 +1,25 @@
 """Fixtures that call the API over HTTP, as clients do."""
 
-from __future__ import annotations
-
 import asyncio
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from app.db import connections, sql
+from app.domain.model import Role
 from app.graphql.admission.limits import Limits
+from app.graphql.admission.trusted_documents import TrustedDocuments
+from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import authorization, client_of, make_app
 from tests.databases import capture_statements
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from app.db.connections import Connection
-    from app.domain.model import Role
-    from app.graphql.admission.trusted_documents import TrustedDocuments
-    from app.http.auth.tokens import DevelopmentTokens
-
-
 PATIENCE_S = 10
 """Less than the timeout after which the driver gives up on a statement."""
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 when_compiled = pytest.mark.skipif(
@@ -101,10 +92,3 @@ def statements(monkeypatch) -> list[str]:
 def no_statement_timeouts(monkeypatch) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
         monkeypatch.setitem(connections.SESSION_SETTINGS, setting, "0")
-
-
-async def until_waiting(conn: Connection, count: int) -> None:
-    """Wait until `count` statements wait for a lock."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await conn.fetchval(_WAITING) != count:
-            pass

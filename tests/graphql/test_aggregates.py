@@ -1,7 +1,5 @@
 """Counts and figures of one operation, which read all matching rows."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

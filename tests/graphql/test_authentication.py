@@ -1,8 +1,7 @@
 """Every root field needs a signed-in user; introspection does not. An invalid token is status 401."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from graphql import (
@@ -17,9 +16,6 @@ from app.domain.model import Role
 from app.graphql.schema import build_schema
 from app.http.auth.tokens import DevelopmentTokens
 from tests.graphql.bad_input import UNKNOWN, assert_no_internals, send, unchanged_tables
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def operations() -> Iterator[tuple[str, str]]:

@@ -1,8 +1,7 @@
 """A mutation with an invalid value is refused with the name of the field, and changes nothing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,7 +9,6 @@ from graphql import get_named_type
 
 from app.graphql.schema import build_schema
 from tests.commands.samples import ASSIGNMENT, SAMPLES, to_input
-from tests.graphql.assignments import insert_assignment
 from tests.graphql.bad_input import (
     NOT_UUIDS,
     UNKNOWN,
@@ -21,9 +19,6 @@ from tests.graphql.bad_input import (
     send,
     unchanged_tables,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOTS = build_schema()._schema.mutation_type.fields
 MUTATIONS: dict[str, dict[str, Any]] = {sample.field_name: to_input(sample.command) for sample in SAMPLES}
@@ -110,7 +105,7 @@ async def mutate(client, make, db):
     engineer = await make.engineer(id=UUID(int=7))
     for ticket in ("T-1", "T-2"):
         await make.ticket(id=ticket)
-    await insert_assignment(make, id=ASSIGNMENT, ticket_id="T-2", engineer_id=engineer, status="assigned")
+    await make.legacy_assignment(id=ASSIGNMENT, ticket_id="T-2", engineer_id=engineer, status="assigned")
 
     async def mutate(name: str, field: str, value: Any) -> Any:
         query = f"""mutation ($input: {input_type(name).name}!) {{ {name}(input: $input) {{

@@ -1,28 +1,22 @@
 """Faults: the client receives a code and an id, and the log has the cause under the same id."""
 
-from __future__ import annotations
-
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from app.db.connections import connect
 from app.db.errors import Unavailable
+from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import authorization, client_of, make_app
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import httpx
-
-    from app.http.auth.tokens import DevelopmentTokens
 
 UNRELATED_EVENTS = {"request", "feed_lost_its_connection"}
 ACCEPT = "mutation ($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"

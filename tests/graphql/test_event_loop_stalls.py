@@ -1,12 +1,11 @@
 """No operation keeps others waiting: work is refused, or done in pieces. tests.benchmarks.stalls: times."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
@@ -25,9 +24,6 @@ from app.graphql.admission.policy import VALUES_PER_POINT
 from tests.benchmarks import data
 from tests.graphql import attacks
 from tests.graphql.conftest import when_compiled
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
 
 PIECE = 10
 LENGTH = 100

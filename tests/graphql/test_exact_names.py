@@ -1,14 +1,10 @@
 """A filter by name matches exactly this name, in every report; a search finds what looks the same."""
 
-from __future__ import annotations
-
 import csv
 from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
-
-from tests.graphql.assignments import insert_assignment
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = {
@@ -45,8 +41,7 @@ async def tickets(make) -> dict[str, str]:
     for name in [*NAMES.values(), *OTHER_NAMES]:
         scanner = await make.equipment(model=name)
         ticket = await make.ticket(customer_name=name, equipment_id=scanner, created_at=NOON)
-        await insert_assignment(
-            make,
+        await make.legacy_assignment(
             ticket_id=ticket,
             equipment_id=scanner,
             engineer_id=engineer,

@@ -1,7 +1,5 @@
 """The idempotency key comes from the header Idempotency-Key or the input field idempotencyKey."""
 
-from __future__ import annotations
-
 import pytest
 
 ACCEPT = """

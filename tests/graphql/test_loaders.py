@@ -1,12 +1,8 @@
 """The number of statements that an operation executes."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest
-
-from tests.graphql.assignments import escalate
 
 FIFTY_TICKETS = "{ tickets(first: 50) { nodes { id %s } } }"
 HISTORY = ["assignments.history_of_tickets", "tickets.newest_tickets"]
@@ -34,11 +30,11 @@ def take(statements: list[str]) -> list[str]:
     ],
     ids=["history", "engineers", "all relations"],
 )
-async def test_fifty_tickets_take_one_statement_per_relation(statements, ask, make, db, selection, more):
+async def test_fifty_tickets_take_one_statement_per_relation(statements, ask, make, world, selection, more):
     for n in range(50):
         assignment = await make.assigned(ticket=await make.ticket(equipment_id=await make.equipment()))
         if n % 2:
-            await escalate(db, make, assignment)
+            await world.escalate(assignment)
     take(statements)
     data = await ask(FIFTY_TICKETS % selection)
     assert len(data["tickets"]["nodes"]) == 50

@@ -1,7 +1,5 @@
 """Connections page through every item once; filters and searches match the right items."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
 from app.domain.model import AssignmentStatus, EngineerId, TicketPriority, TicketStatus
-from tests.graphql.assignments import escalate, insert_assignment
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PAGE = """pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -96,8 +93,8 @@ async def test_pages_of_assignments_have_each_once_newest_first(ask, make, first
         status = AssignmentStatus.ASSIGNED if n < 3 else ended[n % 3]
         columns = {"engineer_id": engineer if n % 4 else other_engineer, "status": status}
         assigned_at = NOON + timedelta(minutes=n // 3)
-        row_id = await insert_assignment(
-            make, ticket_id=await make.ticket(), assigned_at=assigned_at, **columns
+        row_id = await make.legacy_assignment(
+            ticket_id=await make.ticket(), assigned_at=assigned_at, **columns
         )
         if n % 4 and (statuses is None or status.name in statuses):
             matching.append((assigned_at, row_id))
@@ -109,13 +106,13 @@ async def test_pages_of_assignments_have_each_once_newest_first(ask, make, first
     assert counts == {len(matching)}
 
 
-async def test_active_assignments_exclude_ended_ones(ask, make, db):
+async def test_active_assignments_exclude_ended_ones(ask, make, world):
     assignment = await make.assigned()
     query = "query ($id: ID!) { engineer(id: $id) { activeAssignments assignments { totalCount } } }"
     engineer = str(assignment.engineer_id)
     total = {"assignments": {"totalCount": 1}}
     assert (await ask(query, id=engineer))["engineer"] == total | {"activeAssignments": 1}
-    await escalate(db, make, assignment)
+    await world.escalate(assignment)
     assert (await ask(query, id=engineer))["engineer"] == total | {"activeAssignments": 0}
 
 

@@ -1,37 +1,27 @@
 """Every root field of Query and every field of its types, read over HTTP."""
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
 from graphql import get_named_type, is_leaf_type, is_object_type
 
-from app.commands.rate import RateAssignment, rate_assignment
-from app.commands.run import run
-from app.domain.model import PartUsed, Role
+from app.domain.model import Assignment, PartUsed, Role
 from app.graphql.schema import build_schema
-from tests.factories import DISPATCHER
-from tests.graphql.assignments import complete, escalate
+from tests.commands.world import World
 from tests.graphql.conftest import act_as
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from app.db.pool import Database
-    from app.domain.model import Assignment
 
 UNKNOWN = str(UUID(int=0))
 
 
-async def complete_and_rate(db: Database, assignment: Assignment) -> Assignment:
+async def complete_and_rate(world: World, assignment: Assignment) -> Assignment:
     report = {"diagnosis": "worn coil", "actions_taken": "coil replaced", "notes": "look again in May"}
     parts = (PartUsed("P-1", "Coil", 2, Decimal("19.9")),)
-    await complete(db, assignment, "1.5", parts_used=parts, **report)
-    return await run(db, DISPATCHER, rate_assignment, RateAssignment(assignment_id=assignment.id, rating=5))
+    await world.complete(assignment, "1.5", parts_used=parts, **report)
+    return await world.act("rate", assignment)
 
 
 def select_all(type_: Any, depth: int) -> str:
@@ -48,10 +38,10 @@ def select_all(type_: Any, depth: int) -> str:
     return "{ " + " ".join(fields) + " }"
 
 
-async def test_every_field_of_every_root_resolves(ask, make, db):
+async def test_every_field_of_every_root_resolves(ask, make, world):
     equipment = await make.equipment(serial_number="SN-1")
     assignment = await make.assigned(ticket=await make.ticket(equipment_id=equipment))
-    await complete_and_rate(db, await escalate(db, make, assignment))
+    await complete_and_rate(world, await world.escalate(assignment))
     arguments = {
         "ticket": f'(id: "{assignment.ticket_id}")',
         "tickets": "(filter: {}, first: 2)",
@@ -99,12 +89,12 @@ PATHS = {
 
 
 @pytest.mark.parametrize(("type_name", "path"), [(name, path) for name in PATHS for path in PATHS[name]])
-async def test_a_field_has_the_same_value_with_and_without_others(ask, make, db, type_name, path):
+async def test_a_field_has_the_same_value_with_and_without_others(ask, make, world, type_name, path):
     columns = {"equipment_id": await make.equipment(serial_number="SN-1"), "issue_description": "Stripes"}
     first, second = [await make.assigned(ticket=await make.ticket(**columns)) for _ in range(2)]
     engineer = {"email": "b@example.org", "home_region": "North", "skills": ["SN-1"]}
-    assignment = await escalate(db, make, first, **engineer)
-    done = await complete_and_rate(db, await escalate(db, make, second, **engineer))
+    assignment = await world.escalate(first, **engineer)
+    done = await complete_and_rate(world, await world.escalate(second, **engineer))
     for name, value in {
         "open": assignment.ticket_id,
         "done": done.ticket_id,
@@ -157,15 +147,9 @@ async def test_assignment_and_engineer_by_id_in_either_case(ask, make):
         "assignmentTier": 3,
     }
     assert data["engineer"] == {
-        "id": str(assignment.engineer_id),
-        "name": "Ana Lima",
-        "level": 1,
-        "email": None,
-        "region": None,
-        "skills": [],
-        "isActive": True,
-        "activeAssignments": 1,
-    }
+        "id": str(assignment.engineer_id), "name": "Ana Lima", "level": 1, "email": None, "region": None,
+        "skills": [], "isActive": True, "activeAssignments": 1,
+    }  # fmt: skip
 
 
 async def test_viewer_is_the_user_of_the_token(ask, make, tokens):

@@ -1,7 +1,5 @@
 """A repeat of a mutation returns what the first request changed, as it is now, and is named as a repeat."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import count
 

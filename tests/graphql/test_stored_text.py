@@ -1,7 +1,5 @@
 """Text is stored unchanged and never interpreted."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,15 +1,8 @@
 """suggestEngineers: the candidates, their order and their criteria."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest
-
-from app.commands.escalate import EscalateTicket, escalate_ticket
-from app.commands.reject import RejectAssignment, reject_assignment
-from app.commands.run import run
-from tests.factories import DISPATCHER
 
 SUGGEST = """query($ticket: ID!, $tier: Int) { suggestEngineers(ticketId: $ticket, tier: $tier) {
     engineer { id name } matchingSkills sameRegion activeAssignments } }"""
@@ -71,7 +64,7 @@ async def test_order_is_skills_then_region_then_load(make, make_at_tier, suggest
     ]
 
 
-async def test_default_tier_follows_the_assignments(db, make, make_at_tier, names):
+async def test_default_tier_follows_the_assignments(world, make, make_at_tier, names):
     """The tier above the current assignment, or else the tier of the last one, or 1."""
     engineers = {tier: await make_at_tier(tier, f"Tier {tier}") for tier in range(1, 6)}
     ticket = await make.ticket()
@@ -80,10 +73,9 @@ async def test_default_tier_follows_the_assignments(db, make, make_at_tier, name
     current = await make.assigned(ticket=ticket)
     for tier in range(2, 6):
         assert await names(ticket) == [f"Tier {tier}"]
-        command = EscalateTicket(ticket_id=ticket, reason="x", next_engineer_id=engineers[tier])
-        current = await run(db, DISPATCHER, escalate_ticket, command)
+        current = await world.act("escalate", current, next_engineer_id=engineers[tier])
     assert await names(ticket) == []  # the only candidate is currently assigned
-    await run(db, DISPATCHER, reject_assignment, RejectAssignment(assignment_id=current.id, reason="x"))
+    await world.act("reject", current)
     assert await names(ticket) == ["Tier 5"]
 
 

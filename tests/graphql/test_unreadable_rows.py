@@ -1,7 +1,5 @@
 """A stored value that cannot be read is unknown; nothing else of its row or of the response is lost."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -9,16 +7,10 @@ from decimal import Decimal
 import pytest
 import structlog
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.complete import CompleteAssignment, complete_assignment
-from app.commands.reassign import ReassignTicket, reassign_ticket
-from app.commands.run import run
-from app.commands.start import StartAssignment, start_assignment
 from app.db import sql
 from app.db.connections import connect
 from app.domain.model import CompletionStatus
 from app.queries import events, migration
-from tests.factories import DISPATCHER
 
 OUTSIDE = ("infinity", "-infinity", "0044-03-15 00:00+00 BC", "20260-01-01 00:00+00")
 TICKET, ASSIGNMENT = "service_tickets", "engineer_assignments"
@@ -129,38 +121,27 @@ async def test_pages_continue_after_a_ticket_created_outside_the_range(ask, make
 
 
 @pytest.mark.parametrize(("table", "column", "raw"), CASES)
-async def test_commands_work_and_keep_the_stored_value(db, make, store, table, column, raw):
+async def test_commands_work_and_keep_the_stored_value(db, world, make, store, table, column, raw):
     assignment = await make.assigned()
     row_id = assignment.ticket_id if table == TICKET else assignment.id
     if column != "accepted_at":
-        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+        await world.act("accept", assignment)
     await store(assignment, table, column, raw)
     before = await stored(db, table, column, row_id)
     if column != "started_at" or table == TICKET:  # it replaces the time of the assignment
-        await run(db, DISPATCHER, start_assignment, StartAssignment(assignment_id=assignment.id))
-        command = CompleteAssignment(
-            assignment_id=assignment.id,
-            completion_status=CompletionStatus.FAILED,
-            time_spent_hours=Decimal("1.5"),
-        )
-        completed = await run(db, DISPATCHER, complete_assignment, command)
+        completed = await world.complete(assignment, "1.5", completion_status=CompletionStatus.FAILED)
         assert completed.time_spent_hours == Decimal("1.5")
     else:
-        command = ReassignTicket(
-            ticket_id=assignment.ticket_id, engineer_id=await make.engineer(), reason="parts"
-        )
-        assert (await run(db, DISPATCHER, reassign_ticket, command)).assignment_sequence == 2
+        reassigned = await world.act("reassign", assignment, engineer_id=await make.engineer())
+        assert reassigned.assignment_sequence == 2
     assert await stored(db, table, column, row_id) == before
 
 
 @pytest.mark.parametrize(("table", "column", "raw"), [case for case in CASES if case[0] == ASSIGNMENT])
-async def test_events_and_bills_of_the_row_are_readable(db, ask, make, store, table, column, raw):
+async def test_events_and_bills_of_the_row_are_readable(db, world, ask, make, store, table, column, raw):
     assignment = await make.assigned()
     await store(assignment, table, column, raw)
-    command = ReassignTicket(
-        ticket_id=assignment.ticket_id, engineer_id=await make.engineer(), reason="parts"
-    )
-    await run(db, DISPATCHER, reassign_ticket, command)
+    await world.act("reassign", assignment, engineer_id=await make.engineer())
     async with db.connection() as conn:
         read = await events.within(conn, ((1, 2**62),), limit=10, ticket_id=assignment.ticket_id)
     assert [event.type for event in read] == ["assigned", "reassigned", "assigned"]

@@ -1,7 +1,5 @@
 """Assignments not accepted in time are escalated once, even if many servers run the job."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from contextlib import asynccontextmanager
@@ -11,24 +9,17 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from app.commands.accept import AcceptAssignment, accept_assignment
 from app.db.connections import TimeLimits
 from app.db.pool import Database
 from app.domain.model import AssignmentStatus, AssignmentType
 from app.jobs.auto_escalation import RULE, escalate_overdue
 from app.queries import overdue, tickets
-from tests.commands.world import World
-from tests.factories import DISPATCHER, Factories
+from tests.factories import DISPATCHER
 
 
 @pytest.fixture
-def make(fresh_db):
-    return Factories(fresh_db)
-
-
-@pytest.fixture
-def world(fresh_db):
-    return World(fresh_db)
+def db(fresh_db):
+    return fresh_db
 
 
 @pytest.fixture
@@ -62,13 +53,8 @@ async def people(fresh_db, make):
             for engineer, assignments in zip(engineers, counts, strict=True):
                 await conn.execute("INSERT INTO engineer_tiers VALUES ($1, $2)", tier, engineer)
                 for _ in range(assignments):
-                    await conn.execute(
-                        "INSERT INTO engineer_assignments (ticket_id, engineer_id, assignment_sequence,"
-                        " assignment_tier, assignment_tier_name, origin)"
-                        " VALUES ($1, $2, 1, 4, 'x', 'legacy')",
-                        await make.ticket(status="on_hold"),
-                        engineer,
-                    )
+                    ticket_id = await make.ticket(status="on_hold")
+                    await make.legacy_assignment(ticket_id=ticket_id, engineer_id=engineer, assignment_tier=4)
         return engineers
 
     return people
@@ -113,9 +99,7 @@ async def test_escalation_continues_until_no_engineer_is_left(make, world, peopl
         "overdue",
     ]
     [*_, current] = await world.history(assigned.ticket_id)
-    assert (
-        await world.run(accept_assignment, AcceptAssignment(assignment_id=current.id))
-    ).status == "accepted"
+    assert (await world.act("accept", current)).status == "accepted"
 
 
 @pytest.mark.parametrize("tier", [1, 2, 3, 5])
@@ -185,7 +169,7 @@ async def test_assignment_that_is_not_overdue_is_kept(make, world, people, later
     async with world.db.connection() as conn:
         match why:
             case "accepted":
-                await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id))
+                await world.act("accept", assigned)
             case "an old row":
                 await conn.execute("UPDATE engineer_assignments SET origin = 'legacy'")
             case "the ticket has ended":
@@ -244,7 +228,7 @@ async def test_overdue_is_checked_again_under_the_lock(make, world, people, late
         async with db.transaction() as tx:
             assert await overdue.assignment(tx, assigned.ticket_id) is not None
             assert await overdue.assignment(tx, late.ticket_id) is not None
-        await world.run(accept_assignment, AcceptAssignment(assignment_id=assigned.id))
+        await world.act("accept", assigned)
         await escalate_overdue(db)
         async with db.transaction() as tx:
             assert await overdue.assignment(tx, assigned.ticket_id) is None

@@ -1,13 +1,11 @@
 """No text in the billing export becomes a formula, wherever a spreadsheet splits the file into cells."""
 
-from __future__ import annotations
-
 import csv
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -17,9 +15,6 @@ from hypothesis import strategies as st
 from app.domain.model import EngineerId, TicketId
 from app.jobs.billing_export import COLUMNS, SEPARATORS, csv_chunks
 from app.queries.billing import BillableLine, BillablePart
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 LINE = BillableLine(
     ticket_id=TicketId("T-1"),

@@ -1,7 +1,5 @@
 """Periodic jobs continue after an error."""
 
-from __future__ import annotations
-
 import asyncio
 
 import asyncpg

@@ -1,15 +1,10 @@
 """What a customer has: every definition in the database as pg_dump states it, and every row."""
 
-from __future__ import annotations
-
 import re
 import subprocess
-from typing import TYPE_CHECKING
 
+from app.db.connections import Connection
 from app.demo.embedded_postgres import find_binaries
-
-if TYPE_CHECKING:
-    from app.db.connections import Connection
 
 # What `migrate down --to 0` keeps on purpose.
 _OURS = ("--exclude-schema=baton_kept", "--exclude-table=public.baton_migrations")

@@ -1,9 +1,6 @@
 """Commands of the new application on the tickets of a legacy database."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
@@ -13,14 +10,11 @@ from app.commands.rate import RateAssignment, rate_assignment
 from app.commands.run import run
 from app.commands.start import StartAssignment, start_assignment
 from app.db.pool import open_database
-from app.domain.model import CompletionStatus
+from app.domain.model import CompletionStatus, TicketId
 from app.queries import assignments
 from tests.factories import DISPATCHER
+from tests.migrations.conftest import LegacyDatabase
 from tests.migrations.shapes import ANA, BO
-
-if TYPE_CHECKING:
-    from app.domain.model import TicketId
-    from tests.migrations.conftest import LegacyDatabase
 
 
 async def run_commands(legacy: LegacyDatabase) -> dict[TicketId, tuple[str | None, int | None]]:

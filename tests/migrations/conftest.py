@@ -1,7 +1,5 @@
 """Databases with legacy tables, cloned from templates that are created on first use."""
 
-from __future__ import annotations
-
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit

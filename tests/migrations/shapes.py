@@ -1,16 +1,13 @@
 """Legacy databases: three variants of the old tables, and the kinds of rows found in them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from app.queries import migration
+import asyncpg
 
-if TYPE_CHECKING:
-    import asyncpg
+from app.queries import migration
 
 OLD_TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments")
 _COMMON = """

@@ -3,8 +3,6 @@
 EXAMPLES is the number of databases per way back; `make soak` tries many. With `-s`, pytest prints the counts.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The contract: drops the legacy tables' columns, gives one schema for every shape, and can be undone."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

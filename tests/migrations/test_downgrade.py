@@ -1,7 +1,5 @@
 """Down after changes, and up again: the old columns are right, and nothing is lost."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Dual write: the old and the new application run at the same time and see each other's changes."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from uuid import uuid4

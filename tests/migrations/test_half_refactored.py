@@ -1,7 +1,5 @@
 """Databases in which moving the assignments out of the tickets was begun, and stopped at any statement."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import asyncpg

@@ -1,14 +1,12 @@
 """A migration that is killed after any statement is half way, and can be finished or undone from there."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +18,8 @@ from app.db.migration_files import MigrationError, Script, read
 from app.demo.embedded_postgres import find_binaries
 from tests.apps import authorization, client_of, environment, make_app
 from tests.migrations.commands import run_commands
+from tests.migrations.conftest import LegacyDatabase
 from tests.migrations.shapes import DOCUMENTED, mismatches
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.migrations.conftest import LegacyDatabase
 
 MIGRATIONS = read(sql.MIGRATIONS)
 LAST = MIGRATIONS[-1].version

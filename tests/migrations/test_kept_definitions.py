@@ -1,7 +1,5 @@
 """What a customer has defined on the old columns: the contract keeps it for the down file, or is refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.commands.run import run

@@ -1,7 +1,5 @@
 """Objects of the customer that have a name which the migrations use: never replaced, moved or dropped."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every old row is migrated to the history, or quarantined with its values and the reason."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.db import migrate, sql

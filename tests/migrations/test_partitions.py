@@ -1,7 +1,5 @@
 """Partitioning events and keys of a database in use, and undoing it, while servers keep working."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import suppress

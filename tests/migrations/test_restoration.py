@@ -1,7 +1,5 @@
 """Old columns that cannot hold what the new application wrote: commands and `down` say so first."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

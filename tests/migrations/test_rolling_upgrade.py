@@ -1,7 +1,5 @@
 """A server keeps serving while a newer release migrates, if the migration says that it may."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from itertools import cycle

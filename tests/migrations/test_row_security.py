@@ -1,7 +1,5 @@
 """Policies of the customer that hide rows: no row is lost, and everybody who cannot see one says so."""
 
-from __future__ import annotations
-
 from uuid import uuid4
 
 import pytest

@@ -1,7 +1,5 @@
 """The shape of the old tables: what is not supported is refused whole, before any change; the rest works."""
 
-from __future__ import annotations
-
 import asyncpg
 import pytest
 

@@ -1,7 +1,5 @@
 """A migration under load of the old application, and one that is killed and continued."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

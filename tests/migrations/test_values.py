@@ -1,7 +1,5 @@
 """Values that the history cannot hold: quarantined one by one; no write of the old application fails."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

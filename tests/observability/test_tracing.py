@@ -1,16 +1,16 @@
 """Traces: a span per request or operation, with a span per statement."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
+from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from app.config import SettingsError, load
@@ -18,11 +18,6 @@ from app.observability.tracing import Tracing
 from tests.apps import authorization, client_of, make_app
 from tests.serving import serving
 from tests.websocket_client import open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from starlette.applications import Starlette
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 ACCEPT = "mutation Take($id: ID!) { acceptAssignment(input: {assignmentId: $id}) { __typename } }"

@@ -1,20 +1,16 @@
 """Random assignment histories: rows for the database, and the same rows for a model in Python."""
 
-from __future__ import annotations
-
 import random
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import orjson
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.db.connections import Connection
+from app.db.connections import Connection
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 90

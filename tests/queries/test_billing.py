@@ -1,34 +1,26 @@
 """Billing lines and totals equal those of a model in Python."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.domain.period import Period
 from app.queries import billing
-from app.queries.billing import BillableTimeTotals, BillingFilter
-from tests.databases import new_database
-from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History
+from app.queries.billing import BillableLine, BillableTimeTotals, BillingFilter
+from tests.databases import new_database, rolled_back
+from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History, Row
 from tests.queries.test_plans import TEXT, parts
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.connections import Connection
-    from app.queries.billing import BillableLine
-    from tests.queries.history import Row
 
 CENT = Decimal("0.01")
 datetimes = st.integers(-5 * 86_400, (DAYS + 30) * 86_400).map(lambda s: BEGIN + timedelta(seconds=s))
@@ -169,9 +161,7 @@ async def conn(server: str, template: str, history: History) -> AsyncIterator[Co
 @settings(max_examples=60)
 @given(filter=filters, rates=RATES, page=st.integers(1, 40))
 async def test_lines_and_totals_equal_the_model(history, conn, filter, rates, page):
-    transaction = conn.transaction()
-    await transaction.start()
-    try:
+    async with rolled_back(conn):
         rows = [(*astuple(rate), "admin", BEGIN) for rate in rates]
         columns = [*(f.name for f in fields(Rate)), "set_by", "set_at"]
         await conn.copy_records_to_table("hourly_rates", columns=columns, records=rows)
@@ -180,8 +170,6 @@ async def test_lines_and_totals_equal_the_model(history, conn, filter, rates, pa
         assert sorted(map(values_of, lines), key=str) == sorted(model, key=str)
         assert await read_pages(conn, filter, page) == lines
         assert await billing.totals(conn, filter) == sums(lines)
-    finally:
-        await transaction.rollback()
 
 
 async def read_pages(conn: Connection, filter: BillingFilter, size: int) -> list[BillableLine]:

@@ -1,11 +1,10 @@
 """Every read uses the index intended for it."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,17 +17,12 @@ import app.queries.events
 import app.queries.overdue
 import app.queries.rates  # noqa: F401 - these modules load the statements
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.pool import open_database
 from app.queries import tickets
 from app.queries.tickets import TicketFilter
 from tests.databases import migrate_whole, new_database
 from tests.pgbouncer import USE_FOR_ALL_TESTS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from app.db.connections import Connection
 
 TEXT = {query.name: query.text for query in sql.LOADED}
 BIG = {
@@ -90,192 +84,116 @@ AFTER = (datetime(2026, 1, 10, tzinfo=UTC), "T-9")
 DAY, FIRST_LINES = (datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)), (None, None, None)
 FIRST_PAGE, NEXT_PAGE = (None, None, 26), (*AFTER, 26)
 
-Case = tuple[str, tuple[Any, ...], set[str]]
-CASES: list[Case] = [
-    ("assignments.assignments_by_ids", (ASSIGNMENTS, None), {"engineer_assignments_pkey"}),
-    ("assignments.assignments_by_ids", (ASSIGNMENTS, ENGINEER), {"engineer_assignments_pkey"}),
-    ("assignments.current_of_tickets", (TICKETS,), {"engineer_assignments_one_active"}),
-    ("assignments.history_of_tickets", (TICKETS,), {"engineer_assignments_sequence_once"}),
-    (
-        "assignments.newest_of_engineers",
-        (engineers(25), None, None, *FIRST_PAGE),
-        {"engineer_assignments_engineer"},
-    ),
+ASSIGNMENT_ID, TICKET_ID, ENGINEER_ID = "engineer_assignments_pkey", "service_tickets_pkey", "engineers_pkey"
+ONE_ACTIVE, SEQUENCE = "engineer_assignments_one_active", "engineer_assignments_sequence_once"
+OF_ENGINEER, ACTIVE_OF_ENGINEER = "engineer_assignments_engineer", "engineer_assignments_engineer_active"
+ENDED, OF_CUSTOMER, EVENT_ID = (
+    "engineer_assignments_ended",
+    "service_tickets_customer",
+    "assignment_events_before_id",
+)
+NEWEST, NEWEST_OF_STATUS = "service_tickets_newest", "service_tickets_status_newest"
+SEARCHED, KEY, RATES = "service_tickets_search", "idempotency_keys_pkey", "hourly_rates_of_engineer"
+
+CASES: list[tuple[str, tuple[Any, ...], set[str]]] = [
+    ("assignments.assignments_by_ids", (ASSIGNMENTS, None), {ASSIGNMENT_ID}),
+    ("assignments.assignments_by_ids", (ASSIGNMENTS, ENGINEER), {ASSIGNMENT_ID}),
+    ("assignments.current_of_tickets", (TICKETS,), {ONE_ACTIVE}),
+    ("assignments.history_of_tickets", (TICKETS,), {SEQUENCE}),
+    ("assignments.newest_of_engineers", (engineers(25), None, None, *FIRST_PAGE), {OF_ENGINEER}),
     (
         "assignments.newest_of_engineers",
         (engineers(25), ENGINEER, ["escalated"], AFTER[0], ASSIGNMENT, 26),
-        {"engineer_assignments_engineer"},
+        {OF_ENGINEER},
     ),
-    (
-        "assignments.count_of_engineers",
-        (engineers(25), None, ["escalated"]),
-        {"engineer_assignments_engineer"},
-    ),
-    (
-        "assignments.count_active_of_engineers",
-        (engineers(100), None),
-        {"engineer_assignments_engineer_active"},
-    ),
-    (
-        "assignments.count_active_of_engineers",
-        (engineers(100), ENGINEER),
-        {"engineer_assignments_engineer_active"},
-    ),
+    ("assignments.count_of_engineers", (engineers(25), None, ["escalated"]), {OF_ENGINEER}),
+    ("assignments.count_active_of_engineers", (engineers(100), None), {ACTIVE_OF_ENGINEER}),
+    ("assignments.count_active_of_engineers", (engineers(100), ENGINEER), {ACTIVE_OF_ENGINEER}),
     (
         "assignments.ticket_snapshots",
         (["T-20"], [None], [str(ENGINEER)], ["dispatcher"], ["key 7"]),
-        {
-            "service_tickets_pkey",
-            "engineer_assignments_sequence_once",
-            "engineer_assignments_one_active",
-            "engineers_pkey",
-            "idempotency_keys_pkey",
-        },
+        {TICKET_ID, SEQUENCE, ONE_ACTIVE, ENGINEER_ID, KEY},
     ),
     (
         "assignments.ticket_snapshots",
         ([None], [str(ASSIGNMENT)], [None], ["dispatcher"], [None]),
-        {"service_tickets_pkey", "engineer_assignments_sequence_once", "engineer_assignments_pkey"},
+        {TICKET_ID, SEQUENCE, ASSIGNMENT_ID},
     ),
-    (
-        "assignments.assignment_of_event",
-        (5,),
-        {"assignment_events_before_id", "engineer_assignments_pkey"},
-    ),
+    ("assignments.assignment_of_event", (5,), {EVENT_ID, ASSIGNMENT_ID}),
     (
         "assignments.events_in_ranges",
         ([7, 9, 50_000], [7, 9, 2**63 - 1], None, None, None, 500),
-        {"assignment_events_before_id", "engineer_assignments_sequence_once"},
+        {EVENT_ID, SEQUENCE},
     ),
-    (
-        "assignments.events_in_ranges",
-        ([59_000], [59_900], None, ENGINEER, None, 500),
-        {"assignment_events_before_id"},
-    ),
+    ("assignments.events_in_ranges", ([59_000], [59_900], None, ENGINEER, None, 500), {EVENT_ID}),
     # Only a few ids: for more, a sequential scan of this small table is the better plan.
-    ("engineers.engineers_by_ids", (engineers(3),), {"engineers_pkey"}),
+    ("engineers.engineers_by_ids", (engineers(3),), {ENGINEER_ID}),
     ("engineers.engineers_by_name", (None, *FIRST_PAGE), {"engineers_by_name"}),
     ("engineers.engineers_by_name", (None, "Engineer 2", ENGINEER, 26), {"engineers_by_name"}),
     (
         "engineers.suggested_engineers",
         (2, "EQ-1", "Hospital 7", ENGINEER, 10),
-        {
-            "engineer_assignments_engineer_active",
-            "engineer_assignments_sequence_once",
-            "service_tickets_customer",
-        },
+        {ACTIVE_OF_ENGINEER, SEQUENCE, OF_CUSTOMER},
     ),
     ("equipment.equipment_by_ids", ([f"EQ-{n}" for n in range(3)],), {"equipment_pkey"}),
-    ("tickets.lock_ticket", ("T-7", None), {"service_tickets_pkey"}),
-    ("tickets.lock_ticket", (None, ASSIGNMENT), {"engineer_assignments_pkey", "service_tickets_pkey"}),
-    ("tickets.tickets_by_ids", (TICKETS, None), {"service_tickets_pkey"}),
-    ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {"service_tickets_pkey"}),
-    *(
-        (name, (tickets, visible_to), {"service_tickets_pkey", assignments, "engineers_pkey"})
-        for name, assignments in (
-            ("tickets.tickets_with_current", "engineer_assignments_one_active"),
-            ("tickets.tickets_with_history", "engineer_assignments_sequence_once"),
-        )
-        for tickets, visible_to in ((TICKETS[:1], None), (TICKETS[:3], ENGINEER))
-    ),
-    (
-        "tickets.newest_tickets_of_engineer",
-        (ENGINEER, None, None, None, None, None, None, *FIRST_PAGE),
-        {"engineer_assignments_engineer", "service_tickets_pkey"},
-    ),
-    (
-        "tickets.count_tickets_of_engineer",
-        (ENGINEER, None, None, None, None, None, None),
-        {"engineer_assignments_engineer", "service_tickets_pkey"},
-    ),
-    ("tickets.newest_tickets", (None, *FIRST_PAGE), {"service_tickets_newest"}),
-    ("tickets.newest_tickets", (["critical"], *NEXT_PAGE), {"service_tickets_newest"}),
-    (
-        "tickets.newest_tickets_of_statuses",
-        (["new"], ["high"], False, *NEXT_PAGE),
-        {"service_tickets_status_newest"},
-    ),
-    (
-        "tickets.newest_tickets_of_statuses",
-        (OPEN, None, True, *FIRST_PAGE),
-        {"service_tickets_status_newest", "engineer_assignments_one_active"},
-    ),
+    ("tickets.lock_ticket", ("T-7", None), {TICKET_ID}),
+    ("tickets.lock_ticket", (None, ASSIGNMENT), {ASSIGNMENT_ID, TICKET_ID}),
+    ("tickets.tickets_by_ids", (TICKETS, None), {TICKET_ID}),
+    ("tickets.tickets_by_ids", (TICKETS, ENGINEER), {TICKET_ID}),
+    ("tickets.tickets_with_current", (TICKETS[:1], None), {TICKET_ID, ONE_ACTIVE, ENGINEER_ID}),
+    ("tickets.tickets_with_current", (TICKETS[:3], ENGINEER), {TICKET_ID, ONE_ACTIVE, ENGINEER_ID}),
+    ("tickets.tickets_with_history", (TICKETS[:1], None), {TICKET_ID, SEQUENCE, ENGINEER_ID}),
+    ("tickets.tickets_with_history", (TICKETS[:3], ENGINEER), {TICKET_ID, SEQUENCE, ENGINEER_ID}),
+    ("tickets.newest_tickets_of_engineer", (ENGINEER, *[None] * 6, *FIRST_PAGE), {OF_ENGINEER, TICKET_ID}),
+    ("tickets.count_tickets_of_engineer", (ENGINEER, *[None] * 6), {OF_ENGINEER, TICKET_ID}),
+    ("tickets.newest_tickets", (None, *FIRST_PAGE), {NEWEST}),
+    ("tickets.newest_tickets", (["critical"], *NEXT_PAGE), {NEWEST}),
+    ("tickets.newest_tickets_of_statuses", (["new"], ["high"], False, *NEXT_PAGE), {NEWEST_OF_STATUS}),
+    ("tickets.newest_tickets_of_statuses", (OPEN, None, True, *FIRST_PAGE), {NEWEST_OF_STATUS, ONE_ACTIVE}),
     (
         "tickets.newest_assigned_tickets",
-        (ENGINEER, None, None, None, None, *FIRST_PAGE),
-        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
+        (ENGINEER, *[None] * 4, *FIRST_PAGE),
+        {ACTIVE_OF_ENGINEER, TICKET_ID},
     ),
     (
         "tickets.newest_assigned_tickets",
         (ENGINEER, 2, ["assigned"], ["low"], "%hospital%", *NEXT_PAGE),
-        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
+        {ACTIVE_OF_ENGINEER, TICKET_ID},
     ),
     (
         "tickets.newest_assigned_tickets",
         (None, 3, OPEN, ["critical"], None, *NEXT_PAGE),
         {"engineer_assignments_tier_active"},
     ),
-    (
-        "tickets.newest_assigned_tickets",
-        (None, None, None, None, "%hospital 320%", *FIRST_PAGE),
-        {"engineer_assignments_one_active"},
-    ),
-    (
-        "tickets.newest_tickets_matching",
-        ("%SR-12345%", None, None, False, *FIRST_PAGE),
-        {"service_tickets_search"},
-    ),
+    ("tickets.newest_assigned_tickets", (*[None] * 4, "%hospital 320%", *FIRST_PAGE), {ONE_ACTIVE}),
+    ("tickets.newest_tickets_matching", ("%SR-12345%", None, None, False, *FIRST_PAGE), {SEARCHED}),
     (
         "tickets.newest_tickets_matching",
         ("%hospital 321%", OPEN, ["high"], True, *NEXT_PAGE),
-        {"service_tickets_search", "engineer_assignments_one_active"},
+        {SEARCHED, ONE_ACTIVE},
     ),
-    (
-        "tickets.count_assigned_tickets",
-        (ENGINEER, None, None, None, None),
-        {"engineer_assignments_engineer_active", "service_tickets_pkey"},
-    ),
+    ("tickets.count_assigned_tickets", (ENGINEER, *[None] * 4), {ACTIVE_OF_ENGINEER, TICKET_ID}),
     (
         "tickets.count_assigned_tickets",
         (None, 3, ["assigned"], ["low"], None),
         {"engineer_assignments_tier_active"},
     ),
-    (
-        "tickets.count_tickets",
-        (["new"], None, None, True),
-        {"service_tickets_status_newest", "engineer_assignments_one_active"},
-    ),
-    ("tickets.count_tickets", (None, None, "%hospital 321%", False), {"service_tickets_search"}),
+    ("tickets.count_tickets", (["new"], None, None, True), {NEWEST_OF_STATUS, ONE_ACTIVE}),
+    ("tickets.count_tickets", (None, None, "%hospital 321%", False), {SEARCHED}),
     ("overdue.lock_overdue_ticket", ([],), {"engineer_assignments_unaccepted"}),
-    (
-        "billing.billable_lines",
-        (*DAY, None, None, *FIRST_LINES, 26),
-        {"engineer_assignments_ended", "hourly_rates_of_engineer", "service_tickets_pkey"},
-    ),
-    (
-        "billing.billable_lines",
-        (*DAY, "Hospital 7", None, "T-6", ENGINEER, 5, 26),
-        {"service_tickets_customer", "hourly_rates_of_engineer"},
-    ),
+    ("billing.billable_lines", (*DAY, None, None, *FIRST_LINES, 26), {ENDED, RATES, TICKET_ID}),
+    ("billing.billable_lines", (*DAY, "Hospital 7", None, "T-6", ENGINEER, 5, 26), {OF_CUSTOMER, RATES}),
     (
         "billing.every_billable_line",
         (DAY[0], DAY[0] + timedelta(minutes=10), None, None),
-        {"engineer_assignments_ended", "hourly_rates_of_engineer", "service_tickets_pkey"},
+        {ENDED, RATES, TICKET_ID},
     ),
-    (
-        "billing.billable_totals",
-        (*DAY, None, None),
-        {"engineer_assignments_ended", "hourly_rates_of_engineer"},
-    ),
-    (
-        "rates.rate_snapshot",
-        (ENGINEER, AFTER[0], "dispatcher", "key 7"),
-        {"engineers_pkey", "idempotency_keys_pkey", "hourly_rates_of_engineer"},
-    ),
+    ("billing.billable_totals", (*DAY, None, None), {ENDED, RATES}),
+    ("rates.rate_snapshot", (ENGINEER, AFTER[0], "dispatcher", "key 7"), {ENGINEER_ID, KEY, RATES}),
     ("rates.rate_by_id", (7,), {"hourly_rates_pkey"}),
-    ("rates.rates_of_engineer", (ENGINEER, None, None, 26), {"hourly_rates_of_engineer"}),
-    ("rates.rates_of_engineer", (ENGINEER, AFTER[0], 7, 26), {"hourly_rates_of_engineer"}),
-    ("rates.count_rates_of_engineer", (ENGINEER,), {"hourly_rates_of_engineer"}),
+    ("rates.rates_of_engineer", (ENGINEER, None, None, 26), {RATES}),
+    ("rates.rates_of_engineer", (ENGINEER, AFTER[0], 7, 26), {RATES}),
+    ("rates.count_rates_of_engineer", (ENGINEER,), {RATES}),
 ]
 SEARCH = TicketFilter(search="hospital 320")
 CUSTOM_PLANS = {"tickets.newest_tickets_matching", "tickets.count_tickets"}
@@ -332,11 +250,7 @@ async def test_generic_plan_uses_the_same_index(full, statement):
 @pytest.mark.parametrize(
     ("read", "statement", "is_generic"),
     [
-        (
-            lambda conn: tickets.newest(conn, SEARCH, after=None, first=26),
-            "newest_tickets_matching",
-            False,
-        ),
+        (lambda conn: tickets.newest(conn, SEARCH, after=None, first=26), "newest_tickets_matching", False),
         (lambda conn: tickets.count(conn, SEARCH), "count_tickets", False),
         (lambda conn: tickets.by_ids(conn, TICKETS[:1]), "tickets_by_ids", True),
         (lambda conn: tickets.with_current(conn, TICKETS[:1]), "tickets_with_current", True),

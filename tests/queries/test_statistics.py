@@ -1,35 +1,27 @@
 """Statistics equal those of a model in Python."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.graphql.types.statistics import time_zones
 from app.queries import statistics
 from app.queries.statistics import ReportFilter, StatisticsInterval, TicketFigures
-from tests.databases import new_database
-from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
-
-    from app.db.connections import Connection
-    from tests.queries.history import Row, Ticket
+from tests.databases import new_database, rolled_back
+from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History, Row, Ticket
 
 MICROSECOND = timedelta(microseconds=1)
 CENT = Decimal("0.01")
@@ -135,12 +127,10 @@ async def conn(server: str, template: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def loaded_history(conn: Connection, seed: int, tickets: int = 50) -> AsyncIterator[History]:
-    transaction = conn.transaction()
-    await transaction.start()
     history = History(seed, tickets)
-    await history.load(conn)
-    yield history
-    await transaction.rollback()
+    async with rolled_back(conn):
+        await history.load(conn)
+        yield history
 
 
 @settings(max_examples=60)

@@ -1,13 +1,11 @@
 """Statistics read only their period, through the indexes intended for it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 import pytest
 
 from app.db import sql
-from app.db.connections import connect
+from app.db.connections import Connection, connect
 from app.db.pool import open_database
 from app.queries import statistics
 from app.queries.server import planned_for_values
@@ -15,11 +13,6 @@ from tests.benchmarks.statistics import EXTRA_ARGUMENTS, LOAD, filters_by_name
 from tests.databases import new_database
 from tests.pgbouncer import USE_FOR_ALL_TESTS
 from tests.queries.test_plans import indexes
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.connections import Connection
 
 TICKETS = 20_000
 ASSIGNED, ENDED, CREATED = (

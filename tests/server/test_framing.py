@@ -1,7 +1,5 @@
 """Request framing: ambiguous requests are refused, against request smuggling."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket
@@ -10,8 +8,8 @@ from urllib.parse import quote
 import psutil
 import pytest
 
+from tests.apps import authorization
 from tests.serving import PATIENCE_S
-from tests.websocket_client import as_dispatcher
 
 BODY = b'{"query": "{ __typename }"}'
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
@@ -157,7 +155,7 @@ LAST_CHUNK = b"%x\r\n%s\r\n0\r\n" % (len(SIGNED_IN), SIGNED_IN)
 
 async def test_trailers_are_not_headers(served):
     """Neither if they arrive with the headers, nor after them."""
-    trailers = f"Authorization: {as_dispatcher()['Authorization']}\r\n\r\n".encode()
+    trailers = f"Authorization: {authorization()['Authorization']}\r\n\r\n".encode()
     head = HEAD + CHUNKED + b"\r\n"
     for pieces in ([head + LAST_CHUNK + trailers + LIVEZ + LAST], [head, LAST_CHUNK, trailers, LIVEZ + LAST]):
         response = await served.send(*pieces)

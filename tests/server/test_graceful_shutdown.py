@@ -1,16 +1,15 @@
 """Graceful shutdown: requests finish, streams complete, and the server exits with 0."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -18,16 +17,13 @@ from websockets.exceptions import ConnectionClosed
 
 from app.db.connections import connect
 from app.demo.embedded_postgres import EmbeddedPostgres
-from tests.apps import SECRET
-from tests.databases import free_port, migrate_whole
+from tests.apps import SECRET, authorization
+from tests.databases import free_port, migrate_whole, until_waiting
 from tests.factories import Factories
 from tests.graphql.transport.test_sse import streaming
 from tests.polling import until
 from tests.serving import Served
-from tests.websocket_client import as_dispatcher, open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.websocket_client import open_websocket, subscribe
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_S = 30
@@ -88,7 +84,7 @@ async def test_running_operations_finish_over_every_transport(fresh_url, fresh_d
             await conn.execute(LOCK, [over_http.ticket_id, over_socket.ticket_id])
             await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(over_socket.id)}))
             response = asyncio.create_task(accept_over_http(served, over_http))
-            await until_waiting_for_locks(conn, 2)
+            await until_waiting(conn, 2)
 
             process.send_signal(signal_number)
             await until_status(port, "/readyz", 503)
@@ -124,7 +120,7 @@ async def test_shutdown_does_not_wait_for_disconnected_clients(fresh_url, fresh_
             await lock.start()
             await conn.execute(LOCK, [assignment.ticket_id])
             await ws.send(subscribe("change", ACCEPT, i={"assignmentId": str(assignment.id)}))
-            await until_waiting_for_locks(conn, 1)
+            await until_waiting(conn, 1)
             await ws.send(subscribe("events", FOLLOW))
             process.send_signal(signal.SIGTERM)
             assert await ws.receive() == {"id": "events", "type": "complete"}
@@ -138,16 +134,9 @@ async def test_shutdown_does_not_wait_for_disconnected_clients(fresh_url, fresh_
 
 
 async def accept_over_http(served: Served, assignment: Any) -> Any:
-    async with httpx.AsyncClient(headers=as_dispatcher(), timeout=PATIENCE_S) as client:
+    async with httpx.AsyncClient(headers=authorization(), timeout=PATIENCE_S) as client:
         body = {"query": ACCEPT, "variables": {"i": {"assignmentId": str(assignment.id)}}}
         return (await client.post(served.url, json=body)).json()["data"]
-
-
-async def until_waiting_for_locks(conn: Any, count: int) -> None:
-    async def are_waiting() -> bool:
-        return await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") >= count
-
-    await until(are_waiting)
 
 
 async def remaining_messages(ws: Any) -> tuple[list[Any], ConnectionClosed]:

@@ -1,7 +1,5 @@
 """LingeringTransport sends what is written in one turn of the event loop at once, complete and in order."""
 
-from __future__ import annotations
-
 import asyncio
 
 from hypothesis import given

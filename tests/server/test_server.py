@@ -1,7 +1,5 @@
 """The configuration of uvicorn."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys

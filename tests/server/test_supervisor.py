@@ -1,7 +1,5 @@
 """The supervisor: restarts workers, stops them together."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
@@ -11,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.run import run
 from app.domain.cursor import Cursor
 from tests.apps import SECRET
+from tests.commands.world import World
 from tests.databases import free_port
-from tests.factories import DISPATCHER, Factories
+from tests.factories import Factories
 from tests.polling import until
 from tests.server.test_graceful_shutdown import CHECKOUT, status_of, until_status
 from tests.websocket_client import open_websocket, subscribe
@@ -86,6 +83,6 @@ async def test_each_worker_delivers_events_of_other_processes(fresh_url, fresh_d
         for ws in (one, other):
             await ws.send(subscribe("events", FOLLOW, after=start))
             assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
-        await run(fresh_db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+        await World(fresh_db).act("accept", assignment)
         for ws in (one, other):
             assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}

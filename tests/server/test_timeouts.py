@@ -1,11 +1,10 @@
 """Timeouts for slow requests and slow readers."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,13 +13,8 @@ from app.server.request_timeout import RequestTimeoutProtocol
 from app.server.websocket_protocol import WebSocketProtocol
 from app.server.write_timeout import WriteTimeoutMixin
 from tests.apps import make_app
-from tests.serving import LIMIT_S, PATIENCE_S, ShortTimeoutProtocol, serving
+from tests.serving import LIMIT_S, PATIENCE_S, Served, ShortTimeoutProtocol, serving
 from tests.websocket_client import open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from tests.serving import Served
 
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 BODY = b'{"query": "{ __typename }"}'

@@ -1,7 +1,5 @@
 """WebSocket handshakes and frames, as raw bytes."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import suppress
 

@@ -3,13 +3,12 @@
 Run by `make soak`; EXAMPLES is the number of requests per root field.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import graphql
 import httpx
@@ -22,9 +21,6 @@ from schemathesis.graphql import nodes
 
 from tests.e2e.test_server import Running, started
 from tests.snapshots import SCHEMA_GRAPHQL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
 EXPECTED_CODES = {"BAD_USER_INPUT", "QUERY_TOO_LARGE", "RATE_LIMITED"}

@@ -1,21 +1,22 @@
 """Measuring each fragment once has the same result as expanding the fragments."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode, parse
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.graphql.admission.complexity import ComplexityVisitor, page_sizes
+from app.graphql.admission.complexity import Complexity, ComplexityVisitor, page_sizes
 from app.graphql.schema import build_schema
-
-if TYPE_CHECKING:
-    from graphql import DocumentNode, SelectionSetNode
-
-    from app.graphql.admission.complexity import Complexity
 
 SCHEMA = build_schema()._schema
 FRAGMENTS = 4

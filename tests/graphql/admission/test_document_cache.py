@@ -1,7 +1,5 @@
 """Cached documents: analysed once, but permissions and costs are checked for each request."""
 
-from __future__ import annotations
-
 import gc
 from itertools import product
 

@@ -1,7 +1,5 @@
 """Introspection and suggestions: open in development, limited in production."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -157,8 +155,6 @@ MISSPELT_NAMES = [
     "nod",
     "idd",
 ]
-
-
 VALUES = [
     {},
     None,

@@ -1,7 +1,5 @@
 """The cost of operations, the rate limit of subjects, and the timeout of queries."""
 
-from __future__ import annotations
-
 import asyncio
 from types import SimpleNamespace
 from typing import Any
@@ -118,27 +116,7 @@ async def test_an_event_waits_until_it_is_paid_for(monkeypatch):
     assert now == (5 * 10 - 20) / 5
 
 
-# Timeout
-
-
-@pytest.mark.parametrize(
-    ("locked", "query"),
-    [
-        ("service_tickets", "{ tickets { nodes { id } } }"),
-        ("engineers", "{ tickets { nodes { currentAssignment { engineer { name } } } } }"),
-    ],
-)
-async def test_a_slow_query_times_out(serve, make, shared_url, locked, query):
-    await make.assigned()
-    api = await serve(read_timeout_s=1.5)
-    async with connect(shared_url) as conn, conn.transaction():
-        await conn.execute(f"LOCK TABLE {locked}")
-        for _ in range(5):  # more than there are connections: each is released
-            [error] = (await api.answer(query))["errors"]
-            assert error["extensions"]["code"] == "TIMEOUT"
-        newer = {"Accept": "application/graphql-response+json"}
-        assert (await api.client.post("/graphql", json={"query": query}, headers=newer)).status_code == 504
-    assert (await api(query))["tickets"]["nodes"]
+# Timeout: batching/test_cancellation.py has that of queries
 
 
 async def test_a_mutation_does_not_time_out(serve, make, shared_url):

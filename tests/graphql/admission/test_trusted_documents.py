@@ -1,7 +1,5 @@
 """Trusted documents: which roles may execute which, how they are requested, and manifests."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.parse import urlencode

@@ -1,13 +1,11 @@
 """Concurrent operations share statements and executions; their responses are the same as without."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import re
 from collections import Counter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,10 +20,8 @@ from app.domain.model import Role
 from app.execution.batch import execute_batch
 from app.graphql.batching import coalescing
 from app.graphql.loaders import Loaders
-from tests.graphql.conftest import PATIENCE_S, until_waiting, when_compiled
-
-if TYPE_CHECKING:
-    from tests.graphql.conftest import Api
+from tests.databases import until_waiting
+from tests.graphql.conftest import PATIENCE_S, Api, when_compiled
 
 CURRENT_ASSIGNMENT = """query H($id: ID!) { ticket(id: $id) {
     id status currentAssignment { id engineer { id name } } } }"""

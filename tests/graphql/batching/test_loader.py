@@ -1,11 +1,10 @@
 """BatchLoader: the contract of aiodataloader's DataLoader, and batches that several loaders share."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,9 +17,6 @@ from app.domain.model import EngineerId, TicketId
 from app.graphql.batching.loader import MAX_KEYS, BatchKey, BatchLoader
 from app.graphql.loaders import Loaders
 from tests.polling import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class FakeDatabase:

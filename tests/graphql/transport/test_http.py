@@ -1,10 +1,10 @@
 """The media type and status of a response, by the Accept header and by how far the request got."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
+
+from tests.graphql.bad_input import assert_no_internals
 
 JSON = "application/json"
 NEWER = "application/graphql-response+json"
@@ -52,6 +52,7 @@ def code_of(response: Any) -> str:
     assert set(body) == {"errors"}, body
     [error] = body["errors"]
     assert error["message"].endswith(".")
+    assert_no_internals(error)
     return error["extensions"]["code"]
 
 
@@ -89,6 +90,8 @@ async def test_several_accept_headers_are_joined(client):
 NOT_EXECUTED = {
     "syntax error": {"query": "{"},
     "unknown field": {"query": "{ nothing }"},
+    "no selection": {"query": "{ viewer }"},
+    "query field of a mutation": {"query": "mutation { viewer { role } }"},
     "invalid variable": {"query": "query ($id: ID!) { ticket(id: $id) { id } }", "variables": {"id": None}},
     "two operations without a name": {"query": "query A { __typename } query B { __typename }"},
     "unknown operation": {"query": "query A { __typename }", "operationName": "B"},

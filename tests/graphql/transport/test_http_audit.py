@@ -1,7 +1,5 @@
 """The GraphQL Foundation's audit of GraphQL over HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """A client that disconnected before the response arrived sends its mutation again."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 
@@ -10,6 +8,7 @@ import httpx
 from app.domain.model import Role
 from app.queries import tickets
 from tests.commands.world import World
+from tests.databases import until_waiting
 
 ASSIGN = """
 mutation ($ticket: ID!, $engineer: ID!) {
@@ -34,8 +33,7 @@ async def test_a_retry_after_a_disconnect_returns_the_first_result(served, db, m
         await tickets.lock(tx, ticket)
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(f"{request}\r\n{body}".encode())
-        while not await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            pass
+        await until_waiting(tx)
         writer.transport.abort()
     async with httpx.AsyncClient(headers=headers) as client:
         responses = [(await client.post(served.url, content=body)).json() for _ in range(2)]

@@ -1,20 +1,16 @@
 """Requests that are not GraphQL are rejected with JSON and a specific status, and log no error."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.graphql.transport.test_http import NEWER, code_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 JSON = {"Content-Type": "application/json"}
 TYPENAME = b'{"query": "{ __typename }"}'
@@ -172,11 +168,11 @@ async def test_a_missing_media_type_is_415(client):
     assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "identity, gzip", "x"])
-async def test_a_compressed_body_is_415_unread(client, coding):
+async def test_a_compressed_body_is_415_unread(client):
     bomb = gzip.compress(b" " * 50_000_000)
-    response = await post_body(client, bomb, Content_Encoding=coding)
-    assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    for coding in ("gzip", "GZIP", "deflate", "br", "identity, gzip", "x"):
+        response = await post_body(client, bomb, Content_Encoding=coding)
+        assert (response.status_code, code_of(response)) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 async def test_a_file_upload_is_415(client, make, db):

@@ -1,29 +1,21 @@
 """Server-sent events in the distinct connections mode of graphql-sse."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.run import run
 from app.graphql.admission.limits import Limits
 from app.graphql.transport import sse
 from app.http.auth import tokens
-from tests.apps import SECRET, WithdrawnKey, make_app
-from tests.factories import DISPATCHER
-from tests.serving import serving
-from tests.websocket_client import PATIENCE_S, as_dispatcher
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests.serving import Served
+from tests.apps import SECRET, WithdrawnKey, authorization, make_app
+from tests.commands.world import World
+from tests.serving import Served, serving
+from tests.websocket_client import PATIENCE_S
 
 FOLLOW = "subscription { assignmentEvents { cursor type assignment { id } ticket { id } } }"
 EVENTS = {"Accept": "text/event-stream"}
@@ -42,6 +34,8 @@ class Stream:
                 if not line:
                     break
                 lines.append(line)
+            else:
+                pytest.fail(f"the stream ended: {lines}")
         name, _, data = "\n".join(lines).removeprefix("event: ").partition("\ndata:")
         return name, orjson.loads(data) if data.strip() else None
 
@@ -53,14 +47,14 @@ async def streaming(
     request: dict[str, Any] = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
     async with (
         httpx.AsyncClient(timeout=PATIENCE_S) as client,
-        client.stream(method, served.url, headers=as_dispatcher() | EVENTS | headers, **request) as response,
+        client.stream(method, served.url, headers=authorization() | EVENTS | headers, **request) as response,
     ):
         yield Stream(response)
 
 
 async def accept_soon(db: Any, assignment: Any) -> None:
     await asyncio.sleep(0.5)  # until the subscription has started
-    await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+    await World(db).act("accept", assignment)
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -128,7 +122,7 @@ async def test_request_errors_are_sent_in_the_stream(served, query):
 async def test_an_unknown_operation_name_is_a_request_error(served):
     request = {"query": "query A { __typename }", "operationName": "B"}
     async with httpx.AsyncClient() as client:
-        response = await client.post(served.url, json=request, headers=as_dispatcher() | EVENTS)
+        response = await client.post(served.url, json=request, headers=authorization() | EVENTS)
     assert '"BAD_USER_INPUT"' in response.text
     assert response.text.endswith("event: complete\ndata:\n\n")
 
@@ -155,7 +149,7 @@ async def test_a_silent_stream_sends_heartbeats(monkeypatch, served):
 
 async def test_an_expired_token_ends_the_stream(monkeypatch, served):
     monkeypatch.setattr(tokens, "LEEWAY_S", 0)
-    async with streaming(served, FOLLOW, **as_dispatcher(ttl_s=1)) as stream:
+    async with streaming(served, FOLLOW, **authorization(ttl_s=3)) as stream:
         await ends_with(stream, "The token has expired; sign in again.")
 
 

@@ -1,32 +1,24 @@
 """The protocol graphql-transport-ws, as specified in PROTOCOL.md of graphql-ws."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app.commands.accept import AcceptAssignment, accept_assignment
-from app.commands.run import run
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.graphql.transport import websocket
 from app.http.auth import tokens
 from app.http.auth.jwks import KeysUnavailable
-from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import SECRET, WithdrawnKey, make_app
+from app.http.auth.tokens import DevelopmentTokens, VerifiedToken
+from tests.apps import SECRET, WithdrawnKey, authorization, make_app
+from tests.commands.world import World
 from tests.databases import capture_statements
-from tests.factories import DISPATCHER
 from tests.serving import serving
-from tests.websocket_client import WebSocketClient, as_dispatcher, open_websocket, subscribe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from app.http.auth.tokens import VerifiedToken
+from tests.websocket_client import WebSocketClient, open_websocket, subscribe
 
 TYPENAME = "{ __typename }"
 FOLLOW = "subscription { assignmentEvents { type actor assignment { id } ticket { id } } }"
@@ -90,7 +82,7 @@ async def test_a_connection_without_a_token_is_anonymous(served, payload):
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
 async def test_a_token_signs_in(served, name):
     async with open_websocket(served.port, signed_in=False) as ws:
-        await ws.sign_in({name: as_dispatcher()["Authorization"]})
+        await ws.sign_in({name: authorization()["Authorization"]})
         await ws.send(subscribe("1", "{ viewer { role } }"))
         assert (await ws.receive())["payload"]["data"] == {"viewer": {"role": "DISPATCHER"}}
 
@@ -112,7 +104,7 @@ async def test_unavailable_keys_close_with_try_again(serve):
 
     served = await serve(Unavailable())
     async with open_websocket(served.port, signed_in=False) as ws:
-        await ws.send(INIT | {"payload": as_dispatcher()})
+        await ws.send(INIT | {"payload": authorization()})
         assert (await ws.closed())[0] == 1013
 
 
@@ -143,14 +135,14 @@ async def test_slow_token_verification_times_out(monkeypatch, serve):
     monkeypatch.setattr(websocket, "INIT_TIMEOUT_S", 0.2)
     served = await serve(Hangs())
     async with open_websocket(served.port, signed_in=False) as ws:
-        await ws.send(INIT | {"payload": as_dispatcher()})
+        await ws.send(INIT | {"payload": authorization()})
         assert (await ws.closed())[0] == 4408
 
 
 async def test_an_expired_token_closes_the_connection(monkeypatch, served):
     monkeypatch.setattr(tokens, "LEEWAY_S", 0)
     async with open_websocket(served.port, signed_in=False) as ws:
-        await ws.sign_in(as_dispatcher(ttl_s=1))
+        await ws.sign_in(authorization(ttl_s=3))
         await ws.send(subscribe("1", FOLLOW))
         assert await ws.closed() == (4403, "The token has expired")
 
@@ -295,7 +287,7 @@ async def test_a_subscription_sends_events_until_it_is_completed(ws, db, make):
 async def accept_and_receive(ws: WebSocketClient, db: Any, assignment: Any) -> str:
     """Accept an assignment. Returns the type of the event that the subscription sends."""
     await asyncio.sleep(0.5)  # until the subscription has started
-    await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+    await World(db).act("accept", assignment)
     while True:
         event = (await ws.receive())["payload"]["data"]["assignmentEvents"]
         if (event["assignment"]["id"], event["type"]) != (str(assignment.id), "assigned"):
@@ -378,7 +370,7 @@ async def test_the_connections_of_a_subject_are_limited(serve):
     served = await serve(streams=2)
     async with open_websocket(served.port), open_websocket(served.port) as second:
         async with open_websocket(served.port, signed_in=False) as third:
-            await third.send(INIT | {"payload": as_dispatcher()})
+            await third.send(INIT | {"payload": authorization()})
             assert (await third.closed())[0] == 4429
         await second.socket.close()
         async with open_websocket(served.port):
@@ -394,7 +386,7 @@ async def test_a_later_query_reads_new_data(ws, db, make):
         statuses.append((await ws.receive())["payload"]["data"]["ticket"]["currentAssignment"]["status"])
         assert (await ws.receive())["type"] == "complete"
         if len(statuses) == 1:
-            await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+            await World(db).act("accept", assignment)
     assert statuses == ["ASSIGNED", "ACCEPTED"]
 
 
@@ -403,7 +395,7 @@ async def test_a_fault_is_masked_and_the_connection_stays_open(monkeypatch, ws, 
         raise RuntimeError("postgresql://user:secret@host")
 
     assignment = await make.assigned()  # the cursor below needs an event
-    await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+    await World(db).act("accept", assignment)
     monkeypatch.setattr("app.events.events.within", fail)
     await ws.send(subscribe("1", FOLLOW.replace("assignmentEvents", 'assignmentEvents(afterCursor: "1")')))
     answer = await ws.receive()
@@ -440,7 +432,7 @@ async def test_an_event_is_executed_once_per_request_and_visibility(monkeypatch,
             await ws.send(subscribe("1", FOLLOW))
             assert await ws.is_usable()
         statements.clear()
-        await run(db, DISPATCHER, accept_assignment, AcceptAssignment(assignment_id=assignment.id))
+        await World(db).act("accept", assignment)
         events = [(await ws.receive())["payload"]["data"]["assignmentEvents"] for ws in clients]
     assert {event["type"] for event in events} == {"accepted"}
     # Once for the dispatchers, and once for the engineer.

@@ -1,25 +1,15 @@
 """billableTime and hourlyRates over HTTP: hours, parts and their cost at the rate of their day."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from app.commands.correct import CorrectTimeSpent, correct_time_spent
-from app.commands.run import run
-from app.domain.model import AssignmentStatus, CompletionStatus, PartUsed, Role
+from app.db.pool import Database
+from app.domain.model import Assignment, AssignmentStatus, CompletionStatus, EngineerId, PartUsed, Role
 from app.queries import assignments
-from tests.factories import DISPATCHER
-from tests.graphql.assignments import complete, escalate, start
-from tests.graphql.conftest import act_as
-
-if TYPE_CHECKING:
-    from app.db.pool import Database
-    from app.domain.model import Assignment, EngineerId
-    from tests.graphql.conftest import Api
+from tests.graphql.conftest import Api, act_as
 
 BILLABLE_TIME = """
 query($from: DateTime!, $to: DateTime!, $customer: String, $ticketId: ID, $first: Int, $after: String) {
@@ -77,14 +67,13 @@ def figures(line: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(line[name] for name in ("hours", "hourlyRate", "labourCost", "partsCost", "cost"))
 
 
-async def test_each_engineer_has_a_line_with_corrected_hours(db, make, set_rate, bill):
+async def test_each_engineer_has_a_line_with_corrected_hours(db, make, world, set_rate, bill):
     first = await make.assigned(ticket=await make.ticket(customer_name="Charité"))
-    await start(db, first)
+    await world.act("start", first)
     parts = (PartUsed("P-1", "Coil", 3, Decimal("10.55")),)
-    second = await complete(db, await escalate(db, make, first, name="Bo Berg"), "2", parts_used=parts)
+    second = await world.complete(await world.escalate(first, name="Bo Berg"), "2", parts_used=parts)
     [ended] = await read(db, first)
-    correction = CorrectTimeSpent(assignment_id=first.id, time_spent_hours=Decimal("1.5"), reason="forgotten")
-    await run(db, DISPATCHER, correct_time_spent, correction)
+    await world.act("correct", ended, time_spent_hours=Decimal("1.5"))
     await set_rate(first.engineer_id, "80")
     await set_rate(second.engineer_id, "99.99")
     billed = await bill(ended, second)
@@ -97,22 +86,15 @@ async def test_each_engineer_has_a_line_with_corrected_hours(db, make, set_rate,
     ]
     assert billed["currency"] == "EUR"
     assert billed["totals"] == {
-        "lines": 2,
-        "linesWithoutCost": 0,
-        "assignments": 2,
-        "hours": "3.50",
-        "unpricedHours": "0.00",
-        "assignmentsWithoutHours": 0,
-        "labourCost": "319.98",
-        "partsCost": "31.65",
-        "partsWithoutPrice": 0,
+        "lines": 2, "linesWithoutCost": 0, "assignments": 2, "hours": "3.50", "unpricedHours": "0.00",
+        "assignmentsWithoutHours": 0, "labourCost": "319.98", "partsCost": "31.65", "partsWithoutPrice": 0,
         "cost": "351.63",
-    }
+    }  # fmt: skip
 
 
-async def test_hours_without_a_rate_have_no_cost(db, make, bill):
+async def test_hours_without_a_rate_have_no_cost(make, world, bill):
     parts = (PartUsed("P", "Belt", 1, Decimal(5)),)
-    billed = await bill(await complete(db, await make.assigned(), "4", parts_used=parts))
+    billed = await bill(await world.complete(await make.assigned(), "4", parts_used=parts))
     [line] = billed["lines"]["nodes"]
     assert figures(line) == ("4.00", None, None, "5.00", None)
     totals = billed["totals"]
@@ -120,12 +102,12 @@ async def test_hours_without_a_rate_have_no_cost(db, make, bill):
     assert (totals["labourCost"], totals["partsCost"], totals["cost"]) == ("0.00", "5.00", "0.00")
 
 
-async def test_started_work_without_hours_is_billed(db, make, set_rate, bill):
+async def test_started_work_without_hours_is_billed(db, make, world, set_rate, bill):
     """An assignment that was never started is not."""
     started, waiting = await make.assigned(), await make.assigned()
-    await start(db, started)
+    await world.act("start", started)
     for assignment in (started, waiting):
-        await escalate(db, make, assignment)
+        await world.escalate(assignment)
     await set_rate(started.engineer_id, "80")
     ended = await read(db, started, waiting)
     assert {assignment.status for assignment in ended} == {AssignmentStatus.ESCALATED}
@@ -136,15 +118,15 @@ async def test_started_work_without_hours_is_billed(db, make, set_rate, bill):
     assert figures(line) == (None, "80.00", None, "0.00", None)
 
 
-async def test_each_rate_at_the_end_of_work_has_a_line(ask, db, make, set_rate, bill):
+async def test_each_rate_at_the_end_of_work_has_a_line(ask, db, make, world, set_rate, bill):
     assignment = await make.assigned()
     parts_required = {"completion_status": CompletionStatus.PARTS_REQUIRED}
-    first = await complete(db, assignment, "1", **parts_required)
+    first = await world.complete(assignment, "1", **parts_required)
     again = {"ticketId": assignment.ticket_id, "engineerId": str(assignment.engineer_id)}
     await ask("mutation($i: AssignTicketInput!) { assignTicket(input: $i) { __typename } }", i=again)
     async with db.connection() as conn:
         [second] = await assignments.current_of_tickets(conn, [assignment.ticket_id])
-    second = await complete(db, second, "2", **parts_required)
+    second = await world.complete(second, "2", **parts_required)
     await set_rate(assignment.engineer_id, "80", str(first.completed_at))
     [line] = (await bill(first, second))["lines"]["nodes"]
     assert (line["assignments"], *figures(line)) == (2, "3.00", "80.00", "240.00", "0.00", "240.00")
@@ -156,9 +138,9 @@ async def test_each_rate_at_the_end_of_work_has_a_line(ask, db, make, set_rate, 
     ] == [("1.00", "80.00", "80.00", first.completed_at), ("2.00", "90.00", "180.00", second.completed_at)]
 
 
-async def test_pages_and_filters_of_lines(db, make, bill):
+async def test_pages_and_filters_of_lines(make, world, bill):
     done = [
-        await complete(db, await make.assigned(ticket=await make.ticket(customer_name=name)), "1")
+        await world.complete(await make.assigned(ticket=await make.ticket(customer_name=name)), "1")
         for name in ("Charité", "Charité", "St. Mary")
     ]
     tickets, after = [], None

@@ -1,7 +1,5 @@
 """The responses in docs/statistics.md are those of the demo data."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import UTC, datetime

@@ -1,9 +1,7 @@
 """An identity provider, a clock that tests move, and the objects that use them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +10,6 @@ from app.http.auth.claims import ClaimMapping
 from app.http.auth.jwks import SigningKeys
 from app.http.auth.tokens import ProviderTokens
 from tests.http.auth.issuer import AUDIENCE, ISSUER, Issuer, running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CLAIM_MAPPING = ClaimMapping("roles", {role.value: role for role in Role}, "engineer_id")
 

@@ -1,13 +1,12 @@
 """Invalid tokens of all kinds, by the reason that is logged."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,9 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.domain.model import Role
 from app.http.auth.tokens import DevelopmentTokens
 from tests.http.auth.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def seconds_from_now(seconds: int) -> int:

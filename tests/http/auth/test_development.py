@@ -1,7 +1,5 @@
 """Development sign-in: works on this machine only."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 

@@ -1,7 +1,5 @@
 """Signing keys: which are accepted, how often they are fetched, and what happens if a fetch fails."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

@@ -1,13 +1,12 @@
 """Tokens of an identity provider: which are accepted, for which actor, and which are rejected."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+import httpx
 import jwt
 import pytest
 from structlog.testing import capture_logs
@@ -29,9 +28,6 @@ from tests.http.auth.invalid_tokens import (
     with_public_key_as_secret,
 )
 from tests.http.auth.issuer import AUDIENCE, EC, ED, NEXT, RSA, token
-
-if TYPE_CHECKING:
-    import httpx
 
 ENGINEER = UUID("0190d3a4-5b6c-7d8e-9f01-23456789abcd")
 REFUSED = {

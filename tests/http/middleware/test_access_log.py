@@ -1,7 +1,5 @@
 """The access log: one JSON line per request, without personal data."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

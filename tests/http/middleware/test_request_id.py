@@ -1,7 +1,5 @@
 """Request ids: in the response, the log and the events of a request."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

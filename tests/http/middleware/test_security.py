@@ -1,9 +1,8 @@
 """Security headers, allowed hosts, CORS, and the settings for them."""
 
-from __future__ import annotations
-
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -12,9 +11,6 @@ from app.config import SettingsError, load
 from tests.apps import client_of, make_app
 from tests.graphql.transport.test_http import NEWER, code_of
 from tests.graphql.transport.test_request import accept_by, status_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 DESK = "https://desk.example.com"
 EVIL = "https://evil.example.com"
@@ -111,13 +107,7 @@ async def test_other_hosts_are_refused_except_for_health(shared_url):
 
 PATHS = ("/graphql", "/graphql/", "/graphiql", "/graphiql/", "/billing.csv/", "/assets", "/assets/x.js")
 OTHER_PATHS = (
-    "//",
-    "/tickets/x/",
-    "/dev/token/",
-    "/livez/",
-    "/readyz/",
-    "/metrics/",
-    "/nothing",
+    *("//", "/tickets/x/", "/dev/token/", "/livez/", "/readyz/", "/metrics/", "/nothing"),
     "//evil.example.com",
 )
 

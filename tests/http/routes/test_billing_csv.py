@@ -1,34 +1,28 @@
 """/billing.csv: permissions, spreadsheet safety, and no incomplete file that looks complete."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import socket
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from app.db.connections import TimeLimits, connect
+from app.db.pool import Database
 from app.domain.model import Role
 from app.domain.period import Period
 from app.http.routes.billing_csv import MAX_CONCURRENT, BillingCsv
 from app.jobs.billing_export import COLUMNS
 from app.queries import billing
 from app.queries.billing import BillingFilter
-from tests.apps import make_app
+from tests.apps import authorization, make_app
 from tests.polling import until
 from tests.queries.history import BEGIN, ENGINEERS, History
-from tests.serving import PATIENCE_S, serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from app.db.pool import Database
-    from tests.serving import Served
+from tests.serving import PATIENCE_S, Served, serving
 
 WHOLE = {"from": "2026-01-01", "to": "2026-06-01"}
 PERIOD = Period.between(BEGIN, datetime(2026, 6, 1, tzinfo=UTC))
@@ -144,11 +138,9 @@ async def test_only_get_is_allowed(client):
         (Role.ADMIN, 200, None),
     ],
 )
-async def test_the_policy_decides_who_may_read_bills(client, tokens, role, status, code):
-    engineer = ENGINEERS[0] if role is Role.ENGINEER else None
-    token = None if role is None else tokens.sign(role, engineer, ttl_s=60)
+async def test_the_policy_decides_who_may_read_bills(client, role, status, code):
     client.headers.pop("Authorization")
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    headers = {} if role is None else authorization(role, ENGINEERS[0] if role is Role.ENGINEER else None)
     response = await client.get("/billing.csv", params=WHOLE, headers=headers)
     assert response.status_code == status
     if code:
@@ -180,7 +172,7 @@ async def many_rows(db: Database, history: History) -> int:
 
 
 @pytest.fixture
-async def app(shared_url: str, tokens: Any) -> Any:
+async def app(shared_url: str) -> Any:
     # Long enough that a paused reader keeps its transaction on a slow machine.
     return make_app(shared_url, database_pool_size=MAX_CONCURRENT + 1, time_limits=TimeLimits(idle_s=60))
 
@@ -191,22 +183,21 @@ async def served(app: Any) -> AsyncIterator[Served]:
         yield served
 
 
-def request_with(tokens: Any) -> bytes:
-    token = tokens.sign(Role.AUDITOR, None, ttl_s=600)
+def request() -> bytes:
     return (
         f"GET /billing.csv?from={WHOLE['from']}&to={WHOLE['to']} HTTP/1.1\r\nHost: x\r\n"
-        f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        f"Authorization: {authorization(Role.AUDITOR)['Authorization']}\r\nConnection: close\r\n\r\n"
     ).encode()
 
 
-async def paused_reader(port: int, tokens: Any) -> socket.socket:
+async def paused_reader(port: int) -> socket.socket:
     """A client that has read the first bytes of the response and stopped."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)  # noqa: FBT003 - as the module has it
     loop = asyncio.get_running_loop()
     await loop.sock_connect(client, ("127.0.0.1", port))
-    await loop.sock_sendall(client, request_with(tokens))
+    await loop.sock_sendall(client, request())
     assert await asyncio.wait_for(loop.sock_recv(client, 12), PATIENCE_S) == b"HTTP/1.1 200"
     return client
 
@@ -234,41 +225,41 @@ async def until_none(db: Database) -> None:
     await until(has_none)
 
 
-async def test_a_disconnect_releases_the_connection(served, db, many_rows, tokens):
-    client = await paused_reader(served.port, tokens)
+async def test_a_disconnect_releases_the_connection(served, db, many_rows):
+    client = await paused_reader(served.port)
     assert await downloads(db) == 1
     client.close()
     await until_none(db)
 
 
-async def test_too_many_downloads_are_refused(served, db, many_rows, tokens):
-    readers = [await paused_reader(served.port, tokens) for _ in range(MAX_CONCURRENT)]
-    refused = await served.send(request_with(tokens))
+async def test_too_many_downloads_are_refused(served, db, many_rows):
+    readers = [await paused_reader(served.port) for _ in range(MAX_CONCURRENT)]
+    refused = await served.send(request())
     assert refused.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after: 5\r\n" in refused
     for reader in readers:
         reader.close()
     await until_none(db)
-    assert (await served.send(request_with(tokens))).count(b"\r\nX-") == many_rows
+    assert (await served.send(request())).count(b"\r\nX-") == many_rows
 
 
-async def test_a_download_that_takes_too_long_is_aborted(shared_url, db, many_rows, tokens):
+async def test_a_download_that_takes_too_long_is_aborted(shared_url, db, many_rows):
     app = make_app(shared_url, database_pool_size=MAX_CONCURRENT + 1)
     [route] = [route for route in app.routes if getattr(route, "path", None) == "/billing.csv"]
     assert isinstance(route.endpoint, BillingCsv)
     route.endpoint._max_download_s = 2  # the download has started long before
     async with serving(app) as served:
-        client = await paused_reader(served.port, tokens)
+        client = await paused_reader(served.port)
         await until_none(db)
         assert not (await read_rest(client)).endswith(b"0\r\n\r\n")
         client.close()
 
 
-async def test_a_slow_database_is_503(shared_url, db, tokens):
+async def test_a_slow_database_is_503(shared_url, db):
     app = make_app(shared_url, time_limits=TimeLimits(statement_s=0.3))
     async with serving(app) as served, connect(shared_url) as conn, conn.transaction():
         await conn.execute("LOCK TABLE hourly_rates IN ACCESS EXCLUSIVE MODE")
-        refused = await served.send(request_with(tokens))
+        refused = await served.send(request())
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in refused
     assert b'"extensions":{"code":"UNAVAILABLE","retryAfterSeconds":1}' in refused

@@ -1,7 +1,5 @@
 """/metrics: values, access, and a bounded number of series."""
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx
@@ -118,13 +116,8 @@ async def test_requests_that_wait_for_a_connection_are_counted(fresh_db):
         late = asyncio.create_task(anext(fresh_db.connection().gen))
         await asyncio.sleep(0)
         metrics = samples(fresh_db.metrics.text().decode())
-        assert (
-            values_of("pool_waiting", metrics),
-            values_of("pool_connections", metrics)["state=used",],
-        ) == (
-            {(): 1},
-            10,
-        )
+        used = values_of("pool_connections", metrics)["state=used",]
+        assert (values_of("pool_waiting", metrics), used) == ({(): 1}, 10)
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         for each in others:

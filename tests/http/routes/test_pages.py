@@ -1,7 +1,5 @@
 """The web pages: routes, security policies, caching and configuration."""
 
-from __future__ import annotations
-
 import gzip
 
 import httpx
