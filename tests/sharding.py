@@ -67,6 +67,7 @@ JOINS = {
     "overdue.overdue_assignment": "counts assignments of all tickets by engineer: becomes two statements.",
     "assignments.ticket_snapshots": "may look up the ticket by assignment id: becomes two statements.",
     "tickets.lock_ticket": "as above.",
+    "assignment_migration_report()": "compares old and new rows: runs before the tables are distributed.",
     "engineers.suggested_engineers": "counts assignments of all tickets by engineer: becomes two statements.",
 }
 """Statements that join distributed tables by another column, and what they become."""

@@ -73,9 +73,9 @@ async def test_the_doctor_names_each_missing_privilege(database, privilege, item
             "permission denied for function app_now",
         ),
         (
-            "ALTER TABLE public.equipment RENAME COLUMN category TO kind",
-            "ALTER TABLE public.equipment RENAME COLUMN kind TO category",
-            "category",
+            "ALTER TABLE public.assignment_events RENAME COLUMN actor TO person",
+            "ALTER TABLE public.assignment_events RENAME COLUMN person TO actor",
+            "actor",
         ),
         (
             "ALTER ROLE {role} SET default_transaction_read_only = on",

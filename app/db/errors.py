@@ -76,13 +76,19 @@ def one_line(error: Exception) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
+_FAULTS = ("42", "54", "XX")
+"""Classes of errors that mean a mistake in a trigger, not its judgement: syntax, limits, internal errors."""
+
+
 def rejection(error: Exception, table: str) -> str | None:
     """Return why a constraint or a trigger of the table rejects a row; None for any other error."""
     if not isinstance(error, asyncpg.PostgresError) or isinstance(error, (*RETRYABLE, *UNAVAILABLE_ERRORS)):
         return None
     # Our own triggers raise violations of a constraint, without a table.
-    is_from_trigger = "function" in (error.context or "") and not (
-        isinstance(error, asyncpg.IntegrityConstraintViolationError) and error.table_name is None
+    is_from_trigger = (
+        "function" in (error.context or "")
+        and (error.sqlstate or "")[:2] not in _FAULTS
+        and not (isinstance(error, asyncpg.IntegrityConstraintViolationError) and error.table_name is None)
     )
     return str(error.args[0]).rstrip(".") if is_from_trigger or error.table_name == table else None
 

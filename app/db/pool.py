@@ -123,9 +123,9 @@ class Database:
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Tx]:
         """Commit when the block ends, roll back when it raises. Raises Unavailable.
 
-        With `snapshot` the transaction is read-only and heavy, and all its reads see the same state.
+        With `snapshot` the transaction is read-only, and all its reads see the same state.
         """
-        async with self.connection(heavy=snapshot) as conn:
+        async with self.connection() as conn:
             transaction = conn.transaction(
                 isolation="repeatable_read" if snapshot else None, readonly=snapshot
             )

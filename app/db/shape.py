@@ -108,7 +108,9 @@ _OLD_COLUMNS = ("assigned_engineer_id", "assigned_engineer_name", "assignment_ti
 TABLES = tuple(_COLUMNS)
 
 _IS_CONTRACTED = """
-SELECT to_regnamespace('baton') IS NOT NULL AND to_regclass('baton.engineer_assignments') IS NULL"""
+SELECT to_regnamespace('baton') IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_class c
+    WHERE c.relnamespace = to_regnamespace('baton') AND c.relname = 'engineer_assignments')"""
 _RELATIONS = """
 SELECT c.relname AS name, c.relkind::text AS kind, c.relpersistence = 'u' AS is_unlogged,
     EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)) AS is_inherited,

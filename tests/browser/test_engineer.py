@@ -172,7 +172,7 @@ async def faulty_ticket(scene):
 
     await execute(
         f"""CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN RAISE EXCEPTION 'a fault'; END $$""",
+            $$ BEGIN RAISE EXCEPTION 'a fault' USING ERRCODE = 'XX000'; END $$""",
         f"""CREATE TRIGGER {name} BEFORE UPDATE ON engineer_assignments FOR EACH ROW
             WHEN (OLD.ticket_id::text = '{scene.ticket}') EXECUTE FUNCTION {name}()""",
     )

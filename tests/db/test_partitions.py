@@ -369,5 +369,5 @@ async def test_the_doctor_reports_what_is_due(fresh_db, fresh_url, old_events, k
     assert await report(1) == [
         f"  assignment_events has partitions until {month(3)}",
         f"  idempotency_keys has partitions until {day(4)}",
-        "  !! assignment_events_before: older than EVENTS_KEPT_MONTHS: run python -m app retain.",
+        "  !! assignment_events_before: older than EVENTS_KEPT_MONTHS: run .venv/bin/python -m app retain.",
     ]

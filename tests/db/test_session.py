@@ -181,8 +181,8 @@ def test_every_driver_method_is_classified():
 
 FUNCTIONS = {
     "app_now", "assignment_migration_report", "avg", "bool_or", "cardinality", "clock_timestamp",
-    "coalesce", "count", "current_database", "current_setting", "date_trunc", "drop_events", "extract",
-    "generate_series", "greatest", "has_table_privilege", "jsonb_agg", "jsonb_array_elements",
+    "coalesce", "count", "current_database", "current_setting", "date_trunc", "decode", "drop_events",
+    "extract", "generate_series", "greatest", "has_table_privilege", "jsonb_agg", "jsonb_array_elements",
     "jsonb_build_object", "jsonb_path_query_array", "jsonb_populate_record", "jsonb_populate_recordset",
     "lower", "make_interval", "max", "now", "obj_description", "percentile_disc", "pg_current_snapshot",
     "pg_current_wal_insert_lsn", "pg_current_xact_id", "pg_get_expr", "pg_has_role",

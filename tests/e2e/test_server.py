@@ -283,19 +283,6 @@ def processes_of(home: Path) -> list[str]:
     return [line for line in lines if str(home) in line]
 
 
-# Last, because it stops the shared server.
-def test_a_restart_leaves_no_process_and_keeps_the_data(running, dispatcher):
-    query = "query All { tickets(first: 100) { totalCount nodes { id status assignmentHistory { id } } } }"
-    before = plain_client(running, dispatcher)(query)
-    assert before["tickets"]["totalCount"] == 40
-    assert processes_of(running.home)
-    running.process.send_signal(signal.SIGTERM)
-    running.process.wait(PATIENCE_S)
-    wait_until(lambda: not processes_of(running.home), "processes are left")
-    with started(running.home) as restarted:
-        assert plain_client(restarted, dispatcher)(query) == before
-
-
 def test_the_banner_comes_when_the_server_serves(running):
     output = (running.home / "output").read_text()
     assert output.index(f"['{running.url}']") < output.index("Baton is running.")
@@ -318,3 +305,16 @@ def test_a_taken_port_is_one_sentence(running, fresh_url, command, tmp_path):
     assert f"such as --port {running.port + 1}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Baton is running" not in done.stdout
+
+
+# Last, because it stops the shared server.
+def test_a_restart_leaves_no_process_and_keeps_the_data(running, dispatcher):
+    query = "query All { tickets(first: 100) { totalCount nodes { id status assignmentHistory { id } } } }"
+    before = plain_client(running, dispatcher)(query)
+    assert before["tickets"]["totalCount"] == 40
+    assert processes_of(running.home)
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(PATIENCE_S)
+    wait_until(lambda: not processes_of(running.home), "processes are left")
+    with started(running.home) as restarted:
+        assert plain_client(restarted, dispatcher)(query) == before

@@ -30,7 +30,7 @@ def aliased(count: int) -> str:
 def wide(count: int) -> str:
     """Select `count` fields, with few of the same name next to one another."""
     groups, rest = divmod(count, 30)
-    group = "viewer {" + " role" * 29 + " } "
+    group = "viewer {" + " role __typename" * 14 + " role } "
     return (
         "{ " + "".join(f"a{i}: {group}" for i in range(groups)) + "viewer {" + " role" * (rest - 1) + " } }"
     )
