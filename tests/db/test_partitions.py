@@ -138,10 +138,10 @@ async def test_changes_continue_while_partitions_are_created_and_dropped(fresh_d
             key = f"{number}.{len(commands)}"
             await run(fresh_db, DISPATCHER, assign_ticket, commands[-1], idempotency_key=key)
 
+    await end_first_partition(fresh_url, "idempotency_keys", day(-1))
+    await end_first_partition(fresh_url, "assignment_events", month(-1))
     workers = [asyncio.create_task(change(number)) for number in range(4)]
     try:
-        await end_first_partition(fresh_url, "idempotency_keys", day(-1))
-        await end_first_partition(fresh_url, "assignment_events", month(-1))
         is_done = False
         while not is_done:
             try:
