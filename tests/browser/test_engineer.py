@@ -123,7 +123,7 @@ async def test_unsent_work_survives_a_reload_and_a_lost_response(context, phone,
     await phone.reload()
     await expect(phone.get_by_text("Waiting for the network (2)")).to_be_visible()
     await expect(phone.locator(".job")).to_contain_text("In progress")
-    await context.unroute("**/graphql")
+    await context.unroute_all(behavior="wait")
     await phone.get_by_role("button", name="Send now").click()
     await expect(phone.get_by_title("Not sent yet")).to_have_count(0)
     assert await stored_assignments(scene) == [("in_progress", None, 2)]
