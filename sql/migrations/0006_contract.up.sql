@@ -57,7 +57,9 @@ BEGIN
             CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END),
         (4, 'ALTER COLUMN ' || name || ' SET COMPRESSION ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END),
         (5, 'ALTER COLUMN ' || name || ' SET STATISTICS ' || nullif(a.attstattarget::int, -1)),
-        (6, 'ALTER COLUMN ' || name || ' SET (' || array_to_string(a.attoptions, ', ') || ')')
+        -- Some servers store options of their own beside n_distinct and n_distinct_inherited.
+        (6, 'ALTER COLUMN ' || name || ' SET ('
+            || (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) AS o WHERE o LIKE 'n\_distinct%') || ')')
     ) AS d (n, clause)
     WHERE a.attrelid = tickets AND a.attname = ANY (old_names) AND d.clause IS NOT NULL
     ORDER BY a.attnum, d.n;
