@@ -27,10 +27,10 @@ ARGUMENTS = {
 }
 """What a command needs to run; the others need nothing."""
 WITHOUT_DATABASE = {"token", "schema"}
-SECRET_PARTS = ("hush", "77")
+SECRET_PARTS = ("hush", "60977")
 BAD_URLS = [
-    *(f"postgresql://app:77{sign}hush@127.0.0.1:1/baton" for sign in "#/?[]@ "),
-    "postgresql://app:77?hush=hush@127.0.0.1:1/baton",
+    *(f"postgresql://app:60977{sign}hush@127.0.0.1:1/baton" for sign in "#/?[]@ "),
+    "postgresql://app:60977?hush=hush@127.0.0.1:1/baton",
     "postgresql://app:hush@127.0.0.1:port/baton",
     "postgresql://app:hush@127.0.0.1:99999/baton",
     "postgresql://app:hush@127.0.0.1:-1/baton",
