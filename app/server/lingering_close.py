@@ -38,9 +38,9 @@ class LingeringTransport:
         self._unsent.append(data)
 
     def _flush(self) -> None:
-        if self._unsent:
-            self._transport.write(b"".join(self._unsent))
-            self._unsent = []
+        data, self._unsent = b"".join(self._unsent), []
+        if data and not self._transport.is_closing():  # the connection may have been lost meanwhile
+            self._transport.write(data)
 
     def write_eof(self) -> None:
         self._flush()

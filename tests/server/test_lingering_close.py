@@ -15,8 +15,8 @@ class RecordingTransport(asyncio.Transport):
         self.is_closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.is_closed
         self.writes.append(bytes(data))
+        assert not self.is_closed
 
     def write_eof(self) -> None:
         self.is_closed = True
@@ -68,4 +68,13 @@ async def test_nothing_is_written_after_the_end():
     transport.close()
     transport.write(b"late")
     await asyncio.sleep(0)
+    assert recording.writes == []
+
+
+async def test_nothing_is_written_to_a_connection_that_was_lost_meanwhile():
+    recording, transport = transports()
+    transport.write(b"too late")
+    recording.abort()
+    await asyncio.sleep(0)
+    transport.close()
     assert recording.writes == []
