@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from app.batch_scheduler import settle
 from app.db.errors import had_no_effect
 from app.domain import errors
 from app.domain.model import Assignment
@@ -100,13 +101,7 @@ class _Entry:
     future: asyncio.Future[Assignment | None]
 
     def settle(self, result: Assignment | Exception | None) -> None:
-        """Set the result or the exception, unless the entry is settled already or its caller has gone."""
-        if self.future.done():
-            return
-        if isinstance(result, Exception):
-            self.future.set_exception(result)
-        else:
-            self.future.set_result(result)
+        settle(self.future, result)
 
     def decide_on(self, snapshot: TicketSnapshot) -> TicketChange | None:
         """Return the change to write. Without one, the entry is settled."""
