@@ -7,12 +7,12 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from app.db.connections import Tx
+from app.db.connections import Tx, rolled_back
 from app.db.pool import Database, open_database
 from app.http.auth.tokens import DevelopmentTokens
 from tests.apps import TOKENS, authorization, client_of, make_app
 from tests.commands.world import World
-from tests.databases import migrate_whole, new_database, new_server, rolled_back
+from tests.databases import migrate_whole, new_database, new_server
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
 

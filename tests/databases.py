@@ -84,17 +84,6 @@ async def migrate_whole(url: str) -> None:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
 
 
-@asynccontextmanager
-async def rolled_back(conn: Any) -> AsyncIterator[None]:
-    """Run the block in a transaction that is rolled back."""
-    transaction = conn.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        await transaction.rollback()
-
-
 async def until_waiting(conn: Any, count: int = 1) -> None:
     """Wait until `count` sessions of the server wait for a lock."""
 

@@ -194,6 +194,18 @@ async def transaction_on_own_schemas(conn: Connection) -> AsyncIterator[Tx]:
 
 
 @asynccontextmanager
+async def rolled_back(conn: Connection) -> AsyncIterator[None]:
+    """Run the block in a transaction that is rolled back at its end."""
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        if not conn.is_closed():
+            await transaction.rollback()
+
+
+@asynccontextmanager
 async def connect_when_ready(
     url: str,
     settings: Mapping[str, str],

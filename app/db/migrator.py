@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from app.db.connections import Connection
+from app.db.connections import Connection, rolled_back
 from app.db.errors import one_line
 from app.db.migration_files import RUN_THE_RESULT, Migration, MigrationError, Script, mask_literals
 
@@ -116,7 +116,7 @@ class Migrator:
     async def run(self, steps: list[tuple[Migration, Script]]) -> list[str]:
         """Run the files in order and return the labels of their migrations. A dry run rolls them back."""
         done: list[str] = []
-        async with _rollback_at_end(self.conn) if self.dry_run else nullcontext():
+        async with rolled_back(self.conn) if self.dry_run else nullcontext():
             if not await self.conn.fetchval(_HAS_HISTORY):
                 await self.conn.execute(_CREATE_HISTORY)
             for n, (migration, script) in enumerate(steps):
@@ -232,14 +232,3 @@ class Migrator:
 
 def _identity(m: Migration) -> tuple[int, str, str, str | None]:
     return m.version, m.name, m.checksum, m.works_with
-
-
-@asynccontextmanager
-async def _rollback_at_end(conn: Connection) -> AsyncIterator[None]:
-    transaction = conn.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        if not conn.is_closed():
-            await transaction.rollback()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from app.db.connections import rolled_back
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -85,14 +87,10 @@ async def problems(conn: Connection, *, set_aside: bool = False) -> list[str]:
     """
     if not await conn.fetchval(_IS_CONTRACTED):
         return []
-    transaction = conn.transaction()
-    await transaction.start()
-    try:
+    async with rolled_back(conn):
         keys = await _copy_table(conn)
         rejected = await _rejected(conn, keys)
         chosen = await _choose(conn, rejected, keys) if set_aside else []
-    finally:
-        await transaction.rollback()
     if remaining := {ticket: rejected[ticket] for ticket in rejected.keys() - {row[0] for row in chosen}}:
         named = [f"{ticket}: {reason}" for ticket, reason in sorted(remaining.items())[:_NAMED]]
         more = "; ..." if len(remaining) > _NAMED else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from app.db.connections import rolled_back
 from app.db.errors import one_line
 
 if TYPE_CHECKING:
@@ -49,14 +50,11 @@ async def emit_unreadable(conn: Connection, migrations: list[Migration], emit: E
     """Emit a line for each column and reason, if the migration that reads the values is pending."""
     for migration in migrations:
         if functions := _FUNCTIONS.search(migration.up.text):
-            transaction = conn.transaction()
-            await transaction.start()
             try:
-                await _emit(conn, functions[0], emit)
+                async with rolled_back(conn):
+                    await _emit(conn, functions[0], emit)
             except asyncpg.PostgresError as error:
                 emit(f"The values that cannot be read were not counted: {one_line(error)}")
-            finally:
-                await transaction.rollback()
 
 
 async def _emit(conn: Connection, functions: str, emit: Emit) -> None:

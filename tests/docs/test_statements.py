@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.databases import rolled_back
+from app.db.connections import rolled_back
 from tests.docs.markdown import blocks_in
 
 # Citus is not installed where the tests run; baton_kept exists after a downgrade (tests/migrations).

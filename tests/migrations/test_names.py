@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from app.db import migrate, sql
-from app.db.connections import connect
+from app.db.connections import connect, rolled_back
 from app.db.migration_files import MigrationError, read
 from app.demo.embedded_postgres import find_binaries
 from tests.databases import new_database
@@ -84,12 +84,10 @@ async def test_up_is_refused_before_any_change_if_a_name_is_taken(customer_url, 
     refused = rf"(?s)^Nothing was changed.* {kind}.*\b{case[1]}\b"
     first, *others = statements_for(*case)
     for statement in others:
-        transaction = conn.transaction()
-        await transaction.start()
-        await conn.execute(statement)
-        with pytest.raises(MigrationError, match=refused):
-            await migrate.up(conn, sql.MIGRATIONS)
-        await transaction.rollback()
+        async with rolled_back(conn):
+            await conn.execute(statement)
+            with pytest.raises(MigrationError, match=refused):
+                await migrate.up(conn, sql.MIGRATIONS)
     await conn.execute(first)
     before = dump(customer_url)
     with pytest.raises(MigrationError, match=refused):

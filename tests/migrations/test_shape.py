@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from app.db import migrate, shape, sql
-from app.db.connections import connect
+from app.db.connections import connect, rolled_back
 from app.db.migration_files import MigrationError, read
 from tests.apps import authorization, client_of, make_app
 from tests.databases import new_database
@@ -215,15 +215,12 @@ async def old(server):
 @pytest.mark.parametrize("case", REFUSED)
 async def test_an_unsupported_shape_is_refused_with_every_reason(old, case):
     reasons, *statements = REFUSED[case]
-    transaction = old.transaction()
-    await transaction.start()
     try:
-        await old.execute("; ".join(statements))
-        problems = await shape.problems(old, must_own=True, read_rows=True)
+        async with rolled_back(old):
+            await old.execute("; ".join(statements))
+            problems = await shape.problems(old, must_own=True, read_rows=True)
     except asyncpg.FeatureNotSupportedError as error:
         pytest.skip(str(error))
-    finally:
-        await transaction.rollback()
     for reason in reasons:
         assert any(reason in problem for problem in problems), problems
     for problem in problems:

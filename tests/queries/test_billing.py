@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.connections import Connection, connect
+from app.db.connections import Connection, connect, rolled_back
 from app.domain.period import Period
 from app.queries import billing
 from app.queries.billing import BillableLine, BillableTimeTotals, BillingFilter
-from tests.databases import new_database, rolled_back
+from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, History, Row
 from tests.queries.test_plans import TEXT, parts
 

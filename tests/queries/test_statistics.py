@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.connections import Connection, connect
+from app.db.connections import Connection, connect, rolled_back
 from app.domain.errors import InvalidInput
 from app.domain.period import Period
 from app.graphql.types.statistics import time_zones
 from app.queries import statistics
 from app.queries.statistics import ReportFilter, StatisticsInterval, TicketFigures
-from tests.databases import new_database, rolled_back
+from tests.databases import new_database
 from tests.queries.history import BEGIN, CUSTOMERS, DAYS, ENGINEERS, MODELS, History, Row, Ticket
 
 MICROSECOND = timedelta(microseconds=1)
