@@ -82,7 +82,7 @@ _FAULTS = ("42", "54", "XX")
 
 def rejection(error: Exception, table: str) -> str | None:
     """Return why a constraint or a trigger of the table rejects a row; None for any other error."""
-    if not isinstance(error, asyncpg.PostgresError) or isinstance(error, (*RETRYABLE, *UNAVAILABLE_ERRORS)):
+    if not isinstance(error, asyncpg.PostgresError) or isinstance(error, UNAVAILABLE_ERRORS):
         return None
     # Our own triggers raise violations of a constraint, without a table.
     is_from_trigger = (
