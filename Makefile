@@ -19,6 +19,8 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix admin-ui
 run: .venv/run
 	@$(BIN)/python -m app dev
 
+# Without a cache of compiled modules, each of the many processes would compile them again.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/test
 	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 

@@ -84,13 +84,25 @@ async def client_of(
     host: str = "test",
     raise_app_exceptions: bool = True,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the running application."""
-    async with running_app(app) as running:
-        transport = httpx.ASGITransport(running, raise_app_exceptions=raise_app_exceptions)
-        async with httpx.AsyncClient(
-            transport=transport, base_url=f"http://{host}", headers=headers
-        ) as client:
-            yield client
+    """Run the application, and open an HTTP client of it."""
+    async with (
+        running_app(app) as running,
+        client_of_running(
+            running, headers=headers, host=host, raise_app_exceptions=raise_app_exceptions
+        ) as client,
+    ):
+        yield client
+
+
+def client_of_running(
+    app: ASGIApp,
+    *,
+    headers: dict[str, str] | None = None,
+    host: str = "test",
+    raise_app_exceptions: bool = True,
+) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{host}", headers=headers)
 
 
 def authorization(

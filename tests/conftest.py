@@ -1,18 +1,21 @@
 """PostgreSQL for all tests: one server per session, one migrated template, and databases cloned from it."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
+from starlette.types import ASGIApp
 
 from app.db.connections import Tx, rolled_back
 from app.db.pool import Database, open_database
+from app.graphql.admission.limits import Limits
 from app.http.auth.tokens import DevelopmentTokens
-from tests.apps import TOKENS, authorization, client_of, make_app
+from tests.apps import TOKENS, authorization, client_of, client_of_running, make_app, running_app
 from tests.commands.world import World
-from tests.databases import migrate_whole, new_database, new_server
+from tests.databases import delete_all_rows, migrate_whole, new_database, new_server
 from tests.factories import Factories
 from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, pgbouncer
 
@@ -23,6 +26,11 @@ settings.load_profile("baton")
 pytest_plugins = ["tests.processes", "tests.serving"]
 
 POOL_SIZE = 10
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the modules and collected tests from garbage collection: they live until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +91,7 @@ async def db(_shared_db: Database) -> AsyncIterator[Database]:
     """A shared migrated database; emptied after the test."""
     yield _shared_db
     # Retries if the feed of an application that is stopping still reads.
-    await _shared_db.in_transaction(
-        lambda tx: tx.execute("TRUNCATE engineers, equipment, service_tickets, idempotency_keys CASCADE")
-    )
+    await _shared_db.in_transaction(delete_all_rows)
 
 
 @pytest.fixture
@@ -110,9 +116,23 @@ def tokens() -> DevelopmentTokens:
     return TOKENS
 
 
+@pytest.fixture(scope="session")
+async def _shared_app(shared_url: str) -> AsyncIterator[ASGIApp]:
+    limits = Limits(bucket=10**9)  # otherwise tests would use up the points of those after them
+    async with running_app(make_app(shared_url, database_pool_size=POOL_SIZE, limits=limits)) as app:
+        yield app
+
+
 @pytest.fixture
-async def client(db: Database, shared_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the application, signed in as a dispatcher."""
+async def client(db: Database, _shared_app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the application that most tests share, signed in as a dispatcher."""
+    async with client_of_running(_shared_app, headers=authorization()) as client:
+        yield client
+
+
+@pytest.fixture
+async def own_client(db: Database, shared_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """As `client`, with an application of this test alone."""
     app = make_app(shared_url, database_pool_size=POOL_SIZE)
     async with client_of(app, headers=authorization()) as client:
         yield client

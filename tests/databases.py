@@ -28,6 +28,11 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder
 _MIN_SHARED_MEMORY = 2 * 2**30
 _HOME_PREFIX = "baton-test-"
 _STALE_AFTER_S = 24 * 60 * 60
+_WRITTEN_BY_TESTS = (
+    "assignment_events engineer_assignments engineer_tiers engineers equipment hourly_rates idempotency_keys"
+    " service_tickets"
+)
+_DELETE_ALL_ROWS = "".join(f"DELETE FROM {table};" for table in _WRITTEN_BY_TESTS.split())
 
 
 def _memory_folder() -> Path | None:
@@ -82,6 +87,12 @@ async def migrate_whole(url: str) -> None:
     """Run all migrations, including those that run on request."""
     async with connect(url) as conn:
         await migrate.up(conn, sql.MIGRATIONS, to=read(sql.MIGRATIONS)[-1].version)
+
+
+async def delete_all_rows(tx: Any) -> None:
+    """Empty the tables that tests write. TRUNCATE takes ten times as long, and makes all plans invalid."""
+    await tx.execute("SET LOCAL session_replication_role = replica")  # without triggers and foreign keys
+    await tx.execute(_DELETE_ALL_ROWS)
 
 
 async def until_waiting(conn: Any, count: int = 1) -> None:

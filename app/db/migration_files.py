@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -114,11 +115,16 @@ def _script(path: Path) -> Script:
         script = Script(path.name, path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MigrationError(f"{path.name}: the file is not UTF-8 ({error.reason}).") from error
+    _check(script)
+    return script
+
+
+@lru_cache(maxsize=100)
+def _check(script: Script) -> None:
     if unknown := [directive for directive in script.directives if not _DIRECTIVE.fullmatch(directive)]:
         raise MigrationError(f"{script.line(0)}: unknown directive {', '.join(unknown)}.")
     if own := _OWN_TRANSACTION.search(mask_literals(script.text)):
         raise MigrationError(f"{script.line(own.start(1))}: leave {own[1].upper()} to the migrator.")
-    return script
 
 
 def mask_literals(sql: str) -> str:

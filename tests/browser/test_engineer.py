@@ -140,7 +140,8 @@ async def test_a_refusal_of_offline_work_is_shown_with_the_next_step(
     await scene.world.act("cancel", assigned)
     sent = []
     phone.on("request", lambda request: sent.append(operation_of(request)))
-    await context.set_offline(False)
+    async with phone.expect_request(lambda request: operation_of(request) == "mutation AcceptAssignment"):
+        await context.set_offline(False)
     refused = phone.get_by_role("alert")
     await expect(refused).to_contain_text(f"Accept {scene.number} was refused.")
     await expect(refused).to_contain_text("Cannot accept")

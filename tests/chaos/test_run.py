@@ -1,6 +1,10 @@
 """Short chaos runs: clients retry until they are answered, while everything is killed."""
 
+import pytest
+
 from tests.chaos.run import chaos_run
+
+pytestmark = pytest.mark.soak
 
 
 async def test_no_violations_in_a_short_run():

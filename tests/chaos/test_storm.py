@@ -2,10 +2,13 @@
 
 from collections import Counter
 
+import pytest
+
 from app.db.connections import TimeLimits
 from app.demo.load import seed
 from tests.chaos.storm import storm
 
+pytestmark = pytest.mark.soak
 LIMITS = TimeLimits(acquire_s=0.5, lock_s=0.5, statement_s=1)
 
 

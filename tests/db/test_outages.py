@@ -15,8 +15,9 @@ from app.db.pool import open_database
 from app.graphql.admission.limits import Limits
 from app.queries import assignments
 from tests.apps import authorization, client_of, make_app
-from tests.databases import frozen, new_server, until_waiting
+from tests.databases import frozen, new_server
 from tests.factories import DISPATCHER, Factories
+from tests.polling import until
 
 SHORT = TimeLimits(connect_s=0.5, acquire_s=0.5, lock_s=0.5, statement_s=0.5)
 TEST_TIMEOUT_S = 60
@@ -76,6 +77,9 @@ async def test_requests_fail_while_the_server_is_frozen_and_work_again(own_url, 
         assert (await client.get("/readyz")).status_code == 200
 
 
+HOLDS_AND_WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks AS held JOIN pg_locks AS awaited USING (pid)
+               WHERE held.relation = $1::text::regclass AND held.granted AND NOT awaited.granted)"""
 READ = "query ($t: ID!) { ticket(id: $t) { currentAssignment { engineer { name } } } }"
 
 
@@ -105,7 +109,7 @@ async def test_a_deadlock_is_retried_or_unavailable(own_url, document, first, se
             asking = asyncio.create_task(
                 client.post("/graphql", json={"query": document, "variables": variables})
             )
-            await until_waiting(other, 1)
+            await until(lambda: other.fetchval(HOLDS_AND_WAITS, first))
             await other.execute(f"LOCK TABLE {first} IN ACCESS EXCLUSIVE MODE")
         answer = (await asking).json()
     assert {error["extensions"]["code"] for error in answer.get("errors", ())} == codes, answer

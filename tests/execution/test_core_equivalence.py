@@ -1,5 +1,7 @@
 """For any schema, operation and data: breadth-first execution gives the result of graphql-core."""
 
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from inspect import isawaitable
 from typing import Any
@@ -15,8 +17,14 @@ from tests.execution.schemas import cases
 async def execute_core(
     schema: GraphQLSchema, document: DocumentNode, root: Any, variables: Any
 ) -> ExecutionResult:
-    result = execute(schema, document, root, variable_values=variables)
-    return await result if isawaitable(result) else result
+    with warnings.catch_warnings():
+        # If a field fails, graphql-core does not await all of its siblings.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result = execute(schema, document, root, variable_values=variables)
+        if isawaitable(result):
+            result = await result
+        gc.collect(1)  # coroutines warn when they are freed
+    return result
 
 
 async def execute_breadth_first(
@@ -40,7 +48,7 @@ async def results_of(case: Any) -> AsyncIterator[tuple[ExecutionResult, Executio
 
 
 @given(case=cases(sources=("plain",)))
-@settings(max_examples=60)
+@settings(max_examples=30)
 async def test_sync_results_are_equal(case):
     async for actual, expected in results_of(case):
         assert actual.formatted == expected.formatted
@@ -48,7 +56,7 @@ async def test_sync_results_are_equal(case):
 
 
 @given(case=cases())
-@settings(max_examples=60)
+@settings(max_examples=30)
 async def test_async_results_differ_only_in_which_error_caused_a_null(case):
     async for actual, expected in results_of(case):
         assert str(actual.data) == str(expected.data)

@@ -40,6 +40,7 @@ def sources(tmp_path_factory) -> Path:
     return unpacked
 
 
+@pytest.mark.soak
 def test_core_suite_passes(sources):
     paths = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(

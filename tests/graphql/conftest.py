@@ -60,6 +60,12 @@ def ask(client: httpx.AsyncClient) -> Api:
 
 
 @pytest.fixture
+def ask_own(own_client: httpx.AsyncClient) -> Api:
+    """Of an application of this test alone, which starts after the fixtures named before this one."""
+    return Api(own_client)
+
+
+@pytest.fixture
 async def serve(db, shared_url, tokens) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
     """Starts applications with their own limits. The caller is a dispatcher."""
     async with AsyncExitStack() as stack:

@@ -30,34 +30,34 @@ def take(statements: list[str]) -> list[str]:
     ],
     ids=["history", "engineers", "all relations"],
 )
-async def test_fifty_tickets_take_one_statement_per_relation(statements, ask, make, world, selection, more):
+async def test_fifty_tickets_take_one_statement_per_relation(statements, ask_own, make, world, selection, more):
     for n in range(50):
         assignment = await make.assigned(ticket=await make.ticket(equipment_id=await make.equipment()))
         if n % 2:
             await world.escalate(assignment)
     take(statements)
-    data = await ask(FIFTY_TICKETS % selection)
+    data = await ask_own(FIFTY_TICKETS % selection)
     assert len(data["tickets"]["nodes"]) == 50
     executed = take(statements)
     assert set(executed) == {*HISTORY, *more}
     assert Counter(executed) <= Counter(HISTORY + more)
 
 
-async def test_relations_that_are_not_selected_are_not_read(statements, ask, make):
+async def test_relations_that_are_not_selected_are_not_read(statements, ask_own, make):
     await make.assigned()
     take(statements)
-    await ask("{ tickets { nodes { id status } } }")
+    await ask_own("{ tickets { nodes { id status } } }")
     assert take(statements) == ["tickets.newest_tickets"]
-    await ask("{ tickets { nodes { id } totalCount } }")
+    await ask_own("{ tickets { nodes { id } totalCount } }")
     counted = ["begin", "commit", "server.plan_for_values", "tickets.count_tickets"]
     assert take(statements) == [*counted, "tickets.newest_tickets"]
 
 
-async def test_many_engineers_take_one_statement_per_relation(statements, ask, make):
+async def test_many_engineers_take_one_statement_per_relation(statements, ask_own, make):
     for _ in range(20):
         await make.assigned()
     take(statements)
-    data = await ask(
+    data = await ask_own(
         """{ engineers { nodes { activeAssignments
             all: assignments { nodes { ticket { id } } totalCount }
             open: assignments(status: [ASSIGNED], first: 1) { nodes { id } pageInfo { hasNextPage } }

@@ -79,6 +79,7 @@ async def kill_during_down(legacy: LegacyDatabase, to: int) -> None:
         await process.communicate()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("migration", "is_used"), CASES, ids=lambda x: getattr(x, "label", x))
 async def test_both_directions_continue_after_any_statement(legacy_database, tmp_path, migration, is_used):
     runs = {"up": (migrate.up, migration.version), "down": (migrate.down, migration.version - 1)}

@@ -5,11 +5,14 @@ import os
 import re
 import sys
 
+import pytest
+
 from app.db import migrate, sql
 from app.db.connections import connect
 from tests.benchmarks.migration import Probe, fill, old_application
 from tests.migrations.shapes import mismatches
 
+pytestmark = pytest.mark.soak
 PROGRESS = re.compile(r"(\d+) of (\d+) tickets taken over")
 OLD_COLUMNS = """
 SELECT t.id, btrim(lower(t.assigned_engineer_id))::uuid, t.assignment_tier

@@ -32,10 +32,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-async def test_a_refused_handshake_is_answered_and_closed(served, kind):
+async def test_a_refused_handshake_is_answered_and_closed(short_timeout, kind):
     """Also while the client keeps sending."""
     status, request = REFUSED[kind]
-    response = await served.send(request)
+    response = await short_timeout.send(request)
     assert response.startswith(b"HTTP/1.1 %d " % status), response
     assert response.count(b"HTTP/1.1") <= 2  # the status line, and the message
 

@@ -91,12 +91,12 @@ async def test_concurrent_and_single_responses_are_equal(ask, three_assignments,
     assert await execute_at_once(ask, requests) == single
 
 
-async def test_twenty_queries_at_once_need_the_statements_of_two(statements, ask, make):
+async def test_twenty_queries_at_once_need_the_statements_of_two(statements, ask_own, make):
     assignments = [await make.assigned() for _ in range(20)]
-    token = ask.client.headers["Authorization"]
+    token = ask_own.client.headers["Authorization"]
     statements.clear()
     responses = await execute_at_once(
-        ask, [(CURRENT_ASSIGNMENT, each.ticket_id, token) for each in assignments]
+        ask_own, [(CURRENT_ASSIGNMENT, each.ticket_id, token) for each in assignments]
     )
     assert [response["data"]["ticket"]["currentAssignment"]["id"] for response in responses] == [
         str(each.id) for each in assignments
@@ -104,11 +104,11 @@ async def test_twenty_queries_at_once_need_the_statements_of_two(statements, ask
     assert 1 <= Counter(statements)["tickets.tickets_with_current"] <= MAX_CONCURRENT
 
 
-async def test_requests_for_the_same_page_share_its_statement(statements, ask, make):
+async def test_requests_for_the_same_page_share_its_statement(statements, ask_own, make):
     await make.assigned()
-    token = ask.client.headers["Authorization"]
+    token = ask_own.client.headers["Authorization"]
     statements.clear()
-    first, *others = await execute_at_once(ask, [(PAGE, "", token)] * 5 + [(PAGE, "none", token)])
+    first, *others = await execute_at_once(ask_own, [(PAGE, "", token)] * 5 + [(PAGE, "none", token)])
     assert first["data"]["tickets"]["nodes"]
     assert others == [first] * 4 + [{"data": {"tickets": {"nodes": []}}}]
     pages = [name for name in statements if "newest" in name]
@@ -148,13 +148,13 @@ async def test_a_list_has_its_own_visibility(monkeypatch, ask, make):
 
 @when_compiled
 @pytest.mark.parametrize("max_cost", [0, coalescing.MAX_GROUP_COST])
-async def test_an_expensive_query_is_executed_by_itself(monkeypatch, ask, make, max_cost):
+async def test_an_expensive_query_is_executed_by_itself(monkeypatch, ask_own, make, max_cost):
     assignments = [await make.assigned() for _ in range(6)]
-    token = ask.client.headers["Authorization"]
+    token = ask_own.client.headers["Authorization"]
     monkeypatch.setattr(coalescing, "MAX_GROUP_COST", max_cost)
-    responses = await execute_at_once(ask, [(HISTORY, each.ticket_id, token) for each in assignments])
+    responses = await execute_at_once(ask_own, [(HISTORY, each.ticket_id, token) for each in assignments])
     assert all(len(response["data"]["ticket"]["assignmentHistory"]) == 1 for response in responses)
-    metrics = (await ask.client.get("/metrics")).text
+    metrics = (await ask_own.client.get("/metrics")).text
     assert ("\nbaton_coalesced_queries_count 0.0\n" in metrics) == (max_cost == 0)
 
 

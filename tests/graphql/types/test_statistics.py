@@ -174,9 +174,9 @@ async def test_an_invalid_argument_is_named_in_the_error(ask, selection, variabl
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field.removeprefix("filter.")}
 
 
-async def test_only_selected_figures_are_computed(statements, ask):
+async def test_only_selected_figures_are_computed(statements, ask_own):
     statements.clear()
-    await ask(STATISTICS.format("outcomes { assignments }"), **PERIOD)
+    await ask_own(STATISTICS.format("outcomes { assignments }"), **PERIOD)
     executed = [name for name in statements if name.startswith(("server.", "statistics."))]
     assert executed == ["server.plan_for_values", "statistics.outcomes"]
 

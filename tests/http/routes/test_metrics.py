@@ -48,13 +48,13 @@ async def post(client: httpx.AsyncClient, query: str, **more: object) -> httpx.R
     return await client.post("/graphql", json={"query": query, **more})
 
 
-async def test_only_trusted_operations_are_counted_by_name(client):
-    await post(client, MINE)
+async def test_only_trusted_operations_are_counted_by_name(own_client):
+    await post(own_client, MINE)
     for name in ("Theirs", "Another"):
-        await post(client, f"query {name} {{ viewer {{ role }} }}")
-    await post(client, "{ nothing }")
-    await post(client, "{")
-    metrics = await scrape(client)
+        await post(own_client, f"query {name} {{ viewer {{ role }} }}")
+    await post(own_client, "{ nothing }")
+    await post(own_client, "{")
+    metrics = await scrape(own_client)
     assert values_of("operations_total", metrics) == {
         ("code=OK", "operation=MyWork", "transport=http", "type=query"): 1,
         ("code=OK", "operation=other", "transport=http", "type=query"): 2,
@@ -65,27 +65,27 @@ async def test_only_trusted_operations_are_counted_by_name(client):
     assert values_of("http_responses_total", metrics) == {("path=/graphql", "status=200"): 5}
 
 
-async def test_refusals_are_counted_by_mutation_and_code(client, make):
+async def test_refusals_are_counted_by_mutation_and_code(own_client, make):
     assignment = await make.assigned()
     for _ in range(3):
-        await post(client, ACCEPT, variables={"id": str(assignment.id)})
-    assert values_of("refusals_total", await scrape(client)) == {
+        await post(own_client, ACCEPT, variables={"id": str(assignment.id)})
+    assert values_of("refusals_total", await scrape(own_client)) == {
         ("code=TRANSITION_NOT_ALLOWED", "mutation=acceptAssignment"): 2
     }
 
 
-async def test_http_responses_are_counted_by_status(client):
-    await client.post("/graphql", json={}, headers={"Authorization": "Bearer wrong"})
-    await client.get("/unknown-path")
-    metrics = values_of("http_responses_total", await scrape(client))
+async def test_http_responses_are_counted_by_status(own_client):
+    await own_client.post("/graphql", json={}, headers={"Authorization": "Bearer wrong"})
+    await own_client.get("/unknown-path")
+    metrics = values_of("http_responses_total", await scrape(own_client))
     assert metrics == {("path=/graphql", "status=401"): 1, ("path=other", "status=404"): 1}
 
 
-async def test_statements_batches_and_the_pool_are_measured(client, make):
+async def test_statements_batches_and_the_pool_are_measured(own_client, make):
     for _ in range(3):
         await make.assigned()
-    await post(client, "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
-    metrics = await scrape(client)
+    await post(own_client, "{ tickets { nodes { currentAssignment { engineer { name } } } } }")
+    metrics = await scrape(own_client)
     assert values_of("loader_batch_size_sum", metrics) == {
         ("loader=ticket_page",): 1,
         ("loader=current_assignment",): 3,
@@ -98,10 +98,10 @@ async def test_statements_batches_and_the_pool_are_measured(client, make):
     assert values_of("pool_waiting", metrics) == {(): 0}
 
 
-async def test_a_change_measures_its_statements_and_the_lock_wait(client, make):
+async def test_a_change_measures_its_statements_and_the_lock_wait(own_client, make):
     assignment = await make.assigned()
-    await post(client, ACCEPT, variables={"id": str(assignment.id)})
-    metrics = await scrape(client)
+    await post(own_client, ACCEPT, variables={"id": str(assignment.id)})
+    metrics = await scrape(own_client)
     statements = values_of("statement_duration_seconds_count", metrics)
     for name in ("assignments.ticket_snapshots", "assignments.save_changes"):
         assert statements[f"statement={name}",] == 1, name
@@ -201,14 +201,14 @@ async def test_jobs_are_counted_by_outcome(fresh_db):
     assert metrics["job=x", "outcome=done"] >= 1
 
 
-async def test_clients_cannot_create_series(client):
-    await post(client, "query First { viewer { role } }")
-    before = set(await scrape(client))
+async def test_clients_cannot_create_series(own_client):
+    await post(own_client, "query First { viewer { role } }")
+    before = set(await scrape(own_client))
     for number in range(20):
-        await post(client, f"query Q{number} {{ a{number}: viewer {{ role }} }}")
-        await client.get(f"/path-{number}")
-        await client.get("/livez", headers={"X-Request-Id": f"r-{number}"})
-    after = set(await scrape(client))
+        await post(own_client, f"query Q{number} {{ a{number}: viewer {{ role }} }}")
+        await own_client.get(f"/path-{number}")
+        await own_client.get("/livez", headers={"X-Request-Id": f"r-{number}"})
+    after = set(await scrape(own_client))
     assert {key for key in after - before if not any("status=" in part for part in key)} == set()
     assert len([key for key in after if "status=404" in key]) == 1
 
@@ -246,16 +246,16 @@ def test_a_short_token_is_refused():
         load({"METRICS_TOKEN": "x" * 31})
 
 
-async def test_metrics_contain_no_personal_data(client, make):
+async def test_metrics_contain_no_personal_data(own_client, make):
     assignment = await make.assigned(ticket=await make.ticket(customer_name="Clinic of Secrets"))
-    await post(client, ACCEPT, variables={"id": str(assignment.id)})
-    text = (await client.get("/metrics")).text
+    await post(own_client, ACCEPT, variables={"id": str(assignment.id)})
+    text = (await own_client.get("/metrics")).text
     for secret in ("Clinic", "Ana", "dispatcher@", str(assignment.id), assignment.ticket_id):
         assert secret not in text
 
 
-async def test_two_applications_do_not_add_up(client, shared_url):
-    await post(client, "{ viewer { role } }")
+async def test_two_applications_do_not_add_up(own_client, shared_url):
+    await post(own_client, "{ viewer { role } }")
     transport = httpx.ASGITransport(make_app(shared_url))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as other:
         assert values_of("operations_total", await scrape(other)) == {}
