@@ -59,7 +59,11 @@ WHERE ticket_id = $1 AND status IN ('assigned', 'accepted', 'in_progress')"""
 
 @pytest.mark.parametrize(
     ("shape", "count"),
-    [(MIXED, count) for count in range(1, len(STATEMENTS) + 1)] + [(DOCUMENTED, len(STATEMENTS))],
+    [
+        *(pytest.param(MIXED, count, marks=pytest.mark.soak) for count in range(1, len(STATEMENTS))),
+        (MIXED, len(STATEMENTS)),
+        (DOCUMENTED, len(STATEMENTS)),
+    ],
     ids=lambda value: getattr(value, "name", value),
 )
 async def test_a_refactoring_that_stopped_half_way_is_migrated_and_restored(legacy_database, shape, count):
