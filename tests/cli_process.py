@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 
+import app.asgi  # noqa: F401 - commands import it when they need it
 from app import cli
 
 _TIMEOUT_S = 60

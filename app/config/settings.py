@@ -19,7 +19,11 @@ HOST = re.compile(r"\*|(\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII
 ORIGIN = re.compile(r"\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d+)?")
 
 
-class SettingsError(Exception):
+class OperatorError(Exception):
+    """Something that the operator must fix. The message is all that a command prints."""
+
+
+class SettingsError(OperatorError):
     """One sentence that names the setting and says what it must be."""
 
 

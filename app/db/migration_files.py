@@ -16,6 +16,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from app.config import OperatorError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,7 +35,7 @@ _OWN_TRANSACTION = re.compile(
 )
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """A sentence for the operator: which file, which line, what to do."""
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from app.config import OperatorError
+
 # The shell reads a pipe from this process. When this process ends, even by SIGKILL, the pipe closes and the
 # shell requests a fast shutdown. SIGTERM comes first because a server that was just forked ignores SIGINT.
 # The shell's stdout is the lock file of the home; only the server inherits it, so a free lock means that no
@@ -37,7 +39,7 @@ _BUILTIN_LOCALES_SINCE = 17
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(OperatorError):
     """The server cannot run; the message gives the reason and, if possible, the remedy."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
+from app.config import OperatorError
 from app.demo import fixtures
 from app.demo.random_data import RandomData
 from app.demo.ticket_history import LAST_ASSIGNED, TicketHistory
@@ -81,7 +82,7 @@ class Machine:
     hospital: str
 
 
-class NotEmpty(ValueError):
+class NotEmpty(OperatorError):
     """Demo data must not be mixed with real tickets."""
 
 

@@ -29,7 +29,7 @@ _RESTART_DELAY_S = 1
 Serve: TypeAlias = "Callable[[Sequence[socket.socket]], None]"
 
 
-class PortTaken(Exception):
+class PortTaken(OSError):
     """Another process listens there."""
 
 

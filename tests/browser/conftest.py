@@ -12,10 +12,12 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     Browser,
     BrowserContext,
+    CDPSession,
     ConsoleMessage,
     Error,
     Page,
     Request,
+    WebError,
     async_playwright,
     expect,
 )
@@ -126,11 +128,28 @@ def browser_errors() -> BrowserErrors:
     return BrowserErrors()
 
 
+@pytest.fixture(scope="session")
+async def _shared_context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """With a warm cache: otherwise each test would compile the scripts of the pages again."""
+    context = await browser.new_context()
+    context.set_default_timeout(TIMEOUT_MS)
+    yield context
+    await context.close()
+
+
+@pytest.fixture(scope="session")
+async def _storage(_shared_context: BrowserContext) -> CDPSession:
+    return await _shared_context.new_cdp_session(await _shared_context.new_page())
+
+
 @pytest.fixture
 async def context(
-    browser: Browser, allowed_hosts: set[str], browser_errors: BrowserErrors
+    _shared_context: BrowserContext,
+    _storage: CDPSession,
+    allowed_hosts: set[str],
+    browser_errors: BrowserErrors,
 ) -> AsyncIterator[BrowserContext]:
-    """A browser context for one test, which fails if a page of it has an unexpected error."""
+    """A browser context without stored data. The test fails if a page has an unexpected error."""
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -141,14 +160,29 @@ async def context(
         if address.scheme in ("http", "https", "ws", "wss") and address.netloc not in allowed_hosts:
             browser_errors.messages.append(f"Request to another host: {request.url}")
 
-    context = await browser.new_context()
-    context.set_default_timeout(TIMEOUT_MS)
-    context.on("console", on_console)
-    context.on("weberror", lambda error: browser_errors.messages.append(str(error.error)))
-    context.on("request", on_request)
+    def on_exception(error: WebError) -> None:
+        browser_errors.messages.append(str(error.error))
+
+    context = _shared_context
+    listeners = {"console": on_console, "weberror": on_exception, "request": on_request}
+    for event, listener in listeners.items():
+        context.on(event, listener)
     yield context
-    await context.close()
+    for event, listener in listeners.items():
+        context.remove_listener(event, listener)
+    await _reset(context)
+    for origin in [f"{scheme}://{host}" for scheme in ("http", "https") for host in allowed_hosts]:
+        data = {"origin": origin, "storageTypes": "local_storage,indexeddb"}
+        await _storage.send("Storage.clearDataForOrigin", data)
     assert browser_errors.unexpected() == []
+
+
+async def _reset(context: BrowserContext) -> None:
+    for page in context.pages[1:]:
+        await page.close()
+    await context.unroute_all(behavior="ignoreErrors")
+    await context.set_offline(offline=False)
+    await context.clear_cookies()
 
 
 @pytest.fixture
@@ -188,4 +222,3 @@ async def assert_accessible(page: Page, *, disabled_rules: Sequence[str] = ()) -
         await page.emulate_media(color_scheme=scheme)
         result = await Axe().run(page, options={"resultTypes": ["violations"], "rules": rules, **only})
         assert result.violations_count == 0, f"{scheme}: {result.generate_report()}"
-

@@ -115,9 +115,10 @@ def unknown_word(group: click.Group, words: list[str]) -> str | None:
     """The first subcommand or option that click does not know. Values and arguments are not checked."""
     command: click.Command = group
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+        subcommand = command.get_command(click.Context(command), words[0])
+        if subcommand is None:
             return words[0]
-        command, words = command.commands[words[0]], words[1:]
+        command, words = subcommand, words[1:]
     known = {option for parameter in command.params for option in parameter.opts}
     return next((word for word in words if word.startswith("--") and word not in known), None)
 

@@ -30,7 +30,9 @@ def take(statements: list[str]) -> list[str]:
     ],
     ids=["history", "engineers", "all relations"],
 )
-async def test_fifty_tickets_take_one_statement_per_relation(statements, ask_own, make, world, selection, more):
+async def test_fifty_tickets_take_one_statement_per_relation(
+    statements, ask_own, make, world, selection, more
+):
     for n in range(50):
         assignment = await make.assigned(ticket=await make.ticket(equipment_id=await make.equipment()))
         if n % 2:
