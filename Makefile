@@ -4,8 +4,8 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(p) -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
-# Test processes; each has its own PostgreSQL.
-WORKERS ?= auto
+# Test processes; each has its own PostgreSQL. Three are right for two cores: tests also wait.
+WORKERS ?= 3
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 SOURCES := app tests hatch_build.py .ci/language.py
 SQUAWK := $(BIN)/squawk --config sql/.squawk.toml
@@ -22,7 +22,7 @@ run: .venv/run
 # Without a cache of compiled modules, each of the many processes would compile them again.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: .venv/check admin-ui/node_modules/.checks
 	$(BIN)/ruff format --check $(SOURCES)
@@ -48,9 +48,11 @@ bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(TICKETS),--tickets $(TICKETS))
 
-# EXAMPLES generated operations of each kind, and legacy databases of each way back; then reads while tables are locked; then clients that retry while servers and database are killed, SECONDS long:
-# directly, through PgBouncer, with failovers, and, if etcd is installed, with failovers by Patroni.
+# The tests that take too long for make test; EXAMPLES generated operations of each kind, and legacy databases of each way
+# back; reads while tables are locked; clients that retry while servers and database are killed, SECONDS long: directly,
+# through PgBouncer, with failovers, and, if etcd is installed, with failovers by Patroni.
 soak: .venv/soak
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m soak
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest -s tests/soak/fuzz.py tests/migrations/test_any_legacy_schema.py
 	$(BIN)/python -m tests.chaos.storm
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),600)

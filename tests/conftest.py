@@ -1,7 +1,9 @@
 """PostgreSQL for all tests: one server per session, one migrated template, and databases cloned from it."""
 
 import gc
+import pkgutil
 from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
+import app.queries
 from app.db.connections import Tx, rolled_back
 from app.db.pool import Database, open_database
 from app.graphql.admission.limits import Limits
@@ -23,9 +26,21 @@ from tests.pgbouncer import USE_FOR_ALL_TESTS, all_pools_through, create_role, p
 settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("baton")
 
+# Tests of all statements need those of modules that only some commands import, too.
+for module in pkgutil.iter_modules(app.queries.__path__):
+    import_module(f"app.queries.{module.name}")
+
 pytest_plugins = ["tests.processes", "tests.serving"]
 
 POOL_SIZE = 10
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.markexpr or any(".py" in argument for argument in config.args):
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="takes long: make soak"))
 
 
 def pytest_collection_finish() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from app.config import this_command
 from app.db import names, restoration, row_security, shape, survey
 from app.db.migration_files import Migration, MigrationError, read
 from app.db.migrator import DEFAULT_LOCK_POLICY, Emit, LockPolicy, Migrator
@@ -48,8 +49,8 @@ class HalfWay:
 
     def __str__(self) -> str:
         return (
-            f"Migration {self.migration.label} is half way {self.direction}: run python -m app migrate up to "
-            "apply it, or python -m app migrate down to undo it."
+            f"Migration {self.migration.label} is half way {self.direction}: run {this_command()} migrate up "
+            f"to apply it, or {this_command()} migrate down to undo it."
         )
 
     @property
@@ -98,7 +99,7 @@ class Status:
             return unusable[0]
         if not self.pending:
             return None
-        return f"Migration {self.pending[0].label} has not been applied: run python -m app migrate up."
+        return f"Migration {self.pending[0].label} has not been applied: run {this_command()} migrate up."
 
 
 async def status(conn: Connection, folder: Path) -> Status:
@@ -122,8 +123,9 @@ async def _compare(conn: Connection, migrations: Sequence[Migration]) -> Status:
         else:
             raise MigrationError(
                 f"{known[version].up.file}: the file was edited after it was applied. If an unreleased "
-                "version made the database, drop and create it, and run python -m app migrate up; for dev, "
-                "delete DATA_DIR (.data). Otherwise restore the file and put the change into a new migration."
+                f"version made the database, drop and create it, and run {this_command()} migrate up; for "
+                "dev, delete DATA_DIR (.data). Otherwise restore the file, and put the change into a new "
+                "migration."
             )
     pending = [m for m in known.values() if not m.on_request]
     if applied and pending and pending[0].version < applied[-1].version:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.config import this_command
 from app.db import row_security, sql
 from app.db.connections import transaction_on_own_schemas
 from app.db.errors import UNREADABLE_ROW_ERRORS
@@ -44,7 +45,7 @@ _FETCH_SIZE = 1000
 async def report(conn: Connection) -> list[ReportLine]:
     """Raises MigrationError before the migration, or if the role may not see all rows."""
     if not await _HAS_REPORT.one(conn):
-        raise MigrationError("The old rows are not migrated yet; run: python -m app migrate up")
+        raise MigrationError(f"The old rows are not migrated yet: run {this_command()} migrate up.")
     async with row_security.all_rows(conn):
         return await _REPORT.all(conn)
 

@@ -301,7 +301,7 @@ async def test_a_file_edited_after_it_was_applied_is_rejected(conn, folder):
         with pytest.raises(
             MigrationError,
             match=r"0001_boats\.up\.sql: the file was edited after it was applied\. If an unreleased version "
-            r"made the database, drop and create it, and run python -m app migrate up",
+            r"made the database, drop and create it, and run \S+ -m app migrate up",
         ):
             await direction(conn, folder)
     assert len(await history(conn)) == 2
@@ -415,7 +415,8 @@ CARS = "-- migrate: {}no-transaction\nCREATE TABLE IF NOT EXISTS cars (id int);\
 
 
 @pytest.mark.parametrize(
-    ("directive", "problem"), [("", "half way up: run python -m app migrate up"), ("on request, ", None)]
+    ("directive", "problem"),
+    [("", "half way up: run .venv/bin/python"), ("on request, ", None)],
 )
 async def test_a_file_that_failed_after_a_statement_is_half_way(conn, folder, directive, problem):
     write(folder, "0004_cars", CARS.format(directive), "DROP TABLE cars;")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import doctor
-from app.config import Settings
+from app.config import Settings, this_command
 from app.db import migrate, sql
 from app.db.connections import connect
 from app.db.migration_files import MigrationError, Script, read
@@ -130,8 +130,8 @@ async def test_a_killed_down_is_reported_and_finished_either_way(legacy_database
     reported: list[str] = []
     await doctor.examine(Settings(database_url=legacy.url), emit=reported.append)
     sentence = (
-        f"Migration {contract.label} is half way down: run python -m app migrate up to apply it, "
-        "or python -m app migrate down to undo it."
+        f"Migration {contract.label} is half way down: run {this_command()} migrate up to apply it, "
+        f"or {this_command()} migrate down to undo it."
     )
     assert sentence in "\n".join(reported)
     async with client_of(make_app(legacy.url), headers=authorization()) as client:

@@ -1,23 +1,17 @@
 """Every named statement is used, can be prepared, and returns the columns of its row type."""
 
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import pytest
 
-import app.queries
 from app.db import sql
-
-for module in pkgutil.iter_modules(app.queries.__path__):
-    import_module(f"app.queries.{module.name}")
 
 PYTHON_OF = {
     "bool": bool,
