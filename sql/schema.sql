@@ -111,7 +111,7 @@ BEGIN
                   AND i.column_name IS NULL) AS i $q$, baton.old_id_of(old_table), old_table)
         INTO counted, expected, accounted;
         item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
-        item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
+        item := '  migrated'; counted := expected - accounted; expected := NULL; RETURN NEXT;
         item := '  quarantined'; counted := accounted; RETURN NEXT;
     END IF;
     RETURN QUERY SELECT 'Quarantined values', count(*), NULL::bigint
@@ -124,7 +124,7 @@ BEGIN
         FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
         WHERE t.status IN ('resolved', 'closed', 'cancelled');
     IF side_by_side THEN
-        RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
+        RETURN QUERY SELECT 'Tickets not migrated', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
         -- From no old row or columns, not written or deleted by the old application, and not made by the new one.
         RETURN QUERY EXECUTE format($q$

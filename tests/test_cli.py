@@ -169,7 +169,7 @@ async def test_verify_fails_if_counts_differ(cli, empty_database):
         await conn.execute("INSERT INTO service_tickets (id, ticket_number) VALUES ('T', 'T')")
     result = cli("migrate", "verify", DATABASE_URL=empty_database)
     assert result.code == 1
-    assert "Tickets not taken over" in result.out
+    assert "Tickets not migrated" in result.out
     assert "must be 0" in result.out
 
 

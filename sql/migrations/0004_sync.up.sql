@@ -220,7 +220,7 @@ CREATE FUNCTION baton.old_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUT
         'assigned_at', ticket->'assigned_at')
 $$;
 
-CREATE FUNCTION baton.who_and_when(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION baton.assignment_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT baton.old_columns(ticket) - 'assigned_engineer_name' - 'assignment_tier_name'
 $$;
 
@@ -265,7 +265,7 @@ $$;
 
 -- This function and the next take rows without unreadable values. They return a set of one row, because PostgreSQL
 -- inlines only set-returning functions, which halves the time.
-CREATE FUNCTION baton.taken_over(raw jsonb, ticket jsonb) RETURNS SETOF baton.engineer_assignments
+CREATE FUNCTION baton.from_old_row(raw jsonb, ticket jsonb) RETURNS SETOF baton.engineer_assignments
 LANGUAGE sql STABLE ROWS 1 AS $$
     -- Converts a row of the old table, without a sequence. A null status or engineer means that the row cannot be
     -- migrated. Unknown values stay null: no acceptance time is invented.
@@ -329,7 +329,7 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         'updated_at', coalesce(ticket->>'updated_at', baton.reported_at(ticket)))) AS r
 $$;
 
-CREATE FUNCTION baton.note(
+CREATE FUNCTION baton.record_issue(
     p_outcome text, p_reason text, p_raw jsonb, p_ticket text, p_assignment uuid DEFAULT NULL, p_column text DEFAULT NULL
 ) RETURNS void LANGUAGE sql AS $$
     -- Once, however often the old application writes the same.
@@ -340,9 +340,9 @@ CREATE FUNCTION baton.note(
           AND i.reason = p_reason AND i.raw = p_raw)
 $$;
 
-CREATE FUNCTION baton.note_values(old_table text, raw jsonb, ticket_id text, assignment_id uuid) RETURNS void
+CREATE FUNCTION baton.record_unreadable_values(old_table text, raw jsonb, ticket_id text, assignment_id uuid) RETURNS void
 LANGUAGE sql AS $$
-    SELECT baton.note('quarantined', u.reason, jsonb_build_object(u.name, raw->u.name), ticket_id, assignment_id, u.name)
+    SELECT baton.record_issue('quarantined', u.reason, jsonb_build_object(u.name, raw->u.name), ticket_id, assignment_id, u.name)
     FROM baton.unreadable(old_table, raw) AS u WHERE u.reason IS NOT NULL
 $$;
 
@@ -375,7 +375,7 @@ END $$;
 -- Migrates those of the tickets that are not migrated yet: the old rows of each, ordered by time, then its old
 -- columns. The caller holds the locks of the tickets. The planner settings force index lookups: the plan is reused for
 -- single tickets and batches, and may be made while a table is still empty. `trusted`: see baton.is_readable.
-CREATE FUNCTION baton.take_over(tickets jsonb[], trusted boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION baton.copy_tickets(tickets jsonb[], trusted boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
 SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
@@ -410,7 +410,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT ARRAY(SELECT u.name FROM baton.unreadable('engineer_assignments', o.raw, trusted) AS u) AS bad OFFSET 0) AS b
         CROSS JOIN LATERAL (SELECT baton.readable(o.raw, b.bad) AS readable OFFSET 0) AS c
-        LEFT JOIN LATERAL baton.taken_over(c.readable, o.ticket) AS r ON o.raw IS NOT NULL
+        LEFT JOIN LATERAL baton.from_old_row(c.readable, o.ticket) AS r ON o.raw IS NOT NULL
     ), repeated AS MATERIALIZED (
         SELECT (o.assignment).id, min(o.place) AS first_place
         FROM old_assignment o WHERE o.problem IS NULL GROUP BY 1 HAVING count(*) > 1
@@ -498,14 +498,14 @@ END $$;
 
 -- Updates the history to match what the old application has just written to a ticket. It compares states, not
 -- writers, so it does nothing if they agree already, as after a change by the new application.
-CREATE FUNCTION baton.agree(raw jsonb, columns_changed boolean) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION baton.reconcile(raw jsonb, columns_changed boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this text := raw->>'id';
     ticket jsonb := baton.readable(raw, baton.unreadable_columns('service_tickets', raw));
     active baton.engineer_assignments;
     named baton.engineer_assignments;
 BEGIN
-    PERFORM baton.note_values('service_tickets', raw, this, NULL);
+    PERFORM baton.record_unreadable_values('service_tickets', raw, this, NULL);
     SELECT r.* INTO named FROM baton.from_old_columns(ticket) AS r;
     SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
@@ -518,14 +518,14 @@ BEGIN
     END IF;
     IF columns_changed AND btrim(coalesce(ticket->>'assigned_engineer_id', '')) = '' THEN
         IF NOT baton.ended(ticket->>'status') THEN
-            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application took the ticket back');
+            PERFORM baton.end_assignment(active, 'cancelled', app_now(), 'The old application took the ticket back');
         END IF;
     ELSIF columns_changed AND named.engineer_id IS NULL THEN
-        PERFORM baton.note('quarantined', 'the ticket names an unknown engineer', baton.old_columns(raw), this);
-        PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application named an unknown engineer');
+        PERFORM baton.record_issue('quarantined', 'the ticket names an unknown engineer', baton.old_columns(raw), this);
+        PERFORM baton.end_assignment(active, 'cancelled', app_now(), 'The old application named an unknown engineer');
     ELSIF columns_changed AND (active.engineer_id IS DISTINCT FROM named.engineer_id
             OR (ticket->>'assignment_tier' IS NOT NULL AND named.assignment_tier <> active.assignment_tier)) THEN
-        PERFORM baton.end_turn(active, CASE WHEN named.assignment_tier > active.assignment_tier THEN 'escalated'
+        PERFORM baton.end_assignment(active, CASE WHEN named.assignment_tier > active.assignment_tier THEN 'escalated'
             ELSE 'cancelled' END, app_now(), 'The old application gave the ticket to another');
         SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO named.assignment_sequence
         FROM baton.engineer_assignments a WHERE a.ticket_id = this;
@@ -540,9 +540,9 @@ BEGIN
     END IF;
 
     IF ticket->>'status' IN ('resolved', 'closed') THEN
-        PERFORM baton.end_turn(active, 'completed', baton.ended_at(ticket), NULL);
+        PERFORM baton.end_assignment(active, 'completed', baton.ended_at(ticket), NULL);
     ELSIF ticket->>'status' = 'cancelled' THEN
-        PERFORM baton.end_turn(active, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
+        PERFORM baton.end_assignment(active, 'cancelled', baton.ended_at(ticket), 'The ticket was cancelled');
     ELSIF ticket->>'status' = 'in_progress' AND active.status IN ('assigned', 'accepted') THEN
         UPDATE baton.engineer_assignments
         SET status = 'in_progress', started_at = coalesce((ticket->>'started_at')::timestamptz, app_now()),
@@ -551,7 +551,7 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION baton.end_turn(active baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
+CREATE FUNCTION baton.end_assignment(active baton.engineer_assignments, p_status text, p_at timestamptz, p_reason text)
 RETURNS void LANGUAGE sql AS $$
     -- No effect if there is no current assignment. Origin legacy: the old application lacks values that a live row has.
     UPDATE baton.engineer_assignments
@@ -592,7 +592,7 @@ BEGIN
     END IF;
     IF active.origin = 'live' OR EXISTS (
             SELECT FROM assignment_events e WHERE e.ticket_id = active.ticket_id AND e.assignment_id = active.id) THEN
-        PERFORM baton.note('quarantined', recorded, raw, converted.ticket_id, row_id);
+        PERFORM baton.record_issue('quarantined', recorded, raw, converted.ticket_id, row_id);
         RETURN true;
     END IF;
     UPDATE baton.engineer_assignments SET id = row_id WHERE id = active.id;
@@ -601,7 +601,7 @@ END $$;
 
 -- The old application also writes its own engineer_assignments: copies such a row to the history. `previous` is the row
 -- before the write; null for a row that is new, or perhaps copied already.
-CREATE FUNCTION baton.follow_row(raw jsonb, previous jsonb DEFAULT NULL, is_new boolean DEFAULT false) RETURNS void
+CREATE FUNCTION baton.sync_row(raw jsonb, previous jsonb DEFAULT NULL, is_new boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     ticket jsonb;
@@ -620,15 +620,15 @@ BEGIN
         (SELECT u.id FROM service_tickets u WHERE lower(u.id) = btrim(raw->>'ticket_id') LIMIT 1))
     FOR NO KEY UPDATE;
     IF ticket IS NULL THEN
-        PERFORM baton.note('quarantined', 'unknown ticket', raw, raw->>'ticket_id', baton.old_id(raw->>'id', raw));
+        PERFORM baton.record_issue('quarantined', 'unknown ticket', raw, raw->>'ticket_id', baton.old_id(raw->>'id', raw));
         RETURN;
     END IF;
     IF NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = ticket->>'id') THEN
-        PERFORM baton.take_over(ARRAY[ticket]);
+        PERFORM baton.copy_tickets(ARRAY[ticket]);
         RETURN;
     END IF;
     ticket := baton.readable(ticket, baton.unreadable_columns('service_tickets', ticket));
-    SELECT r.* INTO converted FROM baton.taken_over(readable, ticket) AS r;
+    SELECT r.* INTO converted FROM baton.from_old_row(readable, ticket) AS r;
     occurs_twice := is_new AND EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.id = converted.id);
     IF baton.is_recorded(converted.id, converted, raw) THEN
         RETURN;
@@ -646,22 +646,22 @@ BEGIN
         WHEN converted.engineer_id IS NULL THEN 'unknown engineer'
         WHEN occurs_twice THEN 'the id occurs twice' END;
     IF problem IS NOT NULL THEN
-        PERFORM baton.note('quarantined', problem, raw, ticket->>'id', converted.id);
+        PERFORM baton.record_issue('quarantined', problem, raw, ticket->>'id', converted.id);
         RETURN;
     END IF;
-    PERFORM baton.note_values('engineer_assignments', raw, ticket->>'id', converted.id);
+    PERFORM baton.record_unreadable_values('engineer_assignments', raw, ticket->>'id', converted.id);
     IF converted.equipment_id IS NULL AND btrim(raw->>'equipment_id') <> '' THEN
-        PERFORM baton.note('quarantined', 'equipment_id is not that of any equipment',
+        PERFORM baton.record_issue('quarantined', 'equipment_id is not that of any equipment',
             jsonb_build_object('equipment_id', raw->'equipment_id'), ticket->>'id', converted.id, 'equipment_id');
     END IF;
     IF existing.id IS NULL THEN
         IF converted.status IN ('assigned', 'accepted', 'in_progress') AND baton.ended(ticket->>'status') THEN
             converted := baton.closed(converted, ticket);
-            PERFORM baton.note('closed', 'the ticket had ended', raw, ticket->>'id', converted.id);
+            PERFORM baton.record_issue('closed', 'the ticket had ended', raw, ticket->>'id', converted.id);
         ELSIF converted.status IN ('assigned', 'accepted', 'in_progress') THEN
             SELECT a.* INTO active FROM baton.engineer_assignments a
             WHERE a.ticket_id = converted.ticket_id AND a.status IN ('assigned', 'accepted', 'in_progress');
-            PERFORM baton.end_turn(active, 'cancelled', app_now(), 'The old application gave the ticket to another');
+            PERFORM baton.end_assignment(active, 'cancelled', app_now(), 'The old application gave the ticket to another');
         END IF;
         SELECT coalesce(max(a.assignment_sequence), 0) + 1 INTO converted.assignment_sequence
         FROM baton.engineer_assignments a WHERE a.ticket_id = converted.ticket_id;
@@ -690,20 +690,20 @@ BEGIN
         SET customer_rating = converted.customer_rating, customer_feedback = converted.customer_feedback
         WHERE id = converted.id;
     ELSIF previous IS NULL AND existing.status <> converted.status THEN
-        PERFORM baton.note('quarantined', 'the assignment had ended', raw, ticket->>'id', converted.id);
+        PERFORM baton.record_issue('quarantined', 'the assignment had ended', raw, ticket->>'id', converted.id);
     END IF;
     changed := ARRAY(
         SELECT n.key FROM jsonb_each(raw) AS n
         WHERE n.value IS DISTINCT FROM previous->n.key AND n.key <> ALL (copied)
           AND (to_jsonb(existing) ? n.key OR n.key IN ('work_started_at', 'work_completed_at')) ORDER BY n.key);
     IF previous IS NOT NULL AND cardinality(changed) > 0 THEN
-        PERFORM baton.note('quarantined', CASE WHEN existing.status IN ('assigned', 'accepted', 'in_progress')
+        PERFORM baton.record_issue('quarantined', CASE WHEN existing.status IN ('assigned', 'accepted', 'in_progress')
             THEN array_to_string(changed, ', ') || ' changed afterwards' ELSE 'the assignment had ended' END,
             raw, ticket->>'id', converted.id);
     END IF;
 END $$;
 
-CREATE FUNCTION baton.is_following() RETURNS boolean LANGUAGE sql AS $$
+CREATE FUNCTION baton.is_syncing() RETURNS boolean LANGUAGE sql AS $$
     -- False after a backfill that was given up, until a migrator continues it. A migrator holds this lock (app/db/migrator.py).
     SELECT CASE WHEN EXISTS (SELECT FROM assignment_migration_state s WHERE s.migrator IS NOT NULL)
         THEN NOT pg_try_advisory_xact_lock_shared(7301112024001) ELSE true END
@@ -712,7 +712,7 @@ $$;
 CREATE FUNCTION baton.quarantine(error text, raw jsonb, ticket_id text, assignment_id uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM baton.note('quarantined', 'not copied: ' || error, raw, ticket_id, assignment_id);
+    PERFORM baton.record_issue('quarantined', 'not copied: ' || error, raw, ticket_id, assignment_id);
 EXCEPTION
     WHEN transaction_rollback OR lock_not_available THEN RAISE;
     WHEN OTHERS THEN RAISE WARNING 'Not copied to the assignment history: % (%)', raw, error;
@@ -736,26 +736,26 @@ END $$;
 -- write of the old application: what they cannot copy is quarantined. Only errors that any write may get are raised,
 -- after which the application must repeat its transaction: a deadlock, a serialization failure, a lock timeout, and
 -- cancellation, which OTHERS does not include.
-CREATE FUNCTION baton.follow_ticket() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION baton.sync_ticket() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     old_ticket jsonb;
     new_ticket jsonb;
 BEGIN
-    IF NOT baton.is_following() THEN
+    IF NOT baton.is_syncing() THEN
         RETURN NULL;
     END IF;
     new_ticket := baton.as_json(NEW);
     IF TG_OP = 'INSERT' THEN
-        PERFORM baton.take_over(ARRAY[new_ticket]);
+        PERFORM baton.copy_tickets(ARRAY[new_ticket]);
         RETURN NULL;
     END IF;
     old_ticket := baton.as_json(OLD);
     IF baton.old_columns(old_ticket) IS DISTINCT FROM baton.old_columns(new_ticket)
             OR old_ticket->>'status' IS DISTINCT FROM new_ticket->>'status' THEN
         -- A ticket that the backfill has not reached is first migrated in its previous state, so that nothing is skipped.
-        PERFORM baton.take_over(ARRAY[old_ticket]);
-        PERFORM baton.agree(new_ticket, baton.who_and_when(old_ticket) IS DISTINCT FROM baton.who_and_when(new_ticket)
+        PERFORM baton.copy_tickets(ARRAY[old_ticket]);
+        PERFORM baton.reconcile(new_ticket, baton.assignment_columns(old_ticket) IS DISTINCT FROM baton.assignment_columns(new_ticket)
             OR (baton.ended(old_ticket->>'status') AND NOT baton.ended(new_ticket->>'status')));
     END IF;
     RETURN NULL;
@@ -770,7 +770,7 @@ EXCEPTION
         RETURN NULL;
 END $$;
 
-CREATE FUNCTION baton.follow_old_assignment() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION baton.sync_old_assignment() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN baton.as_json(OLD) END;
@@ -778,19 +778,19 @@ DECLARE
     this uuid := baton.old_id(coalesce(new_row, old_row)->>'id', coalesce(new_row, old_row));
     existing baton.engineer_assignments;
 BEGIN
-    IF NOT baton.is_following() THEN
+    IF NOT baton.is_syncing() THEN
         RETURN NULL;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        PERFORM baton.follow_row(new_row, old_row, TG_OP = 'INSERT');
+        PERFORM baton.sync_row(new_row, old_row, TG_OP = 'INSERT');
         RETURN NULL;
     END IF;
     SELECT a.* INTO existing FROM baton.engineer_assignments a WHERE a.id = this;
     IF existing.status IN ('assigned', 'accepted', 'in_progress') THEN
-        PERFORM baton.end_turn(existing, 'cancelled', app_now(), 'The old application deleted it');
+        PERFORM baton.end_assignment(existing, 'cancelled', app_now(), 'The old application deleted it');
     END IF;
     IF existing.id IS NOT NULL THEN
-        PERFORM baton.note('closed', 'the old application deleted it', old_row, existing.ticket_id, this);
+        PERFORM baton.record_issue('closed', 'the old application deleted it', old_row, existing.ticket_id, this);
     END IF;
     RETURN NULL;
 EXCEPTION
@@ -800,7 +800,7 @@ EXCEPTION
         RETURN NULL;
 END $$;
 
-CREATE FUNCTION baton.tell_old_columns() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION baton.write_old_columns() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF current_setting('baton.catches_up', true) = 'on' THEN
@@ -834,14 +834,14 @@ END $$;
 -- The triggers ignore writes by triggers, so the two directions do not trigger each other; but not what other triggers
 -- write to the old table, to which ours never write.
 CREATE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.sync_ticket();
 CREATE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-    FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
+    FOR EACH ROW EXECUTE FUNCTION baton.sync_old_assignment();
 CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.write_old_columns();
 CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments
     FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION baton.tell_old_columns();
+    EXECUTE FUNCTION baton.write_old_columns();
 
 -- Applies what the old application changed while the history was not in use.
 CREATE FUNCTION baton.catch_up(ticket jsonb) RETURNS void LANGUAGE plpgsql
@@ -870,9 +870,9 @@ BEGIN
             WHERE i.assignment_id = baton.old_id(o.raw->>'id', o.raw) AND i.raw = o.raw)
         ORDER BY o.raw->>'assigned_at', o.raw->>'id'
     LOOP
-        PERFORM baton.follow_row(old_row);
+        PERFORM baton.sync_row(old_row);
     END LOOP;
-    PERFORM baton.agree(ticket, columns_changed);
+    PERFORM baton.reconcile(ticket, columns_changed);
     PERFORM set_config('baton.catches_up', '', true);
 END $$;
 
@@ -892,7 +892,7 @@ BEGIN
             PERFORM baton.catch_up(ticket);
         END IF;
     END LOOP;
-    PERFORM baton.take_over(tickets, trusted => cardinality(ids) > 1);
+    PERFORM baton.copy_tickets(tickets, trusted => cardinality(ids) > 1);
 EXCEPTION
     WHEN transaction_rollback OR lock_not_available THEN RAISE;
     WHEN OTHERS THEN
@@ -939,7 +939,7 @@ BEGIN
         COMMIT;
         done := done + cardinality(ids);
         IF done <= total THEN
-            RAISE INFO '% of % tickets taken over', done, total;
+            RAISE INFO '% of % tickets migrated', done, total;
         ELSE
             RAISE INFO '% tickets checked again', done - total;
         END IF;
@@ -995,7 +995,7 @@ BEGIN
                   AND i.column_name IS NULL) AS i $q$, baton.old_id_of(old_table), old_table)
         INTO counted, expected, accounted;
         item := 'Old assignments'; expected := expected + accounted; RETURN NEXT;
-        item := '  taken over'; counted := expected - accounted; expected := NULL; RETURN NEXT;
+        item := '  migrated'; counted := expected - accounted; expected := NULL; RETURN NEXT;
         item := '  quarantined'; counted := accounted; RETURN NEXT;
     END IF;
     RETURN QUERY SELECT 'Quarantined values', count(*), NULL::bigint
@@ -1008,7 +1008,7 @@ BEGIN
         FROM current_ticket_assignments c JOIN service_tickets t ON t.id = c.ticket_id
         WHERE t.status IN ('resolved', 'closed', 'cancelled');
     IF side_by_side THEN
-        RETURN QUERY SELECT 'Tickets not taken over', count(*), 0::bigint FROM service_tickets t
+        RETURN QUERY SELECT 'Tickets not migrated', count(*), 0::bigint FROM service_tickets t
             WHERE NOT EXISTS (SELECT FROM assignment_migration m WHERE m.ticket_id = t.id);
         -- From no old row or columns, not written or deleted by the old application, and not made by the new one.
         RETURN QUERY EXECUTE format($q$

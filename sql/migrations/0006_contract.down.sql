@@ -62,10 +62,10 @@ BEGIN
         EXECUTE definition.statement;
     END LOOP;
     CREATE TRIGGER old_columns_follow_new AFTER INSERT ON baton.engineer_assignments
-        FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.tell_old_columns();
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.origin = 'live') EXECUTE FUNCTION baton.write_old_columns();
     CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignments
         FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.status IS DISTINCT FROM NEW.status)
-        EXECUTE FUNCTION baton.tell_old_columns();
+        EXECUTE FUNCTION baton.write_old_columns();
 END $$;
 -- next
 -- Marks tickets that were created after the up as migrated. Those with a history keep it. The caller holds the locks
@@ -80,7 +80,7 @@ BEGIN
     WHERE t.id = ANY (tickets)
       AND EXISTS (SELECT FROM baton.engineer_assignments a WHERE a.ticket_id = t.id)
     ON CONFLICT DO NOTHING;
-    PERFORM baton.take_over(ARRAY(SELECT to_jsonb(t) FROM service_tickets t WHERE t.id = ANY (tickets)));
+    PERFORM baton.copy_tickets(ARRAY(SELECT to_jsonb(t) FROM service_tickets t WHERE t.id = ANY (tickets)));
 END $$;
 -- next
 CREATE OR REPLACE PROCEDURE baton_legacy.restore_old_columns(batch int DEFAULT 500) LANGUAGE plpgsql AS $$
@@ -135,9 +135,9 @@ BEGIN
     LOCK TABLE service_tickets IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE public.engineer_assignments IN SHARE ROW EXCLUSIVE MODE NOWAIT;
     CREATE OR REPLACE TRIGGER history_follows_ticket AFTER INSERT OR UPDATE ON service_tickets
-        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.follow_ticket();
+        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION baton.sync_ticket();
     CREATE OR REPLACE TRIGGER history_follows_old_assignment AFTER INSERT OR UPDATE OR DELETE ON public.engineer_assignments
-        FOR EACH ROW EXECUTE FUNCTION baton.follow_old_assignment();
+        FOR EACH ROW EXECUTE FUNCTION baton.sync_old_assignment();
     -- Tickets that were created while the others were restored.
     PERFORM baton_legacy.account_for(ARRAY(
         SELECT t.id FROM service_tickets t

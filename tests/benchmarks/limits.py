@@ -44,8 +44,8 @@ OPERATIONS = {
         currentAssignment { status assignmentTier engineer { id name } } } } }""",
     "a screen of 50 tickets": """{ tickets(first: 50) { nodes { ...Row } pageInfo { endCursor } } }
         fragment Row on Ticket { id ticketNumber status priority customerName issueCategory createdAt
-        currentAssignment { ...Turn } equipment { id name } }
-        fragment Turn on Assignment { id status assignmentTier assignedAt engineer { id name level } }""",
+        currentAssignment { ...Fields } equipment { id name } }
+        fragment Fields on Assignment { id status assignmentTier assignedAt engineer { id name level } }""",
     "50 tickets with their histories": """{ tickets(first: 50) { nodes { id status
         assignmentHistory { id status assignmentTier assignedAt completedAt engineer { id name } } } } }""",
 }

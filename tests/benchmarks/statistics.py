@@ -62,7 +62,7 @@ SELECT 'T-' || n, md5('engineer' || pg_temp.dice(n, s + 5) + 100 * (n % 4))::uui
     CASE WHEN status = 'rejected' THEN 'Reason ' || n % 30 END,
     CASE WHEN status = 'escalated' THEN 'It needs a part that only the maker has' END,
     CASE WHEN status = 'cancelled' THEN 'A colleague is nearer' END,
-    CASE WHEN status = 'escalated' THEN 'escalated' WHEN s = turns THEN 'success'
+    CASE WHEN status = 'escalated' THEN 'escalated' WHEN s = assignments THEN 'success'
         WHEN status = 'completed' THEN 'parts_required' END,
     CASE WHEN status IN ('completed', 'escalated') THEN (100 + n * 7 % 700) / 100.0 END,
     'A cold head that is worn', 'Replaced it, leak-tested, recorded helium level and pressure',
@@ -71,12 +71,12 @@ SELECT 'T-' || n, md5('engineer' || pg_temp.dice(n, s + 5) + 100 * (n % 4))::uui
         ELSE '[]' END::jsonb,
     CASE WHEN n < {tickets} / 5 THEN 'legacy' ELSE 'live' END, at, at
 FROM generate_series(1, {tickets}) AS n,
-    LATERAL (SELECT (ARRAY[1, 1, 1, 2, 2, 3, 3, 3, 4, 5])[1 + pg_temp.dice(n, 0) % 10] AS turns) AS o,
-    LATERAL generate_series(1, turns) AS s,
+    LATERAL (SELECT (ARRAY[1, 1, 1, 2, 2, 3, 3, 3, 4, 5])[1 + pg_temp.dice(n, 0) % 10] AS assignments) AS o,
+    LATERAL generate_series(1, assignments) AS s,
     LATERAL (SELECT pg_temp.dice(n, s) AS dice,
         CASE WHEN s > 1 THEN pg_temp.dice(n, s - 1) ELSE -1 END AS before,
         timestamptz '2024-01-01Z' + n * interval '1 minute' + (s - 1) * interval '5 hours' AS at) AS d,
-    LATERAL (SELECT CASE WHEN s = turns THEN 'completed' WHEN dice < 55 THEN 'escalated'
+    LATERAL (SELECT CASE WHEN s = assignments THEN 'completed' WHEN dice < 55 THEN 'escalated'
         WHEN dice < 70 THEN 'rejected' WHEN dice < 85 THEN 'cancelled' ELSE 'completed' END AS status) AS e;
 
 RESET session_replication_role;

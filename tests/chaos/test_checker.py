@@ -23,8 +23,8 @@ def row(sequence, assigned_by, status, *done, minute=None, hours="0"):
     return Row("T", sequence, AssignmentState(assigned_by, frozenset(done)), status, at, Decimal(hours))
 
 
-def read(started, *turns):
-    return Read("T", started, tuple(AssignmentState(by, frozenset(done)) for by, *done in turns))
+def read(started, *assignments):
+    return Read("T", started, tuple(AssignmentState(by, frozenset(done)) for by, *done in assignments))
 
 
 EVENTS = [

@@ -43,7 +43,7 @@ async def test_the_contract_runs_on_request_only(legacy_database):
 async def test_the_contract_is_refused_while_counts_differ(legacy_database):
     conn = (await legacy_database(DOCUMENTED)).conn
     await conn.execute("DELETE FROM assignment_migration WHERE ticket_id = 'TICKET-2024-0002'")
-    with pytest.raises(MigrationError, match="Tickets not taken over: 1, not 0"):
+    with pytest.raises(MigrationError, match="Tickets not migrated: 1, not 0"):
         await migrate.up(conn, sql.MIGRATIONS, to=CONTRACT)
     assert "assigned_engineer_id" in (await tickets(conn))[0]
 

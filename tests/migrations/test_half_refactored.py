@@ -120,11 +120,11 @@ async def test_a_history_that_a_trigger_keeps_makes_no_second_assignment(legacy_
     legacy = await legacy_database(DOCUMENTED, to=0)
     conn, ticket = legacy.conn, legacy.tickets["never assigned"]
     await conn.execute(f"{RECORD}; {TRIGGERS[trigger]}")
-    turns = []
+    engineers = []
 
     async def check(engineer):
-        turns.append(engineer)
-        assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == turns
+        engineers.append(engineer)
+        assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == engineers
         assert await mismatches(conn) == []
 
     await conn.execute(ASSIGN, ticket, str(ANA))
@@ -141,5 +141,5 @@ async def test_a_history_that_a_trigger_keeps_makes_no_second_assignment(legacy_
     await check(ANA)
     await migrate.down(conn, sql.MIGRATIONS, to=0)
     await migrate.up(conn, sql.MIGRATIONS)
-    assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == turns
+    assert [row[0] for row in await conn.fetch(ENGINEERS, ticket)] == engineers
     assert await mismatches(conn) == []

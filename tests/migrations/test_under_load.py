@@ -13,7 +13,7 @@ from tests.benchmarks.migration import Probe, fill, old_application
 from tests.migrations.shapes import mismatches
 
 pytestmark = pytest.mark.soak
-PROGRESS = re.compile(r"(\d+) of (\d+) tickets taken over")
+PROGRESS = re.compile(r"(\d+) of (\d+) tickets migrated")
 OLD_COLUMNS = """
 SELECT t.id, btrim(lower(t.assigned_engineer_id))::uuid, t.assignment_tier
 FROM service_tickets t WHERE t.id = ANY ($1)"""

@@ -27,7 +27,7 @@ SELECT bad, to_jsonb(r)->$2, raw->$2
 FROM (SELECT to_jsonb(typed) || jsonb_build_object('id', $3::uuid, 'engineer_id', $4::uuid) AS raw
     FROM (SELECT {} AS {}) AS typed) AS row,
     baton.unreadable_columns('engineer_assignments', raw) AS bad,
-    baton.taken_over(baton.readable(raw, bad), $1) AS r"""
+    baton.from_old_row(baton.readable(raw, bad), $1) AS r"""
 # Accepts any value, as a table of an application that checks nothing.
 ANY_VALUE = """
 ALTER TABLE engineer_assignments DROP CONSTRAINT engineer_assignments_customer_rating_check;
@@ -260,7 +260,7 @@ async def test_an_error_that_asks_for_a_retry_reaches_the_old_application(two_da
     await migrate.up(conn, sql.MIGRATIONS)
     for error in ("55P03", "40001", "40P01", "57014"):
         await conn.execute(
-            "CREATE OR REPLACE FUNCTION baton.take_over(tickets jsonb[], trusted boolean DEFAULT false)"
+            "CREATE OR REPLACE FUNCTION baton.copy_tickets(tickets jsonb[], trusted boolean DEFAULT false)"
             " RETURNS void LANGUAGE plpgsql AS"
             f" $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '{error}'; END $$"
         )
