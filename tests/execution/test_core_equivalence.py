@@ -1,11 +1,11 @@
 """For any schema, operation and data: breadth-first execution gives the result of graphql-core."""
 
 import gc
-import warnings
 from collections.abc import AsyncIterator
 from inspect import isawaitable
 from typing import Any
 
+import pytest
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, parse
 from hypothesis import given, settings
 
@@ -13,18 +13,22 @@ from app.execution.executor import BreadthFirstExecutor
 from app.execution.planner import PlanCache
 from tests.execution.schemas import cases
 
+# If a field fails, graphql-core does not await all of its siblings.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+
+
+@pytest.fixture(autouse=True)
+def _free_coroutines():
+    """Here, since coroutines warn when they are freed."""
+    yield
+    gc.collect()
+
 
 async def execute_core(
     schema: GraphQLSchema, document: DocumentNode, root: Any, variables: Any
 ) -> ExecutionResult:
-    with warnings.catch_warnings():
-        # If a field fails, graphql-core does not await all of its siblings.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        result = execute(schema, document, root, variable_values=variables)
-        if isawaitable(result):
-            result = await result
-        gc.collect(1)  # coroutines warn when they are freed
-    return result
+    result = execute(schema, document, root, variable_values=variables)
+    return await result if isawaitable(result) else result
 
 
 async def execute_breadth_first(
