@@ -227,7 +227,7 @@ def test_history_is_consistent_after_any_commands(fresh_url):
         run_state_machine_as_test(
             TicketLife,
             settings=settings(
-                max_examples=30,
+                max_examples=60,
                 stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

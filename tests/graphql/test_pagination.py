@@ -197,7 +197,7 @@ async def ask_often(serve):
     return await serve(bucket=10**9)
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ticket_rows, filter_=filters, first=st.integers(1, 4))
 @example(rows=[dict(NEW_TICKET)], filter_={"status": [TicketStatus.NEW, TicketStatus.NEW]}, first=2)
 async def test_a_filter_matches_the_same_tickets_as_its_model(ask_often, db, rows, filter_, first):

@@ -52,7 +52,7 @@ def children_of(pid):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-async def test_a_worker_that_dies_is_restarted_and_all_stop_together(fresh_url, fresh_db):
+async def test_a_worker_that_dies_is_restarted_and_all_stop_together(fresh_url):
     async with workers(fresh_url) as (process, port, own):
         first = children_of(process.pid)
         assert len(first) == 2
@@ -61,7 +61,6 @@ async def test_a_worker_that_dies_is_restarted_and_all_stop_together(fresh_url, 
         await until(lambda: len(set(children_of(process.pid)) - {first[0]}) == 2)
         for each in (own, own + 1):
             await until_status(each, "/readyz", 200)
-        await assert_events_of_other_processes(fresh_db, own, own + 1)
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 
@@ -73,14 +72,17 @@ async def test_workers_stop_if_their_parent_is_killed(fresh_url):
             await until_status(each, "/livez", 0)
 
 
-async def assert_events_of_other_processes(db, *ports):
-    """Each worker delivers them."""
-    assignment = await Factories(db).assigned()
+async def test_each_worker_delivers_events_of_other_processes(fresh_url, fresh_db):
+    assignment = await Factories(fresh_db).assigned()
     start = str(Cursor.after(0))
-    async with open_websocket(ports[0]) as one, open_websocket(ports[1]) as other:
+    async with (
+        workers(fresh_url) as (_, _, own),
+        open_websocket(own) as one,
+        open_websocket(own + 1) as other,
+    ):
         for ws in (one, other):
             await ws.send(subscribe("events", FOLLOW, after=start))
             assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "assigned"}}
-        await World(db).act("accept", assignment)
+        await World(fresh_db).act("accept", assignment)
         for ws in (one, other):
             assert (await ws.receive())["payload"]["data"] == {"assignmentEvents": {"type": "accepted"}}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.config import is_loopback, this_command
+from app.config import is_loopback
 from app.domain import values
 from app.domain.errors import InvalidInput
 from app.domain.model import EngineerId, Role
@@ -35,7 +35,7 @@ def route(tokens: DevelopmentTokens, addresses: Collection[str] = ()) -> Route:
             return _error(
                 403,
                 "Sign-in without a password works only on this machine and for AUTH_DEV_ADDRESSES. Elsewhere,"
-                f" use {this_command()} token.",
+                " use python -m app token.",
             )
         if request.headers.get("content-type") != "application/json":
             return _error(415, "Send application/json.")

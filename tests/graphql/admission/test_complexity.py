@@ -12,7 +12,7 @@ from graphql import (
     SelectionSetNode,
     parse,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.graphql.admission.complexity import Complexity, ComplexityVisitor, page_sizes
@@ -102,7 +102,6 @@ class Naive:
                 self.walk(node.selection_set, depth)
 
 
-@settings(max_examples=25)
 @given(documents())
 def test_the_counts_are_those_of_expanded_fragments(text):
     document = parse(text)
