@@ -98,7 +98,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION baton.as_parts(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION baton.as_parts(value jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     -- The list of parts. Null if the value is neither a list nor a part, nor text of one.
     SELECT CASE jsonb_typeof(value)
         WHEN 'array' THEN value
@@ -120,7 +120,7 @@ CREATE FUNCTION baton.has_unreadable_part(parts jsonb) RETURNS boolean LANGUAGE 
             || (@.type() == "string" && !(@ like_regex "^( *[+-]?[0-9]{1,15}([.][0-9]{0,15})? *)?$")))))')
 $$;
 
-CREATE FUNCTION baton.readable_parts(parts jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION baton.readable_parts(parts jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     -- Without the values that cannot be read. A part that is no object stays as an unknown part, so that no bill omits it.
     SELECT jsonb_agg(CASE WHEN jsonb_typeof(p.part) <> 'object' THEN '{}'::jsonb ELSE p.part - ARRAY(
         SELECT key FROM unnest(ARRAY['quantity', 'cost']) AS key
@@ -211,7 +211,7 @@ CREATE FUNCTION baton.unreadable_columns(old_table text, raw jsonb) RETURNS text
     SELECT ARRAY(SELECT u.name FROM baton.unreadable(old_table, raw) AS u)
 $$;
 
-CREATE FUNCTION baton.old_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION baton.old_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'assigned_engineer_id', ticket->'assigned_engineer_id',
         'assigned_engineer_name', ticket->'assigned_engineer_name',
@@ -220,7 +220,7 @@ CREATE FUNCTION baton.old_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUT
         'assigned_at', ticket->'assigned_at')
 $$;
 
-CREATE FUNCTION baton.assignment_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION baton.assignment_columns(ticket jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT baton.old_columns(ticket) - 'assigned_engineer_name' - 'assignment_tier_name'
 $$;
 
@@ -247,7 +247,7 @@ $$;
 
 CREATE FUNCTION baton.tier_name(tier int, name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(nullif(btrim(name), ''), CASE tier WHEN 1 THEN 'OEM' WHEN 2 THEN 'Dealer'
-        WHEN 3 THEN 'Distributor' WHEN 4 THEN 'Service provider' WHEN 5 THEN 'Hospital' ELSE 'Tier ' || tier END)
+        WHEN 3 THEN 'Distributor' WHEN 4 THEN 'Service provider' WHEN 5 THEN 'Hospital' ELSE 'Tier ' || tier::text END)
 $$;
 
 CREATE FUNCTION baton.ended(ticket_status text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -269,14 +269,16 @@ CREATE FUNCTION baton.from_old_row(raw jsonb, ticket jsonb) RETURNS SETOF baton.
 LANGUAGE sql STABLE ROWS 1 AS $$
     -- Converts a row of the old table, without a sequence. A null status or engineer means that the row cannot be
     -- migrated. Unknown values stay null: no acceptance time is invented.
-    SELECT r.* FROM jsonb_populate_record(NULL::baton.engineer_assignments, raw || jsonb_build_object(
+    SELECT r.*
+    FROM (SELECT baton.tier(raw->>'assignment_tier') AS tier OFFSET 0) AS t
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::baton.engineer_assignments, raw || jsonb_build_object(
         'id', baton.old_id(raw->>'id', raw),
         'ticket_id', ticket->'id',
         'engineer_id', (SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(raw->>'engineer_id'))),
         'equipment_id', (SELECT e.id FROM equipment e WHERE e.id = btrim(raw->>'equipment_id')),
         'assignment_sequence', NULL,
-        'assignment_tier', baton.tier(raw->>'assignment_tier'),
-        'assignment_tier_name', baton.tier_name(baton.tier(raw->>'assignment_tier'), raw->>'assignment_tier_name'),
+        'assignment_tier', t.tier,
+        'assignment_tier_name', baton.tier_name(t.tier, raw->>'assignment_tier_name'),
         'assignment_type', coalesce(lower(btrim(raw->>'assignment_type')), 'manual'),
         'status', CASE
             WHEN lower(btrim(raw->>'status')) IN ('en_route', 'on_site') THEN 'in_progress'
@@ -307,14 +309,14 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         WHEN ticket->>'status' IN ('resolved', 'closed') THEN 'completed'
         WHEN ticket->>'status' = 'cancelled' THEN 'cancelled'
         WHEN ticket->>'status' IN ('in_progress', 'on_hold') THEN 'in_progress'
-        ELSE 'assigned' END AS status) AS s
+        ELSE 'assigned' END AS status, baton.tier(ticket->>'assignment_tier') AS tier OFFSET 0) AS s
     CROSS JOIN LATERAL jsonb_populate_record(NULL::baton.engineer_assignments, jsonb_build_object(
         'id', gen_random_uuid(),
         'ticket_id', ticket->'id',
         'engineer_id', (SELECT e.id FROM engineers e WHERE e.id = (SELECT baton.as_uuid(ticket->>'assigned_engineer_id'))),
         'equipment_id', (SELECT e.id FROM equipment e WHERE e.id = btrim(ticket->>'equipment_id')),
-        'assignment_tier', baton.tier(ticket->>'assignment_tier'),
-        'assignment_tier_name', baton.tier_name(baton.tier(ticket->>'assignment_tier'), ticket->>'assignment_tier_name'),
+        'assignment_tier', s.tier,
+        'assignment_tier_name', baton.tier_name(s.tier, ticket->>'assignment_tier_name'),
         'assignment_reason', 'Initial (migrated)',
         'assignment_type', 'manual',
         'status', s.status,
@@ -404,7 +406,8 @@ BEGIN
             WHEN coalesce(btrim(o.raw->>'id'), '') = '' THEN 'unknown id'
             WHEN r.status IS NULL THEN 'unknown status'
             WHEN r.engineer_id IS NULL THEN 'unknown engineer'
-            WHEN EXISTS (SELECT FROM baton.engineer_assignments x WHERE x.id = r.id) THEN 'the id occurs twice'
+            -- Not EXISTS: the planner would read all ids of the history for each batch.
+            WHEN (SELECT x.id FROM baton.engineer_assignments x WHERE x.id = r.id) IS NOT NULL THEN 'the id occurs twice'
             END AS problem
         FROM old_row o
         CROSS JOIN LATERAL (
@@ -501,11 +504,14 @@ END $$;
 CREATE FUNCTION baton.reconcile(raw jsonb, columns_changed boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this text := raw->>'id';
-    ticket jsonb := baton.readable(raw, baton.unreadable_columns('service_tickets', raw));
+    bad text[] := baton.unreadable_columns('service_tickets', raw);
+    ticket jsonb := baton.readable(raw, bad);
     active baton.engineer_assignments;
     named baton.engineer_assignments;
 BEGIN
-    PERFORM baton.record_unreadable_values('service_tickets', raw, this, NULL);
+    IF cardinality(bad) > 0 THEN
+        PERFORM baton.record_unreadable_values('service_tickets', raw, this, NULL);
+    END IF;
     SELECT r.* INTO named FROM baton.from_old_columns(ticket) AS r;
     SELECT a.* INTO active FROM baton.engineer_assignments a
     WHERE a.ticket_id = this AND a.status IN ('assigned', 'accepted', 'in_progress');
@@ -605,7 +611,8 @@ CREATE FUNCTION baton.sync_row(raw jsonb, previous jsonb DEFAULT NULL, is_new bo
 LANGUAGE plpgsql AS $$
 DECLARE
     ticket jsonb;
-    readable jsonb := baton.readable(raw, baton.unreadable_columns('engineer_assignments', raw));
+    bad text[] := baton.unreadable_columns('engineer_assignments', raw);
+    readable jsonb := baton.readable(raw, bad);
     existing baton.engineer_assignments;
     converted baton.engineer_assignments;
     active baton.engineer_assignments;
@@ -649,7 +656,9 @@ BEGIN
         PERFORM baton.record_issue('quarantined', problem, raw, ticket->>'id', converted.id);
         RETURN;
     END IF;
-    PERFORM baton.record_unreadable_values('engineer_assignments', raw, ticket->>'id', converted.id);
+    IF cardinality(bad) > 0 THEN
+        PERFORM baton.record_unreadable_values('engineer_assignments', raw, ticket->>'id', converted.id);
+    END IF;
     IF converted.equipment_id IS NULL AND btrim(raw->>'equipment_id') <> '' THEN
         PERFORM baton.record_issue('quarantined', 'equipment_id is not that of any equipment',
             jsonb_build_object('equipment_id', raw->'equipment_id'), ticket->>'id', converted.id, 'equipment_id');
@@ -845,7 +854,7 @@ CREATE TRIGGER old_columns_follow_change AFTER UPDATE ON baton.engineer_assignme
 
 -- Applies what the old application changed while the history was not in use.
 CREATE FUNCTION baton.catch_up(ticket jsonb) RETURNS void LANGUAGE plpgsql
-SET timezone = 'UTC' SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     old_row jsonb;
     readable jsonb := baton.readable(ticket, baton.unreadable_columns('service_tickets', ticket));
@@ -862,7 +871,7 @@ BEGIN
     FOR old_row IN
         SELECT o.raw
         FROM (SELECT baton.as_json(a) AS raw FROM public.engineer_assignments a
-            WHERE a.ticket_id::text = ANY (baton.old_ids(ticket->>'id'))) AS o
+            WHERE a.ticket_id::text = ANY (baton.old_ids(ticket->>'id')) OFFSET 0) AS o
         LEFT JOIN baton.engineer_assignments known ON known.id = baton.old_id(o.raw->>'id', o.raw)
         WHERE (known.id IS NULL OR CASE WHEN baton.is_time(o.raw->>'updated_at')
                 THEN (o.raw->>'updated_at')::timestamptz > known.updated_at ELSE false END)

@@ -108,6 +108,20 @@ async def test_down_migrates_tickets_created_after_the_contract(legacy_database)
     assert await conn.fetch(history) == before
 
 
+async def test_the_new_application_works_until_the_contract_is_undone(legacy_database):
+    """The old one cannot: its columns have gone. The new one keeps its connections meanwhile."""
+    legacy = await legacy_database(DOCUMENTED, to=LAST)
+    ticket = legacy.tickets["never assigned"]
+    async with open_database(legacy.url, pool_size=1) as db:
+        for version in range(LAST, CONTRACT - 2, -1):
+            await migrate.down(legacy.conn, sql.MIGRATIONS, to=version)
+            assign = AssignTicket(ticket_id=ticket, engineer_id=ANA)
+            made = await run(db, DISPATCHER, assign_ticket, assign, idempotency_key=f"assign {version}")
+            cancel = CancelAssignment(assignment_id=made.id, reason="mix-up")
+            await run(db, DISPATCHER, cancel_assignment, cancel, idempotency_key=f"cancel {version}")
+    assert await mismatches(legacy.conn) == []
+
+
 async def test_the_report_is_right_after_the_kept_schemas_are_dropped(legacy_database):
     conn = (await legacy_database(DOCUMENTED, to=LAST)).conn
     await conn.execute("DROP SCHEMA baton_legacy, baton CASCADE")

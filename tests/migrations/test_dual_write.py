@@ -105,6 +105,18 @@ async def test_old_assignment_rows_reach_the_history(both):
     assert await history(conn) == [("cancelled", ANA, 1)]
 
 
+async def test_verify_reports_rows_that_truncate_removed(both):
+    """No trigger per row fires: the history keeps what it has."""
+    conn, _ = both
+    row = {"id": uuid4(), "ticket_id": TICKET, "engineer_id": ANA, "status": "assigned"}
+    row["equipment_id"] = await conn.fetchval("SELECT id FROM equipment")
+    await insert(conn, "engineer_assignments", row)
+    await conn.execute("TRUNCATE engineer_assignments")
+    assert await history(conn) == [("assigned", ANA, 1)]
+    [line] = await mismatches(conn)
+    assert (line.item, line.counted) == ("Assignments without an old row", 1)
+
+
 async def test_status_en_route_becomes_in_progress(legacy_database):
     legacy = await legacy_database(ON_SITE)
     ticket = legacy.tickets["upper case"]
