@@ -39,8 +39,10 @@ _WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=TicketWithAssign
 _WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=TicketWithAssignment)
 _NEWEST = sql.load("tickets", "newest_tickets", row=Ticket)
 _NEWEST_OF_STATUSES = sql.load("tickets", "newest_tickets_of_statuses", row=Ticket)
+_NEWEST_HELD_BY = sql.load("tickets", "newest_tickets_held_by", row=Ticket)
 _NEWEST_ASSIGNED = sql.load("tickets", "newest_assigned_tickets", row=Ticket)
 _NEWEST_MATCHING = sql.load("tickets", "newest_tickets_matching", row=Ticket)
+_COUNT_HELD_BY = sql.load("tickets", "count_tickets_held_by", row=int)
 _COUNT_ASSIGNED = sql.load("tickets", "count_assigned_tickets", row=int)
 _NEWEST_OF_ENGINEER = sql.load("tickets", "newest_tickets_of_engineer", row=Ticket)
 _COUNT_OF_ENGINEER = sql.load("tickets", "count_tickets_of_engineer", row=int)
@@ -166,9 +168,12 @@ async def newest(
     if visible_to is not None:
         query = _NEWEST_OF_ENGINEER
         conditions = (visible_to, *filter.as_parameters)
+    elif filter.engineer_id is not None:
+        query = _NEWEST_HELD_BY
+        conditions = (statuses, filter.priorities, filter.pattern, filter.engineer_id, filter.tier)
     elif filter.requires_assignment:
         query = _NEWEST_ASSIGNED
-        conditions = (filter.engineer_id, filter.tier, statuses, filter.priorities, filter.pattern)
+        conditions = (statuses, filter.priorities, filter.pattern, filter.tier)
     elif filter.search is not None:
         query = _NEWEST_MATCHING
         conditions = (filter.pattern, statuses, filter.priorities, unassigned)
@@ -187,17 +192,18 @@ async def count(conn: Connection, filter: TicketFilter, *, visible_to: EngineerI
         return 0
     if visible_to is not None:
         return await _COUNT_OF_ENGINEER.one(conn, visible_to, *filter.as_parameters)
-    statuses = filter.effective_statuses
+    conditions = (filter.effective_statuses, filter.priorities, filter.pattern)
+    if filter.engineer_id is not None:
+        return await _COUNT_HELD_BY.one(conn, *conditions, filter.engineer_id, filter.tier)
     if filter.requires_assignment:
-        return await _COUNT_ASSIGNED.one(
-            conn, filter.engineer_id, filter.tier, statuses, filter.priorities, filter.pattern
-        )
+        async with _planned(conn, _COUNT_ASSIGNED):
+            return await _COUNT_ASSIGNED.one(conn, *conditions, filter.tier)
     async with _planned(conn, _COUNT):
-        return await _COUNT.one(conn, statuses, filter.priorities, filter.pattern, bool(filter.unassigned))
+        return await _COUNT.one(conn, *conditions, bool(filter.unassigned))
 
 
 def _planned(conn: Connection, query: Query[Any]) -> AbstractAsyncContextManager[None]:
     """Plan for the parameter values where it depends on them which condition is most selective."""
-    if query in (_NEWEST_MATCHING, _COUNT):
+    if query in (_NEWEST_MATCHING, _NEWEST_ASSIGNED, _COUNT, _COUNT_ASSIGNED):
         return server.planned_for_values(conn)
     return nullcontext()

@@ -24,22 +24,25 @@ NOT EXISTS (SELECT FROM engineer_assignments a WHERE a.ticket_id = t.id AND {ass
 -- fragment: spaced_search_text
 regexp_replace({search_text}, {white_space}, ' ', 'g')
 
--- fragment: assigned
-current_assignments AS MATERIALIZED (
-    SELECT a.ticket_id
-    FROM engineer_assignments a
-    WHERE {assignments.is_active}
-      AND ($1::uuid IS NULL OR a.engineer_id = $1)
-      AND ($2::int IS NULL OR a.assignment_tier = $2)
-)
+-- fragment: matches_1_2_3
+($1::text[] IS NULL OR t.status = ANY ($1))
+  AND ($2::text[] IS NULL OR t.priority = ANY ($2))
+  AND ($3::text IS NULL OR ({search_text} ILIKE replace($3, ' ', '%')
+      AND ($3 NOT LIKE '% %' OR {search_text} ILIKE $3 OR {spaced_search_text} ILIKE $3)))
+
+-- fragment: from_held_by
+FROM engineer_assignments a
+JOIN service_tickets t ON t.id = a.ticket_id
+WHERE a.engineer_id = $4 AND {assignments.is_active}
+  AND ($5::int IS NULL OR a.assignment_tier = $5)
+  AND {matches_1_2_3}
 
 -- fragment: from_assigned
-FROM current_assignments c
-JOIN service_tickets t ON t.id = c.ticket_id
-WHERE ($3::text[] IS NULL OR t.status = ANY ($3))
-  AND ($4::text[] IS NULL OR t.priority = ANY ($4))
-  AND ($5::text IS NULL OR ({search_text} ILIKE replace($5, ' ', '%')
-      AND ($5 NOT LIKE '% %' OR {search_text} ILIKE $5 OR {spaced_search_text} ILIKE $5)))
+FROM engineer_assignments a
+JOIN service_tickets t ON t.id = a.ticket_id
+WHERE {assignments.is_active}
+  AND ($4::int IS NULL OR a.assignment_tier = $4)
+  AND {matches_1_2_3}
 
 -- fragment: from_own
 FROM (SELECT DISTINCT own.ticket_id FROM engineer_assignments own WHERE own.engineer_id = $1) AS own
@@ -108,14 +111,20 @@ CROSS JOIN LATERAL (
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $6;
 
--- name: newest_assigned_tickets(engineer_id, tier, statuses, priorities, search, after_created_at, after_id, first)
--- Starts from the active assignments because they are few. MATERIALIZED keeps a generic plan from reading every ticket.
-WITH {assigned}
+-- name: newest_tickets_held_by(statuses, priorities, search, engineer_id, tier, after_created_at, after_id, first)
+-- Starts from the active assignments of the engineer because they are few.
 SELECT {columns}
-{from_assigned}
+{from_held_by}
   AND (t.created_at, t.id) < (coalesce($6::timestamptz, 'infinity'), coalesce($7::text, ''))
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $8;
+
+-- name: newest_assigned_tickets(statuses, priorities, search, tier, after_created_at, after_id, first)
+SELECT {columns}
+{from_assigned}
+  AND (t.created_at, t.id) < (coalesce($5::timestamptz, 'infinity'), coalesce($6::text, ''))
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT $7;
 
 -- name: newest_tickets_matching(search, statuses, priorities, unassigned, after_created_at, after_id, first)
 -- The search text must equal the expression of the trigram index. A space in the pattern matches any white space: the
@@ -143,16 +152,16 @@ LIMIT $10;
 SELECT count(*)
 {from_own};
 
--- name: count_assigned_tickets(engineer_id, tier, statuses, priorities, search)
-WITH {assigned}
+-- name: count_tickets_held_by(statuses, priorities, search, engineer_id, tier)
+SELECT count(*)
+{from_held_by};
+
+-- name: count_assigned_tickets(statuses, priorities, search, tier)
 SELECT count(*)
 {from_assigned};
 
 -- name: count_tickets(statuses, priorities, search, unassigned)
 SELECT count(*)
 FROM service_tickets t
-WHERE ($1::text[] IS NULL OR t.status = ANY ($1))
-  AND ($2::text[] IS NULL OR t.priority = ANY ($2))
-  AND ($3::text IS NULL OR ({search_text} ILIKE replace($3, ' ', '%')
-      AND ($3 NOT LIKE '% %' OR {search_text} ILIKE $3 OR {spaced_search_text} ILIKE $3)))
+WHERE {matches_1_2_3}
   AND (NOT $4 OR {is_unassigned});
