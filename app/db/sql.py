@@ -98,7 +98,7 @@ class Query(Generic[R]):
 
     async def all(self, conn: Connection, *args: object, omit: frozenset[str] = frozenset()) -> list[R]:
         """Return every row. The columns in `omit` are not read; their fields are None."""
-        query = _omit_columns(self, omit) if omit else self
+        query = omit_columns(self, omit)
         try:
             records = await conn.fetch(query.text, *args)
         except OverflowError:
@@ -225,8 +225,10 @@ def _expand(text: str, file: str) -> str:
 
 
 @lru_cache(maxsize=500)
-def _omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
+def omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
     """Remove columns from the SELECT list, which contains column names only."""
+    if not names:
+        return query
     listed, rest = query.text.split("\nFROM ", 1)
     kept = [column for column in listed.split(",") if column.split()[-1].rpartition(".")[2] not in names]
     return replace(
@@ -255,7 +257,7 @@ def _column_hints(row: Any, omit: frozenset[str]) -> Iterator[Any]:  # noqa: ANN
     hints = get_type_hints(row)
     for f in fields(row):
         if f.name not in omit:
-            yield from _column_hints(_without_none(hints[f.name]), omit)
+            yield from _column_hints(without_none(hints[f.name]), omit)
 
 
 def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
@@ -267,11 +269,11 @@ def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
     if row is datetime:
         return _read_times
     if not is_dataclass(row):
-        convert = _converter(row)
+        convert = converter(row)
         return next if convert is None else lambda columns: map(convert, next(columns))
     hints = get_type_hints(row)
     readers = [
-        None if f.name in omit else _field_reader(_without_none(hints[f.name]), omit) for f in fields(row)
+        None if f.name in omit else _field_reader(without_none(hints[f.name]), omit) for f in fields(row)
     ]
 
     def read(columns: Iterator[Column]) -> Column:
@@ -309,7 +311,7 @@ def _read_times(columns: Iterator[Column]) -> Column:
 _zone = attrgetter("tzinfo")
 
 
-def _converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
+def converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
     """Return the conversion of one value, with None for null; None if values need no conversion."""
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         # Calling the enum takes ten times as long.
@@ -338,7 +340,7 @@ def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreada
     names = [f.name for f in fields(row)]
 
     def column_reader(name: str) -> Reader:
-        hint = _without_none(hints[name])
+        hint = without_none(hints[name])
         return _none_without_key(_tolerant_reader(hint, omit, report)) if is_dataclass(hint) else next  # type: ignore[arg-type] # a class is hashable
 
     readers = [None if name in omit else column_reader(name) for name in names]
@@ -359,11 +361,11 @@ def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreada
 
 
 def _tolerant_convert(hint: Any, value: Any, report: Callable[[], object]) -> Any:  # noqa: ANN401 - as above
-    inner = _without_none(hint)
+    inner = without_none(hint)
     try:
         if inner is datetime and value is not None and value.tzinfo is None:
             raise ValueError(value)
-        convert = _converter(inner)
+        convert = converter(inner)
         return value if convert is None else convert(value)
     except UNREADABLE_ERRORS as error:
         report()
@@ -382,7 +384,7 @@ def _log_unreadable(value: UnreadableValue) -> None:
     log.error("unreadable_value", row=value.row, row_id=str(value.row_id), field=value.field)
 
 
-def _without_none(hint: Any) -> Any:  # noqa: ANN401 - as above
+def without_none(hint: Any) -> Any:  # noqa: ANN401 - as above
     if get_origin(hint) in (UnionType, Union):  # Python 3.11 makes a Union of NewType | None
         (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
     return hint

@@ -14,9 +14,10 @@ from graphql import GraphQLError
 from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import is_iterable
 
-from app.execution.plan import Completer
+from app.execution.plan import Completer, SerializedColumn
 from app.execution.serializers import MixedTypes, identity, serializer_for
 from app.execution.waiting import attempt, await_all, in_pieces, is_missing_type
+from app.rows import Rows, gather, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,7 @@ PlanSelection: TypeAlias = "Callable[[Executor[Any], Field, GraphQLObjectType], 
 """Plans the selection of a field for one type of its objects."""
 
 _NONE = type(None)
-_LISTS = frozenset({list, tuple})
+_LISTS = frozenset({list, tuple, Rows})
 
 
 class InstanceCheck:
@@ -53,6 +54,8 @@ class LeafCompleter(Completer):
     def complete_sync(
         self, _execution: Execution, values: Sequence[Any], _paths: LazyPaths
     ) -> Sequence[Any] | None:
+        if type(values) is SerializedColumn:
+            return values
         types = set(map(type, values))
         has_nulls = self.nullable and _NONE in types
         if has_nulls:
@@ -95,11 +98,14 @@ class ListCompleter(Completer):
     def complete_sync(
         self, execution: Execution, values: Sequence[Any], paths: LazyPaths
     ) -> Sequence[Any] | None:
-        if not _LISTS.issuperset(map(type, values)):
+        types = set(map(type, values))
+        if not _LISTS.issuperset(types):
             return None
         sizes = list(map(len, values))
         execution.count_values(sum(sizes))
-        column = self.item.complete_sync(execution, list(chain.from_iterable(values)), paths.for_items(sizes))
+        rows = join(values) if Rows in types else None
+        items_of_all = list(chain.from_iterable(values)) if rows is None else rows
+        column = self.item.complete_sync(execution, items_of_all, paths.for_items(sizes))
         if column is None:
             execution.count_values(-sum(sizes))  # `complete` counts them
             return None
@@ -163,10 +169,11 @@ class ObjectCompleter(Completer):
     ) -> Sequence[Any] | None:
         if not values:
             return []
-        types = set(map(type, values))
+        values = gather(values)
+        types = {values.table.row_type} if type(values) is Rows else set(map(type, values))
         if len(types) != 1 or not self._accepts_all(types.pop()):
             return None
-        results: list[dict[str, Any]] = [{} for _ in values]
+        results: list[dict[str, Any]] = [{} for _ in range(len(values))]
         execution.enqueue(self._plan(execution, self._type), values, results, paths)
         return results
 
@@ -188,7 +195,7 @@ class ObjectCompleter(Completer):
             results: list[dict[str, Any]] = [{} for _ in accepted]
             for index, result in zip(accepted, results, strict=True):
                 completed[index] = result
-            sources = [values[index] for index in accepted]
+            sources = gather([values[index] for index in accepted])
             plan = self._plan(execution, type_)
             execution.enqueue(plan, sources, results, paths.for_indices(accepted))
         return completed

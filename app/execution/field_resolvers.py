@@ -7,23 +7,26 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from graphql import TypeNameMetaFieldDef, get_argument_values, get_named_type, is_leaf_type
+from graphql import TypeNameMetaFieldDef, get_argument_values, get_nullable_type, is_leaf_type
 from strawberry import ID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
-from app.execution.plan import CombinedColumn, FieldResolver
+from app.execution.plan import CombinedColumn, FieldResolver, SerializedColumn
+from app.execution.serializers import text_serializer_for
 from app.execution.waiting import attempt, is_awaitable_type
+from app.rows import Rows
 
 if TYPE_CHECKING:
-    from graphql import Executor, GraphQLField, GraphQLResolveInfo
+    from graphql import Executor, GraphQLField, GraphQLLeafType, GraphQLResolveInfo
     from strawberry import Info, Schema
     from strawberry.types.arguments import StrawberryArgument
     from strawberry.types.fields.resolver import StrawberryResolver
 
     from app.execution.plan import Execution, Field, Layer
+    from app.execution.serializers import ColumnSerializer
 
 BatchResolverFn: TypeAlias = Callable[[Sequence[Any], Any], Any]
 """Takes all objects of a layer and the operation's context; may be `async`. Returns for each object what a
@@ -49,17 +52,36 @@ class ConstantResolver(FieldResolver):
 
 
 class AttributeResolver(FieldResolver):
-    """Reads an attribute. The value of a leaf field is never awaited."""
+    """Reads an attribute. That of a leaf field, whose type is `leaf`, is never awaited."""
 
-    def __init__(self, name: str, *, is_leaf: bool) -> None:
+    def __init__(self, name: str, leaf: GraphQLLeafType | None, *, nullable: bool) -> None:
+        self._name = name
         self._read = attrgetter(name)
-        self.can_return_awaitable = not is_leaf
+        self._leaf = leaf
+        self._nullable = nullable
+        self._text_serializers: dict[type, ColumnSerializer | None] = {}
+        self.can_return_awaitable = leaf is None
 
-    def start(self, _: Execution, layer: Layer, __: Field) -> list[Any]:
+    def start(self, _: Execution, layer: Layer, __: Field) -> Sequence[Any]:
+        sources = layer.sources
         try:
-            return list(map(self._read, layer.sources))
+            if type(sources) is Rows:
+                return self._column(sources)
+            return list(map(self._read, sources))
         except Exception:  # noqa: BLE001 - find out which of them fails
-            return [attempt(self._read, source) for source in layer.sources]
+            return [attempt(self._read, source) for source in sources]
+
+    def _column(self, rows: Rows[Any]) -> Sequence[Any]:
+        text_type = rows.table.texts.get(self._name)
+        if self._leaf is None or text_type is None:
+            return rows.values(self._name)
+        class_, _ = text_type
+        if class_ not in self._text_serializers:
+            self._text_serializers[class_] = text_serializer_for(self._leaf, class_)
+        serialize, texts = self._text_serializers[class_], rows.stored(self._name)
+        if serialize is None or (None in texts and not self._nullable):
+            return rows.values(self._name)
+        return SerializedColumn(serialize(texts))
 
 
 class ParentResolver(FieldResolver):
@@ -130,7 +152,7 @@ class BatchResolver(FieldResolver):
     def __init__(self, resolve: BatchResolverFn) -> None:
         self._resolve = resolve
 
-    def start(self, execution: Execution, layer: Layer, _: Field) -> list[Any]:
+    def start(self, execution: Execution, layer: Layer, _: Field) -> Sequence[Any]:
         result = attempt(self._resolve, layer.sources, execution.executor.context_value)
         column = CombinedColumn([result])
         is_awaitable = is_awaitable_type(type(result))  # type: ignore[arg-type] # a class is hashable
@@ -213,7 +235,12 @@ def _strawberry_resolver(
     if resolver is None:
         if field.default_resolver is not getattr:
             return FallbackResolver()
-        return AttributeResolver(field.python_name, is_leaf=is_leaf_type(get_named_type(definition.type)))
+        type_ = get_nullable_type(definition.type)
+        return AttributeResolver(
+            field.python_name,
+            type_ if is_leaf_type(type_) else None,
+            nullable=type_ is definition.type,
+        )
     takes_source = resolver.self_parameter or resolver.parent_parameter or resolver.root_parameter
     function = cast("Callable[[Any], Any]", resolver.wrapped_func)
     if takes_source and len(inspect.signature(function).parameters) == 1:

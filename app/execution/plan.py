@@ -79,8 +79,11 @@ class FieldResolver(ABC):
     """Whether it must know the operation and the paths of the objects."""
 
     @abstractmethod
-    def start(self, execution: Execution, layer: Layer, field: Field) -> list[Any]:
-        """Return a column of values and awaitables; an exception stands for a value that failed."""
+    def start(self, execution: Execution, layer: Layer, field: Field) -> Sequence[Any]:
+        """Return a column of values and awaitables; an exception stands for a value that failed.
+
+        A column with awaitables is a list.
+        """
 
 
 class CombinedColumn(list[Any]):
@@ -95,6 +98,12 @@ class CombinedColumn(list[Any]):
         if len(values) != size:
             return [TypeError(f"A batch resolver returned {len(values)} values for {size} objects.")] * size
         return values
+
+
+class SerializedColumn(tuple[Any, ...]):
+    """A column of a leaf field whose values are serialized already, or null."""
+
+    __slots__ = ()
 
 
 class Completer(ABC):
@@ -221,22 +230,23 @@ class Execution:
                 for layer in layers
             ]
             awaitable_columns = [
-                resolved[index]
+                column
                 for layer, resolved in zip(layers, started, strict=True)
                 for index in layer.plan.awaitable_columns
+                if isinstance(column := resolved[index], list)  # stored columns have no awaitables
             ]
             if awaitable_columns:
                 await await_all(awaitable_columns)
             for layer, resolved in zip(layers, started, strict=True):
                 await self.complete_layer(layer, resolved)
 
-    def start(self, layer: Layer) -> list[list[Any]]:
+    def start(self, layer: Layer) -> list[Sequence[Any]]:
         """Call the resolvers. Returns a column of values and awaitables for each field."""
         return [field.resolver.start(self, layer, field) for field in layer.plan.fields]
 
-    async def _start_in_pieces(self, layer: Layer) -> list[list[Any]]:
+    async def _start_in_pieces(self, layer: Layer) -> list[Sequence[Any]]:
         """As `start`, but other tasks run in between."""
-        columns = []
+        columns: list[Sequence[Any]] = []
         for field in layer.plan.fields:
             await asyncio.sleep(0)
             if not field.resolver.requires_request_context:
@@ -250,7 +260,7 @@ class Execution:
             columns.append(column)
         return columns
 
-    async def complete_layer(self, layer: Layer, resolved: list[list[Any]]) -> None:
+    async def complete_layer(self, layer: Layer, resolved: Sequence[Sequence[Any]]) -> None:
         """Complete the values that `start` returned, once they are awaited, and fill in the results."""
         must_yield = is_long(layer.sources)
         completed: list[Sequence[Any]] = []

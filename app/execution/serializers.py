@@ -58,6 +58,18 @@ def serializer_for(leaf: GraphQLLeafType, class_: type, *, native: bool) -> Colu
     return _BUILT_IN.get((leaf, class_))
 
 
+def text_serializer_for(leaf: GraphQLLeafType, class_: type) -> ColumnSerializer | None:
+    """Return the serializer for texts of values of the class, as PostgreSQL and `isoformat` write them.
+
+    None if the leaf type may write such a value in another way.
+    """
+    definition = (leaf.extensions or {}).get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if isinstance(leaf, CustomGraphQLEnumType):
+        return _enum_names_by_value(leaf) if class_ is leaf.wrapped_cls else None
+    is_id = class_ is UUID and leaf is GraphQLID
+    return identity if is_id or (class_, definition) in _TEXT_SCALARS else None
+
+
 def identity(values: Sequence[Any]) -> Sequence[Any]:
     """Return the values. Callers compare with this function and skip the call."""
     return values
@@ -97,6 +109,17 @@ def _enum_names(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
     return serialize
 
 
+def _enum_names_by_value(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
+    members = cast("type[Enum]", leaf.wrapped_cls)
+    names = {m.value: leaf.coerce_output_value(m) for m in members.__members__.values()} | {None: None}
+    return lambda values: list(map(names.__getitem__, values))
+
+
+_TEXT_SCALARS = (
+    (UUID, base_scalars.UUIDDefinition),
+    (Decimal, base_scalars.DecimalDefinition),
+    (datetime, base_scalars.DateTimeDefinition),
+)
 _BUILT_IN: dict[tuple[GraphQLLeafType, type], ColumnSerializer] = {
     (GraphQLString, str): identity,
     (GraphQLID, str): identity,

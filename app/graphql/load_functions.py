@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from app.rows import group_by
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.db.connections import Connection
     from app.domain.model import AssignmentStatus, EngineerId, Ticket
@@ -53,14 +55,11 @@ def one_row(query: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> 
     return load
 
 
-def all_rows(query: Callable[..., Awaitable[list[V]]], key: Callable[[V], K]) -> BatchLoadFn:
-    """Load all rows of each key, as `one_row` does one."""
+def all_rows(query: Callable[..., Awaitable[Sequence[V]]], key: str) -> BatchLoadFn:
+    """Load all rows of each key, as `one_row` does one. `key` is the attribute by which they are ordered."""
 
-    async def load(conn: Connection, keys: list[K]) -> dict[K, list[V]]:
-        rows_by_key: dict[K, list[V]] = defaultdict(list)
-        for row in await query(conn, keys):
-            rows_by_key[key(row)].append(row)
-        return rows_by_key
+    async def load(conn: Connection, keys: list[K]) -> dict[K, Sequence[V]]:
+        return group_by(await query(conn, keys), key)
 
     return load
 

@@ -113,7 +113,7 @@ class Loaders:
         if self._needs_history:
             return self._loader(
                 "ticket_with_history",
-                lambda: all_rows(self._visible(tickets.with_history), _id_of_ticket),
+                lambda: all_rows(self._visible(tickets.with_history), "ticket.id"),
                 self._prime_with_history,
             )
         if "current_assignment" in self._requested_fields:
@@ -189,7 +189,7 @@ class Loaders:
         return self._loader("assignment_history", self._histories, _row_list)
 
     def _histories(self) -> BatchLoadFn:
-        return all_rows(self._omitting(assignments.history_of_tickets), _ticket_id)
+        return all_rows(self._omitting(assignments.history_of_tickets), "ticket_id")
 
     @cached_property
     def active_assignments(self) -> BatchLoader[EngineerId, EngineerCount | None]:

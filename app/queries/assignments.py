@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import orjson
 
 from app.db import sql
+from app.db.text_columns import fetch_rows
 from app.domain.lifecycle import EventType
 from app.domain.model import (
     NO_AUDIT_CONTEXT,
@@ -123,9 +124,9 @@ async def current_of_tickets(
 
 async def history_of_tickets(
     conn: Connection, ticket_ids: Sequence[TicketId], *, omit: frozenset[str] = frozenset()
-) -> list[Assignment]:
+) -> Sequence[Assignment]:
     """Ordered by ticket, then by sequence."""
-    return await _HISTORY.all(conn, ticket_ids, omit=omit)
+    return await fetch_rows(_HISTORY, conn, ticket_ids, omit=omit)
 
 
 async def newest_of_engineers(

@@ -60,7 +60,7 @@ class World:
 
     async def history(self, ticket_id: TicketId) -> list[Assignment]:
         async with self.db.connection() as conn:
-            return await assignments.history_of_tickets(conn, [ticket_id])
+            return list(await assignments.history_of_tickets(conn, [ticket_id]))
 
     async def ticket(self, ticket_id: TicketId) -> Ticket:
         async with self.db.connection() as conn:

@@ -151,7 +151,7 @@ async def test_a_commit_without_its_standby_has_an_unknown_outcome(own_url, who)
         expected = asyncpg.PostgresWarning if who == "server" else TimeoutError
         assert isinstance(raised.value.__cause__, expected)
         result = await run(db, DISPATCHER, assign_ticket, command, idempotency_key="k")
-        assert await assignments.history_of_tickets(admin, [command.ticket_id]) == [result]
+        assert list(await assignments.history_of_tickets(admin, [command.ticket_id])) == [result]
 
 
 async def test_a_read_only_server_still_serves_reads(own_url):
@@ -164,7 +164,7 @@ async def test_a_read_only_server_still_serves_reads(own_url):
             with pytest.raises(Unavailable):
                 await run(standby, DISPATCHER, assign_ticket, command)
             async with standby.connection() as conn:
-                assert await assignments.history_of_tickets(conn, [command.ticket_id]) == []
+                assert list(await assignments.history_of_tickets(conn, [command.ticket_id])) == []
 
 
 async def test_an_exhausted_pool_is_unavailable(own_url):

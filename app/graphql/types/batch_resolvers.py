@@ -10,6 +10,7 @@ from app.domain import model
 from app.execution.waiting import await_all
 from app.graphql.batching.loader import BatchLoader
 from app.graphql.context import Context
+from app.rows import attribute
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -32,13 +33,13 @@ async def gather_results(batch_result: BatchResult) -> list[Any]:
 
 def load_engineers(parents: Sequence[Any], context: Context) -> BatchResult:
     """Load the engineers of parents that have an `engineer_id`."""
-    return load_each(context.loaders.engineer, (parent.engineer_id for parent in parents))
+    return load_each(context.loaders.engineer, attribute(parents, "engineer_id"))
 
 
 def load_tickets(parents: Sequence[Any], context: Context) -> BatchResult:
     """Load the tickets of parents that have a `ticket_id`."""
-    return load_each(context.loaders.ticket, (parent.ticket_id for parent in parents))
+    return load_each(context.loaders.ticket, attribute(parents, "ticket_id"))
 
 
 def load_equipment(parents: Sequence[model.Ticket | model.Assignment], context: Context) -> BatchResult:
-    return load_each(context.loaders.equipment, (parent.equipment_id for parent in parents))
+    return load_each(context.loaders.equipment, attribute(parents, "equipment_id"))
