@@ -13,20 +13,25 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from tests.benchmarks import growth, mutations, reads
+from tests.benchmarks import growth, mechanisms, mutations, reads
 from tests.benchmarks.shared import Options, postgres
 
-_PARTS = {"reads": reads.run, "mutations": mutations.run, "growth": growth.run}
+_PARTS = {
+    "reads": reads.run,
+    "mutations": mutations.run,
+    "growth": growth.run,
+    "mechanisms": mechanisms.run,
+}
 _PROGRAMS = ("subscribers", "limits", "stalls", "commands")
 """Parts that run as programs with their own database server and options."""
-_SLOW = ("heavy", "statistics", "migration")
-"""Programs that take long to load their data; run only when named."""
+_SLOW = ("mechanisms", "heavy", "statistics", "migration")
+"""Parts that take long; run only when named."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    default_parts = (*_PARTS, *_PROGRAMS)
-    parts = (*default_parts, *_SLOW)
+    parts = (*_PARTS, *_PROGRAMS, *(part for part in _SLOW if part not in _PARTS))
+    default_parts = [part for part in parts if part not in _SLOW]
     parser.add_argument(
         "--only", nargs="+", choices=parts, default=default_parts, metavar="PART", help=", ".join(parts)
     )

@@ -9,13 +9,14 @@ import asyncpg
 from app.db.connections import connect
 
 HISTORY = 4
+ENGINEERS = 400
 LONG_HISTORIES = (1, 10, 100)
 LONG_HISTORIES_EACH = 100
 
 # Every value is derived from the ticket's number, so databases of one size are equal.
-_ENGINEERS = """
+_ENGINEERS = f"""
     INSERT INTO engineers (id, name)
-    SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, 399) AS n
+    SELECT md5('engineer' || n)::uuid, 'Engineer ' || n FROM generate_series(0, {ENGINEERS - 1}) AS n
     ON CONFLICT DO NOTHING"""
 _TICKETS = """
     INSERT INTO service_tickets (id, ticket_number, customer_name, issue_category, issue_description,

@@ -78,11 +78,11 @@ class _LoadGenerator:
         self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.responses = Responses()
 
-    async def run(self, port: int, seconds: float) -> Responses:
+    async def run(self, port: int, seconds: float, connection_count: int) -> Responses:
         loop = asyncio.get_running_loop()
         connections = [
             (await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port))[1]
-            for _ in range(CONNECTIONS)
+            for _ in range(connection_count)
         ]
         started = time.perf_counter()
         self._next_due, self._ends_at = started, started + seconds
@@ -155,13 +155,15 @@ class _LoadGenerator:
             self._finished.set_result(None)
 
 
-async def flood(port: int, requests: Iterator[bytes], seconds: float, *, expected: bytes) -> Responses:
+async def flood(
+    port: int, requests: Iterator[bytes], seconds: float, *, expected: bytes, connections: int = CONNECTIONS
+) -> Responses:
     """Each connection sends the next request after a response. Ends early without more requests."""
-    return await _LoadGenerator(requests, expected, None).run(port, seconds)
+    return await _LoadGenerator(requests, expected, None).run(port, seconds, connections)
 
 
 async def pace(
     port: int, requests: Iterator[bytes], seconds: float, *, expected: bytes, rate: float
 ) -> Responses:
     """Send `rate` requests per second, whether earlier ones are answered or not."""
-    return await _LoadGenerator(requests, expected, rate).run(port, seconds)
+    return await _LoadGenerator(requests, expected, rate).run(port, seconds, CONNECTIONS)

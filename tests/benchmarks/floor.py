@@ -17,7 +17,8 @@ import orjson
 
 from app.demo.embedded_postgres import find_binaries
 from tests.benchmarks import statements
-from tests.benchmarks.operations import Operation, Variables
+from tests.benchmarks.data import ENGINEERS
+from tests.benchmarks.operations import Operation, Variables, decode_key
 from tests.benchmarks.shared import POOL_SIZE
 
 
@@ -41,8 +42,9 @@ class BareAsyncpg:
         variables = operation.variables(self.tickets)
         cpu_before = resource.getrusage(resource.RUSAGE_SELF)
         started = time.perf_counter()
+        connections = self.connections[: operation.connections]
         done = await asyncio.gather(
-            *(_work(conn, operation, variables, started + seconds) for conn in self.connections)
+            *(_work(conn, operation, variables, started + seconds) for conn in connections)
         )
         duration_s = time.perf_counter() - started
         after = resource.getrusage(resource.RUSAGE_SELF)
@@ -61,11 +63,7 @@ async def _work(
 
 
 async def _read(conn: asyncpg.Connection, operation: Operation, variables: Variables) -> bytes:
-    rows = await (
-        conn.fetch(statements.NEWEST, variables["first"])
-        if operation.is_list
-        else conn.fetch(statements.TICKETS, [variables["id"]])
-    )
+    rows = await conn.fetch(*_tickets(operation, variables))
     tickets = [dict(row) for row in rows]
     ids = [ticket["id"] for ticket in tickets]
     current = {row["ticket_id"]: dict(row) for row in await conn.fetch(statements.CURRENT, ids)}
@@ -81,6 +79,16 @@ async def _read(conn: asyncpg.Connection, operation: Operation, variables: Varia
         ticket["currentAssignment"] = current[ticket["id"]]
         ticket["assignmentHistory"] = history[ticket["id"]]
     return orjson.dumps({"data": tickets}, default=str)
+
+
+def _tickets(operation: Operation, variables: Variables) -> tuple[Any, ...]:
+    if not operation.is_list:
+        return statements.TICKETS, [variables["id"]]
+    if "after" in variables:
+        return statements.PAGE, variables["first"], *decode_key(variables["after"])
+    if "engineerId" in variables:
+        return statements.OF_ENGINEER, variables["first"], variables["engineerId"]
+    return statements.NEWEST, variables["first"]
 
 
 @asynccontextmanager
@@ -102,9 +110,10 @@ class Pgbench:
     name: str = "pgbench"
 
     async def flood(self, operation: Operation, seconds: float) -> Result:
-        return await self.run(_script(operation, self.tickets), seconds)
+        connections = min(POOL_SIZE, operation.connections)
+        return await self.run(_script(operation, self.tickets), seconds, connections)
 
-    async def run(self, text: str, seconds: float) -> Result:
+    async def run(self, text: str, seconds: float, connections: int = POOL_SIZE) -> Result:
         """Run a script as often as possible."""
         program = shutil.which("pgbench", path=find_binaries()) or shutil.which("pgbench")
         if program is None:
@@ -113,7 +122,7 @@ class Pgbench:
             script.write(text)
             script.flush()
             command = (
-                f"{program} -n -M prepared -c {POOL_SIZE} -j 1 -T {max(1, round(seconds))} -f {script.name}"
+                f"{program} -n -M prepared -c {connections} -j 1 -T {max(1, round(seconds))} -f {script.name}"
             )
             process = await asyncio.create_subprocess_exec(
                 *command.split(),
@@ -130,14 +139,28 @@ class Pgbench:
 
 def _script(operation: Operation, tickets: int) -> str:
     """Each statement selects its keys itself: pgbench cannot store a list."""
+    setup = ""
     if operation.is_list:
-        first = next(operation.variables(tickets))["first"]
-        keys = f"ARRAY(SELECT id FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT {first})"
-        lines = ["", statements.NEWEST.replace("$1", str(first))]
-    else:
+        variables = next(operation.variables(tickets))
         # pgbench does not substitute variables inside quotes.
+        if "after" in variables:
+            setup = f"\\set number random(51, {tickets})"
+            text = statements.PAGE.replace(
+                "$2::timestamptz", "timestamptz '2020-01-01Z' + :number * interval '30 s'"
+            )
+            text = text.replace("$3::text", "'T-' || :number")
+        elif "engineerId" in variables:
+            setup = f"\\set number random(0, {ENGINEERS - 1})"
+            text = statements.OF_ENGINEER.replace("$2::uuid", "md5('engineer' || :number)::uuid")
+        else:
+            text = statements.NEWEST
+        newest = text.replace("$1", str(variables["first"]))
+        keys = f"ARRAY(SELECT id FROM ({newest}) AS listed)"
+        lines = [newest]
+    else:
+        setup = f"\\set number random(1, {tickets})"
         keys = "ARRAY['T-' || :number]"
-        lines = [f"\\set number random(1, {tickets})", statements.TICKETS.replace("$1::text[]", keys)]
+        lines = [statements.TICKETS.replace("$1::text[]", keys)]
     current = statements.CURRENT.replace("$1::text[]", keys)
     lines += [
         current,
@@ -145,4 +168,4 @@ def _script(operation: Operation, tickets: int) -> str:
     ]
     if operation.with_history:
         lines.append(statements.HISTORY.replace("$1::text[]", keys))
-    return lines[0] + "\n" + "".join(f"{' '.join(line.split())};\n" for line in lines[1:])
+    return setup + "\n" + "".join(f"{' '.join(line.split())};\n" for line in lines)

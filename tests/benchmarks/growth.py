@@ -1,15 +1,12 @@
 """Reads with more tickets, longer histories and longer lists."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, repeat
 
-import orjson
-
 from tests.benchmarks import data, driver
-from tests.benchmarks.operations import LIST, ONE, WITH_HISTORY, Operation, Variables, any_ticket
+from tests.benchmarks.operations import LIST, ONE, PAGES, WITH_HISTORY, Operation, Variables
 from tests.benchmarks.shared import Options, Server, baton, cpu_s, memory_mb, percentile_ms, table
 from tests.databases import migrate_whole, new_database
 
@@ -33,7 +30,7 @@ async def run(options: Options, postgres: str) -> None:
                         f"{tickets:,} tickets: {operation.name}",
                         *await _measure(options, server, operation, tickets),
                     ]
-                    for operation in (ONE, WITH_HISTORY, LIST, _RANDOM_PAGE)
+                    for operation in (ONE, WITH_HISTORY, LIST, PAGES)
                 ]
             for length in data.LONG_HISTORIES:
                 operation = replace(WITH_HISTORY, variables=partial(_with_history, length))
@@ -45,24 +42,6 @@ async def run(options: Options, postgres: str) -> None:
                 rows.append([f"{loaded:,} tickets: list of {length} with histories", *measured])
             table("Growth", ("", "requests/s", "CPU ms", "at req/s", "p50 ms", "p99 ms"), rows)
             print(f"\nMemory of the server afterwards: {memory_mb(server.pid):.0f} MB.")
-
-
-def _random_pages(tickets: int) -> Iterator[Variables]:
-    """Pages of 50 after random tickets: concurrent requests read different pages."""
-    for ticket in any_ticket(tickets - 50):
-        number = int(ticket["id"].removeprefix("T-")) + 50
-        key = data.created_at(number), f"T-{number}"
-        yield {"first": 50, "after": urlsafe_b64encode(orjson.dumps(key)).decode()}
-
-
-_RANDOM_PAGE = replace(
-    LIST,
-    name="the same, each request another page",
-    document=LIST.document.replace("Int!", "Int!, $after: String").replace(
-        "$first)", "$first, after: $after)"
-    ),
-    variables=_random_pages,
-)
 
 
 def _with_history(length: int, _: int) -> Iterator[Variables]:

@@ -1,9 +1,10 @@
-"""Changes: Baton and the peers, with the same guarantees, interleaved in rounds.
+"""Changes, and reads and changes mixed: Baton and the peers, with the same guarantees, interleaved in rounds.
 
 Different tickets run in parallel; changes of one ticket are serialized. The peers lock the ticket in a
 transaction, check it, and write the assignment, the ticket, the event and the idempotency key.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,9 @@ from typing import Any
 
 import asyncpg
 
-from tests.benchmarks import data, peers
+from tests.benchmarks import data, driver, peers
 from tests.benchmarks.floor import Pgbench
-from tests.benchmarks.operations import Variables
+from tests.benchmarks.operations import ONE, PAGES, Variables
 from tests.benchmarks.shared import (
     Options,
     Server,
@@ -32,6 +33,9 @@ _SUCCESS = b'"__typename":"Assignment"'
 _TICKETS_PER_S = 3000
 """More than any server can assign."""
 _FUNCTION = "Mercurius, one function"
+_MIX = "60 % one ticket, 25 % lists of different pages, 15 % assign"
+_LOAD = 0.6
+"""Share of the slowest server's rate at which the latency of the mix is measured."""
 
 # The whole change as one function: what a server could save by giving up checks in its own language.
 _BENCHMARK_ASSIGN = """
@@ -82,7 +86,7 @@ class Change:
         return f"mutation Change($input: {input_type}!) {{ {field}(input: $input) {_RESULT} }}"
 
 
-_CHANGES = (
+CHANGES = (
     Change("assign, different tickets", "assignTicket", lambda b, ids: b.assign(ids), None),
     Change("assign, with keys", "assignTicket", lambda b, ids: b.assign(ids), None, has_key=True),
     Change("accept", "acceptAssignment", lambda _, ids: ({"assignmentId": i} for i in ids), "assigned"),
@@ -107,26 +111,41 @@ class MutationBenchmark:
         self._keys = count()
         self._tickets = count(1)
         self._results: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
+        self._latencies_s: dict[str, list[float]] = defaultdict(list)
+        """Of the mix at the same rate for all, by server."""
 
     async def run_round(self, round_: int, pgbench: Pgbench) -> None:
-        for change in _CHANGES:
+        for change in CHANGES:
             for server in (*self._servers[round_:], *self._servers[:round_]):
                 if server.name == _FUNCTION and change.field != "assignTicket":
                     continue
-                await self._flood(server, change)
+                await self.flood_change(change, server)
         await self._flood_function(pgbench)
+        servers = [server for server in self._servers if server.name != _FUNCTION]
+        rates = [
+            await self._run_flood(server, _MIX, await self._mixed_requests(server), b'"data":')
+            for server in servers
+        ]
+        for server in servers:
+            requests, rate = await self._mixed_requests(server), _LOAD * min(rates)
+            responses = await driver.pace(
+                server.port, requests, self._options.seconds, expected=b'"data":', rate=rate
+            )
+            responses.check(f"{server.name}, {_MIX}")
+            self._latencies_s[server.name] += responses.latencies_s
 
     def discard_results(self) -> None:
         self._results.clear()
+        self._latencies_s.clear()
 
     def print_results(self) -> None:
         head = ("", "changes/s", "Baton to it", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
         forms = (".2f", ".2f", ".1f", ".1f")
-        for change in _CHANGES:
+        for title in (*(change.name for change in CHANGES), _MIX):
             rows = []
-            baton_rates = [rate for rate, *_ in self._results["Baton", change.name]]
-            for name in [name for name, of in self._results if of == change.name]:
-                rate, *others = zip(*self._results[name, change.name], strict=True)
+            baton_rates = [rate for rate, *_ in self._results["Baton", title]]
+            for name in [name for name, of in self._results if of == title]:
+                rate, *others = zip(*self._results[name, title], strict=True)
                 ratios = [a / b for a, b in zip(baton_rates, rate, strict=True)]
                 columns = [median_and_range(c, form) for c, form in zip(others, forms, strict=False)]
                 rows.append(
@@ -137,7 +156,15 @@ class MutationBenchmark:
                         *(columns or [""] * len(forms)),
                     ]
                 )
-            table(change.name[0].upper() + change.name[1:], head, rows)
+            table(title[0].upper() + title[1:], head, rows)
+        table(
+            f"The same mix, sent at {_LOAD:.0%} of the slowest server's rate",
+            ("", "p50 ms", "p99 ms"),
+            [
+                (name, *(f"{percentile_ms(latencies_s, percent):.1f}" for percent in (50, 99)))
+                for name, latencies_s in self._latencies_s.items()
+            ],
+        )
         memory = ", ".join(f"{server.name} {memory_mb(server.pid):.0f} MB" for server in self._servers)
         print(f"\nMemory afterwards: {memory}.")
 
@@ -153,14 +180,32 @@ class MutationBenchmark:
         for _ in repeat(None):
             yield {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}
 
-    async def _flood(self, server: Server, change: Change) -> None:
+    async def flood_change(self, change: Change, server: Server) -> float:
         ids = await self._targets(change)
         field = f"{change.field}ByFunction" if server.name == _FUNCTION else change.field
         requests = server.requests(change.document(field), self._variables(change, ids))
-        name = f"{server.name}, {change.name}"
-        run = await flood(server, self._database, requests, self._options.seconds, _SUCCESS, name)
+        return await self._run_flood(server, change.name, requests, _SUCCESS)
+
+    async def _run_flood(
+        self, server: Server, title: str, requests: Iterator[bytes], expected: bytes
+    ) -> float:
+        name = f"{server.name}, {title}"
+        run = await flood(server, self._database, requests, self._options.seconds, expected, name)
         percentiles = (percentile_ms(run.latencies_s, percent) for percent in (50, 99))
-        self._results[server.name, change.name].append((run.per_s, run.cpu_ms, run.database_ms, *percentiles))
+        self._results[server.name, title].append((run.per_s, run.cpu_ms, run.database_ms, *percentiles))
+        return run.per_s
+
+    async def _mixed_requests(self, server: Server) -> Iterator[bytes]:
+        change, tickets = CHANGES[0], self._options.tickets
+        kinds = (
+            server.requests(ONE.document, ONE.variables(tickets)),
+            server.requests(PAGES.document, PAGES.variables(tickets)),
+            server.requests(
+                change.document(change.field), self._variables(change, await self._targets(change))
+            ),
+        )
+        rng = random.Random(1)  # noqa: S311 - chooses what is sent
+        return (next(rng.choices(kinds, (60, 25, 15))[0]) for _ in repeat(None))
 
     def _variables(self, change: Change, ids: Sequence[str]) -> Iterator[Variables]:
         for each in change.inputs(self, ids):
@@ -182,12 +227,12 @@ class MutationBenchmark:
 
     async def _flood_function(self, pgbench: Pgbench) -> None:
         """The floor: the function, called by pgbench."""
-        [first, *_] = await self._targets(_CHANGES[0])
+        [first, *_] = await self._targets(CHANGES[0])
         conn = await asyncpg.connect(self._database)
         await conn.execute(f"SELECT setval('benchmark_ticket', {first.removeprefix('NEW-')})")
         await conn.close()
         done = await pgbench.run(_PGBENCH, self._options.seconds)
-        self._results[pgbench.name, _CHANGES[0].name].append((done.count / done.duration_s,))
+        self._results[pgbench.name, CHANGES[0].name].append((done.count / done.duration_s,))
 
 
 async def run(options: Options, postgres: str) -> None:
@@ -195,7 +240,7 @@ async def run(options: Options, postgres: str) -> None:
         conn = await asyncpg.connect(database)
         await conn.execute(_BENCHMARK_ASSIGN)
         await conn.close()
-        with baton(database) as server, peers.running_peers(database, peers.WITH_CHANGES) as others:
+        with baton(database) as server, peers.running_peers(database, peers.WITHCHANGES) as others:
             by_function = replace(others[0], name=_FUNCTION)
             benchmark = MutationBenchmark(
                 options, database, [server, *others, by_function], await data.engineers(database)

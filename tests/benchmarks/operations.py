@@ -1,13 +1,18 @@
 """The operations sent to every server: equal results, for PostGraphile in its own schema."""
 
 import random
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import repeat
+from hashlib import md5
+from itertools import count, repeat
 from typing import Any
+from uuid import UUID
 
-from tests.benchmarks.data import HISTORY
+import orjson
+
+from tests.benchmarks.data import ENGINEERS, HISTORY, created_at
 
 Variables = dict[str, Any]
 
@@ -34,6 +39,14 @@ class Operation:
     variables: Callable[[int], Iterator[Variables]]
     with_history: bool = True
     is_list: bool = False
+    is_cold: bool = False
+    """Each request has a new text."""
+    connections: int = 32
+
+    def documents(self, *, postgraphile: bool) -> Iterator[str]:
+        """Yield the text of each request."""
+        text = self.for_postgraphile if postgraphile else self.document
+        return (text.replace("One(", f"One{n}(") for n in count()) if self.is_cold else repeat(text)
 
 
 def any_ticket(tickets: int) -> Iterator[Variables]:
@@ -65,17 +78,73 @@ WITH_HISTORY = _ticket_operation(
     f"{_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY}",
     with_history=True,
 )
-LIST = Operation(
-    "list of 50 with current assignment and history",
-    f"""query List($first: Int!) {{ tickets(first: $first) {{ nodes {{
-        {_TICKET} {_CURRENT} {_HISTORY} }} }} }}""",
-    f"""query List($first: Int!) {{
-        tickets: allServiceTicketsList(first: $first, orderBy: [CREATED_AT_DESC, ROW_ID_DESC]) {{
-            {_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY} }} }}""",
-    lambda _: repeat({"first": 50}),
-    is_list=True,
+
+
+def random_pages(tickets: int) -> Iterator[Variables]:
+    """Pages of 50 after random tickets."""
+    for ticket in any_ticket(tickets - 50):
+        number = int(ticket["id"].removeprefix("T-")) + 50
+        key = created_at(number), f"T-{number}"
+        yield {"first": 50, "after": urlsafe_b64encode(orjson.dumps(key)).decode()}
+
+
+def decode_key(after: str) -> tuple[datetime, str]:
+    """The creation time and the id that a page comes after."""
+    at, id_ = orjson.loads(urlsafe_b64decode(after))
+    return datetime.fromisoformat(at), id_
+
+
+def _random_engineers(_: int) -> Iterator[Variables]:
+    rng = random.Random(1)  # noqa: S311 - chooses what is read
+    while True:
+        digest = md5(f"engineer{rng.randrange(ENGINEERS)}".encode(), usedforsecurity=False)
+        yield {"first": 50, "engineerId": str(UUID(digest.hexdigest()))}
+
+
+def _list_operation(
+    name: str,
+    variables: Callable[[int], Iterator[Variables]],
+    arguments: str,
+    postgraphile: str,
+    *,
+    parameters: str = "",
+    postgraphile_parameters: str | None = None,
+) -> Operation:
+    return Operation(
+        name,
+        f"""query List($first: Int!{parameters}) {{ tickets(first: $first{arguments}) {{ nodes {{
+            {_TICKET} {_CURRENT} {_HISTORY} }} }} }}""",
+        f"""query List($first: Int!{postgraphile_parameters or parameters}) {{
+            tickets: {postgraphile} {{ {_ROW_TICKET} {_ROW_CURRENT} {_ROW_HISTORY} }} }}""",
+        variables,
+        is_list=True,
+    )
+
+
+PAGES = _list_operation(
+    "list of 50 with current assignments and histories, each request another page",
+    random_pages,
+    ", after: $after",
+    "ticketsAfter(first: $first, after: $after)",
+    parameters=", $after: String!",
 )
-READS = (ONE, WITH_HISTORY, LIST)
+OF_ENGINEERS = _list_operation(
+    "the same, each request the tickets of another engineer",
+    _random_engineers,
+    ", filter: {engineerId: $engineerId}",
+    "ticketsOfEngineer(first: $first, engineerId: $engineerId)",
+    parameters=", $engineerId: ID!",
+    postgraphile_parameters=", $engineerId: UUID!",
+)
+LIST = _list_operation(
+    "the same, all requests the same page",
+    lambda _: repeat({"first": 50}),
+    "",
+    "allServiceTicketsList(first: $first, orderBy: [CREATED_AT_DESC, ROW_ID_DESC])",
+)
+COLD = replace(ONE, name="one ticket, each request a new text", is_cold=True)
+ALONE = replace(ONE, name="one ticket, one client alone", connections=1)
+READS = (PAGES, OF_ENGINEERS, ONE, WITH_HISTORY, LIST, COLD, ALONE)
 
 
 def normalize(value: Any) -> Any:

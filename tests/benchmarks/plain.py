@@ -22,6 +22,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 
 from tests.benchmarks import statements
+from tests.benchmarks.operations import decode_key
 
 
 @dataclass
@@ -86,6 +87,11 @@ class TicketConnection:
     nodes: list[Ticket]
 
 
+@strawberry.input
+class TicketFilter:
+    engineer_id: strawberry.ID
+
+
 @strawberry.type
 class Query:
     @strawberry.field
@@ -93,8 +99,15 @@ class Query:
         return await info.context.ticket.load(id)
 
     @strawberry.field
-    async def tickets(self, info: Info, first: int) -> TicketConnection:
-        rows = await info.context.pool.fetch(statements.NEWEST, first)
+    async def tickets(
+        self, info: Info, first: int, after: str | None = None, filter: TicketFilter | None = None
+    ) -> TicketConnection:
+        if after is not None:
+            rows = await info.context.pool.fetch(statements.PAGE, first, *decode_key(after))
+        elif filter is not None:
+            rows = await info.context.pool.fetch(statements.OF_ENGINEER, first, filter.engineer_id)
+        else:
+            rows = await info.context.pool.fetch(statements.NEWEST, first)
         return TicketConnection(nodes=[Ticket(**row) for row in rows])
 
 

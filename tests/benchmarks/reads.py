@@ -3,7 +3,7 @@
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ class Measurements:
     latencies_s: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
     paced_rate: float = 0
+
+    def add_latencies(self, latencies_s: Sequence[float]) -> None:
+        self.latencies_s += latencies_s
+        self.p99_ms.append(percentile_ms(latencies_s, 99))
 
 
 class ReadBenchmark:
@@ -81,8 +85,9 @@ class ReadBenchmark:
                         results.cpu_ms.append(done.cpu_s / done.count * 1e3)
 
     async def measure_latency(self) -> None:
-        """Measure latency below the maximum rate."""
-        for operation in READS:
+        """Measure latency below the maximum rate. A client alone has no other rate than its maximum."""
+        concurrent = [operation for operation in READS if operation.connections > 1]
+        for operation in concurrent:
             rates = {
                 s.name: statistics.median(self._results[s.name, operation.name].per_s) for s in self._servers
             }
@@ -92,30 +97,39 @@ class ReadBenchmark:
                 slowest = plain_rate if server.name == peers.PLAIN else min(rates.values())
                 self._results[server.name, operation.name].paced_rate = _LOAD * slowest
         for round_ in range(self._options.rounds):
-            for operation in READS:
+            for operation in concurrent:
                 for server in (*self._servers[round_:], *self._servers[:round_]):
                     results = self._results[server.name, operation.name]
                     responses = await driver.pace(
                         server.port,
-                        server.requests(
-                            _document(server, operation), operation.variables(self._options.tickets)
-                        ),
+                        self._requests(server, operation),
                         self._options.seconds,
                         expected=b'"data":',
                         rate=results.paced_rate,
                     )
                     responses.check(f"{server.name}, {operation.name}")
-                    results.latencies_s += responses.latencies_s
-                    results.p99_ms.append(percentile_ms(responses.latencies_s, 99))
+                    results.add_latencies(responses.latencies_s)
 
     async def _flood(self, server: Server, operation: Operation, seconds: float) -> None:
-        requests = server.requests(_document(server, operation), operation.variables(self._options.tickets))
-        name = f"{server.name}, {operation.name}"
-        run = await flood(server, self._database, requests, seconds, b'"data":', name)
+        run = await flood(
+            server,
+            self._database,
+            self._requests(server, operation),
+            seconds,
+            b'"data":',
+            f"{server.name}, {operation.name}",
+            connections=operation.connections,
+        )
         results = self._results[server.name, operation.name]
         results.per_s.append(run.per_s)
         results.cpu_ms.append(run.cpu_ms)
         results.database_ms.append(run.database_ms)
+        if operation.connections == 1:
+            results.add_latencies(run.latencies_s)
+
+    def _requests(self, server: Server, operation: Operation) -> Iterator[bytes]:
+        documents = operation.documents(postgraphile=server.name == peers.POSTGRAPHILE)
+        return server.requests(documents, operation.variables(self._options.tickets))
 
     def print_results(self, floors: Sequence[BareAsyncpg | Pgbench]) -> None:
         names = [server.name for server in self._servers]
@@ -142,7 +156,7 @@ def _row(name: str, results: Measurements, baton: Measurements) -> list[str]:
         f"{statistics.median(results.database_ms):.2f}" if results.database_ms else "",
         *(
             (
-                f"{results.paced_rate:.0f}",
+                f"{results.paced_rate:.0f}" if results.paced_rate else "alone",
                 f"{statistics.median(results.latencies_s) * 1e3:.1f}",
                 median_and_range(results.p99_ms, ".1f"),
             )
@@ -157,16 +171,15 @@ def _cpu_ratio(theirs: Sequence[float], baton: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(theirs, baton, strict=True))
 
 
-def _document(server: Server, operation: Operation) -> str:
-    return operation.for_postgraphile if server.name == peers.POSTGRAPHILE else operation.document
-
-
 async def _execute(
     client: httpx.AsyncClient, server: Server, operation: Operation, variables: dict[str, Any]
 ) -> object:
     response = await client.post(
         f"http://127.0.0.1:{server.port}/graphql",
-        json={"query": _document(server, operation), "variables": variables},
+        json={
+            "query": next(operation.documents(postgraphile=server.name == peers.POSTGRAPHILE)),
+            "variables": variables,
+        },
         headers={"Authorization": f"Bearer {server.tokens[0]}"} if server.tokens else {},
     )
     body = orjson.loads(response.content)

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 
 import orjson
@@ -45,11 +45,12 @@ class Server:
     pid: int
     tokens: Sequence[str] = ()
 
-    def requests(self, document: str, variables: Iterator[Variables]) -> Iterator[bytes]:
-        """Encode requests, each with the token of the next subject."""
+    def requests(self, document: str | Iterator[str], variables: Iterator[Variables]) -> Iterator[bytes]:
+        """Encode requests, each with the token of the next subject, and its own text if there are several."""
         authorization = cycle([f"Authorization: Bearer {token}\r\n" for token in self.tokens] or [""])
-        for each in variables:
-            body = orjson.dumps({"query": document, "variables": each})
+        documents = repeat(document) if isinstance(document, str) else document
+        for text, each in zip(documents, variables, strict=False):
+            body = orjson.dumps({"query": text, "variables": each})
             head = (
                 "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 f"Accept: application/json\r\n{next(authorization)}Content-Length: {len(body)}\r\n\r\n"
@@ -75,7 +76,7 @@ async def loaded(server: str, tickets: int) -> AsyncIterator[str]:
 
 
 @contextmanager
-def baton(database: str) -> Iterator[Server]:
+def baton(database: str, program: Sequence[str] = ("-m", "app")) -> Iterator[Server]:
     """Baton as in production: it verifies tokens of an identity provider."""
     with new_home() as home:
         certificate = issuer.certificate(home)
@@ -95,7 +96,7 @@ def baton(database: str) -> Iterator[Server]:
                 "SSL_CERT_FILE": str(certificate[0]),
             }
             port = free_port()
-            command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+            command = [sys.executable, *program, "serve", "--port", str(port)]
             with running_server("Baton", command, port, environment) as server:
                 yield Server(server.name, port, server.pid, _tokens())
 
@@ -156,11 +157,18 @@ class Flood:
 
 
 async def flood(
-    server: Server, database: str, requests: Iterator[bytes], seconds: float, expected: bytes, name: str
+    server: Server,
+    database: str,
+    requests: Iterator[bytes],
+    seconds: float,
+    expected: bytes,
+    name: str,
+    *,
+    connections: int = driver.CONNECTIONS,
 ) -> Flood:
     backend_pids = await backends(database)
     cpu_before, database_cpu_before = cpu_s(server.pid), cpu_s(*backend_pids)
-    responses = await driver.flood(server.port, requests, seconds, expected=expected)
+    responses = await driver.flood(server.port, requests, seconds, expected=expected, connections=connections)
     responses.check(name)
     done = len(responses.latencies_s)
     return Flood(

@@ -5,7 +5,12 @@ _ASSIGNMENT = """id, ticket_id, engineer_id, assignment_sequence, assignment_tie
     upper(assignment_type) AS assignment_type, upper(status) AS status, assigned_at, accepted_at,
     completed_at, escalation_reason, time_spent_hours"""
 
-NEWEST = f"SELECT {_TICKET} FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT $1"
+_ORDER = "ORDER BY created_at DESC, id DESC LIMIT $1"
+NEWEST = f"SELECT {_TICKET} FROM service_tickets {_ORDER}"
+PAGE = f"SELECT {_TICKET} FROM service_tickets WHERE (created_at, id) < ($2::timestamptz, $3::text) {_ORDER}"
+OF_ENGINEER = f"""SELECT {_TICKET} FROM service_tickets
+    WHERE id IN (SELECT ticket_id FROM engineer_assignments
+        WHERE engineer_id = $2::uuid AND status IN ('assigned', 'accepted', 'in_progress')) {_ORDER}"""
 TICKETS = f"SELECT {_TICKET} FROM service_tickets WHERE id = ANY ($1::text[])"
 ENGINEERS = "SELECT id, name FROM engineers WHERE id = ANY ($1::uuid[])"
 CURRENT = f"""SELECT {_ASSIGNMENT} FROM engineer_assignments

@@ -24,6 +24,11 @@ const ASSIGNMENT = `id, ticket_id AS "ticketId", engineer_id AS "engineerId",
 // A name makes it a prepared statement of the connection.
 const statements = {
   newest: `SELECT ${TICKET} FROM service_tickets ORDER BY created_at DESC, id DESC LIMIT $1`,
+  page: `SELECT ${TICKET} FROM service_tickets WHERE (created_at, id) < ($2, $3)
+    ORDER BY created_at DESC, id DESC LIMIT $1`,
+  ofEngineer: `SELECT ${TICKET} FROM service_tickets WHERE id IN (SELECT ticket_id FROM engineer_assignments
+      WHERE engineer_id = $2 AND status IN ('assigned', 'accepted', 'in_progress'))
+    ORDER BY created_at DESC, id DESC LIMIT $1`,
   tickets: `SELECT ${TICKET} FROM service_tickets WHERE id = ANY ($1::text[])`,
   engineers: "SELECT id, name FROM engineers WHERE id = ANY ($1::uuid[])",
   current: `SELECT ${ASSIGNMENT} FROM engineer_assignments
@@ -32,8 +37,13 @@ const statements = {
     WHERE ticket_id = ANY ($1::text[]) ORDER BY ticket_id, assignment_sequence`,
 };
 
-async function read(name, value) {
-  return (await pool.query({ name, text: statements[name], values: [value] })).rows;
+async function read(name, ...values) {
+  return (await pool.query({ name, text: statements[name], values })).rows;
+}
+
+function list({ first, after, filter }) {
+  if (after) return read("page", first, ...JSON.parse(Buffer.from(after, "base64url").toString()));
+  return filter ? read("ofEngineer", first, filter.engineerId) : read("newest", first);
 }
 
 function atMostOne(name, key) {
@@ -60,7 +70,8 @@ export const context = () => ({
 
 export const typeDefs = `
   scalar DateTime
-  type Query { ticket(id: ID!): Ticket  tickets(first: Int!): TicketConnection! }
+  type Query { ticket(id: ID!): Ticket  tickets(first: Int!, after: String, filter: TicketFilter): TicketConnection! }
+  input TicketFilter { engineerId: ID! }
   type TicketConnection { nodes: [Ticket!]! }
   type Ticket {
     id: ID! ticketNumber: String! status: String! priority: String! customerName: String createdAt: DateTime!
@@ -79,7 +90,7 @@ export const resolvers = {
   Mutation: changeResolvers(pool),
   Query: {
     ticket: (_, { id }, { ticket }) => ticket.load(id),
-    tickets: async (_, { first }) => ({ nodes: await read("newest", first) }),
+    tickets: async (_, input) => ({ nodes: await list(input) }),
   },
   Ticket: {
     currentAssignment: ({ id }, _, { current }) => current.load(id),
