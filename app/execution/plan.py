@@ -101,7 +101,7 @@ class CombinedColumn(list[Any]):
 
 
 class SerializedColumn(tuple[Any, ...]):
-    """A column of a leaf field whose values are serialized already, or null."""
+    """A column of a leaf field with serialized values, or nulls."""
 
     __slots__ = ()
 

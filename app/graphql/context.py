@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -55,7 +54,6 @@ class Context:
     """What queries read from. After a mutation, and for events, this is the primary."""
     loaders: Loaders = field(init=False)
     observation: Observation = field(init=False)
-    _aggregate_lock: asyncio.Lock | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.reads = self.db
@@ -91,13 +89,6 @@ class Context:
         """The engineer to which the caller's reads are limited; None if the caller may read all tickets."""
         return None if self.signed_in is None else visible_to(self.signed_in, ReadPermission.TICKET)
 
-    @property
-    def aggregate_lock(self) -> asyncio.Lock:
-        """For statements that read many rows: an operation executes them one after another."""
-        if self._aggregate_lock is None:
-            self._aggregate_lock = asyncio.Lock()
-        return self._aggregate_lock
-
     async def count(
         self,
         reads: Database | ReadRoute,
@@ -105,8 +96,8 @@ class Context:
         *arguments: object,
         **options: object,
     ) -> int:
-        """Call `query` with a connection and the arguments, after other aggregates of the operation."""
-        async with self.aggregate_lock, reads.connection(heavy=True) as conn:
+        """Call `query` with a connection and the arguments, after other heavy statements of the operation."""
+        async with self.loaders.heavy_lock, reads.connection(heavy=True) as conn:
             return await query(conn, *arguments, **options)
 
     def add_replayed(self, response_key: str | int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,6 +103,11 @@ class Loaders:
         self._loaders.clear()
         for name in [name for name, value in vars(self).items() if isinstance(value, BatchLoader)]:
             delattr(self, name)
+
+    @cached_property
+    def heavy_lock(self) -> asyncio.Lock:
+        """For statements that may read many rows: an operation executes them one after another."""
+        return asyncio.Lock()
 
     @property
     def _needs_history(self) -> bool:
@@ -229,7 +235,8 @@ class Loaders:
         """
 
         def source() -> tuple[BatchKey, BatchLoadFn]:
-            return BatchKey(name, self._db, self._visible_to, self._omit, heavy), load_fn()
+            lock = self.heavy_lock if heavy and isolated else None
+            return BatchKey(name, self._db, self._visible_to, self._omit, heavy, lock=lock), load_fn()
 
         loader: BatchLoader[Any, Any] = BatchLoader(
             self._batch_scheduler, source, to_value, isolated=isolated

@@ -126,7 +126,7 @@ class Query:
             customer=optional(values.exact_text, "customer", customer),
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
         )
-        return BillingQuery(info.context.db, filter, info.context.aggregate_lock, info.context.currency)
+        return BillingQuery(info.context.db, filter, info.context.loaders.heavy_lock, info.context.currency)
 
     @resolver_field(
         "All hourly rates of an engineer, latest `validFrom` first, including those corrected later; null"
@@ -162,7 +162,7 @@ class Query:
     ) -> StatisticsQuery:
         only = visible_to(_require_actor(info), ReadPermission.STATISTICS)
         context, conditions = info.context, report_filter(period(from_, to), filter, only)
-        return StatisticsQuery(context.reads, conditions, context.aggregate_lock)
+        return StatisticsQuery(context.reads, conditions, context.loaders.heavy_lock)
 
     @resolver_field(
         f"The {MAX_SUGGESTIONS} best candidates for a ticket, best first: most skills that match the"

@@ -141,7 +141,8 @@ class _LoadGenerator:
         now = time.perf_counter()
         while self._next_due <= now and self._next_due < self._ends_at:
             if self._idle:
-                self._send(self._idle.pop(), self._next_due)
+                # In turns: the server closes a connection that is idle for long.
+                self._send(self._idle.pop(0), self._next_due)
             else:
                 self._overdue.append(self._next_due)
             self._next_due += interval_s

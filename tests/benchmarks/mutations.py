@@ -240,7 +240,7 @@ async def run(options: Options, postgres: str) -> None:
         conn = await asyncpg.connect(database)
         await conn.execute(_BENCHMARK_ASSIGN)
         await conn.close()
-        with baton(database) as server, peers.running_peers(database, peers.WITHCHANGES) as others:
+        with baton(database) as server, peers.running_peers(database, peers.WITH_CHANGES) as others:
             by_function = replace(others[0], name=_FUNCTION)
             benchmark = MutationBenchmark(
                 options, database, [server, *others, by_function], await data.engineers(database)

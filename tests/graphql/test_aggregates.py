@@ -44,7 +44,7 @@ async def test_what_may_read_many_rows_is_heavy(monkeypatch, ask, make, query, h
     assert any(used) is heavy
 
 
-async def test_aggregates_of_an_operation_are_computed_one_after_another(monkeypatch, ask, make):
+async def test_heavy_statements_of_an_operation_are_executed_one_after_another(monkeypatch, ask, make):
     running, concurrency = 0, []
 
     def observe(module, name):
@@ -63,6 +63,7 @@ async def test_aggregates_of_an_operation_are_computed_one_after_another(monkeyp
         monkeypatch.setattr(module, name, observed)
 
     observe(tickets, "count")
+    observe(tickets, "newest")
     observe(engineers, "count")
     observe(rates, "count_of_engineer")
     observe(statistics, "ticket_figures")
@@ -70,8 +71,9 @@ async def test_aggregates_of_an_operation_are_computed_one_after_another(monkeyp
     engineer = await make.engineer()
     await ask(
         f"""{{
-            a: tickets(first: 1) {{ totalCount }}
+            a: tickets(first: 1, filter: {{search: "a"}}) {{ totalCount }}
             b: tickets(first: 1, filter: {{search: "b"}}) {{ totalCount }}
+            e: tickets(first: 1, filter: {{priority: LOW}}) {{ nodes {{ id }} }}
             engineers {{ totalCount }}
             hourlyRates(engineerId: "{engineer}") {{ totalCount }}
             c: statistics({YEAR}) {{ tickets {{ total: __typename }} }}
@@ -79,4 +81,4 @@ async def test_aggregates_of_an_operation_are_computed_one_after_another(monkeyp
             billableTime({YEAR}) {{ totals {{ lines }} lines {{ totalCount }} }}
         }}"""
     )
-    assert concurrency == [1] * 8
+    assert concurrency == [1] * 11

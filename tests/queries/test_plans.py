@@ -241,7 +241,7 @@ async def test_read_uses_its_index(full, statement, arguments, intended):
 
 
 async def generic_execution(conn: Connection, statement: str, arguments: tuple[Any, ...]) -> str:
-    """Execute with a generic plan, as the sessions of the pool do; returns what EXPLAIN says of it."""
+    """Execute with a generic plan, as the sessions of the pool do; returns the output of EXPLAIN."""
     prepared = await conn.prepare(TEXT[statement])
     types = [parameter.name for parameter in prepared.get_parameters()]
     values = [
