@@ -52,7 +52,7 @@ class ConstantResolver(FieldResolver):
 
 
 class AttributeResolver(FieldResolver):
-    """Reads an attribute. That of a leaf field, whose type is `leaf`, is never awaited."""
+    """Reads an attribute. If it is a leaf, of the type `leaf`, it is never awaited."""
 
     def __init__(self, name: str, leaf: GraphQLLeafType | None, *, nullable: bool) -> None:
         self._name = name
