@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from app.domain.declarations import api_field, row_dataclass
 from app.domain.lifecycle import ACTIVE
 from app.domain.model import TOP_TIER, AssignmentStatus, EngineerId
+from app.rows import attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from app.domain.model import Assignment
 
@@ -25,7 +26,8 @@ class EngineerTime:
 
 
 def current_assignment(history: Sequence[Assignment]) -> Assignment | None:
-    return next((a for a in reversed(history) if a.status in ACTIVE), None)
+    statuses = attribute(history, "status")
+    return next((history[i] for i in reversed(range(len(history))) if statuses[i] in ACTIVE), None)
 
 
 def next_tier(history: Sequence[Assignment]) -> int:
@@ -37,17 +39,22 @@ def next_tier(history: Sequence[Assignment]) -> int:
 
 
 def escalation_count(history: Sequence[Assignment]) -> int:
-    return sum(a.status is AssignmentStatus.ESCALATED for a in history)
+    return sum(status is AssignmentStatus.ESCALATED for status in attribute(history, "status"))
 
 
 def total_hours(history: Sequence[Assignment]) -> Decimal:
     """Return the sum with two decimal places; 0.00 without any hours."""
-    return sum((a.time_spent_hours for a in history if a.time_spent_hours is not None), Decimal("0.00"))
+    return _sum(attribute(history, "time_spent_hours"))
 
 
 def time_by_engineer(history: Sequence[Assignment]) -> list[EngineerTime]:
     """Return each engineer once, ordered by their first assignment."""
-    by_engineer: dict[EngineerId, list[Assignment]] = {}
-    for assignment in history:
-        by_engineer.setdefault(assignment.engineer_id, []).append(assignment)
-    return [EngineerTime(engineer_id, total_hours(own), len(own)) for engineer_id, own in by_engineer.items()]
+    hours: dict[EngineerId, list[Decimal | None]] = {}
+    columns = attribute(history, "engineer_id"), attribute(history, "time_spent_hours")
+    for engineer_id, time_spent_hours in zip(*columns, strict=True):
+        hours.setdefault(engineer_id, []).append(time_spent_hours)
+    return [EngineerTime(engineer_id, _sum(own), len(own)) for engineer_id, own in hours.items()]
+
+
+def _sum(hours: Iterable[Decimal | None]) -> Decimal:
+    return sum((each for each in hours if each is not None), Decimal("0.00"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
+from app.server.garbage_collection import FullCollections
+
 if TYPE_CHECKING:
     import socket
 
 log = structlog.get_logger()
-
-_GC_THRESHOLD = 50_000
-"""New objects before a collection. A large response creates a thousand objects, nearly all without cycles."""
 
 
 def address_of(bound: socket.socket) -> str:
@@ -36,10 +34,7 @@ class ShutdownState:
 
 
 class Server(uvicorn.Server):
-    """At a signal, fails readiness for `drain_s` before it stops, and then ends streams, too.
-
-    It also tunes the garbage collector for a server.
-    """
+    """At a signal, fails readiness for `drain_s` before it stops, and then ends streams, too."""
 
     def __init__(
         self,
@@ -59,10 +54,11 @@ class Server(uvicorn.Server):
         if self.started:
             log.info("serving", addresses=[address_of(each) for each in sockets or []])
             self._on_start()
-        # What exists after startup stays: a full collection of it took up to 0.3 s each time.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
+        self._full_collections = FullCollections()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._full_collections.collect(is_idle=not self.server_state.tasks)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._shutdown_state.has_started = True

@@ -7,7 +7,6 @@ python -m tests.benchmarks.stalls [--rounds 5] [--only PART OF A NAME]
 
 import argparse
 import asyncio
-import gc
 import logging
 import socket
 import time
@@ -27,6 +26,7 @@ from websockets.typing import Subprotocol
 from app.domain.model import Role
 from app.graphql.admission.limits import Limits
 from app.graphql.transport.websocket import PROTOCOL
+from app.server.garbage_collection import FullCollections
 from tests.apps import TOKENS, make_app
 from tests.benchmarks import data
 from tests.benchmarks.shared import loaded, memory_mb, postgres, table
@@ -120,8 +120,7 @@ async def main(rounds: int, only: str) -> None:
             app = make_app(url, database_pool_size=10, limits=limits)
             async with serving(app) as served:
                 be_silent()
-                gc.freeze()  # as a server does
-                gc.set_threshold(50_000, *gc.get_threshold()[1:])
+                FullCollections()  # as a server does
                 await measure(served.port, rounds, only)
                 print(f"\nMemory afterwards: {memory_mb('self'):.0f} MB.")
 
