@@ -52,6 +52,7 @@ QUERIES = ROOT / "queries"
 MIGRATIONS = ROOT / "migrations"
 
 _FRAGMENT = re.compile(r"\{(?:(?P<file>\w+)\.)?(?P<name>\w+)\}")
+_SELECT_LIST = re.compile(r"^SELECT(?P<columns> .*?)\nFROM ", re.MULTILINE | re.DOTALL)
 _PART = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]*)\))?$", re.MULTILINE)
 
 UNNAMED = "other"
@@ -226,14 +227,24 @@ def _expand(text: str, file: str) -> str:
 
 @lru_cache(maxsize=500)
 def omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
-    """Remove columns from the SELECT list, which contains column names only."""
+    """Remove columns from the SELECT list."""
     if not names:
         return query
-    listed, rest = query.text.split("\nFROM ", 1)
-    kept = [column for column in listed.split(",") if column.split()[-1].rpartition(".")[2] not in names]
-    return replace(
-        query, text=f"{','.join(kept)}\nFROM {rest}", _reader=_reader(query.row, names), omitted=names
-    )
+    columns = [
+        column for column in selected_columns(query) if column.split()[-1].rpartition(".")[2] not in names
+    ]
+    return replace(query, text=select(query, columns), _reader=_reader(query.row, names), omitted=names)
+
+
+def selected_columns(query: Query[Any]) -> list[str]:
+    """Return the SELECT list, which contains column names only."""
+    return _SELECT_LIST.search(query.text)["columns"].split(",")  # type: ignore[index] # it has one
+
+
+def select(query: Query[Any], columns: Sequence[str]) -> str:
+    """Return the statement with other columns."""
+    start, end = _SELECT_LIST.search(query.text).span("columns")  # type: ignore[union-attr] # as above
+    return query.text[:start] + ",".join(columns) + query.text[end:]
 
 
 @lru_cache(maxsize=500)

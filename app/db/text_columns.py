@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
 from uuid import UUID
 
 from app.db.errors import UNREADABLE_ERRORS
-from app.db.sql import MAX_UNINTERRUPTED, Query, converter, omit_columns, without_none
+from app.db.sql import (
+    MAX_UNINTERRUPTED,
+    Query,
+    converter,
+    omit_columns,
+    select,
+    selected_columns,
+    without_none,
+)
 from app.rows import Table
 
 if TYPE_CHECKING:
@@ -63,11 +71,11 @@ async def fetch_rows(
 def _statement(query: Query[Any], omit: frozenset[str]) -> _Statement:
     hints = {name: without_none(hint) for name, hint in get_type_hints(query.row).items()}
     names = [f.name for f in fields(query.row) if f.name not in omit]
-    listed, rest = omit_columns(query, omit).text.split("\nFROM ", 1)
+    query = omit_columns(query, omit)
     columns: list[str] = []
     readers: list[ReadColumn | None] = []
     text_types: dict[str, TextType] = {}
-    for name, column in zip(names, listed.split(","), strict=True):
+    for name, column in zip(names, selected_columns(query), strict=True):
         hint = hints[name]
         # Ids of other rows are keys of loaders: they stay values.
         as_text = hint in (datetime, Decimal) or (
@@ -84,7 +92,7 @@ def _statement(query: Query[Any], omit: frozenset[str]) -> _Statement:
         elif convert := converter(hint):
             reader = _value_converter(convert)
         readers.append(reader)
-    return _Statement(f"{','.join(columns)}\nFROM {rest}", names, readers, text_types)
+    return _Statement(select(query, columns), names, readers, text_types)
 
 
 _TEXT_TYPES: dict[Any, TextType] = {

@@ -83,8 +83,8 @@ def rows_of_engineers(query: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn
     return load
 
 
-def ticket_pages(query: Callable[..., Awaitable[list[Ticket]]]) -> BatchLoadFn:
-    async def load(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, list[Ticket]]:
+def ticket_pages(query: Callable[..., Awaitable[Sequence[Ticket]]]) -> BatchLoadFn:
+    async def load(conn: Connection, pages: list[TicketPage]) -> dict[TicketPage, Sequence[Ticket]]:
         return {page: await query(conn, **page._asdict()) for page in pages}
 
     return load

@@ -22,7 +22,7 @@ from app.queries import assignments, engineers, equipment, tickets
 from app.queries.columns import omitted_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.batch_scheduler import BatchScheduler
     from app.db.pool import Database
@@ -56,11 +56,11 @@ def _row_or_none(_: object, row: V | None) -> V | None:
     return row
 
 
-def _row_list(_: object, rows: list[V] | None) -> list[V]:
+def _row_list(_: object, rows: Sequence[V] | None) -> Sequence[V]:
     return rows or []
 
 
-def _current_of_history(_: object, history: list[Assignment] | None) -> Assignment | None:
+def _current_of_history(_: object, history: Sequence[Assignment] | None) -> Assignment | None:
     return current_assignment(history or [])
 
 
@@ -155,16 +155,16 @@ class Loaders:
             self.engineer.prime(engineer.id, engineer)
 
     @cached_property
-    def ticket_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
+    def ticket_page(self) -> BatchLoader[TicketPage, Sequence[Ticket]]:
         """Reads each page in its own statement, because their durations differ with the filter."""
         return self._ticket_pages("ticket_page", heavy=False)
 
     @cached_property
-    def ticket_search_page(self) -> BatchLoader[TicketPage, list[Ticket]]:
+    def ticket_search_page(self) -> BatchLoader[TicketPage, Sequence[Ticket]]:
         """As `ticket_page`, for filters that may have to read many rows."""
         return self._ticket_pages("ticket_search_page", heavy=True)
 
-    def _ticket_pages(self, name: str, *, heavy: bool) -> BatchLoader[TicketPage, list[Ticket]]:
+    def _ticket_pages(self, name: str, *, heavy: bool) -> BatchLoader[TicketPage, Sequence[Ticket]]:
         return self._loader(
             name, lambda: ticket_pages(self._omitting(tickets.newest)), isolated=True, heavy=heavy
         )
@@ -191,7 +191,7 @@ class Loaders:
         )
 
     @cached_property
-    def assignment_history(self) -> BatchLoader[TicketId, list[Assignment]]:
+    def assignment_history(self) -> BatchLoader[TicketId, Sequence[Assignment]]:
         return self._loader("assignment_history", self._histories, _row_list)
 
     def _histories(self) -> BatchLoadFn:

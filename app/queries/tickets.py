@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.db import sql
+from app.db.text_columns import fetch_rows
 from app.domain.declarations import row_dataclass
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
 from app.domain.model import Assignment, Engineer, EngineerId, Ticket, TicketPriority, TicketStatus
@@ -154,7 +155,7 @@ async def newest(
     first: int,
     visible_to: EngineerId | None = None,
     omit: frozenset[str] = frozenset(),
-) -> list[Ticket]:
+) -> Sequence[Ticket]:
     """The first `first` tickets after the key `after`, newest first.
 
     The most selective condition chooses the statement, so that each uses its own index.
@@ -184,7 +185,7 @@ async def newest(
         query = _NEWEST
         conditions = (filter.priorities,)
     async with _planned(conn, query):
-        return await query.all(conn, *conditions, at, ticket_id, first, omit=omit)
+        return await fetch_rows(query, conn, *conditions, at, ticket_id, first, omit=omit)
 
 
 async def count(conn: Connection, filter: TicketFilter, *, visible_to: EngineerId | None = None) -> int:

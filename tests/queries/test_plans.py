@@ -287,6 +287,6 @@ async def test_read_reads_few_rows(full, statement, arguments, _):
 async def test_plan_is_generic_unless_the_values_decide(full, read, statement, is_generic):
     for _ in range(3):
         await read(full)
-    plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1"
-    generic, custom = await full.fetchrow(plans, TEXT[f"tickets.{statement}"])
+    plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE starts_with(statement, $1)"
+    generic, custom = await full.fetchrow(plans, f"/* tickets.{statement} */")
     assert (generic > 0, custom > 0) == (is_generic, not is_generic)

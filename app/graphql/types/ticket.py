@@ -22,6 +22,7 @@ from app.graphql.types.batch_resolvers import (
 )
 from app.graphql.types.declarations import batched_field, field, type_for
 from app.queries import tickets
+from app.rows import attribute
 
 _validate_search = values.text(values.SHORT)
 
@@ -32,7 +33,7 @@ class EngineerTime:
 
 
 def _load_histories(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
-    return load_each(context.loaders.assignment_history, (ticket.id for ticket in tickets))
+    return load_each(context.loaders.assignment_history, attribute(tickets, "id"))
 
 
 def _from_history(compute: Callable[[list[model.Assignment]], Any]) -> BatchResolverFn:
@@ -55,7 +56,7 @@ class Ticket:
 
     @batched_field(model.Assignment | None, "The active assignment; null if the ticket is not assigned.")
     def current_assignment(tickets: Sequence[model.Ticket], context: Context) -> BatchResult:
-        return load_each(context.loaders.current_assignment, (ticket.id for ticket in tickets))
+        return load_each(context.loaders.current_assignment, attribute(tickets, "id"))
 
     assignment_history = batched_field(
         list[model.Assignment], "All assignments of the ticket, ordered by sequence."
