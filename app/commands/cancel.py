@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass, command_field, text_field
+from app.commands.command import ASSIGNMENT_REFUSALS, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
+from app.commands.unfinished_work import UnfinishedWork
 from app.domain import values
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
@@ -12,7 +13,7 @@ REFUSALS = ASSIGNMENT_REFUSALS
 
 
 @command_dataclass
-class CancelAssignment(Command):
+class CancelAssignment(UnfinishedWork):
     """Cancel an active assignment. The ticket becomes NEW and needs another engineer."""
 
     action = Action.CANCEL
@@ -26,5 +27,6 @@ def cancel_assignment(command: CancelAssignment, state: TicketState) -> Change:
         status=AssignmentStatus.CANCELLED,
         completed_at=state.now,
         cancellation_reason=command.reason,
+        **command.work_done,
     )
     return Change(((EventType.CANCELLED, cancelled),), TicketStatus.NEW)

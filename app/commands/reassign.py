@@ -5,12 +5,12 @@ from __future__ import annotations
 from app.commands.command import (
     EXPECTED_SEQUENCE,
     TICKET_REFUSALS,
-    Command,
     command_dataclass,
     command_field,
     text_field,
 )
 from app.commands.ticket_state import Change, TicketState
+from app.commands.unfinished_work import UnfinishedWork
 from app.domain import errors, values
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketId, TicketStatus
@@ -28,7 +28,7 @@ REFUSALS = (
 
 
 @command_dataclass
-class ReassignTicket(Command):
+class ReassignTicket(UnfinishedWork):
     """Cancel the current assignment and assign another engineer at the same tier, atomically."""
 
     action = Action.REASSIGN
@@ -52,6 +52,7 @@ def reassign_ticket(command: ReassignTicket, state: TicketState) -> Change:
         status=AssignmentStatus.CANCELLED,
         completed_at=state.now,
         cancellation_reason=command.reason,
+        **command.work_done,
     )
     return Change(
         ((EventType.REASSIGNED, cancelled), (EventType.ASSIGNED, next_assignment)), TicketStatus.ASSIGNED

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass, command_field, text_field
+from app.commands.command import ASSIGNMENT_REFUSALS, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
+from app.commands.unfinished_work import UnfinishedWork
 from app.domain import values
 from app.domain.lifecycle import Action, EventType
 from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
@@ -12,7 +13,7 @@ REFUSALS = ASSIGNMENT_REFUSALS
 
 
 @command_dataclass
-class RejectAssignment(Command):
+class RejectAssignment(UnfinishedWork):
     """Reject an assignment before work starts. The ticket becomes NEW and needs another engineer."""
 
     action = Action.REJECT
@@ -26,5 +27,6 @@ def reject_assignment(command: RejectAssignment, state: TicketState) -> Change:
         status=AssignmentStatus.REJECTED,
         rejected_at=state.now,
         rejection_reason=command.reason,
+        **command.work_done,
     )
     return Change(((EventType.REJECTED, rejected),), TicketStatus.NEW)

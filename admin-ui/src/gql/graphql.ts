@@ -64,12 +64,20 @@ export type AssignmentType =
 
 /** Input for `cancelAssignment`. */
 export type CancelAssignmentInput = {
+  /** What was done. At most 4000 characters. */
+  actionsTaken?: string | null | undefined;
   /** Assignment to cancel. */
   assignmentId: string;
+  /** What was wrong, as far as it is known. At most 4000 characters. */
+  diagnosis?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
+  /** Parts used, at most 100. */
+  partsUsed?: Array<PartUsedInput> | null | undefined;
   /** Why it is cancelled. At most 4000 characters. */
   reason: string;
+  /** Hours worked in the assignment that ends, 0 to 999.99, at most two decimal places. */
+  timeSpentHours?: string | null | undefined;
 };
 
 /** Input for `completeAssignment`. */
@@ -119,6 +127,10 @@ export type CorrectTimeSpentInput = {
 
 /** Input for `escalateTicket`. */
 export type EscalateTicketInput = {
+  /** What was done. At most 4000 characters. */
+  actionsTaken?: string | null | undefined;
+  /** What was wrong, as far as it is known. At most 4000 characters. */
+  diagnosis?: string | null | undefined;
   /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
@@ -129,10 +141,14 @@ export type EscalateTicketInput = {
   nextTier?: number | null | undefined;
   /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   nextTierName?: string | null | undefined;
+  /** Parts used, at most 100. */
+  partsUsed?: Array<PartUsedInput> | null | undefined;
   /** Why the ticket is escalated; stored with both assignments. At most 4000 characters. */
   reason: string;
   /** Ticket to escalate. */
   ticketId: string;
+  /** Hours worked in the assignment that ends, 0 to 999.99, at most two decimal places. */
+  timeSpentHours?: string | null | undefined;
 };
 
 /** A spare part that was installed. */
@@ -161,26 +177,42 @@ export type RateAssignmentInput = {
 
 /** Input for `reassignTicket`. */
 export type ReassignTicketInput = {
+  /** What was done. At most 4000 characters. */
+  actionsTaken?: string | null | undefined;
+  /** What was wrong, as far as it is known. At most 4000 characters. */
+  diagnosis?: string | null | undefined;
   /** Engineer to assign; must be active. */
   engineerId: string;
   /** Highest assignment sequence of the ticket that you have seen, 0 if none; refused if it is stale. */
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
+  /** Parts used, at most 100. */
+  partsUsed?: Array<PartUsedInput> | null | undefined;
   /** Why the ticket is reassigned; stored with both assignments. At most 4000 characters. */
   reason: string;
   /** Ticket to reassign. */
   ticketId: string;
+  /** Hours worked in the assignment that ends, 0 to 999.99, at most two decimal places. */
+  timeSpentHours?: string | null | undefined;
 };
 
 /** Input for `rejectAssignment`. */
 export type RejectAssignmentInput = {
+  /** What was done. At most 4000 characters. */
+  actionsTaken?: string | null | undefined;
   /** Assignment to reject. */
   assignmentId: string;
+  /** What was wrong, as far as it is known. At most 4000 characters. */
+  diagnosis?: string | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
+  /** Parts used, at most 100. */
+  partsUsed?: Array<PartUsedInput> | null | undefined;
   /** Why it is rejected. At most 4000 characters. */
   reason: string;
+  /** Hours worked in the assignment that ends, 0 to 999.99, at most two decimal places. */
+  timeSpentHours?: string | null | undefined;
 };
 
 /** Role of a user. */
