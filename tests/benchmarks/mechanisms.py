@@ -38,7 +38,7 @@ def _execute_each_query() -> None:
 
 def _read_for_each_operation() -> None:
     key = loaders.BatchKey
-    loaders.BatchKey = lambda *values: key(*values, isolated_key=object())  # type: ignore[assignment,misc]
+    loaders.BatchKey = lambda *values, **named: key(*values, **named, isolated_key=object())  # type: ignore[assignment,misc]
 
 
 def _start_batches_at_once() -> None:
@@ -122,9 +122,12 @@ async def _compare(
         requests = server.requests(operation.document, operation.variables(options.tickets))
         return (await flood(server, database, requests, options.seconds, b'"data":', operation.name)).per_s
 
+    async def change(server: Server) -> float:
+        return (await changes.flood_change(_ASSIGN, server)).per_s
+
     measurements: list[Callable[..., object]] = [
         *(partial(read, operation) for operation in _READS),
-        partial(changes.flood_change, _ASSIGN),
+        change,
     ]
     ratios: list[list[float]] = [[] for _ in measurements]
     for round_ in range(options.rounds + 1):

@@ -17,6 +17,7 @@ from tests.benchmarks import data, driver, peers
 from tests.benchmarks.floor import Pgbench
 from tests.benchmarks.operations import ONE, PAGES, Variables
 from tests.benchmarks.shared import (
+    Flood,
     Options,
     Server,
     baton,
@@ -123,7 +124,7 @@ class MutationBenchmark:
         await self._flood_function(pgbench)
         servers = [server for server in self._servers if server.name != _FUNCTION]
         rates = [
-            await self._run_flood(server, _MIX, await self._mixed_requests(server), b'"data":')
+            (await self._run_flood(server, _MIX, await self._mixed_requests(server), b'"data":')).per_s
             for server in servers
         ]
         for server in servers:
@@ -180,7 +181,7 @@ class MutationBenchmark:
         for _ in repeat(None):
             yield {"ticketId": ticket, "engineerId": next(self._engineers), "reason": "Shift ends"}
 
-    async def flood_change(self, change: Change, server: Server) -> float:
+    async def flood_change(self, change: Change, server: Server) -> Flood:
         ids = await self._targets(change)
         field = f"{change.field}ByFunction" if server.name == _FUNCTION else change.field
         requests = server.requests(change.document(field), self._variables(change, ids))
@@ -188,12 +189,12 @@ class MutationBenchmark:
 
     async def _run_flood(
         self, server: Server, title: str, requests: Iterator[bytes], expected: bytes
-    ) -> float:
+    ) -> Flood:
         name = f"{server.name}, {title}"
         run = await flood(server, self._database, requests, self._options.seconds, expected, name)
         percentiles = (percentile_ms(run.latencies_s, percent) for percent in (50, 99))
         self._results[server.name, title].append((run.per_s, run.cpu_ms, run.database_ms, *percentiles))
-        return run.per_s
+        return run
 
     async def _mixed_requests(self, server: Server) -> Iterator[bytes]:
         change, tickets = CHANGES[0], self._options.tickets
