@@ -9,6 +9,8 @@ from graphql import (
     GraphQLError,
     GraphQLID,
     GraphQLString,
+    Undefined,
+    coerce_input_value,
     get_variable_values,
     is_non_null_type,
 )
@@ -25,33 +27,47 @@ _UNCHANGED: dict[Any, type] = {GraphQLID: str, GraphQLString: str, GraphQLBoolea
 
 
 class VariableCoercer:
-    """Coerces like graphql-core, in a fifth of the time if all variables are strings, ids and booleans."""
+    """Coerces like graphql-core, which reads the types of the variables from the document each time.
+
+    What is invalid, or has a default, is left to graphql-core.
+    """
 
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
-        self._simple: list[tuple[GraphQLVariableSignature, type]] | None = []
+        self._signatures: list[tuple[GraphQLVariableSignature, type | None]] = []
+        self._is_valid = True
         for definition in self._definitions:
             signature = get_variable_signature(schema, definition)
-            accepted = None if isinstance(signature, GraphQLError) else _accepted_type(signature)
-            if accepted is None or isinstance(signature, GraphQLError):
-                self._simple = None
-                break
-            self._simple.append((signature, accepted))
+            if isinstance(signature, GraphQLError):
+                self._is_valid = False
+            else:
+                self._signatures.append((signature, _accepted_type(signature)))
 
     def coerce(self, values: dict[str, Any]) -> VariableValues | list[GraphQLError]:
         """Return the coerced values, or the errors."""
-        if self._simple is not None:
-            sources, coerced = {}, {}
-            for signature, accepted in self._simple:
-                value = values.get(signature.name)
-                if type(value) is not accepted:
-                    break
-                sources[signature.name] = VariableValueSource(signature, value)
-                coerced[signature.name] = value
-            else:
-                return VariableValues(sources, coerced)
-        return get_variable_values(self._schema, self._definitions, values, _MAX_ERRORS)
+        coerced = self._coerce(values) if self._is_valid else None
+        if coerced is None:
+            return get_variable_values(self._schema, self._definitions, values, _MAX_ERRORS)
+        return coerced
+
+    def _coerce(self, values: dict[str, Any]) -> VariableValues | None:
+        sources, coerced = {}, {}
+        for signature, accepted in self._signatures:
+            name = signature.name
+            if name not in values:
+                return None
+            value = values[name]
+            sources[name] = VariableValueSource(signature, value)
+            if type(value) is not accepted:
+                try:
+                    value = coerce_input_value(value, signature.type)
+                except RecursionError:
+                    return None
+                if value is Undefined:
+                    return None
+            coerced[name] = value
+        return VariableValues(sources, coerced)
 
 
 def _accepted_type(signature: GraphQLVariableSignature) -> type | None:
