@@ -1,6 +1,6 @@
 """Rows stored by column: values pass from the database to a response without an object for each row.
 
-A row becomes an object, and its texts values, when somebody asks for them.
+Rows become objects, and texts become values, only on demand.
 """
 
 from __future__ import annotations
