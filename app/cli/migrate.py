@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.connections import Connection
-    from app.db.sql import UnreadableValue
+    from app.db.row_readers import UnreadableValue
     from app.queries.migration import ReportLine
 
 T = TypeVar("T")

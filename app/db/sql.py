@@ -9,41 +9,21 @@ SELECT {columns} FROM service_tickets WHERE id = ANY ($1)
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
-from functools import cache, lru_cache, partial
-from itertools import chain, repeat
-from operator import attrgetter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache, lru_cache
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Generic,
-    NamedTuple,
-    TypeAlias,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
-
-import orjson
-import structlog
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from app.db.errors import DRIVER_ERRORS, UNREADABLE_ERRORS, one_line
+from app.db.row_readers import Reader, column_hints, log_unreadable, reader_for, tolerant_reader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from app.db.connections import Connection, Tx
-
-log = structlog.get_logger()
+    from app.db.row_readers import UnreadableValue
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE / "_sql" if (_PACKAGE / "_sql").is_dir() else _PACKAGE.parent / "sql"
@@ -61,25 +41,9 @@ _TRANSACTION_STATEMENTS = frozenset({"BEGIN;", "COMMIT;", "ROLLBACK;"})
 
 MAX_UNINTERRUPTED = 500
 """Rows that are converted before other tasks run, which takes some milliseconds."""
-_NULLS = repeat(None)
-"""An omitted column, of any length."""
 
 R = TypeVar("R")
-
-Column: TypeAlias = "Iterable[Any]"
-Reader: TypeAlias = "Callable[[Iterator[Column]], Column]"
-"""Takes the columns it needs from the iterator and returns one column of values."""
-
-
-class UnreadableValue(NamedTuple):
-    """A stored value that is not of its field's type. `row_id` is the first column of its row."""
-
-    row: str
-    row_id: object
-    field: str
-
-
-ReportUnreadable: TypeAlias = "Callable[[UnreadableValue], object]"
+T = TypeVar("T")
 
 
 class SqlFileError(Exception):
@@ -99,7 +63,7 @@ class Query(Generic[R]):
 
     async def all(self, conn: Connection, *args: object, omit: frozenset[str] = frozenset()) -> list[R]:
         """Return every row. The columns in `omit` are not read; their fields are None."""
-        query = omit_columns(self, omit)
+        query = omit_columns(self, omit) if omit else self
         try:
             records = await conn.fetch(query.text, *args)
         except OverflowError:
@@ -107,9 +71,8 @@ class Query(Generic[R]):
         if len(records) <= MAX_UNINTERRUPTED:
             return query.read(records)
         rows: list[R] = []
-        for start in range(0, len(records), MAX_UNINTERRUPTED):
-            rows += query.read(records[start : start + MAX_UNINTERRUPTED])
-            await asyncio.sleep(0)
+        async for piece in in_pieces(records):
+            rows += query.read(piece)
         return rows
 
     async def stream(self, tx: Tx, *args: object, batch_size: int) -> AsyncGenerator[R, None]:
@@ -141,7 +104,7 @@ class Query(Generic[R]):
         try:
             return list(self._reader(zip(*records, strict=True)))
         except UNREADABLE_ERRORS:
-            reader = _tolerant_reader(self.row, self.omitted, _log_unreadable)  # type: ignore[arg-type] # as below
+            reader = tolerant_reader(self.row, self.omitted, log_unreadable)  # type: ignore[arg-type] # as below
             return list(reader(zip(*records, strict=True)))
 
     async def unreadable_values(
@@ -149,7 +112,7 @@ class Query(Generic[R]):
     ) -> AsyncGenerator[UnreadableValue, None]:
         """Yield the values of all rows that `read` would replace."""
         found: list[UnreadableValue] = []
-        reader = _tolerant_reader(self.row, self.omitted, found.append)  # type: ignore[arg-type] # a class is hashable
+        reader = tolerant_reader(self.row, self.omitted, found.append)  # type: ignore[arg-type] # a class is hashable
         async for record in tx.cursor(self.bounded_text, *args, prefetch=batch_size):
             list(reader(zip(record, strict=True)))
             for value in found:
@@ -180,7 +143,7 @@ def load(file: str, name: str, row: type[R]) -> Query[R]:
         params, text = statements(file)[name]
     except KeyError:
         raise SqlFileError(f"there is no statement {name!r} in sql/queries/{file}.sql") from None
-    query = Query(f"{file}.{name}", params, f"/* {file}.{name} */\n{text}", row, _reader(row, frozenset()))
+    query = Query(f"{file}.{name}", params, f"/* {file}.{name} */\n{text}", row, reader_for(row, frozenset()))
     LOADED.append(query)
     return query
 
@@ -225,15 +188,21 @@ def _expand(text: str, file: str) -> str:
     return _FRAGMENT.sub(fragment, text)
 
 
+async def in_pieces(records: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """Yield slices of at most MAX_UNINTERRUPTED records, and let other tasks run in between."""
+    for start in range(0, len(records), MAX_UNINTERRUPTED):
+        if start:
+            await asyncio.sleep(0)
+        yield records[start : start + MAX_UNINTERRUPTED]
+
+
 @lru_cache(maxsize=500)
 def omit_columns(query: Query[R], names: frozenset[str]) -> Query[R]:
     """Remove columns from the SELECT list."""
-    if not names:
-        return query
     columns = [
         column for column in selected_columns(query) if column.split()[-1].rpartition(".")[2] not in names
     ]
-    return replace(query, text=select(query, columns), _reader=_reader(query.row, names), omitted=names)
+    return replace(query, text=select(query, columns), _reader=reader_for(query.row, names), omitted=names)
 
 
 def selected_columns(query: Query[Any]) -> list[str]:
@@ -249,7 +218,7 @@ def select(query: Query[Any], columns: Sequence[str]) -> str:
 
 @lru_cache(maxsize=500)
 def _bounded_text(query: Query[Any]) -> str:
-    hints = list(_column_hints(query.row, query.omitted))
+    hints = list(column_hints(query.row, query.omitted))
     selected = ", ".join(
         f"""CASE WHEN c{i} > '9999-12-31 23:59:59.999999+00' THEN 'infinity'
             WHEN c{i} < '0001-01-01 00:00:00+00' THEN '-infinity' ELSE c{i} END"""
@@ -259,143 +228,3 @@ def _bounded_text(query: Query[Any]) -> str:
     )
     names = ", ".join(f"c{i}" for i in range(len(hints)))
     return f"/* {query.name} */ SELECT {selected}\nFROM (\n{query.text}\n) AS q ({names})"
-
-
-def _column_hints(row: Any, omit: frozenset[str]) -> Iterator[Any]:  # noqa: ANN401 - hints have no common type
-    if not is_dataclass(row):
-        yield row
-        return
-    hints = get_type_hints(row)
-    for f in fields(row):
-        if f.name not in omit:
-            yield from _column_hints(without_none(hints[f.name]), omit)
-
-
-def _reader(row: type[Any], omit: frozenset[str]) -> Reader:
-    """Return a reader by position and column, far faster than by name and row. A test checks order and types.
-
-    The last fields may be row types themselves: each takes the next columns, and is None if the first of
-    them is null.
-    """
-    if row is datetime:
-        return _read_times
-    if not is_dataclass(row):
-        convert = converter(row)
-        return next if convert is None else lambda columns: map(convert, next(columns))
-    hints = get_type_hints(row)
-    readers = [
-        None if f.name in omit else _field_reader(without_none(hints[f.name]), omit) for f in fields(row)
-    ]
-
-    def read(columns: Iterator[Column]) -> Column:
-        return map(row, *[_NULLS if reader is None else reader(columns) for reader in readers])
-
-    return read
-
-
-def _field_reader(hint: Any, omit: frozenset[str]) -> Reader:  # noqa: ANN401 - hints have no common type
-    read = _reader(hint, omit)
-    return _none_without_key(read) if is_dataclass(hint) else read
-
-
-def _none_without_key(read: Reader) -> Reader:
-    def read_nested(columns: Iterator[Column]) -> Column:
-        first = next(columns)
-        values = read(chain([first], columns))
-        return [None if key is None else value for key, value in zip(first, values, strict=True)]
-
-    return read_nested
-
-
-def _read_times(columns: Iterator[Column]) -> Column:
-    """Raises ValueError for infinity, which the driver returns as a datetime without a time zone."""
-    column = next(columns)
-    try:
-        zones = set(map(_zone, column))
-    except AttributeError:  # of None
-        zones = set(map(_zone, filter(None, column)))
-    if None in zones:
-        raise ValueError
-    return column
-
-
-_zone = attrgetter("tzinfo")
-
-
-def converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as above
-    """Return the conversion of one value, with None for null; None if values need no conversion."""
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        # Calling the enum takes ten times as long.
-        members: dict[str | None, StrEnum | None] = {None: None}
-        return (members | {member.value: member for member in hint}).__getitem__
-    if get_origin(hint) is tuple:
-        item: Any = get_args(hint)[0]
-        if not hasattr(item, "from_json"):
-            return lambda array: None if array is None else tuple(array)
-        # jsonb is read as text: here an array of objects for the type's from_json.
-        from_json = item.from_json
-        return lambda text: None if text is None else tuple(from_json(part) for part in orjson.loads(text))
-    return None
-
-
-@lru_cache(maxsize=500)  # callers that collect values pass a new `report` each time
-def _tolerant_reader(row: type[Any], omit: frozenset[str], report: ReportUnreadable) -> Reader:
-    """Return a slower reader that replaces and reports what `_reader` cannot convert.
-
-    The replacement is None. For a field that is never None, it is the nearest time, or what the type's
-    `from_unreadable_json` returns, or else the error, which then is the error of that field in the API.
-    """
-    if not is_dataclass(row):
-        return _reader(row, omit)
-    hints = get_type_hints(row)
-    names = [f.name for f in fields(row)]
-
-    def column_reader(name: str) -> Reader:
-        hint = without_none(hints[name])
-        return _none_without_key(_tolerant_reader(hint, omit, report)) if is_dataclass(hint) else next  # type: ignore[arg-type] # a class is hashable
-
-    readers = [None if name in omit else column_reader(name) for name in names]
-
-    def read(columns: Iterator[Column]) -> Column:
-        values = [_NULLS if reader is None else list(reader(columns)) for reader in readers]
-        ids = values[0]
-        for i, reader in enumerate(readers):
-            if reader is next:
-                convert = partial(_tolerant_convert, hints[names[i]])
-                values[i] = [
-                    convert(value, partial(report, UnreadableValue(row.__name__, row_id, names[i])))
-                    for row_id, value in zip(ids, values[i], strict=True)
-                ]
-        return map(row, *values)
-
-    return read
-
-
-def _tolerant_convert(hint: Any, value: Any, report: Callable[[], object]) -> Any:  # noqa: ANN401 - as above
-    inner = without_none(hint)
-    try:
-        if inner is datetime and value is not None and value.tzinfo is None:
-            raise ValueError(value)
-        convert = converter(inner)
-        return value if convert is None else convert(value)
-    except UNREADABLE_ERRORS as error:
-        report()
-        for item in get_args(inner):
-            if hasattr(item, "from_unreadable_json"):
-                parts = json.loads(value, parse_int=Decimal, parse_float=Decimal)
-                return tuple(map(item.from_unreadable_json, parts))
-        if inner is not hint:
-            return None
-        return value.replace(tzinfo=UTC) if inner is datetime else error
-
-
-@lru_cache(maxsize=1000)
-def _log_unreadable(value: UnreadableValue) -> None:
-    """Log the value once, not with each read."""
-    log.error("unreadable_value", row=value.row, row_id=str(value.row_id), field=value.field)
-
-
-def without_none(hint: Any) -> Any:  # noqa: ANN401 - as above
-    if get_origin(hint) in (UnionType, Union):  # Python 3.11 makes a Union of NewType | None
-        (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
-    return hint

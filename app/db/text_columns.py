@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -14,15 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
 from uuid import UUID
 
 from app.db.errors import UNREADABLE_ERRORS
-from app.db.sql import (
-    MAX_UNINTERRUPTED,
-    Query,
-    converter,
-    omit_columns,
-    select,
-    selected_columns,
-    without_none,
-)
+from app.db.row_readers import converter, without_none
+from app.db.sql import Query, in_pieces, omit_columns, select, selected_columns
 from app.rows import Table
 
 if TYPE_CHECKING:
@@ -42,6 +34,12 @@ class _Statement:
     readers: Sequence[ReadColumn | None]
     text_types: Mapping[str, TextType]
 
+    def read(self, records: Sequence[Sequence[Any]], columns: Sequence[list[Any]]) -> None:
+        """Append the values of the records to the columns. Raises one of UNREADABLE_ERRORS."""
+        read = zip(*records, strict=True)
+        for column, values, reader in zip(columns, read, self.readers, strict=True):
+            column.extend(values if reader is None else reader(values))
+
 
 async def fetch_rows(
     query: Query[R], conn: Connection, *args: object, omit: frozenset[str] = frozenset()
@@ -56,12 +54,8 @@ async def fetch_rows(
         return []
     columns: list[list[Any]] = [[] for _ in statement.names]
     try:
-        for start in range(0, len(records), MAX_UNINTERRUPTED):
-            if start:
-                await asyncio.sleep(0)
-            read = zip(*records[start : start + MAX_UNINTERRUPTED], strict=True)
-            for column, values, reader in zip(columns, read, statement.readers, strict=True):
-                column.extend(values if reader is None else reader(values))
+        async for piece in in_pieces(records):
+            statement.read(piece, columns)
     except UNREADABLE_ERRORS:
         return await query.all(conn, *args, omit=omit)
     return Table(query.row, dict(zip(statement.names, columns, strict=True)), statement.text_types).rows()
@@ -108,7 +102,7 @@ def _iso_times(values: Sequence[str | None]) -> Sequence[str | None]:
 
     Raises ValueError for times that `datetime` cannot hold: before year 1, after 9999, and infinity.
     """
-    present: Sequence[str] = [value for value in values if value is not None]
+    present = [value for value in values if value is not None]
     if not present:
         return values
     if set(map(_YEAR_AND_ZONE, present)) != {("-", "+")}:

@@ -100,19 +100,18 @@ def _utc_datetimes(values: Sequence[Any]) -> Sequence[Any]:
 
 def _enum_names(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
     # Look members up by identity: the hash of an Enum is computed in Python.
-    members = cast("type[Enum]", leaf.wrapped_cls)
-    names = {id(member): leaf.coerce_output_value(member) for member in members.__members__.values()}
-
-    def serialize(values: Sequence[Any]) -> Sequence[Any]:
-        return list(map(names.__getitem__, map(id, values)))
-
-    return serialize
+    names = _names_by(leaf, id)
+    return lambda values: list(map(names.__getitem__, map(id, values)))
 
 
 def _enum_names_by_value(leaf: CustomGraphQLEnumType) -> ColumnSerializer:
-    members = cast("type[Enum]", leaf.wrapped_cls)
-    names = {m.value: leaf.coerce_output_value(m) for m in members.__members__.values()} | {None: None}
+    names = _names_by(leaf, attrgetter("value")) | {None: None}
     return lambda values: list(map(names.__getitem__, values))
+
+
+def _names_by(leaf: CustomGraphQLEnumType, key: Callable[[Enum], Any]) -> dict[Any, str]:
+    members = cast("type[Enum]", leaf.wrapped_cls).__members__.values()
+    return {key(member): leaf.coerce_output_value(member) for member in members}
 
 
 _TEXT_SCALARS = (

@@ -235,6 +235,7 @@ class Loaders:
         """
 
         def source() -> tuple[BatchKey, BatchLoadFn]:
+            # A batch that is not isolated belongs to several operations.
             lock = self.heavy_lock if heavy and isolated else None
             return BatchKey(name, self._db, self._visible_to, self._omit, heavy, lock=lock), load_fn()
 

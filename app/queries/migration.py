@@ -10,7 +10,7 @@ from app.db import row_security, sql
 from app.db.connections import transaction_on_own_schemas
 from app.db.errors import UNREADABLE_ROW_ERRORS
 from app.db.migration_files import MigrationError
-from app.db.sql import UnreadableValue
+from app.db.row_readers import UnreadableValue
 from app.domain.model import Assignment, AssignmentEvent, Engineer, Equipment, Ticket
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ _COLLECTIONS_OF_SURVIVORS = 2
 """Such collections before one of the objects that survived them."""
 _NEVER = 1_000_000
 INTERVAL_S = 60
+"""Between full collections of an idle server."""
 LATEST_S = 600
+"""Between full collections of a server that is always busy."""
 
 
 class FullCollections:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import cycle, repeat
 
 from tests.benchmarks import data, driver
-from tests.benchmarks.mutations import CHANGES, MutationBenchmark
+from tests.benchmarks.mutations import ASSIGN, MutationBenchmark
 from tests.benchmarks.operations import LIST, ONE, PAGES, WITH_HISTORY, Operation, Variables
 from tests.benchmarks.shared import Options, Server, baton, cpu_s, memory_mb, percentile_ms, table
 from tests.databases import migrate_whole, new_database
@@ -36,7 +36,7 @@ async def run(options: Options, postgres: str) -> None:
                     ]
                     for operation in (ONE, WITH_HISTORY, LIST, PAGES, _SEARCH, _MONTH)
                 ]
-                rows.append([f"{tickets:,} tickets: {_ASSIGN.name}", *await changes.measure()])
+                rows.append([f"{tickets:,} tickets: {ASSIGN.name}", *await changes.measure()])
             for length in data.LONG_HISTORIES:
                 operation = replace(WITH_HISTORY, variables=partial(_with_history, length))
                 measured = await _measure(options, server, operation, loaded)
@@ -49,9 +49,6 @@ async def run(options: Options, postgres: str) -> None:
             print(f"\nMemory of the server afterwards: {memory_mb(server.pid):.0f} MB.")
 
 
-_ASSIGN = CHANGES[0]
-
-
 class _Changes(MutationBenchmark):
     """Measures assign; the latency is that of 32 clients at full speed."""
 
@@ -61,7 +58,7 @@ class _Changes(MutationBenchmark):
 
     async def measure(self) -> list[str]:
         for _ in range(2):  # the first run warms up
-            run = await self.flood_change(_ASSIGN, self._server)
+            run = await self.flood_change(ASSIGN, self._server)
         return [f"{run.per_s:.0f}", f"{run.cpu_ms:.2f}", "all", *_percentiles(run.latencies_s)]
 
 

@@ -87,8 +87,9 @@ class Change:
         return f"mutation Change($input: {input_type}!) {{ {field}(input: $input) {_RESULT} }}"
 
 
-CHANGES = (
-    Change("assign, different tickets", "assignTicket", lambda b, ids: b.assign(ids), None),
+ASSIGN = Change("assign, different tickets", "assignTicket", lambda b, ids: b.assign(ids), None)
+_CHANGES = (
+    ASSIGN,
     Change("assign, with keys", "assignTicket", lambda b, ids: b.assign(ids), None, has_key=True),
     Change("accept", "acceptAssignment", lambda _, ids: ({"assignmentId": i} for i in ids), "assigned"),
     Change("complete", "completeAssignment", lambda _, ids: _complete(ids), "accepted"),
@@ -116,7 +117,7 @@ class MutationBenchmark:
         """Of the mix at the same rate for all, by server."""
 
     async def run_round(self, round_: int, pgbench: Pgbench) -> None:
-        for change in CHANGES:
+        for change in _CHANGES:
             for server in (*self._servers[round_:], *self._servers[:round_]):
                 if server.name == _FUNCTION and change.field != "assignTicket":
                     continue
@@ -142,7 +143,7 @@ class MutationBenchmark:
     def print_results(self) -> None:
         head = ("", "changes/s", "Baton to it", "CPU ms", "database CPU ms", "p50 ms", "p99 ms")
         forms = (".2f", ".2f", ".1f", ".1f")
-        for title in (*(change.name for change in CHANGES), _MIX):
+        for title in (*(change.name for change in _CHANGES), _MIX):
             rows = []
             baton_rates = [rate for rate, *_ in self._results["Baton", title]]
             for name in [name for name, of in self._results if of == title]:
@@ -197,7 +198,7 @@ class MutationBenchmark:
         return run
 
     async def _mixed_requests(self, server: Server) -> Iterator[bytes]:
-        change, tickets = CHANGES[0], self._options.tickets
+        change, tickets = ASSIGN, self._options.tickets
         kinds = (
             server.requests(ONE.document, ONE.variables(tickets)),
             server.requests(PAGES.document, PAGES.variables(tickets)),
@@ -228,12 +229,12 @@ class MutationBenchmark:
 
     async def _flood_function(self, pgbench: Pgbench) -> None:
         """The floor: the function, called by pgbench."""
-        [first, *_] = await self._targets(CHANGES[0])
+        [first, *_] = await self._targets(ASSIGN)
         conn = await asyncpg.connect(self._database)
         await conn.execute(f"SELECT setval('benchmark_ticket', {first.removeprefix('NEW-')})")
         await conn.close()
         done = await pgbench.run(_PGBENCH, self._options.seconds)
-        self._results[pgbench.name, CHANGES[0].name].append((done.count / done.duration_s,))
+        self._results[pgbench.name, ASSIGN.name].append((done.count / done.duration_s,))
 
 
 async def run(options: Options, postgres: str) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import structlog
 
-from app.db import sql
+from app.db import row_readers
 from app.db.connections import connect
 from app.domain.model import CompletionStatus
 from app.queries import events, migration
@@ -51,7 +51,7 @@ PAGE = f"""query($id: ID!) {{ ticket(id: $id) {{
 
 @pytest.fixture(autouse=True)
 def _forget_logged_values():
-    sql._log_unreadable.cache_clear()
+    row_readers.log_unreadable.cache_clear()
 
 
 @pytest.fixture
