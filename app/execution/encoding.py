@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from typing import Any
 
 import orjson
@@ -13,7 +14,9 @@ async def encode_long_lists(value: Any) -> Any:  # noqa: ANN401 - any part of a 
     """Return the value; each long list in it is replaced by its JSON."""
     if isinstance(value, list) and is_long(value):
         pieces = [orjson.dumps(piece)[1:-1] async for piece in in_pieces(value)]
-        return orjson.Fragment(b"[%b]" % b",".join(pieces))
+        encoded = orjson.Fragment(b"[%b]" % b",".join(pieces))
+        await sleep(0)
+        return encoded
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(item, dict | list):

@@ -139,8 +139,9 @@ class Loaders:
         self.assignment_history.prime(ticket_id, history)
         if "current_assignment" in self._requested_fields:
             self.current_assignment.prime(ticket_id, current_assignment(history))
-        for row in rows:
-            self._prime_engineer(row.engineer)
+        # A long history has few engineers.
+        for engineer in {row.engineer.id: row.engineer for row in rows if row.engineer is not None}.values():
+            self._prime_engineer(engineer)
         return rows[0].ticket
 
     def _prime_with_current(self, ticket_id: TicketId, row: TicketWithAssignment | None) -> Ticket | None:

@@ -116,7 +116,7 @@ class OperationPipeline:
         if operation.type is not OperationType.SUBSCRIPTION:
             yield await self._execute(operation)
             return
-        executor = self._executor(operation)
+        executor = await self._executor(operation)
         if isinstance(executor, list):
             yield ExecutionResult(None, executor)
             return
@@ -141,7 +141,7 @@ class OperationPipeline:
         return await self._event_results.execute(request_key, executor)
 
     async def _execute(self, operation: Operation) -> ExecutionResult:
-        executor = self._executor(operation)
+        executor = await self._executor(operation)
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
         timeout_s = self._limits.read_timeout_s
@@ -159,12 +159,12 @@ class OperationPipeline:
             return ExecutionResult(None, [_to_graphql_error(error)])
         return result
 
-    def _executor(self, operation: Operation) -> Executor[Any] | list[GraphQLError]:
+    async def _executor(self, operation: Operation) -> Executor[Any] | list[GraphQLError]:
         """Validate the operation and build its executor. Returns the errors of the request if it has any."""
         if operation.errors is not None:
             return operation.errors
         try:
-            return self._policy.validate(operation) or self._build_executor(operation)
+            return await self._policy.validate(operation) or self._build_executor(operation)
         except Exception as error:  # noqa: BLE001 - as above
             return [_to_graphql_error(error)]
 

@@ -20,6 +20,7 @@ from app.execution.field_resolvers import (
     ParentResolver,
 )
 from app.graphql import pipeline
+from app.graphql.admission import policy
 from app.graphql.admission.policy import VALUES_PER_POINT
 from tests.benchmarks import data
 from tests.graphql import attacks
@@ -103,6 +104,26 @@ async def test_other_tasks_run_between_the_steps_of_a_long_response(
     turns_of_long_steps = [turn for _, count, turn in steps if count >= PIECE]
     assert len(turns_of_long_steps) > LENGTH / PIECE
     assert len(set(turns_of_long_steps)) == len(turns_of_long_steps)
+
+
+async def test_other_tasks_run_while_a_long_document_is_validated(monkeypatch, client, turns):
+    validate = policy.validate
+    turns_of_parts = []
+
+    def recording(schema: Any, document: Any, rules: list[Any], **options: Any) -> Any:
+        turns_of_parts.append((len(rules), turns[0]))
+        return validate(schema, document, rules, **options)
+
+    monkeypatch.setattr(policy, "validate", recording)
+    document = attacks.tickets(" ".join(f"a{i}: id" for i in range(25)))
+    for text in (document, document + " " * policy._LONG_DOCUMENT):
+        turns_of_parts.clear()
+        response = await client.post("/graphql", json={"query": text})
+        assert "errors" not in response.json()
+        is_long = len(text) > policy._LONG_DOCUMENT
+        assert (len(turns_of_parts) > 1) == is_long
+        assert len({turn for _, turn in turns_of_parts}) == len(turns_of_parts)
+        assert not is_long or max(count for count, _ in turns_of_parts) == policy._RULES_AT_A_TIME
 
 
 @when_compiled

@@ -42,6 +42,8 @@ PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_S = 5.0
 DRAIN_TIMEOUT_S = 15.0
 """How long operations may continue after the server began to stop; longer than a mutation can take."""
+_LONG_MESSAGE = 1_000_000
+"""Characters of a message that takes so long to encode that other tasks run before it is sent."""
 
 
 class GraphQLWebSocketEndpoint:
@@ -206,7 +208,10 @@ class _Connection:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def send(self, **message: object) -> None:
-        await self._socket.send_text(orjson.dumps(message).decode())
+        text = orjson.dumps(message).decode()
+        if len(text) > _LONG_MESSAGE:
+            await asyncio.sleep(0)
+        await self._socket.send_text(text)
 
     async def _receive(self) -> Message:
         received = await self._socket.receive()
