@@ -151,7 +151,7 @@ CREATE FUNCTION public.drop_events(name text) RETURNS bigint
 DECLARE last bigint;
 BEGIN
     PERFORM FROM public.time_partitions p
-    WHERE p.parent = 'assignment_events' AND p.name = drop_events.name AND p.ends_at < clock_timestamp();
+    WHERE p.parent = 'ticket_events' AND p.name = drop_events.name AND p.ends_at < clock_timestamp();
     IF NOT FOUND THEN
         RAISE EXCEPTION '% is no month of events that is over', name;
     END IF;
@@ -173,7 +173,7 @@ END $$;
 CREATE FUNCTION public.keep_ended_assignment() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
-DECLARE last public.assignment_events;
+DECLARE last public.ticket_events;
 BEGIN
     -- Only the customer's rating may come later; how the assignment ended is final.
     NEW.customer_rating := OLD.customer_rating;
@@ -181,7 +181,7 @@ BEGIN
     NEW.updated_at := OLD.updated_at;
     -- The hours may change if the newest event of the assignment records exactly this correction.
     IF NEW.time_spent_hours IS DISTINCT FROM OLD.time_spent_hours THEN
-        SELECT e.* INTO last FROM public.assignment_events e
+        SELECT e.* INTO last FROM public.ticket_events e
         WHERE e.ticket_id = OLD.ticket_id AND e.assignment_id = OLD.id
         ORDER BY e.id DESC LIMIT 1;
         IF last.type = 'hours_corrected'
@@ -223,6 +223,98 @@ BEGIN
     RETURN 'made ' || name;
 END $_$;
 
+CREATE FUNCTION public.record_foreign_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'baton', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+    recorded constant text[] := ARRAY['ticket_number', 'status', 'priority', 'customer_name', 'issue_category',
+        'issue_description', 'equipment_id', 'started_at', 'resolved_at', 'closed_at'];
+    following constant text[] := ARRAY['waiting_since', 'cancelled_at', 'hold_reason', 'held_by', 'held_at', 'hold_until'];
+    before jsonb;
+    after jsonb;
+    details_before jsonb;
+    details_after jsonb;
+    ticket text;
+    diff jsonb;
+    old_status text;
+    new_status text;
+    needs_engineer boolean;
+    word text := 'ticket_updated';
+    facts jsonb;
+BEGIN
+    before := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) ELSE '{}' END;
+    after := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) ELSE '{}' END;
+    ticket := coalesce(after ->> 'id', before ->> 'id');
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM public.ticket_details d WHERE d.ticket_id = ticket;
+        DELETE FROM public.ticket_external_ids x WHERE x.ticket_id = ticket;
+        word := 'ticket_deleted';
+        facts := jsonb_build_object('ticket_number', before -> 'ticket_number');
+    ELSE
+        SELECT jsonb_object_agg(c.name, jsonb_build_array(before -> c.name, after -> c.name)) INTO diff
+        FROM unnest(recorded) AS c (name)
+        WHERE coalesce(before -> c.name, 'null') <> coalesce(after -> c.name, 'null');
+        -- A server of the release before has recorded its change of the status, and what follows from it, as an event
+        -- of the assignment.
+        IF diff ? 'status' AND EXISTS (
+            SELECT FROM public.ticket_events e
+            WHERE e.ticket_id = ticket AND e.assignment_id IS NOT NULL AND e.xmin = pg_current_xact_id()::xid)
+        THEN
+            diff := nullif(diff - ARRAY['status', 'started_at', 'resolved_at'], '{}');
+        END IF;
+        IF diff IS NULL THEN
+            RETURN NULL;
+        END IF;
+        old_status := before ->> 'status';
+        new_status := after ->> 'status';
+        needs_engineer := new_status IN ('new', 'on_hold')
+            AND NOT EXISTS (SELECT FROM current_ticket_assignments c WHERE c.ticket_id = ticket);
+        details_before := coalesce((SELECT to_jsonb(d) FROM public.ticket_details d WHERE d.ticket_id = ticket), '{}');
+        INSERT INTO public.ticket_details AS d (ticket_id, version, waiting_since, cancelled_at)
+        VALUES (ticket, CASE TG_OP WHEN 'INSERT' THEN 1 ELSE 2 END, CASE WHEN needs_engineer THEN app_now() END,
+            CASE WHEN new_status = 'cancelled' THEN app_now() END)
+        ON CONFLICT (ticket_id) DO UPDATE
+        SET version = d.version + 1,
+            waiting_since = CASE WHEN needs_engineer THEN coalesce(d.waiting_since, app_now()) END,
+            cancelled_at = CASE WHEN new_status = 'cancelled' THEN coalesce(d.cancelled_at, app_now()) END,
+            hold_reason = CASE WHEN new_status = 'on_hold' THEN d.hold_reason END,
+            held_by = CASE WHEN new_status = 'on_hold' THEN d.held_by END,
+            held_at = CASE WHEN new_status = 'on_hold' THEN d.held_at END,
+            hold_until = CASE WHEN new_status = 'on_hold' THEN d.hold_until END
+        RETURNING to_jsonb(d) INTO details_after;
+        diff := diff || coalesce((
+            SELECT jsonb_object_agg(c.name, jsonb_build_array(details_before -> c.name, details_after -> c.name))
+            FROM unnest(following) AS c (name)
+            WHERE coalesce(details_before -> c.name, 'null') <> coalesce(details_after -> c.name, 'null')), '{}');
+        IF TG_OP = 'INSERT' THEN
+            word := 'ticket_created';
+        ELSIF diff ? 'status' THEN
+            word := CASE
+                WHEN new_status = 'on_hold' THEN 'ticket_held'
+                WHEN new_status = 'resolved' THEN 'ticket_resolved'
+                WHEN new_status = 'closed' THEN 'ticket_closed'
+                WHEN new_status = 'cancelled' THEN 'ticket_cancelled'
+                WHEN old_status = 'on_hold' THEN 'ticket_resumed'
+                WHEN old_status IN ('resolved', 'closed', 'cancelled') THEN 'ticket_reopened'
+                ELSE word END;
+            facts := jsonb_build_object('status_before', old_status, 'status', new_status);
+        END IF;
+    END IF;
+    INSERT INTO public.ticket_events (ticket_id, type, actor, source, recorded_at, details, changes, ticket_version)
+    VALUES (ticket, word, 'database:' || session_user, 'other_application', app_now(), facts, diff, (details_after ->> 'version')::int);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    BEGIN
+        INSERT INTO public.ticket_event_gaps (ticket_id, recorded_at, problem)
+        VALUES (coalesce(ticket, '?'), clock_timestamp(), SQLERRM);
+    EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'a change of ticket % is not recorded: %', ticket, SQLERRM;
+    END;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.tend_partitions() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -253,36 +345,63 @@ BEGIN
         RETURN 'dropped ' || outdated;
     END IF;
 
-    SELECT greatest(max(p.ends_at)::date, this_month) INTO first FROM public.time_partitions p WHERE p.parent = 'assignment_events';
+    SELECT greatest(max(p.ends_at)::date, this_month) INTO first FROM public.time_partitions p WHERE p.parent = 'ticket_events';
     IF first <= this_month + interval '2 months' THEN
-        -- The lock that the foreign keys need, in the same order as a command takes its locks.
+        -- Before the lock that the foreign key needs, in the same order as a command takes its locks.
         LOCK TABLE public.service_tickets IN SHARE ROW EXCLUSIVE MODE;
-        RETURN public.make_time_partition('assignment_events', to_char(first, '"assignment_events_p"YYYYMM'),
-            'occurred_at', first::text, (first + interval '1 month')::date::text);
+        RETURN public.make_time_partition('ticket_events', to_char(first, '"ticket_events_p"YYYYMM'),
+            'recorded_at', first::text, (first + interval '1 month')::date::text);
     END IF;
     RETURN NULL;
 END $$;
 
-CREATE TABLE public.assignment_events (
-    id bigint NOT NULL,
-    ticket_id character varying(64) NOT NULL,
-    assignment_id uuid NOT NULL,
-    type text NOT NULL,
-    actor text NOT NULL,
-    occurred_at timestamp with time zone NOT NULL,
-    assignment jsonb NOT NULL,
+CREATE TABLE public.ticket_events (
+    id bigint CONSTRAINT assignment_events_id_not_null NOT NULL,
+    ticket_id character varying(64) CONSTRAINT assignment_events_ticket_id_not_null NOT NULL,
+    assignment_id uuid,
+    type text CONSTRAINT assignment_events_type_not_null NOT NULL,
+    actor text CONSTRAINT assignment_events_actor_not_null NOT NULL,
+    recorded_at timestamp with time zone CONSTRAINT assignment_events_occurred_at_not_null NOT NULL,
+    assignment jsonb,
     request_id text,
     token_id text,
     details jsonb,
-    CONSTRAINT assignment_events_type_check CHECK ((type = ANY (ARRAY['assigned'::text, 'accepted'::text, 'rejected'::text, 'started'::text, 'completed'::text, 'failed'::text, 'escalated'::text, 'reassigned'::text, 'cancelled'::text, 'rated'::text, 'hours_corrected'::text, 'overdue'::text])))
+    source text,
+    changes jsonb,
+    ticket_version integer,
+    CONSTRAINT ticket_events_type_check CHECK ((type = ANY (ARRAY['ticket_created'::text, 'ticket_updated'::text, 'ticket_held'::text, 'ticket_resumed'::text, 'ticket_resolved'::text, 'ticket_closed'::text, 'ticket_reopened'::text, 'ticket_cancelled'::text, 'ticket_deleted'::text, 'note_added'::text, 'assigned'::text, 'accepted'::text, 'rejected'::text, 'started'::text, 'completed'::text, 'failed'::text, 'escalated'::text, 'reassigned'::text, 'cancelled'::text, 'rated'::text, 'hours_corrected'::text, 'overdue'::text])))
 )
-PARTITION BY RANGE (occurred_at);
+PARTITION BY RANGE (recorded_at);
 
-COMMENT ON TABLE public.assignment_events IS 'Audit log: each change of an assignment, who made it, and the row afterwards. Append only.';
+COMMENT ON TABLE public.ticket_events IS 'Audit log: each change of a ticket or an assignment, and who made it. Append only.';
 
-COMMENT ON COLUMN public.assignment_events.details IS 'Data that is not in the assignment row. For a correction: the previous hours and the reason.';
+COMMENT ON COLUMN public.ticket_events.assignment IS 'The assignment after the change; null for an event of the ticket.';
 
-ALTER TABLE public.assignment_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+COMMENT ON COLUMN public.ticket_events.details IS 'Data that is not in the assignment row. For a correction: the previous hours and the reason.';
+
+COMMENT ON COLUMN public.ticket_events.source IS 'person, rule, import or other_application; null in older rows.';
+
+COMMENT ON COLUMN public.ticket_events.changes IS 'The columns of the ticket that changed: {"status": ["new", "assigned"]}. Of several events of one change, only the last has it.';
+
+COMMENT ON COLUMN public.ticket_events.ticket_version IS 'The version of the ticket after the change; null in older rows.';
+
+CREATE VIEW public.assignment_events AS
+ SELECT id,
+    ticket_id,
+    assignment_id,
+    type,
+    actor,
+    recorded_at AS occurred_at,
+    assignment,
+    request_id,
+    token_id,
+    details
+   FROM public.ticket_events e
+  WHERE (assignment_id IS NOT NULL);
+
+COMMENT ON VIEW public.assignment_events IS 'Baton: the events of assignments, for servers of the release before.';
+
+ALTER TABLE public.ticket_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_events_id_seq
     START WITH 1
     INCREMENT BY 1
@@ -492,6 +611,78 @@ CREATE VIEW public.service_tickets_compat AS
 
 COMMENT ON VIEW public.service_tickets_compat IS 'The old columns of service_tickets for existing readers: the engineer of the current or the completed assignment.';
 
+CREATE TABLE public.ticket_details (
+    ticket_id character varying(64) NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    contact_name text,
+    contact_phone text,
+    site_address text,
+    hold_reason text,
+    held_by text,
+    held_at timestamp with time zone,
+    hold_until timestamp with time zone,
+    next_tier integer,
+    waiting_since timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    follow_up_of character varying(64),
+    duplicate_of character varying(64),
+    created_number text,
+    CONSTRAINT ticket_details_check CHECK (((follow_up_of)::text <> (ticket_id)::text)),
+    CONSTRAINT ticket_details_check1 CHECK (((duplicate_of)::text <> (ticket_id)::text)),
+    CONSTRAINT ticket_details_next_tier_check CHECK (((next_tier >= 1) AND (next_tier <= 5))),
+    CONSTRAINT ticket_details_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON TABLE public.ticket_details IS 'Columns of tickets that service_tickets does not have.';
+
+COMMENT ON COLUMN public.ticket_details.version IS 'Number of changes of the ticket''s own fields, from 1.';
+
+COMMENT ON COLUMN public.ticket_details.held_at IS 'When the ticket was put on hold by us; null unless it is on hold.';
+
+COMMENT ON COLUMN public.ticket_details.next_tier IS 'The tier that an escalation without a next engineer asked for.';
+
+COMMENT ON COLUMN public.ticket_details.waiting_since IS 'Since when an engineer is needed; null while one is assigned, and when the ticket is not open.';
+
+COMMENT ON COLUMN public.ticket_details.created_number IS 'The number under which we created the ticket. Unique, which service_tickets.ticket_number may not be.';
+
+CREATE TABLE public.ticket_event_gaps (
+    ticket_id text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    problem text NOT NULL
+);
+
+COMMENT ON TABLE public.ticket_event_gaps IS 'Changes of tickets by other applications that could not be recorded as events.';
+
+CREATE TABLE public.ticket_external_ids (
+    external_source text NOT NULL,
+    external_id text NOT NULL,
+    ticket_id character varying(64) NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.ticket_external_ids IS 'Ids of tickets in other systems.';
+
+CREATE TABLE public.ticket_notes (
+    ticket_id character varying(64) NOT NULL,
+    id uuid NOT NULL,
+    text text NOT NULL,
+    for_next_holder boolean NOT NULL,
+    author text NOT NULL,
+    author_engineer_id uuid,
+    recorded_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.ticket_notes IS 'Notes on tickets. Append only.';
+
+CREATE SEQUENCE public.ticket_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+COMMENT ON SEQUENCE public.ticket_numbers IS 'For the numbers of new tickets: TKT-000001. Gaps are normal.';
+
 CREATE VIEW public.time_partitions AS
  SELECT (parent.relname)::text AS parent,
     (child.relname)::text AS name,
@@ -503,12 +694,9 @@ CREATE VIEW public.time_partitions AS
      JOIN pg_class parent ON ((parent.oid = i.inhparent)))
      JOIN pg_class child ON ((child.oid = i.inhrelid)))
      CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \(''([^'']+)''\)'::text) AS bounds) range)
-  WHERE (i.inhparent = ANY (ARRAY[('public.assignment_events'::regclass)::oid, ('public.idempotency_keys'::regclass)::oid]));
+  WHERE (i.inhparent = ANY (ARRAY[('public.ticket_events'::regclass)::oid, ('public.idempotency_keys'::regclass)::oid]));
 
 COMMENT ON VIEW public.time_partitions IS 'Partitions of events and keys, and when each ends; null for the default partitions.';
-
-ALTER TABLE ONLY public.assignment_events
-    ADD CONSTRAINT assignment_events_pkey PRIMARY KEY (ticket_id, id, occurred_at);
 
 ALTER TABLE ONLY public.assignment_migration_issues
     ADD CONSTRAINT assignment_migration_issues_pkey PRIMARY KEY (id);
@@ -555,7 +743,20 @@ ALTER TABLE ONLY public.service_tickets
 ALTER TABLE ONLY public.service_tickets
     ADD CONSTRAINT service_tickets_ticket_number_key UNIQUE (ticket_number);
 
-CREATE INDEX assignment_events_id ON ONLY public.assignment_events USING btree (id);
+ALTER TABLE ONLY public.ticket_details
+    ADD CONSTRAINT ticket_details_pkey PRIMARY KEY (ticket_id);
+
+ALTER TABLE ONLY public.ticket_event_gaps
+    ADD CONSTRAINT ticket_event_gaps_pkey PRIMARY KEY (ticket_id, recorded_at);
+
+ALTER TABLE ONLY public.ticket_events
+    ADD CONSTRAINT ticket_events_pkey PRIMARY KEY (ticket_id, id, recorded_at);
+
+ALTER TABLE ONLY public.ticket_external_ids
+    ADD CONSTRAINT ticket_external_ids_pkey PRIMARY KEY (external_source, external_id);
+
+ALTER TABLE ONLY public.ticket_notes
+    ADD CONSTRAINT ticket_notes_pkey PRIMARY KEY (ticket_id, id);
 
 CREATE INDEX assignment_migration_issues_assignment ON public.assignment_migration_issues USING btree (assignment_id);
 
@@ -579,6 +780,8 @@ CREATE INDEX engineers_by_name ON public.engineers USING btree (name, id);
 
 CREATE INDEX hourly_rates_of_engineer ON public.hourly_rates USING btree (engineer_id, valid_from DESC, id DESC);
 
+CREATE INDEX service_tickets_by_number ON public.service_tickets USING btree (ticket_number, id);
+
 CREATE INDEX service_tickets_customer ON public.service_tickets USING btree (customer_name, created_at DESC);
 
 CREATE INDEX service_tickets_newest ON public.service_tickets USING btree (created_at DESC, id DESC);
@@ -587,17 +790,36 @@ CREATE INDEX service_tickets_search ON public.service_tickets USING gin (((((((t
 
 CREATE INDEX service_tickets_status_newest ON public.service_tickets USING btree (status, created_at DESC, id DESC);
 
+CREATE UNIQUE INDEX ticket_details_created_number ON public.ticket_details USING btree (created_number) WHERE (created_number IS NOT NULL);
+
+CREATE INDEX ticket_details_duplicates ON public.ticket_details USING btree (duplicate_of, ticket_id) WHERE (duplicate_of IS NOT NULL);
+
+CREATE INDEX ticket_details_follow_ups ON public.ticket_details USING btree (follow_up_of, ticket_id) WHERE (follow_up_of IS NOT NULL);
+
+CREATE INDEX ticket_details_hold_until ON public.ticket_details USING btree (hold_until) WHERE (hold_until IS NOT NULL);
+
+CREATE INDEX ticket_details_waiting ON public.ticket_details USING btree (waiting_since, ticket_id) WHERE (waiting_since IS NOT NULL);
+
+CREATE INDEX ticket_events_id ON ONLY public.ticket_events USING btree (id);
+
+CREATE INDEX ticket_external_ids_of_ticket ON public.ticket_external_ids USING btree (ticket_id, external_source);
+
+CREATE INDEX ticket_notes_for_next_holder ON public.ticket_notes USING btree (ticket_id, recorded_at) WHERE for_next_holder;
+
 CREATE TRIGGER ended_assignment_is_kept AFTER UPDATE ON public.engineer_assignments FOR EACH ROW WHEN ((old.status = ANY (ARRAY['completed'::text, 'failed'::text, 'rejected'::text, 'escalated'::text, 'cancelled'::text]))) EXECUTE FUNCTION public.keep_ended_assignment();
+
+CREATE CONSTRAINT TRIGGER foreign_delete_is_recorded AFTER DELETE ON public.service_tickets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((current_setting('baton.own_change'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.record_foreign_change();
+
+CREATE CONSTRAINT TRIGGER foreign_insert_is_recorded AFTER INSERT ON public.service_tickets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((current_setting('baton.own_change'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.record_foreign_change();
+
+CREATE CONSTRAINT TRIGGER foreign_update_is_recorded AFTER UPDATE ON public.service_tickets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((current_setting('baton.own_change'::text, true) IS DISTINCT FROM 'on'::text) AND (old.* *<> new.*))) EXECUTE FUNCTION public.record_foreign_change();
 
 CREATE TRIGGER keys_go_with_their_day BEFORE DELETE ON public.idempotency_keys FOR EACH ROW EXECUTE FUNCTION public.keep_key();
 
 CREATE TRIGGER keys_meet_at_midnight AFTER INSERT ON public.idempotency_keys FOR EACH ROW WHEN (((((public.app_now() + '01:00:00'::interval) AT TIME ZONE 'UTC'::text))::date > new.day)) EXECUTE FUNCTION public.enter_key_for_tomorrow();
 
-ALTER TABLE public.assignment_events
+ALTER TABLE public.ticket_events
     ADD CONSTRAINT assignment_events_assignment_id_fkey FOREIGN KEY (assignment_id) REFERENCES public.engineer_assignments(id);
-
-ALTER TABLE public.assignment_events
-    ADD CONSTRAINT assignment_events_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES public.service_tickets(id);
 
 ALTER TABLE ONLY public.engineer_assignments
     ADD CONSTRAINT engineer_assignments_engineer_id_fkey FOREIGN KEY (engineer_id) REFERENCES public.engineers(id);

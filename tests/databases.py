@@ -29,8 +29,9 @@ _MIN_SHARED_MEMORY = 2 * 2**30
 _HOME_PREFIX = "baton-test-"
 _STALE_AFTER_S = 24 * 60 * 60
 _WRITTEN_BY_TESTS = (
-    "assignment_events engineer_assignments engineer_tiers engineers equipment hourly_rates idempotency_keys"
-    " service_tickets"
+    "ticket_events engineer_assignments engineer_tiers engineers equipment hourly_rates idempotency_keys"
+    " service_tickets ticket_details ticket_external_ids ticket_notes"
+    " ticket_event_gaps"
 )
 _DELETE_ALL_ROWS = "".join(f"DELETE FROM {table};" for table in _WRITTEN_BY_TESTS.split())
 

@@ -22,7 +22,9 @@ from tests.databases import migrate_whole, new_database, new_server
 DISTRIBUTED = {
     "service_tickets": "id",
     "engineer_assignments": "ticket_id",
-    "assignment_events": "ticket_id",
+    "ticket_details": "ticket_id",
+    "ticket_events": "ticket_id",
+    "ticket_notes": "ticket_id",
     "assignment_migration": "ticket_id",
 }
 """Tables that grow with the tickets, and their distribution column."""
@@ -38,6 +40,8 @@ REFERENCE = {
 
 LOCAL = {
     "idempotency_keys": "A key is unique over all tickets; its days are dropped.",
+    "ticket_external_ids": "An id is unique over all tickets.",
+    "ticket_event_gaps": "Written by a trigger that must not fail.",
     "dropped_events": "One row, written by the owner.",
     "baton_migrations": "Used by the migrator.",
     "assignment_migration_state": "One row, of the migration from the old application.",
@@ -48,6 +52,7 @@ LOCAL = {
 KEYS = {
     "engineer_assignments_pkey": "ids are random; becomes PRIMARY KEY (ticket_id, id).",
     "service_tickets_ticket_number_key": "the source of the numbers makes them unique; becomes an index.",
+    "ticket_details_created_number": "the sequence makes new numbers unique; is dropped.",
 }
 """Unique keys of distributed tables without the ticket: why, and what they become."""
 
@@ -58,6 +63,10 @@ FOREIGN_KEYS = {
 LOCKS = {
     "assignments.save_changes": "writes several tickets: becomes one statement for each (MAX_COMMANDS = 1).",
     "tickets.lock_ticket": "may look up the ticket by assignment id: becomes two statements.",
+    "tickets.lock_ticket_to_resume": "finds any such ticket: becomes a query of all, then a lock by ticket.",
+    "tickets.lock_ticket_to_close": "as above.",
+    "new_tickets.insert_ticket": "inserts one ticket: its id becomes a parameter.",
+    "record_foreign_change()": "a trigger on a ticket: writes only rows of that ticket.",
     "overdue.lock_overdue_ticket": "finds any overdue ticket: becomes a query of all, then a lock by ticket.",
 }
 """Statements that lock or write rows without a ticket as parameter, and what they become."""
@@ -67,6 +76,8 @@ JOINS = {
     "overdue.overdue_assignment": "counts assignments of all tickets by engineer: becomes two statements.",
     "assignments.ticket_snapshots": "may look up the ticket by assignment id: becomes two statements.",
     "tickets.lock_ticket": "as above.",
+    "new_tickets.new_ticket_snapshot": "looks up several tickets by key: becomes a statement for each.",
+    "new_tickets.insert_ticket": "writes one ticket: all parts get its id as parameter.",
     "assignment_migration_report()": "compares old and new rows: runs before the tables are distributed.",
     "engineers.suggested_engineers": "counts assignments of all tickets by engineer: becomes two statements.",
 }

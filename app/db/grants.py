@@ -16,12 +16,13 @@ _BEFORE_CONTRACT = "GRANT USAGE ON SCHEMA baton TO %I;\n"
 _IS_BEFORE_CONTRACT = """
 SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'baton' AND c.relname = 'engineer_assignments'"""
-_GRANT = re.compile(r"^GRANT (.+) ON (SCHEMA|FUNCTION|) ?(.+) TO %I;$", re.MULTILINE)
+_GRANT = re.compile(r"^GRANT (.+) ON (SCHEMA|FUNCTION|SEQUENCE|) ?(.+) TO %I;$", re.MULTILINE)
 _MISSING = """
 SELECT g.privilege || ' on ' || g.object
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g (privilege, kind, object)
 WHERE NOT CASE g.kind
     WHEN 'SCHEMA' THEN has_schema_privilege($4::name, g.object, g.privilege)
+    WHEN 'SEQUENCE' THEN has_sequence_privilege($4::name, g.object, g.privilege)
     WHEN 'FUNCTION' THEN has_function_privilege($4::name, g.object, g.privilege)
     ELSE has_table_privilege($4::name, g.object, g.privilege) END"""
 

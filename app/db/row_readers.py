@@ -119,6 +119,8 @@ def converter(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - as ab
         # jsonb is read as text: here an array of objects for the type's from_json.
         from_json = item.from_json
         return lambda text: None if text is None else tuple(from_json(part) for part in orjson.loads(text))
+    if get_origin(hint) is dict:
+        return lambda text: None if text is None else orjson.loads(text)
     return None
 
 

@@ -23,17 +23,14 @@ FROM equipment e;
 
 -- name: event_ids_after(event_id, max_rows)
 SELECT e.id
-FROM assignment_events e
+FROM ticket_events e
 WHERE e.id > $1
 ORDER BY e.id
 LIMIT $2;
 
 -- name: events_between(first_id, last_id)
 -- As events_in_ranges.
-SELECT e.id, e.type, e.actor, e.occurred_at,
-    ARRAY(SELECT DISTINCT own.engineer_id FROM engineer_assignments own WHERE own.ticket_id = e.ticket_id)
-        AS ticket_engineers,
-    {assignments.columns}
-FROM assignment_events e
-CROSS JOIN LATERAL jsonb_populate_record(NULL::engineer_assignments, e.assignment) AS a
+SELECT {events.columns}
+FROM ticket_events e
+{events.with_assignment}
 WHERE e.id BETWEEN $1 AND $2;

@@ -16,7 +16,7 @@ WHERE p.tier > a.assignment_tier AND e.is_active AND e.id <> a.engineer_id
 -- The event `overdue` marks an assignment that could not be escalated. It is recorded once; later, the assignment counts
 -- again as soon as an engineer is available.
 NOT EXISTS (
-    SELECT FROM assignment_events o
+    SELECT FROM ticket_events o
     WHERE o.ticket_id = a.ticket_id AND o.assignment_id = a.id AND o.type = 'overdue')
 
 -- name: lock_overdue_ticket(excluded)

@@ -12,7 +12,7 @@ ORDER BY p.parent;
 -- name: old_event_partitions(kept_months)
 SELECT p.name
 FROM time_partitions p
-WHERE p.parent = 'assignment_events' AND p.ends_at <= now() - make_interval(months => $1)
+WHERE p.parent = 'ticket_events' AND p.ends_at <= now() - make_interval(months => $1)
 ORDER BY p.ends_at;
 
 -- name: drop_events(partition)

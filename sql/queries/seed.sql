@@ -8,4 +8,8 @@ SELECT app_now() AS now;
 
 -- name: analyze_tables()
 -- Until autovacuum runs, plans after a bulk load would assume empty tables.
-ANALYZE engineers, equipment, service_tickets, engineer_assignments, assignment_events;
+ANALYZE engineers, equipment, service_tickets, engineer_assignments, ticket_events;
+
+-- name: mark_own_changes()
+-- The triggers for other applications ignore the changes of this transaction.
+SELECT set_config('baton.own_change', 'on', true) AS own_change;

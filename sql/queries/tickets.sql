@@ -2,6 +2,13 @@
 t.id, t.ticket_number, t.status, t.priority, t.customer_name, t.issue_category, t.issue_description,
 t.equipment_id, t.created_at, t.updated_at, t.started_at, t.resolved_at, t.closed_at
 
+-- fragment: notes
+n.id, n.ticket_id, n.text, n.for_next_holder, n.author, n.author_engineer_id, n.recorded_at
+
+-- fragment: details
+d.ticket_id, d.version, d.contact_name, d.contact_phone, d.site_address, d.hold_reason, d.held_by, d.held_at,
+d.hold_until, d.next_tier, d.waiting_since, d.cancelled_at, d.follow_up_of, d.duplicate_of
+
 -- fragment: columns_with_assignment
 {columns},
 {assignments.columns},
@@ -63,10 +70,67 @@ SELECT FROM service_tickets t
 WHERE t.id = coalesce($1, (SELECT a.ticket_id FROM engineer_assignments a WHERE a.id = $2))
 FOR NO KEY UPDATE;
 
+-- name: lock_ticket_to_resume(excluded)
+-- The ticket with the hold that ended first. Tickets locked by another server or command are skipped.
+SELECT t.id
+FROM ticket_details d
+JOIN service_tickets t ON t.id = d.ticket_id AND t.status = 'on_hold'
+WHERE d.hold_until <= (SELECT app_now()) AND t.id <> ALL ($1::text[])
+ORDER BY d.hold_until
+LIMIT 1
+FOR NO KEY UPDATE OF t SKIP LOCKED;
+
+-- name: lock_ticket_to_close(excluded, close_after)
+-- As above, the ticket that was resolved first.
+SELECT t.id
+FROM service_tickets t
+WHERE t.status = 'resolved' AND t.resolved_at <= (SELECT app_now()) - $2::interval AND t.id <> ALL ($1::text[])
+ORDER BY t.resolved_at
+LIMIT 1
+FOR NO KEY UPDATE OF t SKIP LOCKED;
+
 -- name: tickets_by_ids(ticket_ids, visible_to)
 SELECT {columns}
 FROM service_tickets t
 WHERE {is_requested_and_visible};
+
+-- name: ticket_id_by(ticket_id, number, external_source, external_id)
+SELECT coalesce(
+    $1::text,
+    (SELECT t.id FROM service_tickets t WHERE t.ticket_number = $2::text ORDER BY t.created_at DESC, t.id DESC LIMIT 1),
+    (SELECT x.ticket_id FROM ticket_external_ids x WHERE x.external_source = $3::text AND x.external_id = $4::text)) AS id;
+
+-- name: external_ids_of_tickets(ticket_ids)
+SELECT x.ticket_id, x.external_source AS source, x.external_id AS id
+FROM ticket_external_ids x
+WHERE x.ticket_id = ANY ($1::text[])
+ORDER BY x.ticket_id, x.external_source, x.external_id;
+
+-- name: details_of_tickets(ticket_ids)
+-- No row for a ticket without details.
+SELECT {details}
+FROM ticket_details d
+WHERE d.ticket_id = ANY ($1::text[]);
+
+-- name: handover_notes(ticket_ids)
+-- Notes for the next engineer since the assignment before the current one began, or since the last one did if there is
+-- no current one.
+SELECT {notes}
+FROM unnest($1::text[]) AS requested (ticket_id)
+CROSS JOIN LATERAL (
+    SELECT n.*
+    FROM ticket_notes n
+    WHERE n.ticket_id = requested.ticket_id AND n.for_next_holder
+      AND n.recorded_at >= coalesce((
+          SELECT a.assigned_at
+          FROM engineer_assignments a
+          WHERE a.ticket_id = requested.ticket_id AND NOT {assignments.is_active}
+          ORDER BY a.assignment_sequence DESC
+          LIMIT 1), '-infinity')
+    ORDER BY n.recorded_at DESC, n.id
+    LIMIT 20
+) AS n
+ORDER BY n.ticket_id, n.recorded_at, n.id;
 
 -- name: tickets_with_current(ticket_ids, visible_to)
 -- One row per ticket with its current assignment and engineer in one round trip.

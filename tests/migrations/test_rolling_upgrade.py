@@ -27,7 +27,7 @@ query {
 }"""
 # Every table of the server, one at a time, as a migration must lock them.
 TABLES = [
-    "engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events",
+    "engineers", "equipment", "service_tickets", "engineer_assignments", "ticket_events", "ticket_details",
     "idempotency_keys", "assignment_tiers", "engineer_tiers", "hourly_rates", "dropped_events",
 ]  # fmt: skip
 NEXT = read(sql.MIGRATIONS)[-1].version + 1
