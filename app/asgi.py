@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope
 
     from app.config import Settings
+    from app.domain.lifecycle import TicketRules
     from app.graphql.batching.loader import Batch
     from app.graphql.context import NewContext
     from app.observability.tracing import Tracing
@@ -87,7 +88,7 @@ def create_app(
         compiled=settings.compiled_execution,
     )
     metrics.document_cache_bytes.set_function(lambda: pipeline.cached_bytes)
-    new_context = _context_factory(feed, settings.billing_currency)
+    new_context = _context_factory(feed, settings.billing_currency, settings.ticket_rules)
     streams = StreamLimit(limits.streams, metrics)
     graphql = GraphQLHttpEndpoint(pipeline, authenticator, new_context, streams)
     websocket = GraphQLWebSocketEndpoint(
@@ -182,7 +183,7 @@ def _browser_routes(
     ]
 
 
-def _context_factory(feed: Feed, currency: str) -> NewContext:
+def _context_factory(feed: Feed, currency: str, rules: TicketRules) -> NewContext:
     """Return the function that creates the context of each operation. All contexts share its caches."""
     batch_scheduler: BatchScheduler[Batch] = BatchScheduler()
 
@@ -201,6 +202,7 @@ def _context_factory(feed: Feed, currency: str) -> NewContext:
             log_fields=access_log.log_fields(scope),
             transport="http" if is_http else "ws",
             currency=currency,
+            rules=rules,
             replicas=state["replicas"],
             seen_position=read_after_write.requested_position(scope),
             audit_context=AuditContext(request_id.of(scope), None if verified is None else verified.token_id),
@@ -229,7 +231,7 @@ def _lifespan(
             ReplicaRouter(db, wal_positions, settings.database_replica_lag_s, metrics).monitor(
                 [partial(open_pool, url) for url in replica_urls]
             ) as replicas,
-            runner.running_jobs(db),
+            runner.running_jobs(db, runner.jobs(settings.ticket_rules)),
             asyncio.TaskGroup() as background,
         ):
             feed_task = background.create_task(feed.run())

@@ -18,6 +18,7 @@ import structlog
 from app.db.connections import listen, notify
 from app.db.errors import Unavailable
 from app.domain.cursor import Cursor, beyond, up_to
+from app.domain.events import EventType
 from app.domain.model import EngineerId, TicketId
 from app.observability.metrics import Metrics
 from app.queries import events, server
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from app.db.connections import Connection
     from app.db.pool import Database
-    from app.domain.model import AssignmentEvent
+    from app.domain.events import TicketEvent
 
 log = structlog.get_logger()
 
@@ -60,12 +61,14 @@ class EventFilter:
     """The engineer of the assignment."""
     visible_to: EngineerId | None = None
     """An engineer who has or had an assignment of the ticket."""
+    types: tuple[EventType, ...] | None = None
 
-    def matches(self, event: AssignmentEvent) -> bool:
-        assignment = event.assignment
+    def matches(self, event: TicketEvent) -> bool:
+        engineer_id = None if event.assignment is None else event.assignment.engineer_id
         return (
-            self.ticket_id in (None, assignment.ticket_id)
-            and self.engineer_id in (None, assignment.engineer_id)
+            self.ticket_id in (None, event.ticket_id)
+            and self.engineer_id in (None, engineer_id)
+            and (self.types is None or event.type in self.types)
             and (self.visible_to is None or self.visible_to in event.ticket_engineers)
         )
 
@@ -73,7 +76,7 @@ class EventFilter:
 class FeedItem(NamedTuple):
     """An event, and the cursor after it."""
 
-    event: AssignmentEvent
+    event: TicketEvent
     cursor: Cursor
 
 
@@ -180,7 +183,7 @@ class Feed:
                     await self._read_requested.wait()
 
     async def _read_new(self, conn: Connection, cursor: Cursor) -> Cursor:
-        page: Sequence[AssignmentEvent | UnreadableEvent] | None = None
+        page: Sequence[TicketEvent | UnreadableEvent] | None = None
         while page is None or len(page) == _PAGE_SIZE:
             page = await events.within(conn, cursor.unseen, limit=_PAGE_SIZE)
             if page and self._tracks_position:
@@ -193,7 +196,7 @@ class Feed:
                 self._buffer.append(FeedItem(event, cursor))
                 self._read_count += 1
                 if self._cursor is not None:  # events from before the start are not late
-                    self._metrics.feed_lag.observe((datetime.now(UTC) - event.occurred_at).total_seconds())
+                    self._metrics.feed_lag.observe((datetime.now(UTC) - event.recorded_at).total_seconds())
             if self._cursor is not None:
                 self._cursor = cursor  # includes everything in the buffer
         return cursor
@@ -229,7 +232,7 @@ async def _read_missed(
 ) -> AsyncIterator[FeedItem]:
     """Read the events between `seen` and `target` from the table, page by page."""
     difference = remaining = seen.difference(target)
-    page: Sequence[AssignmentEvent | UnreadableEvent] | None = None
+    page: Sequence[TicketEvent | UnreadableEvent] | None = None
     while remaining and (page is None or len(page) == _PAGE_SIZE):
         async with db.connection() as conn:
             page = await events.within(conn, remaining, limit=_PAGE_SIZE, **asdict(event_filter))

@@ -14,10 +14,15 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.command import Command
 from app.commands.ticket_state import Change, TicketState
 from app.db.connections import Connection
-from app.domain.errors import NoCurrentAssignment, TicketAlreadyAssigned, TransitionNotAllowed
-from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED, Action
-from app.domain.model import AssignmentStatus, Ticket, TicketPriority, TicketStatus
-from tests.commands.samples import SAMPLES
+from app.domain.errors import (
+    NoCurrentAssignment,
+    TicketAlreadyAssigned,
+    TicketTransitionNotAllowed,
+    TransitionNotAllowed,
+)
+from app.domain.lifecycle import ACTIVE, AFTER_COMPLETE, ENDED, TICKET_ALLOWED_FROM, Action
+from app.domain.model import Assignment, AssignmentStatus, Ticket, TicketDetails, TicketPriority, TicketStatus
+from tests.commands.samples import SAMPLES, Sample
 from tests.factories import DISPATCHER
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,7 +32,7 @@ WORKFLOW = DOCS / "workflow.md"
 COMMANDS = [
     (command, sample.decide)
     for sample in SAMPLES
-    if sample.action is not Action.SET_HOURLY_RATE
+    if sample.action not in {Action.SET_HOURLY_RATE, Action.CREATE_TICKET, *TICKET_ALLOWED_FROM}
     for command in (
         [replace(sample.command, completion_status=outcome) for outcome in AFTER_COMPLETE]
         if sample.action is Action.COMPLETE
@@ -52,7 +57,9 @@ _TICKET = Ticket(
     resolved_at=None,
     closed_at=None,
 )
-_UNASSIGNED = TicketState(_TICKET, None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW)
+_UNASSIGNED = TicketState(
+    _TICKET, TicketDetails(_TICKET.id), None, 0, engineer_is_active=True, actor=DISPATCHER, now=_NOW
+)
 _ASSIGNING = AssignTicket(ticket_id="T", engineer_id=str(UUID(int=1)))
 _ASSIGNED = assign_ticket(_ASSIGNING, _UNASSIGNED).events[-1][1]
 
@@ -102,6 +109,40 @@ def action_table() -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def ticket_table() -> str:
+    """Return a Markdown table of the actions on a ticket itself, without and with a current assignment."""
+    rows = [
+        "| action | allowed from | ticket becomes | with a current assignment | events |",
+        "|---|---|---|---|---|",
+    ]
+    for sample in SAMPLES:
+        if sample.action not in TICKET_ALLOWED_FROM:
+            continue
+        without, with_one = (dict(_by_ticket_status(sample, current)) for current in (None, _ASSIGNED))
+        statuses = [status for status in TicketStatus if status in without]
+        allowed = "any" if statuses == list(TicketStatus) else ", ".join(statuses)
+        after = [next(iter(changes.values())).ticket_status or "unchanged" for changes in (without, with_one)]
+        events = [type_ for type_, _ in next(iter(with_one.values())).events]
+        cells = (sample.action, allowed, *after, ", ".join(events))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _by_ticket_status(sample: Sample, assignment: Assignment | None) -> Iterator[tuple[TicketStatus, Change]]:
+    for status in TicketStatus:
+        state = replace(
+            _UNASSIGNED,
+            ticket=replace(_TICKET, status=status),
+            assignment=assignment,
+            related_status=TicketStatus.NEW,
+            equipment_exists=True,
+        )
+        try:
+            yield status, sample.decide(sample.command, state)
+        except TicketTransitionNotAllowed:
+            continue
 
 
 def _allowed_from(by_status: Iterable[AssignmentStatus | None]) -> str:
@@ -170,7 +211,8 @@ def fenced(diagram: str) -> str:
 
 
 def render_workflow(text: str) -> str:
-    return with_part(with_part(text, "states", fenced(state_diagram())), "actions", action_table())
+    text = with_part(with_part(text, "states", fenced(state_diagram())), "actions", action_table())
+    return with_part(text, "ticket actions", ticket_table())
 
 
 async def render_data(text: str, conn: Connection) -> str:

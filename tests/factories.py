@@ -8,6 +8,7 @@ from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.run import run
 from app.db.pool import Database
 from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, EquipmentId, Role, TicketId
+from app.queries import seed
 
 DISPATCHER = Actor("dispatcher@test", Role.DISPATCHER)
 ADMIN = Actor("admin@test", Role.ADMIN)
@@ -24,14 +25,22 @@ class Factories:
 
     async def _insert(self, table: str, **columns: Any) -> Any:
         names, parameters = ", ".join(columns), ", ".join(f"${i}" for i in range(1, len(columns) + 1))
-        async with self.db.connection() as conn:
+        async with self.db.transaction() as tx:
+            # Not recorded as a change of another application.
+            await seed.mark_own_changes(tx)
             # After a statement without a name, the pool closes the connection: app/db/session.py.
             statement = f"/* make.{table} */ INSERT INTO {table} ({names}) VALUES ({parameters}) RETURNING id"
-            row = await conn.fetchrow(statement, *columns.values())
+            row = await tx.fetchrow(statement, *columns.values())
             return row["id"]
 
     async def engineer(self, name: str = "Ana Lima", **columns: Any) -> EngineerId:
         return await self._insert("engineers", name=name, **columns)
+
+    async def member(self, engineer: EngineerId, tier: int) -> None:
+        """Add the engineer to a tier."""
+        async with self.db.connection() as conn:
+            statement = "/* make.member */ INSERT INTO engineer_tiers (tier, engineer_id) VALUES ($1, $2)"
+            await conn.execute(statement, tier, engineer)
 
     async def equipment(self, **columns: Any) -> EquipmentId:
         return await self._insert("equipment", **{"id": uuid4().hex, "name": "MRI scanner"} | columns)

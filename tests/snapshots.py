@@ -70,7 +70,7 @@ def dump(url: str) -> str:
             "--schema=public",
             "--exclude-table=baton_migrations",
             # Partitions are created and dropped over time.
-            "--exclude-table=assignment_events_(before|default)",
+            "--exclude-table=ticket_events_(before|default)",
             "--exclude-table=idempotency_keys_(before|default)",
             url,
         ],

@@ -18,7 +18,7 @@ GRANTS = re.sub(r"--.*", "", (sql.ROOT / "grants.sql").read_text(encoding="utf-8
 PRIVILEGES = [
     (privilege, item)
     for privileges, objects in re.findall(r"GRANT (.+) ON (.+) TO %I;", GRANTS)
-    for item in re.sub(r"(SCHEMA|FUNCTION) ", r"\1_", objects).split(", ")
+    for item in re.sub(r"(SCHEMA|FUNCTION|SEQUENCE) ", r"\1_", objects).split(", ")
     for privilege in privileges.split(", ")
     if item != "SCHEMA_public"  # everybody has it
 ]
@@ -73,8 +73,8 @@ async def test_the_doctor_names_each_missing_privilege(database, privilege, item
             "permission denied for function app_now",
         ),
         (
-            "ALTER TABLE public.assignment_events RENAME COLUMN actor TO person",
-            "ALTER TABLE public.assignment_events RENAME COLUMN person TO actor",
+            "ALTER TABLE public.ticket_events RENAME COLUMN actor TO person",
+            "ALTER TABLE public.ticket_events RENAME COLUMN person TO actor",
             "actor",
         ),
         (

@@ -18,7 +18,7 @@ from tests.factories import DISPATCHER, Factories
 ALL = EventFilter()
 TIMEOUT_S = 20
 INSERT_EVENT = """
-INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+INSERT INTO ticket_events (ticket_id, assignment_id, type, actor, recorded_at, assignment)
 SELECT a.ticket_id, a.id, 'rated', $2, now(), to_jsonb(a) FROM engineer_assignments a WHERE a.id = $1
 RETURNING id"""
 
@@ -95,7 +95,7 @@ async def assignment(make: Factories) -> Assignment:
 
 async def newest_id(db: Database) -> int:
     async with db.connection() as conn:
-        return await conn.fetchval("SELECT coalesce(max(id), 0) FROM assignment_events")
+        return await conn.fetchval("SELECT coalesce(max(id), 0) FROM ticket_events")
 
 
 async def wait_until_read(feed: Feed, db: Database) -> None:
@@ -247,7 +247,7 @@ async def test_concurrent_events_arrive_once_and_in_order_of_each_ticket(follow,
 
     await asyncio.gather(*map(reassign, current))
     async with db.connection() as conn:
-        written = await conn.fetch("SELECT id, ticket_id FROM assignment_events ORDER BY id")
+        written = await conn.fetch("SELECT id, ticket_id FROM ticket_events ORDER BY id")
     for follower in followers:
         items = await follower.receive(len(written))
         received = [(item.event.id, item.event.assignment.ticket_id) for item in items]

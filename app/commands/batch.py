@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.batch_scheduler import settle
 from app.db.errors import had_no_effect
 from app.domain import errors
-from app.domain.model import Assignment
 from app.queries import assignments
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class BatchableCommand(Protocol):
         """Return the change to write, or None if there is none to write without a lock. Raises refusals."""
 
 
-async def run_in_batch(db: Database, command: BatchableCommand) -> Assignment | None:
+async def run_in_batch(db: Database, command: BatchableCommand) -> Any:  # noqa: ANN401 - the result of the command
     """Run without a lock. Returns None, with nothing written, if it has to run under the lock.
 
     That is after a conflict, most refusals, and an error that another command may have caused.
@@ -55,7 +54,7 @@ class CommandBatch:
     def is_full(self) -> bool:
         return len(self._entries) >= MAX_COMMANDS
 
-    async def run(self, command: BatchableCommand) -> Assignment | None:
+    async def run(self, command: BatchableCommand) -> Any:  # noqa: ANN401 - as above
         entry = _Entry(command, asyncio.get_running_loop().create_future())
         self._entries.append(entry)
         return await entry.future
@@ -82,7 +81,9 @@ class CommandBatch:
         changes: dict[TicketId, tuple[_Entry, TicketChange]] = {}
         for entry, snapshot in zip(self._entries, snapshots, strict=True):
             change = entry.decide_on(snapshot)
-            if change is not None:
+            if change is not None and not change.events:
+                entry.settle(change.result)  # nothing differs
+            elif change is not None:
                 # The second change of a ticket is a conflict.
                 changes.setdefault(change.ticket_id, (entry, change))
         if changes:
@@ -98,9 +99,9 @@ class CommandBatch:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     command: BatchableCommand
-    future: asyncio.Future[Assignment | None]
+    future: asyncio.Future[Any]
 
-    def settle(self, result: Assignment | Exception | None) -> None:
+    def settle(self, result: object) -> None:
         settle(self.future, result)
 
     def decide_on(self, snapshot: TicketSnapshot) -> TicketChange | None:

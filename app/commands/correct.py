@@ -8,7 +8,8 @@ from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
 from app.domain.errors import InvalidInput
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import AssignmentId
 
 REFUSALS = ASSIGNMENT_REFUSALS

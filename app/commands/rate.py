@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass, command_field, text_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import AssignmentId
 
 REFUSALS = ASSIGNMENT_REFUSALS
@@ -25,4 +26,5 @@ def rate_assignment(command: RateAssignment, state: TicketState) -> Change:
     rated = state.change_assignment(
         command.action, customer_rating=command.rating, customer_feedback=command.feedback
     )
-    return Change(((EventType.RATED, rated),), ticket_status=None)
+    before = state.assignment_for(command.action).customer_rating
+    return Change(((EventType.RATED, rated),), details={"rating_before": before})

@@ -12,7 +12,8 @@ from app.commands.command import (
 from app.commands.ticket_state import Change, TicketState
 from app.commands.unfinished_work import UnfinishedWork
 from app.domain import errors, values
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketId, TicketStatus
 
 REFUSALS = (

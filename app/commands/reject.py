@@ -6,7 +6,8 @@ from app.commands.command import ASSIGNMENT_REFUSALS, command_dataclass, command
 from app.commands.ticket_state import Change, TicketState
 from app.commands.unfinished_work import UnfinishedWork
 from app.domain import values
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
 
 REFUSALS = ASSIGNMENT_REFUSALS

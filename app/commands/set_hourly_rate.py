@@ -10,7 +10,7 @@ from app.commands.command import COMMON_REFUSALS, Command, command_dataclass, co
 from app.commands.run import hash_command, ignore_replay, require_permission
 from app.domain import values
 from app.domain.errors import EngineerNotFound, IdempotencyKeyReused
-from app.domain.lifecycle import Action
+from app.domain.lifecycle import DEFAULT_RULES, Action, TicketRules
 from app.domain.model import NO_AUDIT_CONTEXT, EngineerId
 from app.queries import rates
 
@@ -60,6 +60,7 @@ async def run_on_rates(
     idempotency_key: str | None = None,
     audit_context: AuditContext = NO_AUDIT_CONTEXT,
     on_replay: OnReplay = ignore_replay,
+    rules: TicketRules = DEFAULT_RULES,  # noqa: ARG001 - every runner gets them
 ) -> HourlyRate:
     """Run like `run`, without a lock: rates are only added, and the later of two concurrent ones applies.
 

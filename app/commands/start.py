@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.commands.command import ASSIGNMENT_REFUSALS, Command, command_dataclass, command_field
 from app.commands.ticket_state import Change, TicketState
 from app.domain import values
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
 
 REFUSALS = ASSIGNMENT_REFUSALS

@@ -7,9 +7,11 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from app.domain.lifecycle import TicketRules
 from app.domain.model import Role
 
 DEFAULT_CURRENCY = "EUR"
@@ -77,6 +79,14 @@ class Settings:
         0,
         "Months of events that `retain` keeps; it drops older ones. 0 keeps all events.",
         minimum=0,
+    )
+    tickets_reopen_within_days: int = _setting(
+        14,
+        "Days after a ticket was closed or cancelled during which it can be reopened; 0: never.",
+        minimum=0,
+    )
+    tickets_close_after_days: int = _setting(
+        0, "Days after which a resolved ticket is closed by itself; 0: never.", minimum=0
     )
     shutdown_drain_s: int = _setting(
         5,
@@ -155,6 +165,13 @@ class Settings:
         "",
         "Directory of the private database of `dev`; if unset, .data, or for root one under /var/lib/baton.",
     )
+
+    @property
+    def ticket_rules(self) -> TicketRules:
+        days = self.tickets_close_after_days
+        return TicketRules(
+            timedelta(days=self.tickets_reopen_within_days), timedelta(days=days) if days else None
+        )
 
     @property
     def production(self) -> bool:

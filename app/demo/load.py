@@ -12,7 +12,8 @@ import orjson
 from app.config import OperatorError
 from app.demo import fixtures
 from app.demo.random_data import RandomData
-from app.demo.ticket_history import LAST_ASSIGNED, TicketHistory
+from app.demo.ticket_history import LAST_ASSIGNED, RULES, TicketHistory
+from app.domain.events import EventSource
 from app.domain.model import (
     Assignment,
     Engineer,
@@ -20,6 +21,7 @@ from app.domain.model import (
     Equipment,
     EquipmentId,
     Ticket,
+    TicketDetails,
     TicketId,
     TicketPriority,
     TicketStatus,
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 
     from app.db.connections import Tx
     from app.db.pool import Database
-    from app.domain.lifecycle import EventType
-    from app.domain.model import Actor
+    from app.demo.ticket_history import DemoEvent
 
 Row: TypeAlias = "tuple[Any, ...]"
 
@@ -71,7 +72,9 @@ _COLUMNS = {
     "equipment": f"{_names(Equipment)} status warranty_expiry created_at updated_at",
     "service_tickets": f"{_names(Ticket)} sla_response_due sla_resolution_due",
     "engineer_assignments": _names(Assignment),
-    "assignment_events": "ticket_id assignment_id type actor occurred_at assignment",
+    "ticket_details": _names(TicketDetails),
+    "ticket_events": "ticket_id assignment_id type actor source recorded_at assignment changes ticket_version"
+    " details",
 }
 
 
@@ -121,16 +124,19 @@ async def seed(
             raise NotEmpty("The database has engineers or tickets already; demo data needs an empty one.")
         now = now or await queries.current_time(tx)
         data = DemoData(tickets, now.astimezone(UTC).replace(microsecond=0))
+        await queries.mark_own_changes(tx)
         await _copy(tx, "engineers", map(data.engineer_row, data.engineers))
         await _copy(tx, "hourly_rates", data.rate_rows())
         await _copy(tx, "equipment", map(data.machine_row, data.machines))
         for first in range(0, tickets, _CHUNK_SIZE):
             histories = [data.history(number) for number in range(first, min(first + _CHUNK_SIZE, tickets))]
             await _copy(tx, "service_tickets", [_ticket_row(history.ticket) for history in histories])
+            details = [tuple(_values(history.details).values()) for history in histories]
+            await _copy(tx, "ticket_details", details)
             assignments = [_assignment_row(a) for history in histories for a in history.assignments]
             await _copy(tx, "engineer_assignments", assignments)
-            events = [_event_row(*event) for history in histories for event in history.events]
-            await _copy(tx, "assignment_events", events)
+            events = [_event_row(event) for history in histories for event in history.events]
+            await _copy(tx, "ticket_events", events)
             assignment_count, event_count = assignment_count + len(assignments), event_count + len(events)
             progress(len(histories))
     async with db.transaction() as tx:
@@ -176,7 +182,15 @@ class DemoData:
             closed_at=None,
         )
         engineers = self.engineers_by_skill[machine.kind.name]
-        history = TicketHistory(random, engineers, fault, ticket, at, self.now)
+        contact = RandomData(number)
+        details = TicketDetails(
+            ticket.id,
+            contact_name=f"{contact.choice(fixtures.FIRST_NAMES)} {contact.choice(fixtures.LAST_NAMES)}",
+            contact_phone=f"+1 {contact.randint(201, 989)} 555 01{contact.randint(0, 99):02}",
+            site_address=f"{machine.hospital}, room {contact.randint(1, 420)}",
+            waiting_since=at,
+        )
+        history = TicketHistory(random, engineers, fault, ticket, details, at, self.now)
         history.simulate()
         return history
 
@@ -251,10 +265,29 @@ def _assignment_row(assignment: Assignment) -> Row:
     return tuple((_values(assignment) | {"parts_used": parts_used}).values())
 
 
-def _event_row(event: EventType, after: Assignment, actor: Actor) -> Row:
+def _event_row(event: DemoEvent) -> Row:
+    after = event.assignment
+    source = EventSource.RULE if event.actor is RULES else EventSource.PERSON
+    columns = (event.recorded_at, None if after is None else _assignment_json(after), _json(event.changes))
+    ids = event.ticket_id, None if after is None else after.id
+    return (
+        *ids,
+        event.type,
+        event.actor.subject,
+        source,
+        *columns,
+        event.ticket_version,
+        _json(event.details),
+    )
+
+
+def _assignment_json(after: Assignment) -> str:
     row = _values(after) | {"origin": "live"}
     if after.time_spent_hours is not None:
         # As a JSON number, as in to_jsonb(); the costs of parts are text.
         row["time_spent_hours"] = orjson.Fragment(str(after.time_spent_hours))
-    assignment = orjson.dumps(row, default=str).decode()
-    return (after.ticket_id, after.id, event, actor.subject, after.updated_at, assignment)
+    return orjson.dumps(row, default=str).decode()
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value, default=str).decode()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.commands.accept import AcceptAssignment, accept_assignment
 from app.commands.assign import AssignTicket, assign_ticket
 from app.commands.cancel import CancelAssignment, cancel_assignment
+from app.commands.cancel_ticket import CancelTicket, cancel_ticket
+from app.commands.close_ticket import CloseTicket, close_ticket
 from app.commands.complete import CompleteAssignment, complete_assignment
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.rate import RateAssignment, rate_assignment
@@ -20,7 +23,8 @@ from app.commands.start import StartAssignment, start_assignment
 from app.commands.ticket_state import Change, TicketState
 from app.demo import fixtures
 from app.demo.random_data import RandomData
-from app.domain.lifecycle import ACTIVE, Action, EventType
+from app.domain.events import EventType, TicketField
+from app.domain.lifecycle import ACTIVE, Action
 from app.domain.model import (
     TOP_TIER,
     Actor,
@@ -32,6 +36,8 @@ from app.domain.model import (
     EngineerId,
     Role,
     Ticket,
+    TicketDetails,
+    TicketId,
     TicketPriority,
     TicketStatus,
 )
@@ -48,7 +54,8 @@ LAST_ASSIGNED = timedelta(days=45)
 """Engineers who are inactive now got their last assignment before this age; no assignment takes as long."""
 
 _DISPATCHER = Actor("dispatcher@demo", Role.DISPATCHER)
-_RULES = Actor("rules@demo", Role.DISPATCHER)
+RULES = Actor("rules@demo", Role.DISPATCHER)
+_assign_by_rule = partial(assign_ticket, assignment_type=AssignmentType.AUTO)
 _ASSIGNMENT_COUNTS = {0: 2, 1: 20, 2: 27, 3: 25, 4: 15, 5: 11}
 """Assignments of a ticket until it is resolved or cancelled, weighted."""
 _ENDINGS: Mapping[Action | CompletionStatus, int] = {
@@ -76,6 +83,20 @@ _SLOWNESS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class DemoEvent:
+    """An event of a ticket, with the assignment after it; None for an event of the ticket itself."""
+
+    type: EventType
+    ticket_id: TicketId
+    assignment: Assignment | None
+    actor: Actor
+    recorded_at: datetime
+    changes: Mapping[str, object] | None
+    ticket_version: int
+    details: Mapping[str, object] | None = None
+
+
 @dataclass(slots=True)
 class TicketHistory:
     """A ticket at the simulated time `at`, with its assignments and events until then."""
@@ -85,13 +106,17 @@ class TicketHistory:
     """Engineers with the required skill, by minimum level."""
     fault: fixtures.Fault
     ticket: Ticket
+    details: TicketDetails
     at: datetime
     now: datetime
     assignments: list[Assignment] = field(default_factory=list)
-    events: list[tuple[EventType, Assignment, Actor]] = field(default_factory=list)
+    events: list[DemoEvent] = field(default_factory=list)
 
     def simulate(self) -> None:
         """Run until the ticket is closed or cancelled, or until `now`."""
+        values = {**asdict(self.ticket), **asdict(self.details)}
+        changes = {f.value: (None, values[f]) for f in TicketField if values[f] is not None}
+        self._add_event(EventType.TICKET_CREATED, None, _DISPATCHER, changes)
         count = self.random.weighted(_ASSIGNMENT_COUNTS)
         is_withdrawn = count == 0 or self.random.chance(0.05)
         for delay, actor, decide, command in self._steps(count, is_withdrawn=is_withdrawn):
@@ -99,7 +124,13 @@ class TicketHistory:
                 return
             self._execute(actor, decide, command)
         if self._advance(self.random.hours(0.1, 6) if is_withdrawn else self.random.hours(12, 96)):
-            self._set_status(TicketStatus.CANCELLED if is_withdrawn else TicketStatus.CLOSED)
+            ticket_id = self.ticket.id
+            if is_withdrawn:
+                reason = self._last.cancellation_reason if self.assignments else None
+                reason = reason or fixtures.WITHDRAWAL_REASONS[0]
+                self._execute(_DISPATCHER, cancel_ticket, CancelTicket(ticket_id=ticket_id, reason=reason))
+            else:
+                self._execute(_DISPATCHER, close_ticket, CloseTicket(ticket_id=ticket_id))
 
     def _advance(self, delay: timedelta) -> bool:
         """Advance the time; returns False if that would be after `now`."""
@@ -112,30 +143,51 @@ class TicketHistory:
         """Run the command's function and apply its change in memory."""
         assignment = self._last if self._has_current or command.target_assignment_id else None
         state = TicketState(
-            self.ticket, assignment, len(self.assignments), engineer_is_active=True, actor=actor, now=self.at
+            self.ticket,
+            self.details,
+            assignment,
+            len(self.assignments),
+            engineer_is_active=True,
+            actor=actor,
+            now=self.at,
         )
         change = decide(command, state)
-        for event, changed in change.events:
-            index = changed.assignment_sequence - 1
-            if index >= len(self.assignments):
-                # Replaces the random id of the command by a reproducible one.
-                self.assignments.append(replace(changed, id=AssignmentId(self.random.uuid())))
-            else:
-                self.assignments[index] = changed
-            self.events.append((event, self.assignments[index], actor))
-        if change.ticket_status is not None:
-            self._set_status(change.ticket_status)
+        after = state.after(change)
+        self.ticket, self.details = after.ticket, after.details
+        for index, (event, changed) in enumerate(change.events):
+            changes = after.changes if index == len(change.events) - 1 else None
+            stored = None if changed is None else self._store(changed)
+            self._add_event(event, stored, actor, changes, change.details)
 
-    def _set_status(self, status: TicketStatus) -> None:
-        ticket = self.ticket
-        is_start = status is TicketStatus.IN_PROGRESS and ticket.started_at is None
-        self.ticket = replace(
-            ticket,
-            status=status,
-            updated_at=self.at,
-            started_at=self.at if is_start else ticket.started_at,
-            resolved_at=self.at if status is TicketStatus.RESOLVED else ticket.resolved_at,
-            closed_at=self.at if status is TicketStatus.CLOSED else None,
+    def _store(self, changed: Assignment) -> Assignment:
+        index = changed.assignment_sequence - 1
+        if index >= len(self.assignments):
+            # Replaces the random id of the command by a reproducible one.
+            changed = replace(changed, id=AssignmentId(self.random.uuid()))
+            self.assignments.append(changed)
+        else:
+            self.assignments[index] = changed
+        return changed
+
+    def _add_event(
+        self,
+        type_: EventType,
+        assignment: Assignment | None,
+        actor: Actor,
+        changes: Mapping[str, object] | None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        self.events.append(
+            DemoEvent(
+                type_,
+                self.ticket.id,
+                assignment,
+                actor,
+                self.at,
+                changes or None,
+                self.details.version,
+                details,
+            )
         )
 
     @property
@@ -181,11 +233,11 @@ class TicketHistory:
             engineer_id=self._choose_engineer(tier),
             tier=tier,
             reason=self.random.choice(fixtures.ASSIGNMENT_REASONS),
-            type=AssignmentType.AUTO if is_automatic else AssignmentType.MANUAL,
         )
         is_on_hold = self.ticket.status is TicketStatus.ON_HOLD
         delay = self.random.hours(12, 140) if is_on_hold else self._delay(0.1, 8)
-        return delay, _RULES if is_automatic else _DISPATCHER, assign_ticket, command
+        decide = _assign_by_rule if is_automatic else assign_ticket
+        return delay, RULES if is_automatic else _DISPATCHER, decide, command
 
     def _accept_and_start(self, ending: Action | CompletionStatus) -> Iterator[Step]:
         """Yield the steps that the ending allows or requires."""

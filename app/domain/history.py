@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from app.domain.declarations import api_field, row_dataclass
 from app.domain.lifecycle import ACTIVE
-from app.domain.model import TOP_TIER, AssignmentStatus, EngineerId
+from app.domain.model import TOP_TIER, AssignmentStatus, EngineerId, TicketStatus
 from app.rows import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
-    from app.domain.model import Assignment
+    from app.domain.lifecycle import TicketRules
+    from app.domain.model import Assignment, Ticket, TicketDetails
 
 
 @row_dataclass
@@ -30,12 +32,24 @@ def current_assignment(history: Sequence[Assignment]) -> Assignment | None:
     return next((history[i] for i in reversed(range(len(history))) if statuses[i] in ACTIVE), None)
 
 
-def next_tier(history: Sequence[Assignment]) -> int:
-    """Return the tier to assign to next: above the current assignment's, else that of the last assignment."""
-    if not history:
-        return 1
+def next_tier(history: Sequence[Assignment], asked_for: int | None) -> int:
+    """Return the tier to assign to next.
+
+    That is above the current assignment's; else what an escalation asked for; else the last assignment's.
+    """
     current = current_assignment(history)
-    return history[-1].assignment_tier if current is None else min(current.assignment_tier + 1, TOP_TIER)
+    if current is not None:
+        return min(current.assignment_tier + 1, TOP_TIER)
+    return asked_for or (history[-1].assignment_tier if history else 1)
+
+
+def reopenable_until(ticket: Ticket, details: TicketDetails, rules: TicketRules) -> datetime | None:
+    """Return when a closed or cancelled ticket can last be reopened; None for any other."""
+    if ticket.status is TicketStatus.CLOSED:
+        return (ticket.closed_at or ticket.updated_at) + rules.reopen_within
+    if ticket.status is TicketStatus.CANCELLED:
+        return (details.cancelled_at or ticket.updated_at) + rules.reopen_within
+    return None
 
 
 def escalation_count(history: Sequence[Assignment]) -> int:

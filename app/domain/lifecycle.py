@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
 from app.domain.declarations import ApiEnum
@@ -30,6 +31,14 @@ class Action(ApiEnum):
     RATE = "rate", "Store the customer's rating of an assignment."
     CORRECT = "correct", "Correct the hours of an assignment."
     SET_HOURLY_RATE = "set_hourly_rate", "Set the hourly rate of an engineer."
+    CREATE_TICKET = "create_ticket", "Open a new ticket."
+    UPDATE_TICKET = "update_ticket", "Change fields of a ticket."
+    HOLD_TICKET = "hold_ticket", "Put a ticket on hold."
+    RESUME_TICKET = "resume_ticket", "Resume a ticket that is on hold."
+    CLOSE_TICKET = "close_ticket", "Close a resolved ticket."
+    REOPEN_TICKET = "reopen_ticket", "Reopen a resolved, closed or cancelled ticket."
+    CANCEL_TICKET = "cancel_ticket", "Withdraw a ticket, with its current assignment."
+    ADD_NOTE = "add_note", "Add a note to a ticket."
 
 
 ALLOWED_FROM = MappingProxyType(
@@ -50,6 +59,35 @@ ALLOWED_FROM = MappingProxyType(
     }
 )
 
+OPEN_TICKET_STATUSES = frozenset(TicketStatus) - TERMINAL_TICKET_STATUSES
+
+TICKET_ALLOWED_FROM = MappingProxyType(
+    {
+        Action.UPDATE_TICKET: OPEN_TICKET_STATUSES | {TicketStatus.RESOLVED},
+        Action.HOLD_TICKET: OPEN_TICKET_STATUSES - {TicketStatus.ON_HOLD},
+        Action.RESUME_TICKET: frozenset({TicketStatus.ON_HOLD}),
+        Action.CLOSE_TICKET: frozenset({TicketStatus.RESOLVED}),
+        Action.REOPEN_TICKET: TERMINAL_TICKET_STATUSES,
+        Action.CANCEL_TICKET: OPEN_TICKET_STATUSES,
+        Action.ADD_NOTE: frozenset(TicketStatus),
+    }
+)
+"""The statuses of a ticket in which an action on the ticket itself is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRules:
+    """The rules of a deployment."""
+
+    reopen_within: timedelta = timedelta(days=14)
+    """How long after it was closed or cancelled a ticket can be reopened."""
+    close_after: timedelta | None = None
+    """How long after it was resolved a ticket is closed by itself; None for never."""
+
+
+DEFAULT_RULES = TicketRules()
+
+
 AFTER_COMPLETE = MappingProxyType(
     {
         CompletionStatus.SUCCESS: (AssignmentStatus.COMPLETED, TicketStatus.RESOLVED),
@@ -59,20 +97,3 @@ AFTER_COMPLETE = MappingProxyType(
     }
 )
 """Statuses of the assignment and the ticket. `escalated` is absent: only escalate leads to it."""
-
-
-class EventType(StrEnum):
-    """The types of assignment events. A CHECK of assignment_events lists the same values."""
-
-    ASSIGNED = "assigned"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    STARTED = "started"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ESCALATED = "escalated"
-    REASSIGNED = "reassigned"
-    CANCELLED = "cancelled"
-    RATED = "rated"
-    HOURS_CORRECTED = "hours_corrected"
-    OVERDUE = "overdue"

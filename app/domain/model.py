@@ -1,4 +1,4 @@
-"""The domain model: tickets, assignments, engineers, equipment, rates and events."""
+"""The domain model: tickets, assignments, engineers, equipment and rates."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TicketId = NewType("TicketId", str)
 AssignmentId = NewType("AssignmentId", UUID)
 EngineerId = NewType("EngineerId", UUID)
 EquipmentId = NewType("EquipmentId", str)
+NoteId = NewType("NoteId", UUID)
 
 MAX_INT = 2**31 - 1
 
@@ -155,6 +156,54 @@ class Ticket:
 
 
 @row_dataclass
+class TicketDetails:
+    """What a ticket has besides the columns of the customer's table."""
+
+    ticket_id: TicketId
+    version: int = api_field(
+        "Version of the ticket's own fields, from 1. Every change of a field or of the status adds 1. Send it"
+        " as `expectedVersion`.",
+        default=1,
+    )
+    contact_name: str | None = api_field(
+        "Name of the person to contact on site; null if unknown.", default=None
+    )
+    contact_phone: str | None = api_field(
+        "Telephone number of the contact person; null if unknown.", default=None
+    )
+    site_address: str | None = api_field("Address where the equipment stands; null if unknown.", default=None)
+    hold_reason: str | None = None
+    held_by: str | None = None
+    held_at: datetime | None = None
+    """Set while the ticket is on hold because of a command."""
+    hold_until: datetime | None = None
+    next_tier: int | None = None
+    """The tier that an escalation without a next engineer asked for."""
+    waiting_since: datetime | None = api_field(
+        "Since when the ticket has needed an engineer; null while one is assigned, and when it is not open.",
+        default=None,
+    )
+    cancelled_at: datetime | None = api_field(
+        "When the ticket was cancelled; null if it is not.", default=None
+    )
+    follow_up_of: TicketId | None = None
+    duplicate_of: TicketId | None = None
+
+
+@row_dataclass
+class TicketNote:
+    """A note on a ticket. Notes cannot be changed."""
+
+    id: NoteId = api_field("Id of the note.")
+    ticket_id: TicketId
+    text: str = api_field("Text of the note.")
+    for_next_holder: bool = api_field("Whether the note is meant for the next engineer.")
+    author: str = api_field("Who wrote it: the subject of their token.")
+    author_engineer_id: EngineerId | None
+    recorded_at: datetime = api_field("When it was recorded, by the clock of the database.")
+
+
+@row_dataclass
 class PartUsed:
     """A spare part that was installed."""
 
@@ -264,18 +313,3 @@ class HourlyRate:
     valid_from: datetime = api_field("Start of validity; applies to assignments that ended then or later.")
     set_by: str = api_field("Who set the rate: the subject of their token.")
     set_at: datetime = api_field("When the rate was set. With equal `validFrom`, the later one applies.")
-
-
-@dataclass(frozen=True, slots=True)
-class AssignmentEvent:
-    """An event, with the assignment as it was right after it.
-
-    `ticket_engineers` are the engineers of all assignments of the ticket when the event was read.
-    """
-
-    id: int
-    type: str
-    actor: str
-    occurred_at: datetime
-    ticket_engineers: tuple[EngineerId, ...]
-    assignment: Assignment

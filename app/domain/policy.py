@@ -24,6 +24,8 @@ class ReadPermission(StrEnum):
     ENGINEERS = "engineers"
     VIEWER = "viewer"
     ASSIGNMENT_EVENTS = "assignmentEvents"
+    TICKET_EVENTS = "ticketEvents"
+    AUDIT_EVENTS = "auditEvents"
     BILLABLE_TIME = "billableTime"
     HOURLY_RATES = "hourlyRates"
     STATISTICS = "statistics"
@@ -40,8 +42,9 @@ class ExplorePermission(StrEnum):
 class Access(Enum):
     """How much of the data an action or a read permits.
 
-    For an action, an engineer's own assignments are those assigned to them. For a read, an engineer's own
-    tickets are all that were ever assigned to them, with the whole history: it shows what was tried before.
+    For an action, an engineer's own assignments are those assigned to them. For a note, and for a read,
+    an engineer's own tickets are all that were ever assigned to them, with the whole history: it shows what
+    was tried before.
     """
 
     NONE = "none"
@@ -52,19 +55,25 @@ class Access(Enum):
 _CHANGE_NOTHING = dict.fromkeys(Action, Access.NONE)
 _CHANGE_ALL = dict.fromkeys(Action, Access.ALL)
 _SET_NO_RATES = {Action.SET_HOURLY_RATE: Access.NONE}
-_CHANGE_OWN = dict.fromkeys((Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE), Access.OWN)
+_CHANGE_OWN = dict.fromkeys(
+    (Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE, Action.ESCALATE, Action.ADD_NOTE),
+    Access.OWN,
+)
 _READ_ALL = dict.fromkeys(ReadPermission, Access.ALL)
 # Engineers see hours on their tickets, but not what they cost.
 _READ_NO_PRICES = dict.fromkeys((ReadPermission.BILLABLE_TIME, ReadPermission.HOURLY_RATES), Access.NONE)
 # Engineers do not choose who is assigned.
-_READ_OWN = dict.fromkeys(ReadPermission, Access.OWN) | {ReadPermission.SUGGEST_ENGINEERS: Access.NONE}
+_READ_OWN = dict.fromkeys(ReadPermission, Access.OWN) | dict.fromkeys(
+    (ReadPermission.SUGGEST_ENGINEERS, ReadPermission.AUDIT_EVENTS), Access.NONE
+)
+_READ_NO_AUDIT = {ReadPermission.AUDIT_EVENTS: Access.NONE}
 _EXPLORE = dict.fromkeys(ExplorePermission, Access.ALL)
 _EXPLORE_NOTHING = dict.fromkeys(ExplorePermission, Access.NONE)
 
 PERMISSIONS: Mapping[Role, Mapping[Action | ReadPermission | ExplorePermission, Access]] = MappingProxyType(
     {
         Role.ADMIN: _CHANGE_ALL | _READ_ALL | _EXPLORE,
-        Role.DISPATCHER: _CHANGE_ALL | _SET_NO_RATES | _READ_ALL | _EXPLORE,
+        Role.DISPATCHER: _CHANGE_ALL | _SET_NO_RATES | _READ_ALL | _READ_NO_AUDIT | _EXPLORE,
         Role.ENGINEER: _CHANGE_NOTHING | _CHANGE_OWN | _READ_OWN | _READ_NO_PRICES | _EXPLORE_NOTHING,
         Role.AUDITOR: _CHANGE_NOTHING | _READ_ALL | _EXPLORE_NOTHING,
     }

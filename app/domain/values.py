@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from app.domain.errors import InvalidInput
-from app.domain.model import MAX_INT, TOP_TIER, AssignmentId, EngineerId, PartUsed, TicketId
+from app.domain.model import (
+    MAX_INT,
+    TOP_TIER,
+    AssignmentId,
+    EngineerId,
+    EquipmentId,
+    PartUsed,
+    TicketId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +27,8 @@ Validator: TypeAlias = "Callable[[str, object], object]"
 
 LONG = 4000
 SHORT = 200
+PHONE = 50
+ADDRESS = 1000
 MAX_HOURS = Decimal("999.99")
 MAX_MONEY = Decimal("9999999.99")
 MAX_QUANTITY = 10_000
@@ -48,6 +58,10 @@ def text(max_length: int, *, required: bool = False) -> Callable[[str, object], 
 def exact_text(field: str, value: object) -> str:
     """Validate text that is compared with stored text. It is not stripped: it must equal the stored text."""
     return _storable(field, str(value))
+
+
+def equipment_id(field: str, value: object) -> EquipmentId:
+    return EquipmentId(ticket_id(field, value))  # the columns have the same length
 
 
 def ticket_id(field: str, value: object) -> TicketId:
@@ -106,6 +120,7 @@ def parts(field: str, value: object) -> tuple[PartUsed, ...]:
 
 tier = int_between(1, TOP_TIER)
 sequence = int_between(0, MAX_INT)
+version = int_between(1, MAX_INT)
 rating = int_between(1, MAX_RATING)
 hours = decimal_up_to(MAX_HOURS)
 money = decimal_up_to(MAX_MONEY)

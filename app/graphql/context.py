@@ -13,6 +13,7 @@ from app.batch_scheduler import BatchScheduler
 from app.config import DEFAULT_CURRENCY
 from app.db.pool import Database
 from app.db.replicas import ReadRoute, ReplicaRouter
+from app.domain.lifecycle import DEFAULT_RULES, TicketRules
 from app.domain.model import NO_AUDIT_CONTEXT, Actor, AuditContext, EngineerId
 from app.domain.policy import ReadPermission, visible_to
 from app.events import Feed
@@ -39,6 +40,7 @@ class Context:
     audit_context: AuditContext = NO_AUDIT_CONTEXT
     currency: str = DEFAULT_CURRENCY
     """Of all amounts of money."""
+    rules: TicketRules = DEFAULT_RULES
     log_fields: dict[str, Any] = field(default_factory=dict)
     transport: str = "http"
     replicas: ReplicaRouter | None = None

@@ -35,6 +35,13 @@ class Unauthenticated(GraphQLError):
         )
 
 
+class Forbidden(GraphQLError):
+    """The role never permits this read."""
+
+    def __init__(self) -> None:
+        super().__init__("Your role does not allow this; ask an admin.", extensions={"code": "FORBIDDEN"})
+
+
 class BadUserInput(GraphQLError):
     """An argument of a query is invalid; a mutation returns InvalidInput instead."""
 

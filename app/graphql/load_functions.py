@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from app.rows import group_by
@@ -11,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from app.db.connections import Connection
-    from app.domain.model import AssignmentStatus, EngineerId, Ticket
+    from app.domain.events import EventType
+    from app.domain.model import AssignmentStatus, EngineerId, Ticket, TicketId
     from app.graphql.batching.loader import BatchLoadFn
     from app.queries.assignments import AssignmentKey
+    from app.queries.events import EventSelection
     from app.queries.tickets import TicketFilter, TicketKey
 
 K = TypeVar("K")
@@ -34,6 +37,20 @@ class EngineerTotal(NamedTuple):
 
     engineer_id: EngineerId
     statuses: tuple[AssignmentStatus, ...] | None
+
+
+class TimelinePage(NamedTuple):
+    """Key of one page of a ticket's events."""
+
+    ticket_id: TicketId
+    selection: EventSelection
+
+
+class TimelineTotal(NamedTuple):
+    """Key of the number of a ticket's events."""
+
+    ticket_id: TicketId
+    types: tuple[EventType, ...] | None
 
 
 class TicketPage(NamedTuple):
@@ -64,20 +81,21 @@ def all_rows(query: Callable[..., Awaitable[Sequence[V]]], key: str) -> BatchLoa
     return load
 
 
-def rows_of_engineers(query: Callable[..., Awaitable[list[Any]]]) -> BatchLoadFn:
-    """Load all rows of keys that are tuples: an engineer, then the further arguments of `query`.
+def rows_of_pages(query: Callable[..., Awaitable[list[Any]]], key: str) -> BatchLoadFn:
+    """Load all rows of keys that are tuples: an id, then the further arguments of `query`.
 
-    Runs one statement for all engineers with the same arguments.
+    `key` is the attribute of a row that has the id. Runs one statement for all ids with the same arguments.
     """
+    id_of = attrgetter(key)
 
     async def load(conn: Connection, keys: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Any]]:
-        engineers_by_arguments: dict[tuple[Any, ...], list[EngineerId]] = defaultdict(list)
-        for engineer_id, *further in keys:
-            engineers_by_arguments[tuple(further)].append(engineer_id)
+        ids_by_arguments: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for id_, *further in keys:
+            ids_by_arguments[tuple(further)].append(id_)
         rows_by_key: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-        for arguments, engineer_ids in engineers_by_arguments.items():
-            for row in await query(conn, engineer_ids, *arguments):
-                rows_by_key[row.engineer_id, *arguments].append(row)
+        for arguments, ids in ids_by_arguments.items():
+            for row in await query(conn, ids, *arguments):
+                rows_by_key[id_of(row), *arguments].append(row)
         return rows_by_key
 
     return load

@@ -8,17 +8,20 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.domain.history import current_assignment
+from app.domain.model import TicketDetails
 from app.graphql.batching.loader import BatchKey, BatchLoader
 from app.graphql.load_functions import (
     EngineerPage,
     EngineerTotal,
     TicketPage,
+    TimelinePage,
+    TimelineTotal,
     all_rows,
     one_row,
-    rows_of_engineers,
+    rows_of_pages,
     ticket_pages,
 )
-from app.queries import assignments, engineers, equipment, tickets
+from app.queries import assignments, engineers, equipment, events, tickets
 from app.queries.columns import omitted_columns
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from app.batch_scheduler import BatchScheduler
     from app.db.pool import Database
     from app.db.replicas import ReadRoute
+    from app.domain.events import TicketEvent
     from app.domain.model import (
         Assignment,
         AssignmentId,
@@ -36,14 +40,22 @@ if TYPE_CHECKING:
         EquipmentId,
         Ticket,
         TicketId,
+        TicketNote,
     )
     from app.graphql.batching.loader import Batch, BatchLoadFn
     from app.queries.assignments import EngineerCount
-    from app.queries.tickets import TicketWithAssignment
+    from app.queries.events import EventCount
+    from app.queries.tickets import ExternalId, TicketWithAssignment
 
 V = TypeVar("V")
 
-_HISTORY_FIELDS = {"assignment_history", "escalation_count", "time_by_engineer", "total_time_spent_hours"}
+_HISTORY_FIELDS = {
+    "assignment_history",
+    "escalation_count",
+    "next_tier",
+    "time_by_engineer",
+    "total_time_spent_hours",
+}
 """The fields of Ticket that are computed from its history."""
 
 _id = attrgetter("id")
@@ -58,6 +70,10 @@ def _row_or_none(_: object, row: V | None) -> V | None:
 
 def _row_list(_: object, rows: Sequence[V] | None) -> Sequence[V]:
     return rows or []
+
+
+def _details_or_default(ticket_id: TicketId, row: TicketDetails | None) -> TicketDetails:
+    return TicketDetails(ticket_id) if row is None else row
 
 
 def _current_of_history(_: object, history: Sequence[Assignment] | None) -> Assignment | None:
@@ -171,6 +187,14 @@ class Loaders:
         )
 
     @cached_property
+    def ticket_details(self) -> BatchLoader[TicketId, TicketDetails]:
+        return self._loader(
+            "ticket_details",
+            lambda: one_row(tickets.details_of_tickets, _ticket_id),
+            _details_or_default,
+        )
+
+    @cached_property
     def assignment(self) -> BatchLoader[AssignmentId, Assignment | None]:
         return self._loader("assignment", lambda: one_row(self._visible(assignments.by_ids), _id))
 
@@ -206,12 +230,37 @@ class Loaders:
     @cached_property
     def engineer_page(self) -> BatchLoader[EngineerPage, list[Assignment]]:
         query = self._visible(assignments.newest_of_engineers)
-        return self._loader("engineer_page", lambda: rows_of_engineers(query), _row_list)
+        return self._loader("engineer_page", lambda: rows_of_pages(query, "engineer_id"), _row_list)
 
     @cached_property
     def engineer_total(self) -> BatchLoader[EngineerTotal, list[EngineerCount]]:
         query = partial(assignments.count_of_engineers, visible_to=self._visible_to)
-        return self._loader("engineer_total", lambda: rows_of_engineers(query), _row_list, heavy=True)
+        return self._loader(
+            "engineer_total", lambda: rows_of_pages(query, "engineer_id"), _row_list, heavy=True
+        )
+
+    @cached_property
+    def timeline_page(self) -> BatchLoader[TimelinePage, list[TicketEvent]]:
+        return self._loader("timeline_page", lambda: rows_of_pages(events.of_tickets, "ticket_id"), _row_list)
+
+    @cached_property
+    def timeline_total(self) -> BatchLoader[TimelineTotal, list[EventCount]]:
+        return self._loader(
+            "timeline_total",
+            lambda: rows_of_pages(events.count_of_tickets, "ticket_id"),
+            _row_list,
+            heavy=True,
+        )
+
+    @cached_property
+    def external_ids(self) -> BatchLoader[TicketId, Sequence[ExternalId]]:
+        return self._loader("external_ids", lambda: all_rows(tickets.external_ids, "ticket_id"), _row_list)
+
+    @cached_property
+    def handover_notes(self) -> BatchLoader[TicketId, Sequence[TicketNote]]:
+        return self._loader(
+            "handover_notes", lambda: all_rows(tickets.handover_notes, "ticket_id"), _row_list
+        )
 
     def _visible(self, query: Callable[..., Awaitable[V]]) -> Callable[..., Awaitable[V]]:
         """Restrict a query to the visible tickets and the requested columns."""

@@ -11,17 +11,20 @@ import strawberry
 from strawberry import ID
 
 from app.domain import model, values
+from app.domain.errors import InvalidInput
 from app.domain.history import current_assignment, next_tier
 from app.domain.policy import ReadPermission, can_read, visible_to
 from app.graphql.arguments import From, To, argument, described, optional, period
 from app.graphql.context import Info
+from app.graphql.errors import BadUserInput, Forbidden
 from app.graphql.load_functions import TicketPage
 from app.graphql.pagination import DEFAULT_PAGE, After, First, Page, PageRequest, parse_datetime, parse_row_id
+from app.graphql.types.audit import AuditFilter
 from app.graphql.types.billing import BillingQuery
 from app.graphql.types.declarations import resolver_field
 from app.graphql.types.statistics import StatisticsFilter, StatisticsQuery, report_filter
-from app.graphql.types.ticket import TicketFilter
-from app.queries import engineers, rates, tickets
+from app.graphql.types.ticket import TicketBy, TicketFilter
+from app.queries import engineers, events, rates, tickets
 from app.queries.billing import BillingFilter
 from app.queries.engineers import Suggestion
 
@@ -31,11 +34,20 @@ _validate_search = values.text(values.SHORT)
 
 @strawberry.type(description="Read operations.")
 class Query:
-    @resolver_field("A ticket; null if it does not exist, or you may not see it.")
+    @resolver_field(
+        "A ticket; null if it does not exist, or you may not see it. Exactly one argument must be given."
+    )
     def ticket(
-        self, info: Info, id: Annotated[ID, described("Id of the ticket.")]
+        self,
+        info: Info,
+        id: Annotated[ID | None, described("Id of the ticket.")] = None,
+        by: Annotated[TicketBy | None, described("Another key of the ticket.")] = None,
     ) -> Awaitable[model.Ticket | None]:
         _require_actor(info)
+        if (id is None) == (by is None):
+            raise BadUserInput(InvalidInput("id", "or by must be given, but not both"))
+        if by is not None:
+            return _ticket_by(info, by.validated())
         return info.context.loaders.ticket.load(argument(values.ticket_id, "id", id))
 
     @resolver_field("Tickets, newest first. An engineer gets only tickets that are or were assigned to them.")
@@ -175,10 +187,7 @@ class Query:
         ticket_id: Annotated[ID, described("Id of the ticket.")],
         tier: Annotated[
             int | None,
-            described(
-                "Support tier of the candidates, 1 to 5. By default the tier above the current"
-                " assignment, or else the tier of the last assignment, or 1."
-            ),
+            described("Support tier of the candidates, 1 to 5. By default the ticket's `nextTier`."),
         ] = None,
     ) -> list[Suggestion] | None:
         only = visible_to(_require_actor(info), ReadPermission.SUGGEST_ENGINEERS)
@@ -187,20 +196,45 @@ class Query:
         if ticket is None or only is not None:
             return None
         history = await info.context.loaders.assignment_history.load(ticket.id)
+        details = await info.context.loaders.ticket_details.load(ticket.id)
         current = current_assignment(history)
         async with info.context.reads.connection(heavy=True) as conn:
             return await engineers.suggested(
                 conn,
-                next_tier(history) if chosen_tier is None else chosen_tier,
+                next_tier(history, details.next_tier) if chosen_tier is None else chosen_tier,
                 ticket.equipment_id,
                 ticket.customer_name,
                 excluded=None if current is None else current.engineer_id,
                 first=MAX_SUGGESTIONS,
             )
 
+    @resolver_field("Audit log, latest first. Auditors and admins; others get the error FORBIDDEN.")
+    async def audit_events(
+        self,
+        info: Info,
+        filter: Annotated[AuditFilter, described("Which events.")],
+        first: First = DEFAULT_PAGE,
+        after: After = None,
+    ) -> Page[events.AuditRecord]:
+        if not can_read(_require_actor(info), ReadPermission.AUDIT_EVENTS):
+            raise Forbidden
+        db, conditions = info.context.reads, filter.validated()
+        page = PageRequest.parse(first, after, parse_row_id)
+        async with db.connection(heavy=True) as conn:
+            before = page.key[0] if page.key else None
+            rows = await events.audit_records(conn, conditions, before=before, first=page.limit)
+        count = partial(info.context.count, db, events.count_audit_records, conditions)
+        return Page(page, rows, lambda record: (str(record.event.id),), count)
+
     @resolver_field("The signed-in user.")
     async def viewer(self, info: Info) -> model.Actor:
         return _require_actor(info)
+
+
+async def _ticket_by(info: Info, keys: tickets.TicketKeys) -> model.Ticket | None:
+    async with info.context.reads.connection() as conn:
+        ticket_id = await tickets.id_by(conn, keys)
+    return None if ticket_id is None else await info.context.loaders.ticket.load(ticket_id)
 
 
 def _require_actor(info: Info) -> model.Actor:

@@ -12,12 +12,14 @@ from strawberry import ID
 from app.domain import values
 from app.domain.cursor import Cursor
 from app.domain.errors import InvalidInput
+from app.domain.events import ASSIGNMENT_EVENTS, EventType
 from app.domain.policy import ReadPermission, visible_to
 from app.events import CursorTooOld, EventFilter, FeedItem, UnknownCursor
 from app.graphql.arguments import argument, described, optional
 from app.graphql.context import Info
 from app.graphql.errors import BadUserInput
 from app.graphql.types.assignment_event import AssignmentEvent
+from app.graphql.types.ticket_event import TicketEventUpdate
 
 
 @strawberry.type(description="Real-time updates.")
@@ -41,20 +43,57 @@ class Subscription:
             ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
             engineer_id=optional(values.engineer_id, "engineerId", engineer_id),
             visible_to=visible_to(info.context.actor, ReadPermission.ASSIGNMENT_EVENTS),
+            types=ASSIGNMENT_EVENTS,
         )
-        cursor = None if after_cursor is None else argument(_parse_cursor, "afterCursor", after_cursor)
-        try:
-            with info.context.db.metrics.feed_subscribers.track_inprogress():
-                async with aclosing(info.context.feed.follow(info.context.db, filter, cursor)) as items:
-                    async for item in items:
-                        yield item
-        except UnknownCursor:
-            raise BadUserInput(_unknown_cursor("afterCursor")) from None
-        except CursorTooOld:
-            problem = (
-                "is older than the events that are kept; omit it for new events only, and reload the tickets"
-            )
-            raise BadUserInput(InvalidInput("afterCursor", problem)) from None
+        async with aclosing(_follow(info, filter, after_cursor)) as items:
+            async for item in items:
+                yield item
+
+    @strawberry.subscription(
+        description="Committed events of tickets and their assignments, each exactly once; otherwise like"
+        " `assignmentEvents`. Cursors are valid for both.",
+        graphql_type=TicketEventUpdate,
+    )
+    async def ticket_events(
+        self,
+        info: Info,
+        ticket_id: Annotated[ID | None, described("Only events of this ticket.")] = None,
+        engineer_id: Annotated[ID | None, described("Only events of this engineer's assignments.")] = None,
+        types: Annotated[
+            list[EventType] | None, described("Only events of these types; all by default.")
+        ] = None,
+        after_cursor: Annotated[
+            str | None, described("Start after this cursor; with new events only by default.")
+        ] = None,
+    ) -> AsyncGenerator[FeedItem, None]:
+        filter = EventFilter(
+            ticket_id=optional(values.ticket_id, "ticketId", ticket_id),
+            engineer_id=optional(values.engineer_id, "engineerId", engineer_id),
+            visible_to=visible_to(info.context.actor, ReadPermission.TICKET_EVENTS),
+            types=None if types is None else tuple(types),
+        )
+        async with aclosing(_follow(info, filter, after_cursor)) as items:
+            async for item in items:
+                yield item
+
+
+async def _follow(
+    info: Info, filter: EventFilter, after_cursor: str | None
+) -> AsyncGenerator[FeedItem, None]:
+    cursor = None if after_cursor is None else argument(_parse_cursor, "afterCursor", after_cursor)
+    context = info.context
+    try:
+        with context.db.metrics.feed_subscribers.track_inprogress():
+            async with aclosing(context.feed.follow(context.db, filter, cursor)) as items:
+                async for item in items:
+                    yield item
+    except UnknownCursor:
+        raise BadUserInput(_unknown_cursor("afterCursor")) from None
+    except CursorTooOld:
+        problem = (
+            "is older than the events that are kept; omit it for new events only, and reload the tickets"
+        )
+        raise BadUserInput(InvalidInput("afterCursor", problem)) from None
 
 
 def _parse_cursor(name: str, text: object) -> Cursor:

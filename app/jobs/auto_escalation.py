@@ -14,7 +14,7 @@ import structlog
 from app.commands.escalate import EscalateTicket, escalate_ticket
 from app.commands.run import run_in_transaction
 from app.db.errors import Unavailable
-from app.domain.lifecycle import EventType
+from app.domain.events import EventSource, EventType
 from app.domain.model import Actor, AssignmentType, Role, TicketId
 from app.queries import assignments, overdue
 from app.queries.assignments import SnapshotRequest, TicketChange
@@ -84,6 +84,6 @@ async def _record_overdue(tx: Tx, ticket_id: TicketId, reason: str) -> None:
     assert current is not None  # noqa: S101 - the ticket is locked
     events = [(EventType.OVERDUE, current)]
     await assignments.save_changes(
-        tx, [TicketChange(snapshot, events, RULE.subject, details={"reason": reason})]
+        tx, [TicketChange(snapshot, events, RULE.subject, EventSource.RULE, event_details={"reason": reason})]
     )
     log.info("overdue", ticket_id=ticket_id, sequence=current.assignment_sequence)

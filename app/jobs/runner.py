@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,10 +15,13 @@ import structlog
 from app.db.errors import Unavailable
 from app.db.pool import Database
 from app.jobs.auto_escalation import escalate_overdue
+from app.jobs.ticket_deadlines import close_resolved, resume_held
 from app.queries import partitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from app.domain.lifecycle import TicketRules
 
 log = structlog.get_logger()
 
@@ -42,11 +46,17 @@ async def tend_partitions(db: Database) -> list[str]:
     return steps
 
 
-JOBS = (Job("tend_partitions", 600, tend_partitions), Job("escalate_overdue", 10, escalate_overdue))
+def jobs(rules: TicketRules) -> Sequence[Job]:
+    return (
+        Job("tend_partitions", 600, tend_partitions),
+        Job("escalate_overdue", 10, escalate_overdue),
+        Job("resume_held", 10, resume_held),
+        Job("close_resolved", 60, partial(close_resolved, rules=rules)),
+    )
 
 
 @asynccontextmanager
-async def running_jobs(db: Database, jobs: Sequence[Job] = JOBS) -> AsyncIterator[None]:
+async def running_jobs(db: Database, jobs: Sequence[Job]) -> AsyncIterator[None]:
     """Run the jobs periodically until the block ends."""
     tasks = [asyncio.create_task(_repeat(db, job)) for job in jobs]
     try:

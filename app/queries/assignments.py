@@ -11,14 +11,17 @@ import orjson
 
 from app.db import sql
 from app.db.text_columns import fetch_rows
-from app.domain.lifecycle import EventType
+from app.domain.events import EventSource, EventType
 from app.domain.model import (
     NO_AUDIT_CONTEXT,
     Assignment,
     AuditContext,
     EngineerId,
+    EquipmentId,
     Ticket,
+    TicketDetails,
     TicketId,
+    TicketNote,
     TicketStatus,
 )
 
@@ -39,12 +42,23 @@ class TicketSnapshot:
 
     now: datetime
     last_sequence: int
+    last_tier: int | None
     engineer_is_active: bool | None
+    equipment_exists: bool
+    related_status: TicketStatus | None
+    """Of another ticket that the command names; None if there is none."""
+    is_visible: bool
+    """Whether the actor's engineer, if any, has or had an assignment of the ticket."""
+    candidate_tier: int | None
+    candidate_id: EngineerId | None
+    engineer_is_member: bool
+    """Whether the engineer to be assigned is a member of the tier to which the command escalates."""
     request_hash: bytes | None
     event_id: int | None
     ticket_version: int | None
     assignment_version: int | None
     ticket: Ticket | None
+    details: TicketDetails | None
     assignment: Assignment | None
 
 
@@ -56,21 +70,39 @@ class SnapshotRequest(NamedTuple):
     engineer_id: EngineerId | None
     actor: str
     idempotency_key: str | None
+    equipment_id: EquipmentId | None = None
+    related_ticket_id: TicketId | None = None
+    actor_engineer_id: EngineerId | None = None
+    minimum_tier: int | None = None
+    """Read the engineer that the rule of escalation chooses, at this tier or above; 0: above the current."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketChange:
     """What a command writes. `snapshot` has a ticket.
 
-    `events` are the assignments after the change, by sequence. None as `ticket_status` keeps the status.
+    `events` are the assignments after the change, by sequence, and then the event of the ticket, without one.
+    `ticket_values` are new values of columns of the ticket; None if it does not change. `ticket_details` are
+    its details if they change.
     """
 
     snapshot: TicketSnapshot
-    events: Sequence[tuple[EventType, Assignment]]
+    events: Sequence[tuple[EventType, Assignment | None]]
     actor: str
+    source: EventSource
     audit_context: AuditContext = NO_AUDIT_CONTEXT
-    details: Mapping[str, object] | None = None
-    ticket_status: TicketStatus | None = None
+    event_details: Mapping[str, object] | None = None
+    ticket_values: Mapping[str, object] | None = None
+    ticket_details: TicketDetails | None = None
+    ticket_changes: Mapping[str, object] | None = None
+    """The columns that change, each with its values before and after."""
+    version: int | None = None
+    """Of the ticket after the change."""
+    note: TicketNote | None = None
+    unrecorded: Sequence[Assignment] = ()
+    """Assignments that change without an event."""
+    result: Assignment | Ticket | TicketNote | None = None
+    """What the client gets."""
     idempotency_key: str | None = None
     request_hash: bytes = b""
 
@@ -78,11 +110,6 @@ class TicketChange:
     def ticket_id(self) -> TicketId:
         assert self.snapshot.ticket is not None  # noqa: S101 - see above
         return self.snapshot.ticket.id
-
-    @property
-    def result(self) -> Assignment:
-        """The assignment returned to the client: the new one, or the changed one if none is new."""
-        return self.events[-1][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +126,6 @@ _COUNT_OF_ENGINEERS = sql.load("assignments", "count_of_engineers", row=Engineer
 _COUNT_ACTIVE = sql.load("assignments", "count_active_of_engineers", row=EngineerCount)
 _SNAPSHOTS = sql.load("assignments", "ticket_snapshots", row=TicketSnapshot)
 _SAVE = sql.load("assignments", "save_changes", row=TicketId)
-_OF_EVENT = sql.load("assignments", "assignment_of_event", row=Assignment)
 
 
 async def by_ids(
@@ -173,20 +199,32 @@ async def save_changes(conn: Tx | Autocommit, changes: Sequence[TicketChange]) -
     Nothing is written for a ticket that is locked, or that has changed since its snapshot.
     """
     rows = [map(_text, _ticket_row(change)) for change in changes]
-    assignments = [
-        (event, _without_unchanged_parts(assignment, change.snapshot.assignment))
+    events = [
+        (str(assignment.id), event, _changes_of_event(change, index))
         for change in changes
-        for event, assignment in change.events
+        for index, (event, assignment) in enumerate(change.events)
+        if assignment is not None
     ]
+    assignments = [
+        _without_unchanged_parts(assignment, change.snapshot.assignment)
+        for change in changes
+        for assignment in (*(assignment for _, assignment in change.events), *change.unrecorded)
+        if assignment is not None
+    ]
+    details = [change.ticket_details for change in changes if change.ticket_details is not None]
+    notes = [change.note for change in changes if change.note is not None]
+    event_columns: list[list[str | None]] = [[row[n] for row in events] for n in range(3)]
     return set(
         await _SAVE.all(
-            conn,
-            *zip(*rows, strict=True),
-            _json([assignment for _, assignment in assignments]),
-            [str(assignment.id) for _, assignment in assignments],
-            [event for event, _ in assignments],
+            conn, *zip(*rows, strict=True), _json(assignments), *event_columns, _json(details), _json(notes)
         )
     )
+
+
+def _changes_of_event(change: TicketChange, index: int) -> str | None:
+    """The changes of the ticket, as JSON, if this event is the last of the change."""
+    is_last = index == len(change.events) - 1
+    return _json(change.ticket_changes) if is_last and change.ticket_changes else None
 
 
 def _text(value: object) -> str | None:
@@ -196,10 +234,10 @@ def _text(value: object) -> str | None:
 def _ticket_row(change: TicketChange) -> tuple[object, ...]:
     """Return the first parameters of save_changes, in order."""
     snapshot, context = change.snapshot, change.audit_context
+    type_of_ticket_event = change.events[-1][0] if change.events[-1][1] is None else None
     return (
         change.ticket_id,
         snapshot.ticket_version,
-        change.ticket_status,
         None if snapshot.assignment is None else snapshot.assignment.id,
         snapshot.assignment_version,
         snapshot.now,
@@ -208,7 +246,12 @@ def _ticket_row(change: TicketChange) -> tuple[object, ...]:
         change.request_hash.hex(),
         context.request_id,
         context.token_id,
-        None if change.details is None else _json(change.details),
+        None if change.event_details is None else _json(change.event_details),
+        None if change.ticket_values is None else _json(change.ticket_values),
+        type_of_ticket_event,
+        None if type_of_ticket_event is None else _changes_of_event(change, len(change.events) - 1),
+        change.version,
+        change.source,
     )
 
 
@@ -221,8 +264,3 @@ def _without_unchanged_parts(assignment: Assignment, before: Assignment | None) 
 
 def _json(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
-
-
-async def of_event(conn: Connection, event_id: int) -> Assignment | None:
-    """The assignment that the event is about, as it is now."""
-    return await _OF_EVENT.first(conn, event_id)

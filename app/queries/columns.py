@@ -16,13 +16,16 @@ _ALWAYS_READ: dict[type[Any], set[str]] = {
 }
 _ALSO_READ_FOR: dict[type[Any], dict[str, set[str]]] = {
     Ticket: {
+        "closed_at": {"reopenable_until"},
         "created_at": {"tickets"},
         "customer_name": {"suggest_engineers"},
         "equipment_id": {"equipment", "suggest_engineers"},
+        "updated_at": {"reopenable_until"},
     },
     Assignment: {
         "assigned_at": {"assignments"},
-        "assignment_tier": {"suggest_engineers"},
+        "assignment_sequence": {"next_assignment"},
+        "assignment_tier": {"next_tier", "suggest_engineers"},
         "equipment_id": {"equipment"},
         "time_spent_hours": {"time_by_engineer", "total_time_spent_hours"},
     },

@@ -11,7 +11,8 @@ from app.db.connections import transaction_on_own_schemas
 from app.db.errors import UNREADABLE_ROW_ERRORS
 from app.db.migration_files import MigrationError
 from app.db.row_readers import UnreadableValue
-from app.domain.model import Assignment, AssignmentEvent, Engineer, Equipment, Ticket
+from app.domain.events import TicketEvent
+from app.domain.model import Assignment, Engineer, Equipment, Ticket
 
 if TYPE_CHECKING:
     from app.db.connections import Connection, Tx
@@ -37,7 +38,7 @@ _EVERY_ASSIGNMENT = sql.load("migration", "every_assignment", row=Assignment)
 _EVERY_ENGINEER = sql.load("migration", "every_engineer", row=Engineer)
 _EVERY_EQUIPMENT = sql.load("migration", "every_equipment", row=Equipment)
 _EVENT_IDS = sql.load("migration", "event_ids_after", row=int)
-_EVENTS = sql.load("migration", "events_between", row=AssignmentEvent)
+_EVENTS = sql.load("migration", "events_between", row=TicketEvent)
 
 _FETCH_SIZE = 1000
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _IS_EMPTY = sql.load("seed", "is_empty", row=bool)
 _CURRENT_TIME = sql.load("seed", "current_time", row=datetime)
+_MARK = sql.load("seed", "mark_own_changes", row=str)
 _ANALYZE = sql.load("seed", "analyze_tables", row=type(None))
 
 
@@ -22,6 +23,11 @@ async def is_empty(conn: Connection) -> bool:
 
 async def current_time(conn: Connection) -> datetime:
     return await _CURRENT_TIME.one(conn)
+
+
+async def mark_own_changes(tx: Tx) -> None:
+    """Inserted tickets have events of our own."""
+    await _MARK.one(tx)
 
 
 async def analyze_tables(tx: Tx) -> None:

@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from app.db import sql
 from app.db.text_columns import fetch_rows
-from app.domain.declarations import row_dataclass
+from app.domain.declarations import api_field, row_dataclass
 from app.domain.lifecycle import TERMINAL_TICKET_STATUSES
-from app.domain.model import Assignment, Engineer, EngineerId, Ticket, TicketPriority, TicketStatus
+from app.domain.model import (
+    Assignment,
+    Engineer,
+    EngineerId,
+    Ticket,
+    TicketDetails,
+    TicketId,
+    TicketNote,
+    TicketPriority,
+    TicketStatus,
+)
 from app.queries import server
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from app.db.connections import Connection, Tx
     from app.db.sql import Query
-    from app.domain.model import AssignmentId, TicketId
+    from app.domain.model import AssignmentId
 
 TicketKey: TypeAlias = "tuple[datetime, TicketId]"
 """Sort key of tickets: `created_at` and id."""
@@ -34,7 +44,31 @@ class TicketWithAssignment:
     engineer: Engineer | None
 
 
+@row_dataclass
+class ExternalId:
+    """The id of a ticket in another system. It belongs to one ticket."""
+
+    ticket_id: TicketId
+    source: str = api_field("Name of the other system.")
+    id: str = api_field("Id of the ticket in that system.")
+
+
+class TicketKeys(NamedTuple):
+    """Keys of a ticket, of which one is given."""
+
+    id: TicketId | None
+    number: str | None
+    external_source: str | None
+    external_id: str | None
+
+
+_ID_BY = sql.load("tickets", "ticket_id_by", row=TicketId)
+_EXTERNAL_IDS = sql.load("tickets", "external_ids_of_tickets", row=ExternalId)
+_DETAILS = sql.load("tickets", "details_of_tickets", row=TicketDetails)
+_HANDOVER_NOTES = sql.load("tickets", "handover_notes", row=TicketNote)
 _LOCK = sql.load("tickets", "lock_ticket", row=type(None))
+_LOCK_TO_RESUME = sql.load("tickets", "lock_ticket_to_resume", row=TicketId)
+_LOCK_TO_CLOSE = sql.load("tickets", "lock_ticket_to_close", row=TicketId)
 _BY_IDS = sql.load("tickets", "tickets_by_ids", row=Ticket)
 _WITH_CURRENT = sql.load("tickets", "tickets_with_current", row=TicketWithAssignment)
 _WITH_HISTORY = sql.load("tickets", "tickets_with_history", row=TicketWithAssignment)
@@ -111,6 +145,18 @@ async def lock(tx: Tx, ticket_id: TicketId | None, assignment_id: AssignmentId |
     await _LOCK.run(tx, ticket_id, assignment_id)
 
 
+async def lock_ticket_to_resume(tx: Tx, excluded: Sequence[TicketId]) -> TicketId | None:
+    """Lock a ticket with a hold that is over, until `tx` ends. None if there is none that is not locked."""
+    return await _LOCK_TO_RESUME.first(tx, excluded)
+
+
+async def lock_ticket_to_close(
+    tx: Tx, excluded: Sequence[TicketId], close_after: timedelta
+) -> TicketId | None:
+    """Lock a ticket that was resolved so long ago, as above."""
+    return await _LOCK_TO_CLOSE.first(tx, excluded, close_after)
+
+
 async def by_ids(
     conn: Connection,
     ticket_ids: Sequence[TicketId],
@@ -123,6 +169,26 @@ async def by_ids(
     Columns in `omit` are not read: their fields are None.
     """
     return await _BY_IDS.all(conn, ticket_ids, visible_to, omit=omit)
+
+
+async def id_by(conn: Connection, keys: TicketKeys) -> TicketId | None:
+    """The id of the ticket with a key; of several with the same number, the newest."""
+    return await _ID_BY.first(conn, *keys)
+
+
+async def external_ids(conn: Connection, ticket_ids: Sequence[TicketId]) -> Sequence[ExternalId]:
+    """Ordered by ticket, then by source."""
+    return await _EXTERNAL_IDS.all(conn, ticket_ids)
+
+
+async def details_of_tickets(conn: Connection, ticket_ids: Sequence[TicketId]) -> list[TicketDetails]:
+    """Tickets without details have no row."""
+    return await _DETAILS.all(conn, ticket_ids)
+
+
+async def handover_notes(conn: Connection, ticket_ids: Sequence[TicketId]) -> Sequence[TicketNote]:
+    """For each ticket, the latest notes for whoever is assigned next, oldest first; ordered by ticket."""
+    return await _HANDOVER_NOTES.all(conn, ticket_ids)
 
 
 async def with_current(

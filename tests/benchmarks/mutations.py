@@ -58,7 +58,7 @@ BEGIN
     FROM engineer_assignments WHERE ticket_id = p_ticket
     RETURNING * INTO assigned;
     UPDATE service_tickets SET status = 'assigned', updated_at = now() WHERE id = p_ticket;
-    INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+    INSERT INTO ticket_events (ticket_id, assignment_id, type, actor, recorded_at, assignment)
     VALUES (p_ticket, assigned.id, 'assigned', 'benchmark', now(), to_jsonb(assigned))
     RETURNING id INTO event;
     IF p_key IS NOT NULL THEN

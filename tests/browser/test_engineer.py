@@ -32,7 +32,7 @@ async def stored_assignments(scene):
     """The assignments in the database: status, hours and number of events after the assignment."""
     async with scene.make.db.connection() as conn:
         rows = await conn.fetch(
-            """SELECT status, time_spent_hours, (SELECT count(*) FROM assignment_events e
+            """SELECT status, time_spent_hours, (SELECT count(*) FROM ticket_events e
                  WHERE e.assignment_id = a.id AND e.type <> 'assigned') AS events
                FROM engineer_assignments a WHERE ticket_id = $1 ORDER BY assignment_sequence""",
             scene.ticket,

@@ -87,8 +87,8 @@ SELECT ticket_id, assignment_sequence, assignment_reason, status, assigned_at, t
 FROM engineer_assignments
 """
 EVENTS = """
-SELECT id, request_id, ticket_id, (assignment ->> 'assignment_sequence')::int, type, occurred_at
-FROM assignment_events
+SELECT id, request_id, ticket_id, (assignment ->> 'assignment_sequence')::int, type, recorded_at
+FROM ticket_events
 """
 
 

@@ -10,16 +10,24 @@ from uuid import UUID
 
 from app.commands import (
     accept,
+    add_note,
     assign,
     cancel,
+    cancel_ticket,
+    close_ticket,
     complete,
     correct,
+    create_ticket,
     escalate,
+    hold_ticket,
     rate,
     reassign,
     reject,
+    reopen_ticket,
+    resume_ticket,
     set_hourly_rate,
     start,
+    update_ticket,
 )
 from app.commands.command import Command, to_camel_case
 from app.domain.errors import DomainError
@@ -76,6 +84,10 @@ class Sample:
             assignment = await make.assigned()
             ticket_id, assignment_id = assignment.ticket_id, assignment.id
             engineer_id = assignment.engineer_id
+            if self.action is Action.RESUME_TICKET:
+                await world.act("hold_ticket", assignment)
+            elif self.action in (Action.CLOSE_TICKET, Action.REOPEN_TICKET):
+                await world.complete(assignment, "1")
             statuses = ALLOWED_FROM.get(self.action, {AssignmentStatus.ASSIGNED})
             if AssignmentStatus.ASSIGNED in statuses:
                 pass
@@ -89,6 +101,8 @@ class Sample:
             "engineer_id": await make.engineer() if self.action is Action.REASSIGN else engineer_id,
             "next_engineer_id": await make.engineer(),
         }
+        if self.action is Action.ESCALATE:
+            await make.member(ids["next_engineer_id"], 2)  # otherwise the engineer may not choose them
         return Prepared(with_values(self.command, ids), engineer_id)
 
 
@@ -116,7 +130,14 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-ENGINEERS_MAY = {Action.ACCEPT, Action.REJECT, Action.START, Action.COMPLETE}
+ENGINEERS_MAY = {
+    Action.ACCEPT,
+    Action.REJECT,
+    Action.START,
+    Action.COMPLETE,
+    Action.ESCALATE,
+    Action.ADD_NOTE,
+}
 """The actions of engineers on their own assignments, stated independently of app/domain/policy.py."""
 
 SAMPLES = (
@@ -158,6 +179,28 @@ SAMPLES = (
         correct.correct_time_spent,
         correct.REFUSALS,
     ),
+    Sample(create_ticket.CreateTicket(), create_ticket.create_ticket, create_ticket.REFUSALS),
+    Sample(
+        update_ticket.UpdateTicket(ticket_id=TICKET, customer_name="St. Anna"),
+        update_ticket.update_ticket,
+        update_ticket.REFUSALS,
+    ),
+    Sample(
+        hold_ticket.HoldTicket(ticket_id=TICKET, reason="x"), hold_ticket.hold_ticket, hold_ticket.REFUSALS
+    ),
+    Sample(resume_ticket.ResumeTicket(ticket_id=TICKET), resume_ticket.resume_ticket, resume_ticket.REFUSALS),
+    Sample(close_ticket.CloseTicket(ticket_id=TICKET), close_ticket.close_ticket, close_ticket.REFUSALS),
+    Sample(
+        reopen_ticket.ReopenTicket(ticket_id=TICKET, reason="x"),
+        reopen_ticket.reopen_ticket,
+        reopen_ticket.REFUSALS,
+    ),
+    Sample(
+        cancel_ticket.CancelTicket(ticket_id=TICKET, reason="x"),
+        cancel_ticket.cancel_ticket,
+        cancel_ticket.REFUSALS,
+    ),
+    Sample(add_note.AddNote(ticket_id=TICKET, text="x"), add_note.add_note, add_note.REFUSALS),
     Sample(
         set_hourly_rate.SetHourlyRate(
             engineer_id=ENGINEER, hourly_rate=Decimal(95), valid_from=datetime(2026, 3, 1, tzinfo=UTC)

@@ -49,10 +49,10 @@ async def test_stale_sequence_is_refused_with_the_current_assignment(make, world
     assert (refused.value.current_sequence, refused.value.current_assignment) == (1, None)
 
 
-@pytest.mark.parametrize("kind", [AssignmentType.ESCALATION, AssignmentType.REASSIGNMENT])
-async def test_types_of_other_mutations_are_refused(make, world, kind):
+@pytest.mark.parametrize("kind", sorted(set(AssignmentType) - {AssignmentType.MANUAL}))
+async def test_a_client_cannot_claim_another_type(make, world, kind):
     command = AssignTicket(ticket_id=await make.ticket(), engineer_id=await make.engineer(), type=kind)
-    with pytest.raises(InvalidInput, match="type must be AUTO or MANUAL"):
+    with pytest.raises(InvalidInput, match="type must be MANUAL or omitted"):
         await world.run(assign_ticket, command)
 
 
@@ -64,3 +64,12 @@ async def test_one_of_fifty_concurrent_assigns_succeeds(make, world):
     assert Counter(type(r).__name__ for r in results) == {"Assignment": 1, "TicketAlreadyAssigned": 49}
     [assigned] = await world.history(ticket)
     assert all(r.current_assignment == assigned for r in results if isinstance(r, TicketAlreadyAssigned))
+
+
+async def test_the_tier_is_the_one_that_was_asked_last(make, world):
+    ticket = await make.ticket()
+    for tier, expected in ((None, 1), (3, 3), (None, 3)):
+        command = AssignTicket(ticket_id=ticket, engineer_id=await make.engineer(), tier=tier)
+        assigned = await world.run(assign_ticket, command)
+        assert assigned.assignment_tier == expected
+        await world.act("cancel", assigned)

@@ -75,7 +75,7 @@ async def test_every_command_can_run_with_others(make, world, sample):
     commands = [(await sample.prepare(make, world)).command for _ in range(3)]
     results = await asyncio.gather(*(world.run(sample.decide, command) for command in commands))
     for result in results:
-        assert result in await world.history(result.ticket_id)
+        assert await world.is_stored(result)
 
 
 async def test_refusals_and_faults_belong_to_one_command(make, world, statements, new_tickets):
@@ -111,14 +111,14 @@ async def test_refusals_and_faults_belong_to_one_command(make, world, statements
 async def test_a_change_that_cannot_be_written_fails_alone(make, world, new_tickets):
     async with world.db.connection() as conn:
         await conn.execute(
-            f"""ALTER TABLE assignment_events ADD CONSTRAINT failing
+            f"""ALTER TABLE ticket_events ADD CONSTRAINT failing
             CHECK (ticket_id <> '{new_tickets[3]}') NOT VALID"""
         )
     try:
         results = await assign_all(world.db, new_tickets, await make.engineer())
     finally:
         async with world.db.connection() as conn:
-            await conn.execute("ALTER TABLE assignment_events DROP CONSTRAINT failing")
+            await conn.execute("ALTER TABLE ticket_events DROP CONSTRAINT failing")
     assert isinstance(results.pop(3), asyncpg.CheckViolationError)
     assert await world.history(new_tickets.pop(3)) == []
     assert [await world.history(ticket) for ticket in new_tickets] == [[result] for result in results]
@@ -142,7 +142,7 @@ async def test_a_batch_without_confirmation_has_an_unknown_outcome(make, world, 
         # The write waits here, is cut off, and may have been committed for all that the server says.
         transaction = conn.transaction()
         await transaction.start()
-        await conn.execute("LOCK TABLE assignment_events IN SHARE MODE")
+        await conn.execute("LOCK TABLE ticket_events IN SHARE MODE")
         running = assign_all(db, new_tickets, await make.engineer())
         while not await conn.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

@@ -12,7 +12,7 @@ from tests.factories import ADMIN, DISPATCHER
 
 CORRECTIONS = """
 SELECT details->>'time_spent_hours_before', assignment->>'time_spent_hours', details->>'reason', actor
-FROM assignment_events WHERE type = 'hours_corrected' ORDER BY id
+FROM ticket_events WHERE type = 'hours_corrected' ORDER BY id
 """
 
 
@@ -69,7 +69,7 @@ async def test_correction_must_change_the_hours(world, completed, correct):
 
 
 EVENT = """
-INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment, details)
+INSERT INTO ticket_events (ticket_id, assignment_id, type, actor, recorded_at, assignment, details)
 SELECT ticket_id, id, $2, 'x', now(), to_jsonb(a) || '{"time_spent_hours": 9}', $3
 FROM engineer_assignments a WHERE id = $1
 """

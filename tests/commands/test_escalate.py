@@ -5,9 +5,17 @@ from collections import Counter
 
 import pytest
 
-from app.domain.errors import NoHigherTier, StaleSequence, TierNotHigher
+from app.domain.errors import (
+    AssignmentNotFound,
+    EngineerNotFound,
+    NoHigherTier,
+    StaleSequence,
+    TicketNotFound,
+    TierNotHigher,
+)
 from app.domain.model import AssignmentStatus, AssignmentType, CompletionStatus, TicketStatus
 from tests.commands.world import outcome
+from tests.factories import as_engineer
 
 
 @pytest.fixture
@@ -83,3 +91,42 @@ async def test_concurrent_escalations_follow_each_other(make, world, sequence, r
     assert Counter(type(each).__name__ for each in outcomes) == results
     history = [(a.assignment_sequence, a.assignment_tier) for a in await world.history(assigned.ticket_id)]
     assert history == [(n, n) for n in range(1, results["Assignment"] + 2)]
+
+
+async def test_the_assigned_engineer_escalates_to_whom_the_rule_chooses(make, world):
+    assigned = await make.assigned()
+    busy, idle, inactive = await make.engineer(), await make.engineer(), await make.engineer(is_active=False)
+    for engineer in (busy, idle, inactive, assigned.engineer_id):
+        await make.member(engineer, 3)
+    await make.assigned(engineer=busy)
+    result = await world.act(
+        "escalate", assigned, as_engineer(assigned.engineer_id), next_engineer_id=None, time_spent_hours=2
+    )
+    ended, current = await world.history(assigned.ticket_id)
+    assert (current, current.engineer_id, current.assignment_tier) == (result, idle, 3)
+    assert current.assignment_type is AssignmentType.ESCALATION
+    assert ended.time_spent_hours == 2
+    event = await world.last_event(assigned.ticket_id)
+    assert (event.details["chosen_by"], event.details["next_tier"]) == ("rule", 3)
+
+
+async def test_without_anybody_the_ticket_waits_at_the_next_tier(make, world):
+    assigned = await make.assigned()
+    result = await world.act("escalate", assigned, next_engineer_id=None)
+    assert (result.id, result.status) == (assigned.id, AssignmentStatus.ESCALATED)
+    ticket, details = await world.ticket(assigned.ticket_id), await world.details(assigned.ticket_id)
+    assert (ticket.status, details.next_tier) == (TicketStatus.NEW, 2)
+    assert details.waiting_since == result.completed_at
+    again = await world.act("assign", assigned, engineer_id=await make.engineer(), tier=None)
+    assert (again.assignment_tier, (await world.details(assigned.ticket_id)).next_tier) == (2, None)
+
+
+async def test_an_engineer_names_only_members_of_the_next_tier(make, world):
+    assigned = await make.assigned()
+    engineer, other = as_engineer(assigned.engineer_id), await make.engineer()
+    with pytest.raises(EngineerNotFound):
+        await world.act("escalate", assigned, engineer, next_engineer_id=other)
+    await make.member(other, 2)
+    assert (await world.act("escalate", assigned, engineer, next_engineer_id=other)).engineer_id == other
+    with pytest.raises((TicketNotFound, AssignmentNotFound)):
+        await world.act("escalate", assigned, engineer, next_engineer_id=None)

@@ -17,10 +17,12 @@ from app.commands.ticket_state import Change
 from app.db.connections import TimeLimits
 from app.db.errors import Unavailable
 from app.db.pool import open_database
-from app.domain.lifecycle import Action, EventType
+from app.domain.events import EventType
+from app.domain.lifecycle import Action
 from app.domain.model import Assignment, AssignmentStatus, AssignmentType, PartUsed
 from app.queries import assignments, tickets
 from tests.commands.samples import SAMPLES
+from tests.commands.world import World
 from tests.databases import capture_statements, until_waiting
 from tests.factories import DISPATCHER
 from tests.pgbouncer import USE_FOR_ALL_TESTS
@@ -38,10 +40,10 @@ async def test_command_takes_two_round_trips(monkeypatch, shared_url, make, worl
             await conn.fetchval("SELECT 1 /* opens the connection */")
         await asyncio.sleep(0)  # the driver calls its loggers a moment after a statement
         seen.clear()
-        result = await run(db, DISPATCHER, sample.decide, command)
+        result = await World(db).run(sample.decide, command)
         await asyncio.sleep(0)
         assert len(seen) == 2, seen
-    assert result in await world.history(result.ticket_id)
+    assert await world.is_stored(result)
 
 
 def example(hint: Any) -> Any:
@@ -116,14 +118,14 @@ async def test_error_while_saving_changes_nothing(make, world):
     events = await world.events(assigned.ticket_id)
     async with world.db.connection() as conn:
         await conn.execute(
-            "ALTER TABLE assignment_events ADD CONSTRAINT failing CHECK (type <> 'accepted') NOT VALID"
+            "ALTER TABLE ticket_events ADD CONSTRAINT failing CHECK (type <> 'accepted') NOT VALID"
         )
     try:
         with pytest.raises(asyncpg.CheckViolationError):
             await world.act("accept", assigned)
     finally:
         async with world.db.connection() as conn:
-            await conn.execute("ALTER TABLE assignment_events DROP CONSTRAINT failing")
+            await conn.execute("ALTER TABLE ticket_events DROP CONSTRAINT failing")
     assert await world.history(assigned.ticket_id) == [assigned]
     assert await world.events(assigned.ticket_id) == events
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.commands.update_ticket import UpdateTicket, update_ticket
 from app.domain.errors import (
     AssignmentNotFound,
     EngineerInactive,
@@ -14,13 +15,14 @@ from app.domain.errors import (
     NoCurrentAssignment,
     SameEngineer,
     StaleSequence,
+    StaleVersion,
     TicketChangeRejected,
     TicketNotFound,
     TicketNotOpen,
     TransitionNotAllowed,
 )
 from app.domain.lifecycle import Action
-from app.domain.model import AssignmentStatus, TicketId
+from app.domain.model import AssignmentStatus, TicketId, TicketPriority
 from app.queries import assignments, tickets
 from tests.commands.samples import ENGINEERS_MAY, SAMPLES, with_values
 from tests.commands.test_lifecycle import ACTIVE, ALLOWED_FROM
@@ -35,7 +37,9 @@ def samples(condition=lambda _: True):
 
 
 every_command = samples()
-commands_that_assign = samples(lambda s: hasattr(s.command, "expected_sequence"))
+commands_that_assign = samples(lambda s: s.command.target_engineer_id and hasattr(s.command, "ticket_id"))
+commands_with_a_sequence = samples(lambda s: hasattr(s.command, "expected_sequence"))
+commands_with_a_version = samples(lambda s: hasattr(s.command, "expected_version"))
 commands_on_tickets = samples(lambda s: s.action is not Action.SET_HOURLY_RATE)
 commands_that_hand_over = samples(lambda s: s.action in (Action.ESCALATE, Action.REASSIGN))
 
@@ -62,7 +66,7 @@ async def test_auditor_is_forbidden(sample, make, world, refused):
 
 
 @pytest.mark.parametrize("holder", ["another server", "a command of the own engineer"])
-@samples(lambda s: s.action in ENGINEERS_MAY)
+@samples(lambda s: s.action in ENGINEERS_MAY and s.command.target_assignment_id)
 async def test_assignment_of_another_engineer_is_refused_without_a_lock(sample, make, world, refused, holder):
     """While the ticket is locked, like an assignment that does not exist."""
     command, engineer_id = await sample.prepare(make, world)
@@ -89,16 +93,17 @@ async def test_missing_target_is_not_found(sample, make, world, refused):
         "ticket_id": (TicketId("TICKET-0"), TicketNotFound),
         "assignment_id": (NOTHING, AssignmentNotFound),
         "engineer_id": (NOBODY, EngineerNotFound),
+        "follow_up_of_id": (TicketId("TICKET-0"), TicketNotFound),
     }
     field = next(field for field in targets if hasattr(command, field))
     missing, refusal = targets[field]
     raised = await refused(refusal, sample, with_values(command, {field: missing}))
-    assert getattr(raised, field) == missing
+    assert getattr(raised, "ticket_id" if refusal is TicketNotFound else field) == missing
     if sample.action in ENGINEERS_MAY:
         raised = await refused(
             refusal, sample, with_values(command, {field: missing}), as_engineer(engineer_id)
         )
-        assert str(raised) == f"There is no assignment {missing}."
+        assert str(raised) == f"There is no {field.removesuffix('_id')} {missing}."
 
 
 @every_command
@@ -108,6 +113,7 @@ def test_malformed_id_is_refused(sample):
         "assignment_id": (f"{{{NOTHING}}}", "assignmentId must be a UUID"),
         "engineer_id": ("x", "engineerId must be a UUID"),
         "next_engineer_id": ("x", "nextEngineerId must be a UUID"),
+        "follow_up_of_id": ("", "followUpOfId must have 1 to 64 characters"),
     }
     for field, (value, message) in malformed.items():
         if hasattr(sample.command, field):
@@ -140,7 +146,27 @@ async def test_used_key_with_other_input_is_refused(sample, make, world, refused
     assert refusal.idempotency_key == "k"
 
 
-@commands_that_assign
+@commands_with_a_version
+async def test_stale_version_is_refused(sample, make, world, refused):
+    command, _ = await sample.prepare(make, world)
+    ticket_id = command.ticket_id
+    version = (await world.details(ticket_id)).version
+    if sample.action in (Action.CLOSE_TICKET, Action.REOPEN_TICKET):
+        values = {"contact_name": "Di"}
+    else:
+        values = {"contact_name": "Di", "priority": TicketPriority.LOW}
+    for changes in ({"customer_name": "x"}, values):
+        changing = UpdateTicket(ticket_id=ticket_id, **changes)
+        await world.run(update_ticket, changing)
+    refusal = await refused(StaleVersion, sample, with_values(command, {"expected_version": version}))
+    assert refusal.current_version == version + 2
+    assert refusal.ticket == await world.ticket(ticket_id)
+    assert set(refusal.changed_fields) == {"customer_name", *values}
+    current = with_values(command, {"expected_version": refusal.current_version})
+    await world.run(sample.decide, current)
+
+
+@commands_with_a_sequence
 async def test_stale_sequence_is_refused(sample, make, world, refused):
     command, _ = await sample.prepare(make, world)
     history = await world.history(command.ticket_id)
@@ -183,14 +209,16 @@ async def test_ticket_must_be_open(sample, make, world, refused, status):
         (
             """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
                 RAISE EXCEPTION 'Ticket % is frozen.', NEW.id; END$$;
-            CREATE TRIGGER stop BEFORE UPDATE ON service_tickets FOR EACH ROW EXECUTE FUNCTION stop()""",
+            CREATE TRIGGER stop BEFORE INSERT OR UPDATE ON service_tickets
+            FOR EACH ROW EXECUTE FUNCTION stop()""",
             "DROP TRIGGER stop ON service_tickets; DROP FUNCTION stop()",
             "is frozen",
         ),
         (
             """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
                 RAISE foreign_key_violation USING TABLE = 'service_tickets', MESSAGE = 'late'; END$$;
-            CREATE CONSTRAINT TRIGGER stop AFTER UPDATE ON service_tickets INITIALLY DEFERRED
+            CREATE CONSTRAINT TRIGGER stop AFTER INSERT OR UPDATE ON service_tickets
+            INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION stop()""",
             "DROP TRIGGER stop ON service_tickets; DROP FUNCTION stop()",
             "late",

@@ -6,15 +6,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from app.commands.create_ticket import CreatedTicket, CreateTicket, run_on_new_tickets
 from app.commands.run import run
 from app.commands.set_hourly_rate import SetHourlyRate, run_on_rates
 from app.db.pool import Database
 from app.domain.errors import DomainError
-from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, Ticket, TicketId
-from app.queries import assignments, tickets
+from app.domain.events import TicketEvent
+from app.domain.model import Actor, Assignment, AssignmentId, EngineerId, Ticket, TicketDetails, TicketId
+from app.queries import assignments, events, tickets
 from tests.commands.samples import SAMPLES
 from tests.factories import DISPATCHER, Factories
 
+_RUNNERS = {SetHourlyRate: run_on_rates, CreateTicket: run_on_new_tickets}
 NOBODY = EngineerId(UUID(int=0))
 NOTHING = AssignmentId(UUID(int=0))
 
@@ -29,7 +32,7 @@ class World:
     async def run(
         self, decide: Any, command: Any, actor: Actor = DISPATCHER, key: str | None = None, **options: Any
     ) -> Any:
-        runner: Any = run_on_rates if isinstance(command, SetHourlyRate) else run
+        runner: Any = _RUNNERS.get(type(command), run)
         try:
             return await runner(self.db, actor, decide, command, idempotency_key=key, **options)
         except DomainError as refusal:
@@ -72,16 +75,37 @@ class World:
         async with self.db.connection() as conn:
             rows = await conn.fetch(
                 "/* world.events */ SELECT type, (assignment->>'assignment_sequence')::int, actor"
-                " FROM assignment_events WHERE ticket_id = $1 ORDER BY id",
+                " FROM ticket_events WHERE ticket_id = $1 ORDER BY id",
                 ticket_id,
             )
         return [tuple(row) for row in rows]
+
+    async def is_stored(self, result: Any) -> bool:
+        """Whether the database has what a command returned."""
+        match result:
+            case Assignment():
+                return result in await self.history(result.ticket_id)
+            case CreatedTicket():
+                return await self.ticket(result.ticket.id) == result.ticket
+            case Ticket():
+                return await self.ticket(result.id) == result
+        async with self.db.connection() as conn:
+            statement = "/* world.note */ SELECT text FROM ticket_notes WHERE ticket_id = $1 AND id = $2"
+            return await conn.fetchval(statement, result.ticket_id, result.id) == result.text
+
+    async def details(self, ticket_id: TicketId) -> TicketDetails:
+        async with self.db.connection() as conn:
+            return next(iter(await tickets.details_of_tickets(conn, [ticket_id])), TicketDetails(ticket_id))
+
+    async def last_event(self, ticket_id: TicketId) -> TicketEvent:
+        async with self.db.connection() as conn:
+            return (await events.within(conn, ((0, 2**62),), limit=1000, ticket_id=ticket_id))[-1]
 
     async def count_changes(self) -> int:
         """Count what commands write, whichever they are: an event or a rate."""
         async with self.db.connection() as conn:
             return await conn.fetchval(
-                "SELECT (SELECT count(*) FROM assignment_events) + (SELECT count(*) FROM hourly_rates)"
+                "SELECT (SELECT count(*) FROM ticket_events) + (SELECT count(*) FROM hourly_rates)"
             )
 
 

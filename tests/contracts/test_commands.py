@@ -6,7 +6,7 @@ import graphql
 import pytest
 
 from app.commands.command import COMMON_REFUSALS
-from app.domain.lifecycle import Action
+from app.domain.lifecycle import TICKET_ALLOWED_FROM, Action
 from app.graphql.schema import sdl
 from tests.commands.samples import SAMPLES
 
@@ -28,7 +28,10 @@ def test_root_field_has_the_input_and_the_refusals_of_its_command(sample):
     assert str(field.type) == f"{name}Result!"
     assert {str(argument.type) for argument in field.args.values()} == {f"{name}Input!"}
     members = {member.name for member in SCHEMA.type_map[f"{name}Result"].types}
-    result = "HourlyRate" if sample.action is Action.SET_HOURLY_RATE else "Assignment"
+    results = {Action.SET_HOURLY_RATE: "HourlyRate", Action.CREATE_TICKET: "CreatedTicket"}
+    results |= {Action.ADD_NOTE: "TicketNote"}
+    on_ticket = "Ticket" if sample.action in TICKET_ALLOWED_FROM else "Assignment"
+    result = results.get(sample.action, on_ticket)
     assert members == {result} | {refusal.__name__ for refusal in sample.refusals}
     assert "idempotencyKey" in SCHEMA.type_map[f"{name}Input"].fields
 

@@ -13,7 +13,7 @@ from tests.sharding import DISTRIBUTED, FOREIGN_KEYS, JOINS, KEYS, LOCAL, LOCKS,
 WRITTEN = """
 SELECT xmin::text, id AS ticket FROM service_tickets
 UNION SELECT xmin::text, ticket_id FROM engineer_assignments
-UNION SELECT xmin::text, ticket_id FROM assignment_events"""
+UNION SELECT xmin::text, ticket_id FROM ticket_events"""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_no_transaction_writes_two_tickets(fresh_db: Database):
     await escalate_overdue(fresh_db)
     async with fresh_db.connection() as conn:
         by_transaction = await conn.fetch(f"SELECT xmin, array_agg(ticket) FROM ({WRITTEN}) AS w GROUP BY 1")
-        overdue = await conn.fetchval("SELECT count(*) FROM assignment_events WHERE type = 'overdue'")
+        overdue = await conn.fetchval("SELECT count(*) FROM ticket_events WHERE type = 'overdue'")
     assert overdue == 2
     assert [row for row in by_transaction if len(row[1]) > 1] == []
 

@@ -48,7 +48,7 @@ async def end_first_partition(url, table, end):
     """Replace the first partition by one that ends at `end`; later rows go to the other partitions."""
     async with connect(url) as conn, conn.transaction():
         await conn.execute(
-            f"""LOCK TABLE service_tickets, engineer_assignments, assignment_events, idempotency_keys;
+            f"""LOCK TABLE service_tickets, engineer_assignments, ticket_events, idempotency_keys;
             ALTER TABLE {table} DETACH PARTITION {table}_before;
             ALTER TABLE {table}_before RENAME TO {table}_old;
             CREATE TABLE {table}_before (LIKE {table}_old INCLUDING ALL);
@@ -90,22 +90,22 @@ def make(fresh_db):
 
 
 async def test_partitions_are_created_ahead_and_past_days_of_keys_dropped(fresh_db, keys_ended, fresh_url):
-    await end_first_partition(fresh_url, "assignment_events", month(-1))
+    await end_first_partition(fresh_url, "ticket_events", month(-1))
     await tend_partitions(fresh_db)
     assert await partition_names(fresh_db, "idempotency_keys") == [
         *(day_of_keys(days) for days in range(4)),
         "idempotency_keys_default",
     ]
-    assert await partition_names(fresh_db, "assignment_events") == [
-        "assignment_events_before",
-        *(f"assignment_events_p{month(n).replace('-', '')[:6]}" for n in range(3)),
-        "assignment_events_default",
+    assert await partition_names(fresh_db, "ticket_events") == [
+        "ticket_events_before",
+        *(f"ticket_events_p{month(n).replace('-', '')[:6]}" for n in range(3)),
+        "ticket_events_default",
     ]
     assert await tend_partitions(fresh_db) == []
 
 
 async def test_rows_in_the_default_partition_move_to_their_own(fresh_db, keys_ended, fresh_url, make):
-    await end_first_partition(fresh_url, "assignment_events", month(-1))
+    await end_first_partition(fresh_url, "ticket_events", month(-1))
     command = await assign_command(make)
     result = await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k")
     assert await partitions_of_keys(fresh_db) == {"k": "idempotency_keys_default"}
@@ -114,8 +114,8 @@ async def test_rows_in_the_default_partition_move_to_their_own(fresh_db, keys_en
     assert await partitions_of_keys(fresh_db) == {"k": day_of_keys(0)}
     assert await run(fresh_db, DISPATCHER, assign_ticket, command, idempotency_key="k") == result
     async with fresh_db.connection() as conn:
-        [partition] = await conn.fetchrow("SELECT tableoid::regclass::text FROM assignment_events")
-    assert partition == f"assignment_events_p{month(0).replace('-', '')[:6]}"
+        [partition] = await conn.fetchrow("SELECT tableoid::regclass::text FROM ticket_events")
+    assert partition == f"ticket_events_p{month(0).replace('-', '')[:6]}"
 
 
 async def test_concurrent_servers_do_each_step_once(fresh_db, keys_ended):
@@ -139,7 +139,7 @@ async def test_changes_continue_while_partitions_are_created_and_dropped(fresh_d
             await run(fresh_db, DISPATCHER, assign_ticket, commands[-1], idempotency_key=key)
 
     await end_first_partition(fresh_url, "idempotency_keys", day(-1))
-    await end_first_partition(fresh_url, "assignment_events", month(-1))
+    await end_first_partition(fresh_url, "ticket_events", month(-1))
     workers = [asyncio.create_task(change(number)) for number in range(4)]
     try:
         is_done = False
@@ -152,7 +152,7 @@ async def test_changes_continue_while_partitions_are_created_and_dropped(fresh_d
         is_running = False
         await asyncio.gather(*workers)
     async with fresh_db.connection() as conn:
-        assert await conn.fetchval("SELECT count(*) FROM assignment_events") == len(commands)
+        assert await conn.fetchval("SELECT count(*) FROM ticket_events") == len(commands)
         assert await conn.fetchval("SELECT count(DISTINCT key) FROM idempotency_keys") == len(commands)
 
 
@@ -284,33 +284,33 @@ async def old_events(fresh_db, fresh_url, make):
         for _ in range(2):
             await run(then, DISPATCHER, assign_ticket, await assign_command(make))
     await run(fresh_db, DISPATCHER, assign_ticket, await assign_command(make))
-    await end_first_partition(fresh_url, "assignment_events", month(-2))
+    await end_first_partition(fresh_url, "ticket_events", month(-2))
     await tend_partitions(fresh_db)
     async with fresh_db.connection() as conn:
-        return [row[0] for row in await conn.fetch("SELECT id FROM assignment_events ORDER BY id LIMIT 2")]
+        return [row[0] for row in await conn.fetch("SELECT id FROM ticket_events ORDER BY id LIMIT 2")]
 
 
 async def test_only_old_months_of_events_are_dropped(fresh_db, old_events):
     lines = []
     async with fresh_db.connection() as conn:
         assert await expired_partitions(conn, 0) == await expired_partitions(conn, 4) == []
-        assert await expired_partitions(conn, 1) == ["assignment_events_before"]
+        assert await expired_partitions(conn, 1) == ["ticket_events_before"]
     await retain(fresh_db, 1, dry_run=True, emit=lines.append)
-    assert "assignment_events_before" in await partition_names(fresh_db, "assignment_events")
+    assert "ticket_events_before" in await partition_names(fresh_db, "ticket_events")
     await retain(fresh_db, 1, emit=lines.append)
     await retain(fresh_db, 1, emit=lines.append)
     assert lines == [
-        "assignment_events_before would be dropped",
-        f"assignment_events_before is dropped, with all events up to {old_events[1]}",
+        "ticket_events_before would be dropped",
+        f"ticket_events_before is dropped, with all events up to {old_events[1]}",
         "No event partition is older than the retention.",
     ]
     async with fresh_db.connection() as conn:
-        assert await conn.fetchval("SELECT count(*) FROM assignment_events") == 1
+        assert await conn.fetchval("SELECT count(*) FROM ticket_events") == 1
         assert await conn.fetchval("SELECT count(*) FROM engineer_assignments") == 3
 
 
 async def test_a_month_that_has_not_ended_cannot_be_dropped(fresh_db, old_events):
-    for name in (await partition_names(fresh_db, "assignment_events"))[1:]:
+    for name in (await partition_names(fresh_db, "ticket_events"))[1:]:
         async with fresh_db.connection() as conn:
             with pytest.raises(asyncpg.RaiseError, match="is no month of events that is over"):
                 await partitions.drop_events(conn, name)
@@ -342,7 +342,7 @@ async def test_a_cursor_before_dropped_events_is_rejected_and_a_later_one_works(
 async def test_a_cursor_works_after_all_events_up_to_it_are_dropped(fresh_db, fresh_url, make):
     async with at(fresh_url, f"{month(-3)} 00:00:01Z") as then:
         assignment = await run(then, DISPATCHER, assign_ticket, await assign_command(make))
-    await end_first_partition(fresh_url, "assignment_events", month(-2))
+    await end_first_partition(fresh_url, "ticket_events", month(-2))
     await retain(fresh_db, 1)
     await _check_cursor(fresh_db, Cursor.after(1))
     async with (
@@ -361,13 +361,13 @@ async def test_the_doctor_reports_what_is_due(fresh_db, fresh_url, old_events, k
         return [line for line in lines if "partitions" in line or "EVENTS_KEPT_MONTHS:" in line]
 
     assert await report(0) == [
-        f"  assignment_events has partitions until {month(3)}",
         f"  idempotency_keys has partitions until {day(-1)}",
         "  !! idempotency_keys needs new partitions: run a server, or find out why tend_partitions fails.",
+        f"  ticket_events has partitions until {month(3)}",
     ]
     await tend_partitions(fresh_db)
     assert await report(1) == [
-        f"  assignment_events has partitions until {month(3)}",
         f"  idempotency_keys has partitions until {day(4)}",
-        "  !! assignment_events_before: older than EVENTS_KEPT_MONTHS: run .venv/bin/python -m app retain.",
+        f"  ticket_events has partitions until {month(3)}",
+        "  !! ticket_events_before: older than EVENTS_KEPT_MONTHS: run .venv/bin/python -m app retain.",
     ]

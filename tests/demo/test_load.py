@@ -15,7 +15,7 @@ from tests.databases import new_database
 from tests.factories import as_engineer
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999, tzinfo=UTC)
-TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "assignment_events")
+TABLES = ("engineers", "equipment", "service_tickets", "engineer_assignments", "ticket_events")
 
 
 async def fetch(db, query, *args):
@@ -30,7 +30,7 @@ async def values(db, query, *args):
 async def content(db):
     """Return all rows of all tables, without the generated ids of events and rates."""
     expressions = dict.fromkeys((*TABLES, "hourly_rates"), "to_jsonb(r)")
-    expressions |= dict.fromkeys(["assignment_events", "hourly_rates"], "(to_jsonb(r) - 'id')")
+    expressions |= dict.fromkeys(["ticket_events", "hourly_rates"], "(to_jsonb(r) - 'id')")
     return [
         await fetch(db, f"SELECT {row}::text FROM {table} r ORDER BY 1") for table, row in expressions.items()
     ]
@@ -99,10 +99,10 @@ async def test_every_status_type_and_rating_occurs(seeded):
         *CompletionStatus,
         None,
     }
-    types = await values(seeded, "SELECT type FROM assignment_events")
+    types = await values(seeded, "SELECT type FROM ticket_events")
     assert types == {
         "assigned", "accepted", "rejected", "started", "completed", "failed", "escalated", "reassigned",
-        "cancelled", "rated",
+        "cancelled", "rated", "ticket_created", "ticket_closed", "ticket_cancelled",
     }  # fmt: skip
     assert await values(seeded, "SELECT customer_rating FROM engineer_assignments") == {None, 1, 2, 3, 4, 5}
     assert await values(
@@ -193,7 +193,7 @@ async def test_times_are_in_order_and_not_after_now(seeded):
         assert known[0] >= NOW - timedelta(days=91)
         assert max(known[-1], ticket_updated_at) <= NOW
         assert closed_at in (None, ticket_updated_at)
-    assert await values(seeded, "SELECT max(occurred_at) <= $1 FROM assignment_events", NOW) == {True}
+    assert await values(seeded, "SELECT max(recorded_at) <= $1 FROM ticket_events", NOW) == {True}
 
 
 async def test_most_open_tickets_are_from_the_last_week(seeded):
@@ -242,7 +242,7 @@ async def test_the_last_event_of_each_assignment_equals_its_row(seeded):
     matches = await fetch(
         seeded,
         """SELECT to_jsonb(a) = e.assignment FROM engineer_assignments a LEFT JOIN LATERAL (
-            SELECT assignment FROM assignment_events e WHERE e.assignment_id = a.id ORDER BY id DESC LIMIT 1
+            SELECT assignment FROM ticket_events e WHERE e.assignment_id = a.id ORDER BY id DESC LIMIT 1
         ) AS e ON true""",
     )
     assert set(matches) == {(True,)}
@@ -254,8 +254,8 @@ async def test_events_are_in_order_of_time_and_have_the_resulting_status(seeded)
     last_at, known = {}, set()
     for ticket, assignment, kind, status, at in await fetch(
         seeded,
-        """SELECT ticket_id, assignment_id, type, assignment ->> 'status', occurred_at
-        FROM assignment_events ORDER BY id""",
+        """SELECT ticket_id, assignment_id, type, assignment ->> 'status', recorded_at
+        FROM ticket_events WHERE assignment_id IS NOT NULL ORDER BY id""",
     ):
         assert at >= last_at.get(ticket, at)
         assert status == status_after.get(kind, kind)

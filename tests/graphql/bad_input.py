@@ -14,7 +14,14 @@ NOT_UUIDS = [
     *(UNKNOWN + "a", UNKNOWN + "\n", UNKNOWN[:-1] + "g", UNKNOWN[:-1] + "٣", "\0", "x" * 100_000),
 ]
 INTERNALS = ["asyncpg", "postgres", "sql", "invalid byte", "traceback", "app/"]
-TABLES = ("engineers", "service_tickets", "engineer_assignments", "assignment_events", "idempotency_keys")
+TABLES = (
+    "engineers",
+    "service_tickets",
+    "ticket_details",
+    "engineer_assignments",
+    "ticket_events",
+    "idempotency_keys",
+)
 
 
 @asynccontextmanager

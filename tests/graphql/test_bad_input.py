@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from graphql import get_named_type
+from graphql import get_named_type, is_required_input_field
 
 from app.graphql.schema import build_schema
 from tests.commands.samples import ASSIGNMENT, SAMPLES, to_input
@@ -27,7 +27,7 @@ PART = {"partNumber": "P-1", "partName": "Coil", "quantity": 1, "cost": "1"}
 
 OUT_OF_BOUNDS: list[tuple[str, str, list[Any]]] = [
     ("assignTicket", "tier", [0, -1, 6]),
-    ("assignTicket", "type", ["ESCALATION", "REASSIGNMENT"]),
+    ("assignTicket", "type", ["AUTO", "ESCALATION", "REASSIGNMENT"]),
     ("assignTicket", "expectedSequence", [-1]),
     ("escalateTicket", "nextTier", [0, -1, 6]),
     ("escalateTicket", "expectedSequence", [-1]),
@@ -83,7 +83,7 @@ def values_out_of_bounds(mutation: str) -> Iterator[tuple[str, Any]]:
 def bad_texts(field: str, type_name: str) -> list[Any]:
     if type_name not in ("ID", "String"):
         return []
-    if field == "ticketId":
+    if field in ("ticketId", "equipmentId", "followUpOfId", "duplicateOfId"):
         return ["", "x" * 65, *UNSTORABLE]
     if type_name == "ID":
         return [*NOT_UUIDS, *UNSTORABLE]
@@ -95,7 +95,8 @@ def values_of_another_type(mutation: str) -> Iterator[tuple[str, Any]]:
     for name, field, values in OF_ANOTHER_TYPE:
         yield from ((field, value) for value in values if name == mutation)
     for field in MUTATIONS[mutation]:
-        yield from ((field, value) for value in (None, {"a": 1}))
+        is_required = is_required_input_field(input_type(mutation).fields[field])
+        yield from ((field, value) for value in ({"a": 1}, *([None] if is_required else [])))
     yield "unknownField", 1
 
 

@@ -64,7 +64,7 @@ async def test_a_fault_of_a_query_is_masked_and_logged(fresh, fresh_url):
 async def test_a_fault_of_a_mutation_changes_nothing(fresh, fresh_url, fresh_db):
     assignment = await Factories(fresh_db).assigned()
     async with connect(fresh_url) as conn:
-        await conn.execute("ALTER TABLE assignment_events ADD CONSTRAINT none_now CHECK (false) NOT VALID")
+        await conn.execute("ALTER TABLE ticket_events ADD CONSTRAINT none_now CHECK (false) NOT VALID")
         with capture_logs() as logs:
             masked = await errors_of(fresh, ACCEPT, id=str(assignment.id))
         assert_masked(masked, logs, "none_now")

@@ -36,7 +36,7 @@ READS = {
     "engineer": "query($e: ID!) { engineer(id: $e) { id } }",
     "engineers": "{ engineers { totalCount nodes { id } } }",
 }
-OTHER_READS = {"viewer", "billableTime", "hourlyRates", "statistics", "suggestEngineers"}
+OTHER_READS = {"viewer", "billableTime", "hourlyRates", "statistics", "suggestEngineers", "auditEvents"}
 UNKNOWN = "0190d3a4-5b6c-7d8e-9f01-23456789abcd"
 
 

@@ -191,7 +191,7 @@ async def test_verify_lists_events_that_cannot_be_read(db, make, shared_url, pat
     await make.assigned()
     async with connect(shared_url) as conn:
         event_id = await conn.fetchval(
-            "UPDATE assignment_events SET assignment = jsonb_set(assignment, ARRAY[$2], $3)"
+            "UPDATE ticket_events SET assignment = jsonb_set(assignment, ARRAY[$2], $3)"
             " WHERE assignment_id = $1 RETURNING id",
             assignment.id, path, json.dumps(value),
         )  # fmt: skip

@@ -153,7 +153,7 @@ async def test_highest_tier_gets_an_overdue_event(make, world, later):
     assert [assigned] == await world.history(assigned.ticket_id)
     async with world.db.connection() as conn:
         [(reason, delay)] = await conn.fetch(
-            "SELECT details->>'reason', occurred_at - $1 FROM assignment_events WHERE type = 'overdue'",
+            "SELECT details->>'reason', recorded_at - $1 FROM ticket_events WHERE type = 'overdue'",
             assigned.assigned_at,
         )
     assert reason == "Not accepted within 0:30:00"
@@ -212,7 +212,7 @@ async def test_failed_escalation_does_not_stop_the_others(make, world, people, l
     wrong, right = await make.assigned(tier=1), await make.assigned(tier=1)
     async with world.db.connection() as conn:
         await conn.execute(
-            f"ALTER TABLE assignment_events ADD CHECK (ticket_id <> '{wrong.ticket_id}') NOT VALID"
+            f"ALTER TABLE ticket_events ADD CHECK (ticket_id <> '{wrong.ticket_id}') NOT VALID"
         )
     async with later(minutes=31) as db:
         with capture_logs() as logs:

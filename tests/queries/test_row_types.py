@@ -37,6 +37,8 @@ def plain(hint: Any) -> Any:
     if get_origin(hint) in (Union, UnionType):  # Python 3.11 makes `NewType | None` a Union
         (hint,) = (arg for arg in get_args(hint) if arg is not NoneType)
     hint = get_origin(hint) or getattr(hint, "__supertype__", hint)
+    if hint is dict:
+        return tuple  # of jsonb, as above
     return str if issubclass(hint, StrEnum) else hint
 
 

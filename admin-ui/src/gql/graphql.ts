@@ -24,11 +24,14 @@ export type AssignTicketInput = {
   reason?: string | null | undefined;
   /** Ticket to assign. */
   ticketId: string;
-  /** Support tier, 1 OEM to 5 Hospital. */
+  /** Support tier, 1 OEM to 5 Hospital. By default the ticket's `nextTier`. */
   tier?: number | null | undefined;
   /** Name of the tier if yours differs from the standard one. At most 200 characters. */
   tierName?: string | null | undefined;
-  /** AUTO if a rule chose the engineer, MANUAL if a person did. */
+  /**
+   * Must be MANUAL: the type follows from who acts.
+   * @deprecated The type follows from who acts. Supported until 2027-12-31.
+   */
   type?: AssignmentType | null | undefined;
 };
 
@@ -135,8 +138,8 @@ export type EscalateTicketInput = {
   expectedSequence?: number | null | undefined;
   /** Client-generated key that makes retries safe, 1 to 200 characters: a repeat with the same input changes nothing, returns what the first request changed as it is now, and is named in `extensions.replayed`; a repeat with other input is refused. Kept for at least 24 hours. The header `Idempotency-Key` can carry it instead. */
   idempotencyKey?: string | null | undefined;
-  /** Engineer to assign; must be active. */
-  nextEngineerId: string;
+  /** Engineer to assign; must be active, and a member of the next tier if an engineer escalates. By default the least busy member of the lowest tier from the next one on that has any; if none has, the ticket becomes NEW, and its `nextTier` is the next tier. */
+  nextEngineerId?: string | null | undefined;
   /** Tier to escalate to, higher than the current one; the next tier by default. */
   nextTier?: number | null | undefined;
   /** Name of the tier if yours differs from the standard one. At most 200 characters. */
@@ -329,11 +332,15 @@ export type JobFragment = { id: string, assignmentSequence: number, assignmentTi
 
 export type AssignmentResultFragment = { id: string, ticket: { issueDescription: string | null, resolvedAt: string | null, totalTimeSpentHours: string, id: string, ticketNumber: string, status: TicketStatus, priority: TicketPriority, customerName: string | null, issueCategory: string | null, createdAt: string, updatedAt: string, escalationCount: number, equipment: { serialNumber: string | null, manufacturer: string | null, model: string | null, category: string | null, id: string, name: string } | null, timeByEngineer: Array<{ timeSpentHours: string, assignments: number, engineer: { id: string, name: string } }>, assignmentHistory: Array<{ id: string, assignmentSequence: number, assignmentTier: number, assignmentTierName: string, assignmentReason: string | null, assignmentType: AssignmentType, status: AssignmentStatus, isCurrent: boolean, assignedBy: string | null, assignedAt: string, acceptedAt: string | null, rejectedAt: string | null, startedAt: string | null, completedAt: string | null, rejectionReason: string | null, escalationReason: string | null, cancellationReason: string | null, completionStatus: CompletionStatus | null, timeSpentHours: string | null, diagnosis: string | null, actionsTaken: string | null, notes: string | null, customerRating: number | null, customerFeedback: string | null, partsUsed: Array<{ partNumber: string, partName: string, quantity: number, cost: string }>, engineer: { id: string, name: string } }>, currentAssignment: { id: string, status: AssignmentStatus, assignmentTierName: string, engineer: { id: string, name: string } } | null } };
 
+type RefusalResult_AlreadyInUse_Fragment = { message: string };
+
 type RefusalResult_AssignmentNotFound_Fragment = { message: string };
 
 type RefusalResult_EngineerInactive_Fragment = { message: string };
 
 type RefusalResult_EngineerNotFound_Fragment = { message: string };
+
+type RefusalResult_EquipmentNotFound_Fragment = { message: string };
 
 type RefusalResult_Forbidden_Fragment = { message: string };
 
@@ -345,9 +352,13 @@ type RefusalResult_NoCurrentAssignment_Fragment = { message: string };
 
 type RefusalResult_NoHigherTier_Fragment = { message: string };
 
+type RefusalResult_ReopenWindowOver_Fragment = { message: string };
+
 type RefusalResult_SameEngineer_Fragment = { message: string };
 
 type RefusalResult_StaleSequence_Fragment = { message: string };
+
+type RefusalResult_StaleVersion_Fragment = { message: string };
 
 type RefusalResult_TicketAlreadyAssigned_Fragment = { message: string };
 
@@ -357,25 +368,32 @@ type RefusalResult_TicketNotFound_Fragment = { message: string };
 
 type RefusalResult_TicketNotOpen_Fragment = { message: string };
 
+type RefusalResult_TicketTransitionNotAllowed_Fragment = { message: string };
+
 type RefusalResult_TierNotHigher_Fragment = { message: string };
 
 type RefusalResult_TransitionNotAllowed_Fragment = { message: string };
 
 export type RefusalResultFragment =
+  | RefusalResult_AlreadyInUse_Fragment
   | RefusalResult_AssignmentNotFound_Fragment
   | RefusalResult_EngineerInactive_Fragment
   | RefusalResult_EngineerNotFound_Fragment
+  | RefusalResult_EquipmentNotFound_Fragment
   | RefusalResult_Forbidden_Fragment
   | RefusalResult_IdempotencyKeyReused_Fragment
   | RefusalResult_InvalidInput_Fragment
   | RefusalResult_NoCurrentAssignment_Fragment
   | RefusalResult_NoHigherTier_Fragment
+  | RefusalResult_ReopenWindowOver_Fragment
   | RefusalResult_SameEngineer_Fragment
   | RefusalResult_StaleSequence_Fragment
+  | RefusalResult_StaleVersion_Fragment
   | RefusalResult_TicketAlreadyAssigned_Fragment
   | RefusalResult_TicketChangeRejected_Fragment
   | RefusalResult_TicketNotFound_Fragment
   | RefusalResult_TicketNotOpen_Fragment
+  | RefusalResult_TicketTransitionNotAllowed_Fragment
   | RefusalResult_TierNotHigher_Fragment
   | RefusalResult_TransitionNotAllowed_Fragment
 ;

@@ -90,8 +90,12 @@ export function commandFrom(
       return { action, input: { ...ticket, engineerId, tier: Number(value('tier')), reason } }
     }
     case 'ESCALATE': {
-      const nextEngineerId = value('nextEngineerId')
-      return { action, input: { ...ticket, nextEngineerId, nextTier: Number(value('nextTier')), reason } }
+      // Without them, the server's rule chooses.
+      const nextEngineerId = value('nextEngineerId') || null
+      return {
+        action,
+        input: { ...ticket, nextEngineerId, nextTier: Number(value('nextTier')) || null, reason },
+      }
     }
     case 'REASSIGN':
       return { action, input: { ...ticket, engineerId: value('engineerId'), reason } }

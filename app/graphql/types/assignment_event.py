@@ -27,10 +27,11 @@ class AssignmentEvent:
 
     @batched_field(model.Ticket, "The ticket in its current state.")
     def ticket(items: Sequence[FeedItem], context: Context) -> BatchResult:
-        return load_tickets([item.event.assignment for item in items], context)
+        return load_tickets([item.event for item in items], context)
 
     @resolver_field("The assignment as it was immediately after the change.")
     def assignment(root: Parent[FeedItem]) -> model.Assignment:
+        assert root.event.assignment is not None  # noqa: S101 - of the types that the subscription selects
         return root.event.assignment
 
     @resolver_field("Who made the change: the subject of their token.")
@@ -39,4 +40,4 @@ class AssignmentEvent:
 
     @resolver_field("When the change was made, by the clock of the database.")
     def occurred_at(root: Parent[FeedItem]) -> datetime:
-        return root.event.occurred_at
+        return root.event.recorded_at

@@ -22,7 +22,9 @@ T = TypeVar("T", bound=type)
 
 
 _TYPES: dict[Any, Any] = {
-    **dict.fromkeys((model.TicketId, model.AssignmentId, model.EngineerId, model.EquipmentId), strawberry.ID),
+    **dict.fromkeys(
+        (model.TicketId, model.AssignmentId, model.EngineerId, model.EquipmentId, model.NoteId), strawberry.ID
+    ),
     # By name until their modules, which refer to each other, declare them.
     **{
         source: Annotated[name, strawberry.lazy(f"app.graphql.types.{module}")]
@@ -31,6 +33,7 @@ _TYPES: dict[Any, Any] = {
             (model.Assignment, "assignment", "Assignment"),
             (model.Engineer, "engineer", "Engineer"),
             (model.Ticket, "ticket", "Ticket"),
+            (model.TicketNote, "ticket", "TicketNote"),
             (Suggestion, "engineer", "EngineerSuggestion"),
         )
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition, DecimalDefinition
 
-from app.domain import errors, lifecycle, model
+from app.domain import errors, events, lifecycle, model
 from app.domain.declarations import ApiEnum
 from app.queries import statistics
 
@@ -18,15 +18,22 @@ _ENUMS: tuple[type[ApiEnum], ...] = (
     model.Role,
     lifecycle.Action,
     errors.RefusalCode,
+    events.EventType,
+    events.EventSource,
+    events.TicketField,
+    events.TimelineOrder,
     statistics.StatisticsInterval,
     statistics.Unit,
 )
+
+_NAMES: dict[type[ApiEnum], str] = {events.EventType: "TicketEventType"}
 
 
 def describe_enums_and_scalars() -> None:
     """Must run before any GraphQL type is defined, which copies the descriptions."""
     for enum in _ENUMS:
-        definition = strawberry.enum(enum, description=enum.__doc__).__strawberry_definition__  # type: ignore[attr-defined]
+        name = _NAMES.get(enum, enum.__name__)
+        definition = strawberry.enum(enum, name=name, description=enum.__doc__).__strawberry_definition__  # type: ignore[attr-defined]
         for value in definition.values:
             value.description = enum[value.name].description
     DateDefinition.description = "Calendar date in ISO 8601, for example 2026-03-01."

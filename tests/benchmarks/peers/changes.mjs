@@ -30,7 +30,7 @@ const RESULT = `id, engineer_id AS "engineerId", assignment_sequence AS "assignm
 // $1 to $4: actor, event types by sequence, key, hash. `changed` has the rows written.
 const EVENTS = `
   event AS (
-    INSERT INTO assignment_events (ticket_id, assignment_id, type, actor, occurred_at, assignment)
+    INSERT INTO ticket_events (ticket_id, assignment_id, type, actor, recorded_at, assignment)
     SELECT c.ticket_id, c.id, ($2::text[])[row_number() OVER (ORDER BY c.assignment_sequence)], $1, now(), to_jsonb(c)
     FROM changed c ORDER BY c.assignment_sequence RETURNING id
   ), idempotency AS (

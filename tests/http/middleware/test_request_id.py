@@ -39,7 +39,7 @@ async def test_an_event_has_the_request_id_and_the_token_id(client, make, db, to
     assert response.headers.get_list("x-request-id") == ["proxy-7:42"]
     token_id = jwt.decode(token, options={"verify_signature": False})["jti"]
     async with db.connection() as conn:
-        rows = await conn.fetch("SELECT type, request_id, token_id FROM assignment_events ORDER BY id")
+        rows = await conn.fetch("SELECT type, request_id, token_id FROM ticket_events ORDER BY id")
     assert [tuple(row) for row in rows] == [
         ("assigned", None, None),
         ("escalated", "proxy-7:42", token_id),

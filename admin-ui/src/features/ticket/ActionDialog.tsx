@@ -92,7 +92,12 @@ export function ActionDialog({ opened, ticket, viewer, mutation, send, onClose }
             )}
           </section>
         )}
-        <ActionFields action={action} ticket={ticket} assignment={assignment} />
+        <ActionFields
+          action={action}
+          // Engineers do not choose colleagues: a rule does.
+          {...(viewer.role !== 'ENGINEER' && { ticket })}
+          assignment={assignment}
+        />
       </ActionForm>
     </Dialog>
   )
