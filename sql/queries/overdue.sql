@@ -4,7 +4,12 @@ FROM assignment_tiers r
 JOIN engineer_assignments a ON a.assignment_tier = r.tier
     AND a.status = 'assigned' AND a.origin = 'live'
     AND a.assigned_at <= (SELECT app_now()) - r.accept_within
-JOIN service_tickets t ON t.id = a.ticket_id AND t.status IN ('new', 'assigned', 'in_progress', 'on_hold')
+-- A hold pauses the limit, which starts again when the ticket is resumed.
+JOIN service_tickets t ON t.id = a.ticket_id AND t.status IN ('new', 'assigned', 'in_progress')
+    AND NOT EXISTS (
+        SELECT FROM ticket_events resumed
+        WHERE resumed.ticket_id = a.ticket_id AND resumed.type = 'ticket_resumed'
+          AND resumed.recorded_at > (SELECT app_now()) - r.accept_within)
 
 -- fragment: from_available
 -- The engineers that the ticket can be escalated to: active ones, at any higher tier.

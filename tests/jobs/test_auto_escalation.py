@@ -14,6 +14,7 @@ from app.db.pool import Database
 from app.domain.model import AssignmentStatus, AssignmentType
 from app.jobs.auto_escalation import RULE, escalate_overdue
 from app.queries import overdue, tickets
+from tests.commands.world import World
 from tests.factories import DISPATCHER
 
 
@@ -79,6 +80,19 @@ async def test_next_engineer_has_the_fewest_active_assignments(make, world, peop
         ("escalated", 1, RULE.subject),
         ("assigned", 2, RULE.subject),
     ]
+
+
+async def test_a_hold_pauses_the_limit_which_then_starts_again(make, world, people, later):
+    await people(2, 0)
+    assigned = await make.assigned(tier=1)
+    await world.act("hold_ticket", assigned)
+    async with later(minutes=60) as db:
+        assert await escalate_overdue(db) == 0
+        await World(db).act("resume_ticket", assigned)
+    async with later(minutes=89) as db:
+        assert await escalate_overdue(db) == 0
+    async with later(minutes=91) as db:
+        assert await escalate_overdue(db) == 1
 
 
 async def test_escalation_continues_until_no_engineer_is_left(make, world, people, later):

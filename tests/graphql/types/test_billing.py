@@ -208,5 +208,5 @@ async def test_an_invalid_or_forbidden_rate_is_refused(ask, make, set_rate):
     refusal = (await ask(SET_RATE, input=input_))["setHourlyRate"]
     assert (refusal["code"], refusal["message"]) == (
         "FORBIDDEN",
-        "Your role does not allow you to set hourly rates; ask an admin.",
+        "Your role does not allow you to set the hourly rate of an engineer; ask an admin.",
     )
