@@ -356,12 +356,12 @@ BEGIN
 END $$;
 
 CREATE TABLE public.ticket_events (
-    id bigint CONSTRAINT assignment_events_id_not_null NOT NULL,
-    ticket_id character varying(64) CONSTRAINT assignment_events_ticket_id_not_null NOT NULL,
+    id bigint NOT NULL,
+    ticket_id character varying(64) NOT NULL,
     assignment_id uuid,
-    type text CONSTRAINT assignment_events_type_not_null NOT NULL,
-    actor text CONSTRAINT assignment_events_actor_not_null NOT NULL,
-    recorded_at timestamp with time zone CONSTRAINT assignment_events_occurred_at_not_null NOT NULL,
+    type text NOT NULL,
+    actor text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
     assignment jsonb,
     request_id text,
     token_id text,
@@ -384,22 +384,6 @@ COMMENT ON COLUMN public.ticket_events.source IS 'person, rule, import or other_
 COMMENT ON COLUMN public.ticket_events.changes IS 'The columns of the ticket that changed: {"status": ["new", "assigned"]}. Of several events of one change, only the last has it.';
 
 COMMENT ON COLUMN public.ticket_events.ticket_version IS 'The version of the ticket after the change; null in older rows.';
-
-CREATE VIEW public.assignment_events AS
- SELECT id,
-    ticket_id,
-    assignment_id,
-    type,
-    actor,
-    recorded_at AS occurred_at,
-    assignment,
-    request_id,
-    token_id,
-    details
-   FROM public.ticket_events e
-  WHERE (assignment_id IS NOT NULL);
-
-COMMENT ON VIEW public.assignment_events IS 'Baton: the events of assignments, for servers of the release before.';
 
 ALTER TABLE public.ticket_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.assignment_events_id_seq

@@ -40,6 +40,15 @@ BEGIN
         EXECUTE format('ALTER TABLE public.%I RENAME TO %I',
             item.relname, replace(item.relname, 'ticket_events', 'assignment_events'));
     END LOOP;
+
+    -- From PostgreSQL 18 on, NOT NULL is a constraint with a name.
+    FOR item IN
+        SELECT c.conname FROM pg_constraint c
+        WHERE c.conrelid = 'public.assignment_events'::regclass AND c.contype = 'n' AND c.conname LIKE 'ticket\_events%'
+    LOOP
+        EXECUTE format('ALTER TABLE public.assignment_events RENAME CONSTRAINT %I TO %I',
+            item.conname, replace(replace(item.conname, 'ticket_events', 'assignment_events'), 'recorded_at', 'occurred_at'));
+    END LOOP;
 END $$;
 
 -- Of 0013 and 0007.

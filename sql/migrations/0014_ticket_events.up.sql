@@ -53,6 +53,15 @@ BEGIN
             item.relname, replace(item.relname, 'assignment_events', 'ticket_events'));
     END LOOP;
 
+    -- From PostgreSQL 18 on, NOT NULL is a constraint with a name.
+    FOR item IN
+        SELECT c.conname FROM pg_constraint c
+        WHERE c.conrelid = 'public.ticket_events'::regclass AND c.contype = 'n' AND c.conname LIKE 'assignment\_events%'
+    LOOP
+        EXECUTE format('ALTER TABLE public.ticket_events RENAME CONSTRAINT %I TO %I',
+            item.conname, replace(replace(item.conname, 'assignment_events', 'ticket_events'), 'occurred_at', 'recorded_at'));
+    END LOOP;
+
     -- Events of tickets that the down file has kept.
     IF to_regclass('baton.kept_ticket_events') IS NOT NULL THEN
         INSERT INTO public.ticket_events (id, ticket_id, type, actor, recorded_at, request_id, token_id, details,
