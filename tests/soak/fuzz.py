@@ -23,7 +23,7 @@ from tests.e2e.test_server import Running, started
 from tests.snapshots import SCHEMA_GRAPHQL
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
-EXPECTED_CODES = {"BAD_USER_INPUT", "QUERY_TOO_LARGE", "RATE_LIMITED"}
+EXPECTED_CODES = {"BAD_USER_INPUT", "FORBIDDEN", "QUERY_TOO_LARGE", "RATE_LIMITED"}
 
 schemathesis.graphql.scalar("Decimal", st.decimals(-1, 1100, places=2).map(str).map(nodes.String))
 schemathesis.graphql.scalar("DateTime", st.datetimes().map(lambda at: nodes.String(f"{at.isoformat()}Z")))
