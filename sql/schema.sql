@@ -227,6 +227,7 @@ CREATE FUNCTION public.record_foreign_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'baton', 'public', 'pg_temp'
     SET "TimeZone" TO 'UTC'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
     recorded constant text[] := ARRAY['ticket_number', 'status', 'priority', 'customer_name', 'issue_category',

@@ -15,9 +15,10 @@ CREATE TABLE IF NOT EXISTS public.ticket_event_gaps (
 );
 COMMENT ON TABLE public.ticket_event_gaps IS 'Changes of tickets by other applications that could not be recorded as events.';
 
--- The rows are compared as JSON, so that the customer can change, rename and drop his columns.
+-- The rows are compared as JSON, so that the customer can change, rename and drop his columns. Without sequential scans:
+-- a plan made while the tables are small is used for all rows of a large statement.
 CREATE OR REPLACE FUNCTION public.record_foreign_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, baton, public, pg_temp SET timezone = 'UTC' AS $$
+    SET search_path = pg_catalog, baton, public, pg_temp SET timezone = 'UTC' SET enable_seqscan = off AS $$
 DECLARE
     recorded constant text[] := ARRAY['ticket_number', 'status', 'priority', 'customer_name', 'issue_category',
         'issue_description', 'equipment_id', 'started_at', 'resolved_at', 'closed_at'];
