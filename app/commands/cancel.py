@@ -8,7 +8,7 @@ from app.commands.unfinished_work import UnfinishedWork
 from app.domain import values
 from app.domain.events import EventType
 from app.domain.lifecycle import Action
-from app.domain.model import AssignmentId, AssignmentStatus, TicketStatus
+from app.domain.model import AssignmentId, TicketStatus
 
 REFUSALS = ASSIGNMENT_REFUSALS
 
@@ -23,11 +23,4 @@ class CancelAssignment(UnfinishedWork):
 
 
 def cancel_assignment(command: CancelAssignment, state: TicketState) -> Change:
-    cancelled = state.change_assignment(
-        command.action,
-        status=AssignmentStatus.CANCELLED,
-        completed_at=state.now,
-        cancellation_reason=command.reason,
-        **command.work_done,
-    )
-    return Change(((EventType.CANCELLED, cancelled),), TicketStatus.NEW)
+    return Change(((EventType.CANCELLED, command.cancelled(state, command.reason)),), TicketStatus.NEW)

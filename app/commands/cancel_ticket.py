@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.commands import ticket_command
 from app.commands.command import (
     EXPECTED_SEQUENCE,
@@ -17,7 +15,7 @@ from app.commands.unfinished_work import UnfinishedWork
 from app.domain import errors, values
 from app.domain.events import EventType
 from app.domain.lifecycle import Action
-from app.domain.model import Assignment, AssignmentStatus, TicketId, TicketStatus
+from app.domain.model import Assignment, TicketId, TicketStatus
 
 REFUSALS = (errors.StaleSequence, *ticket_command.REFUSALS)
 
@@ -41,15 +39,7 @@ def cancel_ticket(command: CancelTicket, state: TicketState) -> Change:
     _require_original(command, state)
     events: list[tuple[EventType, Assignment | None]] = []
     if state.assignment is not None:
-        cancelled = replace(
-            state.assignment,
-            status=AssignmentStatus.CANCELLED,
-            completed_at=state.now,
-            cancellation_reason=command.reason,
-            updated_at=state.now,
-            **command.work_done,
-        )
-        events.append((EventType.CANCELLED, cancelled))
+        events.append((EventType.CANCELLED, command.cancelled(state, command.reason)))
     elif command.work_done:
         raise errors.InvalidInput("timeSpentHours", "needs a current assignment, as do findings and parts")
     events.append((EventType.TICKET_CANCELLED, None))

@@ -14,7 +14,7 @@ from app.commands.unfinished_work import UnfinishedWork
 from app.domain import errors, values
 from app.domain.events import EventType
 from app.domain.lifecycle import Action
-from app.domain.model import AssignmentStatus, AssignmentType, EngineerId, TicketId, TicketStatus
+from app.domain.model import AssignmentType, EngineerId, TicketId, TicketStatus
 
 REFUSALS = (
     errors.TicketNotFound,
@@ -48,13 +48,7 @@ def reassign_ticket(command: ReassignTicket, state: TicketState) -> Change:
         reason=command.reason,
         assignment_type=AssignmentType.REASSIGNMENT,
     )
-    cancelled = state.change_assignment(
-        command.action,
-        status=AssignmentStatus.CANCELLED,
-        completed_at=state.now,
-        cancellation_reason=command.reason,
-        **command.work_done,
-    )
+    cancelled = command.cancelled(state, command.reason)
     return Change(
         ((EventType.REASSIGNED, cancelled), (EventType.ASSIGNED, next_assignment)), TicketStatus.ASSIGNED
     )

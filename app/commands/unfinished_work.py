@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.commands.command import Command, command_dataclass, command_field, text_field
 from app.domain import values
-from app.domain.model import PartUsed
+from app.domain.lifecycle import Action
+from app.domain.model import AssignmentStatus, PartUsed
+
+if TYPE_CHECKING:
+    from app.commands.ticket_state import TicketState
+    from app.domain.model import Assignment
 
 
 @command_dataclass
@@ -29,3 +34,13 @@ class UnfinishedWork(Command):
         """The given values, by the field of the assignment."""
         given = {f.name: getattr(self, f.name) for f in fields(UnfinishedWork)}
         return {name: value for name, value in given.items() if value not in (None, ())}
+
+    def cancelled(self, state: TicketState, reason: str) -> Assignment:
+        """Return the assignment, cancelled now with the work done. Raises like `assignment_for`."""
+        return state.change_assignment(
+            Action.CANCEL,
+            status=AssignmentStatus.CANCELLED,
+            completed_at=state.now,
+            cancellation_reason=reason,
+            **self.work_done,
+        )

@@ -40,7 +40,12 @@ def next_tier(history: Sequence[Assignment], asked_for: int | None) -> int:
     current = current_assignment(history)
     if current is not None:
         return min(current.assignment_tier + 1, TOP_TIER)
-    return asked_for or (history[-1].assignment_tier if history else 1)
+    return unassigned_tier(asked_for, history[-1].assignment_tier if history else None)
+
+
+def unassigned_tier(asked_for: int | None, last_tier: int | None) -> int:
+    """Return the tier to assign to next while nobody is assigned."""
+    return asked_for or last_tier or 1
 
 
 def reopenable_until(ticket: Ticket, details: TicketDetails, rules: TicketRules) -> datetime | None:

@@ -14,7 +14,7 @@ from strawberry import ID, Parent
 
 from app.domain import model
 from app.domain.declarations import api_field
-from app.domain.events import EventSource, EventType, TicketEvent, TicketField
+from app.domain.events import ASSIGNMENT_EVENTS, EventSource, EventType, TicketEvent, TicketField
 from app.events import FeedItem
 from app.execution.completion import InstanceCheck
 from app.graphql.context import Context
@@ -172,7 +172,7 @@ _NEXT = batched_field(model.Assignment | None, "The assignment that the same cha
     _load_next_assignments
 )
 
-_TICKET_EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
+_EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
     EventType.TICKET_CREATED: ("TicketCreated", {}),
     EventType.TICKET_UPDATED: ("TicketUpdated", {}),
     EventType.TICKET_HELD: (
@@ -209,8 +209,6 @@ _TICKET_EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
         "NoteAdded",
         {"note": _resolved(_note_of, model.TicketNote, "The note that was added.")},
     ),
-}
-_ASSIGNMENT_EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
     EventType.ASSIGNED: (
         "TicketAssigned",
         {"reason": _of_assignment("assignment_reason", str | None, "Why this engineer; null if unknown.")},
@@ -279,10 +277,11 @@ _WITH_HOURS = (
     EventType.REASSIGNED,
     EventType.CANCELLED,
 )
-_NAMES = {type_: name for type_, (name, _) in (_TICKET_EVENTS | _ASSIGNMENT_EVENTS).items()}
+_NAMES = {type_: name for type_, (name, _) in _EVENTS.items()}
 
 
-def _make_type(type_: EventType, name: str, fields: dict[str, Any], interface: type) -> type:
+def _make_type(type_: EventType, name: str, fields: dict[str, Any]) -> type:
+    interface = AssignmentChange if type_ in ASSIGNMENT_EVENTS else TicketEventInterface
     if type_ in _WITH_HOURS:
         fields = {**fields, "time_spent_hours": _HOURS}
     cls = type(name, (interface,), {"__annotations__": {}, **fields})
@@ -291,10 +290,7 @@ def _make_type(type_: EventType, name: str, fields: dict[str, Any], interface: t
     return strawberry.type(cls, description=type_.description)
 
 
-EVENT_TYPES = [
-    *(_make_type(type_, *rest, TicketEventInterface) for type_, rest in _TICKET_EVENTS.items()),
-    *(_make_type(type_, *rest, AssignmentChange) for type_, rest in _ASSIGNMENT_EVENTS.items()),
-]
+EVENT_TYPES = [_make_type(type_, name, fields) for type_, (name, fields) in _EVENTS.items()]
 """The types of the interface, which no field names."""
 
 
